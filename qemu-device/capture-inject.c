@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The inject queue: frames that the driver sends as if the tapped NIC did.
+ *
+ * They enter the NIC's path at its own end, so filters, taps and the backend
+ * see them as they see the NIC's frames.
+ */
+#include "qemu/osdep.h"
+#include "net/eth.h"
+#include "net/net.h"
+#include "qemu/iov.h"
+#include "virtio-capture.h"
+#include "trace.h"
+
+/* Frames in one go: others want the main loop, too. */
+#define INJECT_BURST    64
+
+/* Not a status: the reply comes when the backend has the frame. */
+#define REPLY_LATER     UINT32_MAX
+
+/*
+ * Devices whose frame waits in the netdev's queue. QEMU tells of the end of
+ * the waiting only who sent the frame, and that is the NIC; its queue is in
+ * order, and so is this list.
+ */
+static QTAILQ_HEAD(, VirtIOCapture) waiting = QTAILQ_HEAD_INITIALIZER(waiting);
+
+/* The netdev that hands the NIC a copy of an injected frame right now. */
+static NetClientState *feeding;
+
+bool virtio_capture_is_feedback(NetClientState *sender)
+{
+    return sender == feeding;
+}
+
+static void inject_reply(VirtIOCapture *s, VirtQueueElement *elem,
+                         uint32_t status)
+{
+    struct virtio_capture_reply reply = { .status = cpu_to_le32(status) };
+
+    iov_from_buf(elem->in_sg, elem->in_num, 0, &reply, sizeof(reply));
+    virtqueue_push(s->inject_vq, elem, sizeof(reply));
+    virtio_notify(VIRTIO_DEVICE(s), s->inject_vq);
+    g_free(elem);
+}
+
+/* Ends the waiting for the backend; returns the frame's element, or NULL. */
+static VirtQueueElement *stop_waiting(VirtIOCapture *s)
+{
+    VirtQueueElement *elem = s->injection;
+
+    if (elem) {
+        s->injection = NULL;
+        s->injection_nic = NULL;
+        QTAILQ_REMOVE(&waiting, s, injection_next);
+    }
+    return elem;
+}
+
+/* The backend has a frame that had to wait, or will never take it. */
+static void inject_sent(NetClientState *nic, ssize_t ret)
+{
+    VirtIOCapture *s;
+
+    QTAILQ_FOREACH(s, &waiting, injection_next) {
+        if (s->injection_nic == nic) {
+            bool outer = virtio_capture_enter(s);
+
+            inject_reply(s, stop_waiting(s), VIRTIO_CAPTURE_E_OK);
+            virtio_capture_leave(s, outer);
+            /* We are in the middle of the backend's work: go on later. */
+            qemu_bh_schedule(s->inject_bh);
+            return;
+        }
+    }
+}
+
+/* Let the NIC receive a frame, past the taps: it is captured as it is sent. */
+static void feed_back(NetClientState *netdev, const struct iovec *iov,
+                      int iovcnt)
+{
+    feeding = netdev;
+    qemu_sendv_packet(netdev, iov, iovcnt);
+    feeding = NULL;
+}
+
+/*
+ * Sends the frame of len bytes at s->inject_frame. A backend that wants a
+ * virtio-net header before it gets one that says nothing.
+ */
+static uint32_t inject_send(VirtIOCapture *s, size_t len, uint32_t flags)
+{
+    static const uint8_t no_header[64];
+    NetClientState *netdev = virtio_capture_find_netdev(s);
+    NetClientState *nic = netdev ? netdev->peer : NULL;
+    g_autofree uint8_t *copy = NULL;
+    struct iovec iov[2];
+    ssize_t ret;
+
+    if (!nic || nic->info->type != NET_CLIENT_DRIVER_NIC ||
+        netdev->vnet_hdr_len > sizeof(no_header)) {
+        return VIRTIO_CAPTURE_E_GONE;
+    }
+    if (flags & VIRTIO_CAPTURE_I_FEEDBACK) {
+        copy = g_memdup2(s->inject_frame, len);
+    }
+    if (flags & VIRTIO_CAPTURE_I_SOURCE) {
+        memcpy(s->inject_frame + ETH_ALEN,
+               qemu_get_nic(nic)->conf->macaddr.a, ETH_ALEN);
+    }
+    iov[0] = (struct iovec) { (void *)no_header, netdev->vnet_hdr_len };
+    iov[1] = (struct iovec) { s->inject_frame, len };
+    trace_virtio_capture_inject(s, len, flags);
+    ret = qemu_sendv_packet_async(nic, iov, ARRAY_SIZE(iov), inject_sent);
+    if (copy) {
+        iov[1].iov_base = copy;
+        feed_back(netdev, iov, ARRAY_SIZE(iov));
+    }
+    if (ret == 0) {
+        s->injection_nic = nic;
+        return REPLY_LATER;
+    }
+    return VIRTIO_CAPTURE_E_OK;
+}
+
+/* Copies the frame in, so that the driver cannot change it any more. */
+static uint32_t inject_element(VirtIOCapture *s, VirtQueueElement *elem)
+{
+    size_t size = iov_size(elem->out_sg, elem->out_num);
+    struct virtio_capture_inject head;
+    uint32_t flags;
+    size_t len;
+
+    if (iov_to_buf(elem->out_sg, elem->out_num, 0, &head,
+                   sizeof(head)) < sizeof(head)) {
+        return VIRTIO_CAPTURE_E_INVALID;
+    }
+    len = size - sizeof(head);
+    flags = le32_to_cpu(head.flags);
+    if (len < ETH_HLEN || len > ETH_HLEN + virtio_capture_mtu(s) ||
+        (flags & ~VIRTIO_CAPTURE_I_ALL)) {
+        return VIRTIO_CAPTURE_E_INVALID;
+    }
+    iov_to_buf(elem->out_sg, elem->out_num, sizeof(head), s->inject_frame,
+               len);
+    return inject_send(s, len, flags);
+}
+
+void virtio_capture_handle_inject(VirtIODevice *vdev, VirtQueue *vq)
+{
+    VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
+    bool outer = virtio_capture_enter(s);
+    VirtQueueElement *elem;
+    uint32_t status;
+    unsigned n;
+
+    for (n = 0; virtio_capture_active(s) && !s->injection; n++) {
+        if (n == INJECT_BURST) {
+            qemu_bh_schedule(s->inject_bh);
+            break;
+        }
+        elem = virtqueue_pop(vq, sizeof(*elem));
+        if (!elem) {
+            break;
+        }
+        if (iov_size(elem->in_sg, elem->in_num) <
+            sizeof(struct virtio_capture_reply)) {
+            virtio_error(vdev, "virtio-capture: inject buffer without room "
+                         "for a reply");
+            virtqueue_detach_element(vq, elem, 0);
+            g_free(elem);
+            break;
+        }
+        status = inject_element(s, elem);
+        if (status == REPLY_LATER) {
+            s->injection = elem;
+            QTAILQ_INSERT_TAIL(&waiting, s, injection_next);
+        } else {
+            inject_reply(s, elem, status);
+        }
+    }
+    virtio_capture_leave(s, outer);
+}
+
+bool virtio_capture_inject_busy(VirtIOCapture *s)
+{
+    return virtio_capture_active(s) && !s->injection &&
+           !virtio_queue_empty(s->inject_vq);
+}
+
+void virtio_capture_inject_settle(VirtIOCapture *s)
+{
+    VirtQueueElement *elem = stop_waiting(s);
+
+    if (elem) {
+        inject_reply(s, elem, VIRTIO_CAPTURE_E_OK);
+    }
+}
+
+void virtio_capture_inject_discard(VirtIOCapture *s)
+{
+    VirtQueueElement *elem = stop_waiting(s);
+
+    qemu_bh_cancel(s->inject_bh);
+    if (elem) {
+        virtqueue_detach_element(s->inject_vq, elem, 0);
+        g_free(elem);
+    }
+}
+
+void virtio_capture_inject_resume(VirtIOCapture *s)
+{
+    qemu_bh_schedule(s->inject_bh);
+}
+
+static void inject_bh(void *opaque)
+{
+    VirtIOCapture *s = opaque;
+
+    virtio_capture_handle_inject(VIRTIO_DEVICE(s), s->inject_vq);
+}
+
+void virtio_capture_inject_init(VirtIOCapture *s)
+{
+    s->inject_frame = g_malloc(NET_BUFSIZE);
+    s->inject_bh = virtio_bh_new_guarded(DEVICE(s), inject_bh, s);
+}
+
+void virtio_capture_inject_cleanup(VirtIOCapture *s)
+{
+    virtio_capture_inject_discard(s);
+    qemu_bh_delete(s->inject_bh);
+    s->inject_bh = NULL;
+    g_free(s->inject_frame);
+    s->inject_frame = NULL;
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The tap: a network filter on the path between the netdev and its NIC.
+ *
+ * It exists only while somebody listens. It never delays, drops or alters a
+ * frame.
+ *
+ * It joins the tail of the netdev's filters. Frames for the NIC pass them from
+ * head to tail, frames from the NIC from tail to head: at the tail the tap
+ * sees what the NIC receives after all other filters, and what it sends before
+ * them, each frame once.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/iov.h"
+#include "qemu/module.h"
+#include "net/filter.h"
+#include "net/vhost_net.h"
+#include "qom/object_interfaces.h"
+#include "standard-headers/linux/virtio_net.h"
+#include "virtio-capture.h"
+#include "trace.h"
+
+struct CaptureTap {
+    NetFilterState parent_obj;
+    VirtIOCapture *owner;       /* NULL: it takes the tap away */
+};
+
+NetClientState *virtio_capture_find_netdev(VirtIOCapture *s)
+{
+    NetClientState *netdev;
+
+    return qemu_find_net_clients_except(s->netdev_id, &netdev,
+                                        NET_CLIENT_DRIVER_NIC, 1) ? netdev
+                                                                  : NULL;
+}
+
+static bool is_nic(const char *id)
+{
+    NetClientState *client;
+
+    /* No client is of the type that is left out here. */
+    return qemu_find_net_clients_except(id, &client, NET_CLIENT_DRIVER__MAX,
+                                        1) > 0 &&
+           client->info->type == NET_CLIENT_DRIVER_NIC;
+}
+
+bool virtio_capture_check_netdev(VirtIOCapture *s, Error **errp)
+{
+    const char *id = s->netdev_id;
+    NetClientState *netdev;
+    int queues;
+
+    if (!id) {
+        error_setg(errp, "'netdev' is missing, the ID of the netdev to tap");
+        return false;
+    }
+    queues = qemu_find_net_clients_except(id, &netdev, NET_CLIENT_DRIVER_NIC,
+                                          1);
+    if (queues == 0 && is_nic(id)) {
+        error_setg(errp, "'netdev' names '%s', which is a NIC, not a netdev",
+                   id);
+        return false;
+    }
+    if (queues == 0) {
+        error_setg(errp, "'netdev' names '%s', which does not exist", id);
+        return false;
+    }
+    if (queues > 1) {
+        error_setg(errp, "'netdev' names '%s', which has %d queues, not one",
+                   id, queues);
+        return false;
+    }
+    /* These two are never without vhost, and get_vhost_net() insists on it. */
+    if (netdev->info->type == NET_CLIENT_DRIVER_VHOST_USER ||
+        netdev->info->type == NET_CLIENT_DRIVER_VHOST_VDPA) {
+        error_setg(errp, "'netdev' names '%s' of type %s, which bypasses QEMU",
+                   id, NetClientDriver_str(netdev->info->type));
+        return false;
+    }
+    if (get_vhost_net(netdev)) {
+        error_setg(errp, "'netdev' names '%s' with vhost=on, which bypasses "
+                   "QEMU, use vhost=off", id);
+        return false;
+    }
+    return true;
+}
+
+bool virtio_capture_tap_start(VirtIOCapture *s, Error **errp)
+{
+    CaptureTap *tap;
+    Object *obj;
+
+    if (s->tap) {
+        return true;
+    }
+    /* The netdev of that name may be another one by now. */
+    if (!virtio_capture_check_netdev(s, errp)) {
+        return false;
+    }
+
+    obj = object_new(TYPE_CAPTURE_TAP);
+    object_property_set_str(obj, "netdev", s->netdev_id, &error_abort);
+    tap = CAPTURE_TAP(obj);
+    tap->owner = s;
+    if (!user_creatable_complete(USER_CREATABLE(obj), errp)) {
+        tap->owner = NULL;
+        object_unref(obj);
+        return false;
+    }
+    object_property_add_child(OBJECT(s), "tap", obj);
+    object_unref(obj);
+    s->tap = tap;
+    trace_virtio_capture_tap(s, s->netdev_id, true);
+    return true;
+}
+
+void virtio_capture_tap_stop(VirtIOCapture *s)
+{
+    CaptureTap *tap = s->tap;
+
+    if (!tap) {
+        return;
+    }
+    s->tap = NULL;
+    tap->owner = NULL;
+    virtio_capture_rxfilter_forget(s);
+    object_unparent(OBJECT(tap));
+    trace_virtio_capture_tap(s, s->netdev_id, false);
+}
+
+/*
+ * The tap goes. With an owner it is not the owner's wish: the netdev is
+ * deleted, and takes its filters with it. The configuration has changed then.
+ */
+static void capture_tap_cleanup(NetFilterState *nf)
+{
+    VirtIOCapture *s = CAPTURE_TAP(nf)->owner;
+    bool outer;
+
+    if (!s) {
+        return;
+    }
+    s->tap = NULL;
+    virtio_capture_rxfilter_forget(s);
+    trace_virtio_capture_tap(s, s->netdev_id, false);
+    /* Nobody will tell that the netdev has a frame that waits for it. */
+    outer = virtio_capture_enter(s);
+    virtio_capture_inject_settle(s);
+    virtio_capture_leave(s, outer);
+    virtio_capture_inject_resume(s);
+    virtio_notify_config(VIRTIO_DEVICE(s));
+}
+
+/*
+ * The virtio-net header before a frame: its length, and what it says about the
+ * frame.
+ */
+static void skip_vnet_header(NetClientState *netdev, unsigned net_flags,
+                             CaptureFrame *frame)
+{
+    struct virtio_net_hdr header;
+    size_t len = netdev->vnet_hdr_len;
+
+    if (!len || (net_flags & QEMU_NET_PACKET_FLAG_RAW)) {
+        return;
+    }
+    frame->skip = MIN(len, frame->len);
+    frame->len -= frame->skip;
+    if (iov_to_buf(frame->iov, frame->iovcnt, 0, &header,
+                   sizeof(header)) == sizeof(header) &&
+        (header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)) {
+        frame->flags |= VIRTIO_CAPTURE_R_NEEDS_CSUM;
+    }
+}
+
+/* Do the listeners want this frame? Completes its flags. */
+static bool wanted(VirtIOCapture *s, NetClientState *netdev,
+                   NetClientState *sender, CaptureFrame *frame)
+{
+    NetClientState *nic = netdev->peer;
+
+    if (sender != netdev) {
+        frame->flags |= VIRTIO_CAPTURE_R_SENT;
+        return s->listen_flags & VIRTIO_CAPTURE_L_SENT;
+    }
+    /* QEMU drops frames for a NIC whose link is down behind the filters. */
+    if (!(s->listen_flags & VIRTIO_CAPTURE_L_RECEIVED) || nic->link_down) {
+        return false;
+    }
+    if (!virtio_capture_nic_accepts(s, nic, frame)) {
+        frame->flags |= VIRTIO_CAPTURE_R_OTHERHOST;
+        return s->listen_flags & VIRTIO_CAPTURE_L_PROMISC;
+    }
+    return true;
+}
+
+static ssize_t capture_tap_receive_iov(NetFilterState *nf,
+                                       NetClientState *sender, unsigned flags,
+                                       const struct iovec *iov, int iovcnt,
+                                       NetPacketSent *sent_cb)
+{
+    /* QEMU found this function by the object's type: no need to check it. */
+    VirtIOCapture *s = container_of(nf, CaptureTap, parent_obj)->owner;
+    CaptureFrame frame = {
+        .iov = iov,
+        .iovcnt = iovcnt,
+        .len = iov_size(iov, iovcnt),
+    };
+
+    if (virtio_capture_is_feedback(sender)) {
+        return 0;
+    }
+    skip_vnet_header(nf->netdev, flags, &frame);
+    if (frame.len && wanted(s, nf->netdev, sender, &frame)) {
+        virtio_capture_append(s, &frame);
+    }
+    return 0; /* pass it on */
+}
+
+static void capture_tap_class_init(ObjectClass *klass, void *data)
+{
+    NetFilterClass *nfc = NETFILTER_CLASS(klass);
+
+    nfc->cleanup = capture_tap_cleanup;
+    nfc->receive_iov = capture_tap_receive_iov;
+}
+
+static const TypeInfo capture_tap_info = {
+    .name = TYPE_CAPTURE_TAP,
+    .parent = TYPE_NETFILTER,
+    .instance_size = sizeof(CaptureTap),
+    .class_init = capture_tap_class_init,
+};
+
+void virtio_capture_tap_register_types(void)
+{
+    type_register_static(&capture_tap_info);
+}
+
+#ifndef VIRTIO_CAPTURE_PLUGIN
+type_init(virtio_capture_tap_register_types)
+#endif

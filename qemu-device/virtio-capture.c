@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The virtio capture device: queues, configuration space, life cycle.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/error-report.h"
+#include "qemu/module.h"
+#include "hw/qdev-properties.h"
+#include "hw/virtio/virtio-bus.h"
+#include "migration/vmstate.h"
+#include "standard-headers/linux/virtio_config.h"
+#include "standard-headers/linux/virtio_ids.h"
+#include "virtio-capture.h"
+
+#define CAPTURE_QUEUE_SIZE  256
+#define CONTROL_QUEUE_SIZE  64
+#define INJECT_QUEUE_SIZE   256
+
+#define DEFAULT_MTU         1500
+
+/*
+ * A name of this device in QEMU's table of device IDs, which ends before
+ * VIRTIO_ID_CAPTURE: virtio_init() and the monitor's "info virtio-status"
+ * abort on an ID without a name. This one is reserved for a device that never
+ * came to be, and has no feature bits. The driver sees the PCI ID only.
+ */
+#define NAMED_ID            VIRTIO_ID_IOMEM
+
+bool virtio_capture_active(VirtIOCapture *s)
+{
+    VirtIODevice *vdev = VIRTIO_DEVICE(s);
+
+    return vdev->vm_running && !vdev->broken &&
+           (vdev->status & VIRTIO_CONFIG_S_DRIVER_OK);
+}
+
+static MemReentrancyGuard *reentrancy_guard(VirtIOCapture *s)
+{
+    DeviceState *proxy = qdev_get_parent_bus(DEVICE(s))->parent;
+
+    return &proxy->mem_reentrancy_guard;
+}
+
+bool virtio_capture_enter(VirtIOCapture *s)
+{
+    MemReentrancyGuard *guard = reentrancy_guard(s);
+    bool outer = guard->engaged_in_io;
+
+    guard->engaged_in_io = true;
+    return outer;
+}
+
+void virtio_capture_leave(VirtIOCapture *s, bool outer)
+{
+    reentrancy_guard(s)->engaged_in_io = outer;
+}
+
+/* The size of the largest payload to inject; the NIC's own where it has one. */
+static uint32_t nic_mtu(NetClientState *nic)
+{
+    uint64_t mtu = 0;
+
+    /* Of these models, the opaque pointer is known to be an Object. */
+    if (g_str_has_prefix(nic->model, "virtio-net")) {
+        mtu = object_property_get_uint(OBJECT(qemu_get_nic_opaque(nic)),
+                                       "host_mtu", NULL);
+    }
+    return mtu && mtu <= UINT16_MAX ? mtu : DEFAULT_MTU;
+}
+
+uint32_t virtio_capture_mtu(VirtIOCapture *s)
+{
+    NetClientState *netdev = virtio_capture_find_netdev(s);
+    NetClientState *nic = netdev ? netdev->peer : NULL;
+
+    return nic && nic->info->type == NET_CLIENT_DRIVER_NIC ? nic_mtu(nic)
+                                                           : DEFAULT_MTU;
+}
+
+/*
+ * Everything is looked up at each read: the NIC may be created after this
+ * device, and the netdev may be deleted.
+ */
+static void virtio_capture_get_config(VirtIODevice *vdev, uint8_t *data)
+{
+    VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
+    NetClientState *netdev = virtio_capture_find_netdev(s);
+    NetClientState *nic = netdev ? netdev->peer : NULL;
+    struct virtio_capture_config config = {
+        .link_type = cpu_to_le32(VIRTIO_CAPTURE_LINK_ETHERNET),
+        .mtu = cpu_to_le32(virtio_capture_mtu(s)),
+        .max_frame = cpu_to_le32(NET_BUFSIZE),
+    };
+    uint16_t status = 0;
+
+    if (nic && nic->info->type == NET_CLIENT_DRIVER_NIC) {
+        MACAddr *mac = &qemu_get_nic(nic)->conf->macaddr;
+
+        QEMU_BUILD_BUG_ON(sizeof(config.mac) != sizeof(mac->a));
+        memcpy(config.mac, mac->a, sizeof(config.mac));
+        status |= VIRTIO_CAPTURE_S_NIC;
+        if (!nic->link_down) {
+            status |= VIRTIO_CAPTURE_S_LINK_UP;
+        }
+    }
+    config.status = cpu_to_le16(status);
+    memcpy(data, &config, sizeof(config));
+}
+
+static uint64_t virtio_capture_get_features(VirtIODevice *vdev,
+                                            uint64_t features, Error **errp)
+{
+    return features;
+}
+
+/*
+ * Called when the driver writes its status, and when the machine stops or
+ * starts. While it is stopped nobody may write to its memory: migration has
+ * it on the way. So whatever is in work ends here, and nothing of it is state
+ * to migrate.
+ */
+static void virtio_capture_set_status(VirtIODevice *vdev, uint8_t status)
+{
+    VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
+    bool outer;
+
+    if (!(status & VIRTIO_CONFIG_S_DRIVER_OK)) {
+        return;
+    }
+    if (vdev->vm_running) {
+        virtio_capture_inject_resume(s);
+        virtio_capture_control_resume(s);
+        return;
+    }
+    outer = virtio_capture_enter(s);
+    virtio_capture_inject_settle(s);
+    virtio_capture_complete(s);
+    virtio_capture_control_settle(s);
+    virtio_capture_leave(s, outer);
+}
+
+static void virtio_capture_queue_reset(VirtIODevice *vdev, uint32_t index)
+{
+    VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
+
+    if (index == VIRTIO_CAPTURE_VQ_CAPTURE) {
+        virtio_capture_discard(s);
+    } else if (index == VIRTIO_CAPTURE_VQ_CONTROL) {
+        virtio_capture_control_discard(s);
+    } else if (index == VIRTIO_CAPTURE_VQ_INJECT) {
+        virtio_capture_inject_discard(s);
+    }
+}
+
+static void virtio_capture_reset(VirtIODevice *vdev)
+{
+    VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
+
+    virtio_capture_tap_stop(s);
+    virtio_capture_discard(s);
+    virtio_capture_control_discard(s);
+    virtio_capture_inject_discard(s);
+    virtio_capture_set_delay(s, 0);
+    s->snaplen = 0;
+    s->listen_flags = 0;
+    s->clock_offset = 0;
+    s->captured = 0;
+    s->dropped = 0;
+}
+
+static int virtio_capture_post_load(VirtIODevice *vdev)
+{
+    VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
+    Error *err = NULL;
+
+    if (s->listen_flags & ~VIRTIO_CAPTURE_L_ALL) {
+        error_report("virtio-capture: unknown listen flags 0x%" PRIx32,
+                     s->listen_flags);
+        return -EINVAL;
+    }
+    /* A netdev that is gone here is no reason to lose the whole machine. */
+    if (s->snaplen && !virtio_capture_tap_start(s, &err)) {
+        warn_reportf_err(err, "virtio-capture: capture does not go on: ");
+    }
+    return 0;
+}
+
+static void virtio_capture_realize(DeviceState *dev, Error **errp)
+{
+    VirtIODevice *vdev = VIRTIO_DEVICE(dev);
+    VirtIOCapture *s = VIRTIO_CAPTURE(dev);
+
+    if (!virtio_capture_check_netdev(s, errp)) {
+        return;
+    }
+
+    virtio_init(vdev, NAMED_ID, sizeof(struct virtio_capture_config));
+    vdev->name = "virtio-capture";
+    s->capture_vq = virtio_add_queue(vdev, CAPTURE_QUEUE_SIZE,
+                                     virtio_capture_handle_capture);
+    s->control_vq = virtio_add_queue(vdev, CONTROL_QUEUE_SIZE,
+                                     virtio_capture_handle_control);
+    s->inject_vq = virtio_add_queue(vdev, INJECT_QUEUE_SIZE,
+                                    virtio_capture_handle_inject);
+    virtio_capture_buffer_init(s);
+    virtio_capture_control_init(s);
+    virtio_capture_inject_init(s);
+}
+
+static void virtio_capture_unrealize(DeviceState *dev)
+{
+    VirtIODevice *vdev = VIRTIO_DEVICE(dev);
+    VirtIOCapture *s = VIRTIO_CAPTURE(dev);
+
+    virtio_capture_tap_stop(s);
+    virtio_capture_inject_cleanup(s);
+    virtio_capture_control_cleanup(s);
+    virtio_capture_buffer_cleanup(s);
+    virtio_del_queue(vdev, VIRTIO_CAPTURE_VQ_INJECT);
+    virtio_del_queue(vdev, VIRTIO_CAPTURE_VQ_CONTROL);
+    virtio_del_queue(vdev, VIRTIO_CAPTURE_VQ_CAPTURE);
+    virtio_cleanup(vdev);
+}
+
+static const VMStateDescription vmstate_virtio_capture = {
+    .name = "virtio-capture",
+    .minimum_version_id = 1,
+    .version_id = 1,
+    .fields = (VMStateField[]) {
+        VMSTATE_VIRTIO_DEVICE,
+        VMSTATE_END_OF_LIST()
+    },
+};
+
+/* The device's own part, inside the above. */
+static const VMStateDescription vmstate_virtio_capture_device = {
+    .name = "virtio-capture-device",
+    .minimum_version_id = 1,
+    .version_id = 1,
+    .fields = (VMStateField[]) {
+        VMSTATE_UINT32(snaplen, VirtIOCapture),
+        VMSTATE_UINT32(listen_flags, VirtIOCapture),
+        VMSTATE_UINT32(delay, VirtIOCapture),
+        VMSTATE_INT64(clock_offset, VirtIOCapture),
+        VMSTATE_UINT64(captured, VirtIOCapture),
+        VMSTATE_UINT64(dropped, VirtIOCapture),
+        VMSTATE_END_OF_LIST()
+    },
+};
+
+static Property virtio_capture_properties[] = {
+    DEFINE_PROP_STRING("netdev", VirtIOCapture, netdev_id),
+    DEFINE_PROP_END_OF_LIST(),
+};
+
+static void virtio_capture_class_init(ObjectClass *klass, void *data)
+{
+    DeviceClass *dc = DEVICE_CLASS(klass);
+    VirtioDeviceClass *vdc = VIRTIO_DEVICE_CLASS(klass);
+
+    device_class_set_props(dc, virtio_capture_properties);
+    object_class_property_set_description(klass, "netdev",
+        "ID of the netdev whose NIC's frames are captured");
+    dc->desc = "Virtio capture device";
+    dc->vmsd = &vmstate_virtio_capture;
+    set_bit(DEVICE_CATEGORY_NETWORK, dc->categories);
+    vdc->realize = virtio_capture_realize;
+    vdc->unrealize = virtio_capture_unrealize;
+    vdc->get_features = virtio_capture_get_features;
+    vdc->get_config = virtio_capture_get_config;
+    vdc->set_status = virtio_capture_set_status;
+    vdc->reset = virtio_capture_reset;
+    vdc->queue_reset = virtio_capture_queue_reset;
+    vdc->vmsd = &vmstate_virtio_capture_device;
+    vdc->post_load = virtio_capture_post_load;
+}
+
+static const TypeInfo virtio_capture_info = {
+    .name = TYPE_VIRTIO_CAPTURE,
+    .parent = TYPE_VIRTIO_DEVICE,
+    .instance_size = sizeof(VirtIOCapture),
+    .class_init = virtio_capture_class_init,
+};
+
+void virtio_capture_register_types(void)
+{
+    type_register_static(&virtio_capture_info);
+}
+
+#ifndef VIRTIO_CAPTURE_PLUGIN
+type_init(virtio_capture_register_types)
+#endif
