@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The capture queue: buffers of records, handed to every listener. */
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+#include <linux/ktime.h>
+#include <linux/virtio_config.h>
+
+#include "catch.h"
+#include "vcap.h"
+
+/*
+ * Large buffers make few interrupts. But what comes in one goes into the store
+ * buffers of readers that cannot run meanwhile, so it is to be no larger than
+ * those usually are. Where memory is in pieces smaller ones have to do, as long
+ * as they hold a record of the longest frame there is (64 KiB of payload from a
+ * NIC that segments in hardware).
+ */
+#define LARGE_ORDER	get_order(256 * 1024)
+#define SMALL_ORDER	get_order(128 * 1024)
+
+/* The queue's size is the other limit. */
+#define MAX_BUFFERS	1024U
+
+static unsigned int buffers = 8;
+module_param(buffers, uint, 0444);
+MODULE_PARM_DESC(buffers, "Capture buffers of 256 KiB for each device (default 8)");
+
+/* Give a buffer to the device. Called with the device's lock, or at probe. */
+static int post(struct vcap_dev *dev, void *buffer)
+{
+	struct scatterlist sg;
+
+	sg_init_one(&sg, buffer, PAGE_SIZE << dev->buffer_order);
+	return virtqueue_add_inbuf(dev->capture_vq, &sg, 1, buffer, GFP_KERNEL);
+}
+
+/* Tell all listeners of @total drops of the device's, if that is news. */
+static void count_dropped(struct vcap_dev *dev, u32 total)
+{
+	s32 news = (s32)(total - dev->dropped);
+	struct vcap_file *file;
+
+	lockdep_assert_held(&dev->lock);
+	/* A count that was overtaken by a later one is no news. */
+	if (news <= 0)
+		return;
+	dev->dropped = total;
+	list_for_each_entry(file, &dev->listeners, listener) {
+		mutex_lock(&file->lock);
+		vcap_desc_lost(&file->desc, news);
+		vcap_stats_add(news, news, 0);
+		mutex_unlock(&file->lock);
+	}
+}
+
+/*
+ * Run a descriptor's filter over records, and catch those that it accepts.
+ * Batch by batch rather than record by record: so the lock is taken once for
+ * many frames, and the filter stays in the cache.
+ */
+static void hear(struct vcap_file *file, const struct vcap_record *recs,
+		 unsigned int n)
+{
+	struct vcap_desc *desc = &file->desc;
+	const struct vcap_record *rec;
+	u64 recv, drop, capt;
+	bool wake = false;
+
+	mutex_lock(&file->lock);
+	/* Filters must stay on one CPU. */
+	migrate_disable();
+	recv = desc->recv;
+	drop = desc->drop;
+	capt = desc->capt;
+	for (rec = recs; rec < recs + n; rec++) {
+		u32 accept = U32_MAX;
+
+		if (!vcap_desc_wants(desc, rec))
+			continue;
+		if (file->filter)
+			accept = vcap_program_run(file->filter, rec->data,
+						  rec->datalen, rec->caplen);
+		wake |= vcap_desc_input(desc, rec, accept);
+	}
+	migrate_enable();
+	vcap_stats_add(desc->recv - recv, desc->drop - drop,
+		       desc->capt - capt);
+	mutex_unlock(&file->lock);
+	if (wake)
+		vcap_file_wake(file);
+}
+
+static void hear_all(struct vcap_dev *dev, unsigned int n)
+{
+	struct vcap_file *file;
+
+	lockdep_assert_held(&dev->lock);
+	list_for_each_entry(file, &dev->listeners, listener)
+		hear(file, dev->records, n);
+	cond_resched();
+}
+
+/*
+ * Hand a completed buffer to all listeners; -EPROTO if it is malformed. The
+ * records are checked once, however many listeners there are. A batch ends
+ * where the device has dropped frames, so that the drops are counted in their
+ * place.
+ */
+static int deliver(struct vcap_dev *dev, const void *buffer, u32 len)
+{
+	struct vcap_record *rec = dev->records;
+	u32 off = 0;
+	int more;
+
+	if (!len || len > PAGE_SIZE << dev->buffer_order ||
+	    len % VIRTIO_CAPTURE_RECORD_ALIGN)
+		return -EPROTO;
+	while ((more = vcap_record_next(buffer, len, &off, rec)) > 0) {
+		if (unlikely((s32)(rec->dropped - dev->dropped) > 0)) {
+			hear_all(dev, rec - dev->records);
+			count_dropped(dev, rec->dropped);
+			dev->records[0] = *rec;
+			rec = dev->records;
+		}
+		if (++rec == dev->records + VCAP_BATCH) {
+			hear_all(dev, VCAP_BATCH);
+			rec = dev->records;
+		}
+	}
+	hear_all(dev, rec - dev->records);
+	return more;
+}
+
+/*
+ * No more frames will come for those that listen by the interface's name, or
+ * for all: readers get what there is, then EIO.
+ */
+static void end_listeners(struct vcap_dev *dev, bool all)
+{
+	struct vcap_file *file, *next;
+
+	lockdep_assert_held(&dev->lock);
+	list_for_each_entry_safe(file, next, &dev->listeners, listener) {
+		if (!all && file->own_name)
+			continue;
+		list_del_init(&file->listener);
+		mutex_lock(&file->lock);
+		vcap_desc_detach(&file->desc);
+		mutex_unlock(&file->lock);
+		vcap_file_wake(file);
+	}
+}
+
+/* The device is no more. */
+static void end_capture(struct vcap_dev *dev)
+{
+	dev->gone = true;
+	end_listeners(dev, true);
+}
+
+static void break_device(struct vcap_dev *dev, const char *why)
+{
+	dev_err(&dev->vdev->dev, "%s: %s; the device is given up\n",
+		dev->name, why);
+	virtio_break_device(dev->vdev);
+	end_capture(dev);
+	/* Who waits for a reply or for room waits for nothing now. */
+	vcap_control_interrupt(dev->control_vq);
+	vcap_inject_interrupt(dev->inject_vq);
+}
+
+/*
+ * Take the frames out of all completed buffers. While it does, the device need
+ * not interrupt: what completes meanwhile is found here. But a flood does not
+ * keep a reader in here: as many buffers as there are, and the work goes on.
+ */
+static void drain(struct vcap_dev *dev)
+{
+	struct virtqueue *vq = dev->capture_vq;
+	unsigned int len, budget = dev->num_buffers;
+	void *buffer;
+
+	lockdep_assert_held(&dev->lock);
+	if (dev->gone)
+		return;
+	do {
+		virtqueue_disable_cb(vq);
+		while (budget && (buffer = virtqueue_get_buf(vq, &len))) {
+			budget--;
+			if (deliver(dev, buffer, len)) {
+				break_device(dev, "malformed capture buffer");
+				return;
+			}
+			if (post(dev, buffer)) {
+				break_device(dev, "capture queue is full");
+				return;
+			}
+		}
+		/* The device asked for no notifications: this is no exit. */
+		virtqueue_kick(vq);
+		if (virtqueue_is_broken(vq)) {
+			break_device(dev, "the device needs a reset");
+			return;
+		}
+		if (!budget) {
+			queue_work(system_highpri_wq, &dev->work);
+			return;
+		}
+	} while (!virtqueue_enable_cb(vq));
+}
+
+static void work_fn(struct work_struct *work)
+{
+	struct vcap_dev *dev = container_of(work, struct vcap_dev, work);
+	bool gone;
+
+	mutex_lock(&dev->lock);
+	drain(dev);
+	gone = dev->gone;
+	mutex_unlock(&dev->lock);
+	if (gone)
+		return;
+	if (xchg(&dev->changed, false))
+		vcap_dev_check(dev);
+	vcap_clock_refresh(dev);
+}
+
+void vcap_capture_interrupt(struct virtqueue *vq)
+{
+	struct vcap_dev *dev = vq->vdev->priv;
+
+	queue_work(system_highpri_wq, &dev->work);
+}
+
+/**
+ * vcap_capture_sync() - the barrier
+ * @dev: the device
+ *
+ * When it returns, every frame that the NIC transmitted or received before the
+ * call is in the listeners' buffers or counts.
+ */
+int vcap_capture_sync(struct vcap_dev *dev)
+{
+	struct virtio_capture_counters counters;
+	u64 before, after;
+	int err;
+
+	before = ktime_get_real_ns();
+	err = vcap_control_flush(dev, &counters);
+	after = ktime_get_real_ns();
+
+	mutex_lock(&dev->lock);
+	drain(dev);
+	if (!err && !dev->gone)
+		count_dropped(dev, (u32)le64_to_cpu(counters.dropped));
+	mutex_unlock(&dev->lock);
+	if (!err)
+		vcap_clock_check(dev, before, after,
+				 le64_to_cpu(counters.clock));
+	return err;
+}
+
+/**
+ * vcap_capture_end() - end the listeners of an interface that is gone
+ * @dev: its device, which stays
+ * @all: also those that listen by the device's own name
+ */
+void vcap_capture_end(struct vcap_dev *dev, bool all)
+{
+	vcap_capture_sync(dev);
+	mutex_lock(&dev->lock);
+	end_listeners(dev, all);
+	mutex_unlock(&dev->lock);
+	vcap_dev_update(dev);
+}
+
+/* Allocate at most @n buffers, as many as there is memory for. */
+static void alloc_buffers(struct vcap_dev *dev, unsigned int n)
+{
+	for (; dev->num_buffers < n; dev->num_buffers++) {
+		void *buffer = (void *)__get_free_pages(GFP_KERNEL |
+							__GFP_NOWARN,
+							dev->buffer_order);
+
+		if (!buffer)
+			break;
+		dev->buffers[dev->num_buffers] = buffer;
+	}
+}
+
+/** vcap_capture_init() - allocate the buffers, before the device is ready */
+int vcap_capture_init(struct vcap_dev *dev)
+{
+	unsigned int n = clamp(buffers, 1U, MAX_BUFFERS);
+
+	INIT_WORK(&dev->work, work_fn);
+	dev->buffers = kcalloc(n, sizeof(*dev->buffers), GFP_KERNEL);
+	if (!dev->buffers)
+		return -ENOMEM;
+	dev->buffer_order = LARGE_ORDER;
+	alloc_buffers(dev, n);
+	while (dev->num_buffers == 0 && dev->buffer_order > SMALL_ORDER) {
+		dev->buffer_order--;
+		alloc_buffers(dev, n);
+	}
+	/* Fewer than wanted will do; none will not. */
+	if (dev->num_buffers == 0) {
+		vcap_capture_free(dev);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/** vcap_capture_start() - give all buffers to a device that is ready */
+void vcap_capture_start(struct vcap_dev *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->num_buffers; i++)
+		if (post(dev, dev->buffers[i]))
+			break;
+	virtqueue_kick(dev->capture_vq);
+}
+
+/** vcap_capture_stop() - take the last frames, then end the capture */
+void vcap_capture_stop(struct vcap_dev *dev)
+{
+	vcap_capture_sync(dev);
+	mutex_lock(&dev->lock);
+	end_capture(dev);
+	mutex_unlock(&dev->lock);
+}
+
+/** vcap_capture_free() - free the buffers of a device that was reset */
+void vcap_capture_free(struct vcap_dev *dev)
+{
+	while (dev->num_buffers > 0)
+		free_pages((unsigned long)dev->buffers[--dev->num_buffers],
+			   dev->buffer_order);
+	kfree(dev->buffers);
+	dev->buffers = NULL;
+}

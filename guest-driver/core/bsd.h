@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * <net/bpf.h> for the driver. In the kernel eBPF owns the name bpf_insn, so the
+ * driver knows the BSD structure by another one.
+ */
+#ifndef VCAP_BSD_H
+#define VCAP_BSD_H
+
+#ifdef __KERNEL__
+#include <linux/filter.h>
+#endif
+
+#define bpf_insn bsd_insn
+#include <net/bpf.h>
+#undef bpf_insn
+
+#endif /* VCAP_BSD_H */

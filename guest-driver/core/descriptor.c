@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The state of one open /dev/bpf descriptor: store, hold, rotate. */
+#include "descriptor.h"
+#include "bsd.h"
+#include "catch.h"
+
+void vcap_desc_init(struct vcap_desc *d)
+{
+	memset(d, 0, sizeof(*d));
+	d->size = BPF_DFLTBUFSIZE;
+	d->direction = BPF_D_INOUT;
+}
+
+u32 vcap_desc_clamp(u32 want, u32 max)
+{
+	if (want < BPF_MINBUFSIZE)
+		return BPF_MINBUFSIZE;
+	return want < max ? want : max;
+}
+
+void vcap_desc_attach(struct vcap_desc *d, void *store, void *hold)
+{
+	/* A former attempt to attach may have left traces. */
+	vcap_desc_flush(d);
+	d->gone = false;
+	d->store = store;
+	d->hold = hold;
+}
+
+/* Rotate the buffers. The hold buffer is empty. */
+static void rotate(struct vcap_desc *d)
+{
+	u8 *empty = d->hold;
+
+	d->hold = d->store;
+	d->store = empty;
+	d->hold_len = d->store_len;
+	d->store_len = 0;
+}
+
+void vcap_desc_detach(struct vcap_desc *d)
+{
+	d->gone = true;
+	if (d->hold_len == 0)
+		rotate(d);
+}
+
+/*
+ * vcap_desc_catch() for any format and buffer: rotates if the packet does not
+ * fit, and drops it if that cannot be.
+ */
+bool vcap_desc_catch_any(struct vcap_desc *d, const struct vcap_record *rec,
+			 u32 caplen)
+{
+	u32 room = vcap_desc_usable(d), hdrlen = vcap_header_len(&d->format);
+	bool rotated = false;
+	u32 total;
+
+	/* Cut to the whole buffer, never to what is left of it. */
+	if (caplen > room - hdrlen)
+		caplen = room - hdrlen;
+	total = vcap_header_total(&d->format, caplen);
+
+	if (total > room - d->store_len) {
+		if (d->hold_len > 0) {
+			d->drop++;
+			return false;
+		}
+		rotate(d);
+		rotated = true;
+	}
+	vcap_header_write(d->store + d->store_len, rec, caplen, &d->format);
+	d->store_len += total;
+
+	/*
+	 * Exactly full: nothing can be added, so a reader need not wait for
+	 * the next packet to find that out.
+	 */
+	if (d->hold_len == 0 && d->store_len == room) {
+		rotate(d);
+		rotated = true;
+	}
+	return rotated;
+}
+
+void vcap_desc_lost(struct vcap_desc *d, u64 n)
+{
+	d->recv += n;
+	d->drop += n;
+}
+
+void vcap_desc_discard(struct vcap_desc *d)
+{
+	d->store_len = 0;
+	if (d->hold_busy)
+		d->hold_stale = true;
+	else
+		d->hold_len = 0;
+}
+
+void vcap_desc_flush(struct vcap_desc *d)
+{
+	vcap_desc_discard(d);
+	d->recv = 0;
+	d->drop = 0;
+	d->capt = 0;
+}
+
+bool vcap_desc_readable(const struct vcap_desc *d)
+{
+	if (!d->store || d->gone || d->hold_len > 0)
+		return true;
+	return d->immediate && d->store_len > 0;
+}
+
+u32 vcap_desc_available(const struct vcap_desc *d)
+{
+	if (d->hold_len > 0)
+		return d->hold_len;
+	return d->immediate ? d->store_len : 0;
+}
+
+u32 vcap_desc_read_begin(struct vcap_desc *d, bool now)
+{
+	if (d->hold_len == 0 && (now || d->immediate || d->gone))
+		rotate(d);
+	if (d->hold_len > 0)
+		d->hold_busy = true;
+	return d->hold_len;
+}
+
+void vcap_desc_read_end(struct vcap_desc *d, bool taken)
+{
+	d->hold_busy = false;
+	if (!taken && !d->hold_stale)
+		return;
+	d->hold_stale = false;
+	d->hold_len = 0;
+	/*
+	 * A full store buffer is ready to be read; and one whose interface is
+	 * gone will never get full.
+	 */
+	if (d->store_len == vcap_desc_usable(d) || d->gone)
+		rotate(d);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Filter programs: what is valid, and what they answer. */
+#ifndef VCAP_FILTER_H
+#define VCAP_FILTER_H
+
+#include "bsd.h"
+#include "shim.h"
+
+/**
+ * vcap_filter_valid() - whether a program may be installed
+ * @insns: the program
+ * @len: its instructions
+ *
+ * The BSDs' rules at their strict end: 1 to BPF_MAXINSNS instructions with
+ * known codes, jumps that go forward and stay inside, scratch words below
+ * BPF_MEMWORDS, no division by a constant zero, and a return at the end. So a
+ * valid program ends, and touches nothing but the packet and its scratch words.
+ */
+bool vcap_filter_valid(const struct bsd_insn *insns, u32 len);
+
+/**
+ * vcap_filter_snaplen() - how much of a frame a program needs to see
+ * @insns: a valid program, or NULL for none
+ * @len: its instructions
+ *
+ * Return: bytes from the start of a frame with which the program answers as
+ * with the whole frame and which hold all that it wants kept; U32_MAX when
+ * that depends on the frame.
+ */
+u32 vcap_filter_snaplen(const struct bsd_insn *insns, u32 len);
+
+/**
+ * vcap_filter_run() - run a valid program over a packet
+ * @insns: the program
+ * @pkt: the packet
+ * @wirelen: its length on the wire, which BPF_LEN loads
+ * @buflen: bytes at @pkt; a load outside them rejects the packet
+ *
+ * Where C and the BSDs leave a result open it is this: scratch words start as
+ * 0, and a shift by 32 or more gives 0.
+ *
+ * Return: bytes of the packet to keep, 0 to reject it.
+ */
+u32 vcap_filter_run(const struct bsd_insn *insns, const u8 *pkt, u32 wirelen,
+		    u32 buflen);
+
+#endif /* VCAP_FILTER_H */

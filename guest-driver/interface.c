@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The capture devices by name, and what their listeners want of them. */
+#include <linux/etherdevice.h>
+#include <linux/idr.h>
+#include <linux/if_arp.h>
+#include <linux/netdevice.h>
+#include <linux/nsproxy.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/virtio_config.h>
+#include <net/net_namespace.h>
+
+#include "vcap.h"
+
+/*
+ * How long the device may keep a record to itself when no listener is in
+ * immediate mode: a reader that waits for a full buffer learns that it is full
+ * so much later at the most. Reads that may not wait that long flush.
+ */
+#define DELAY_US	20000
+
+static DEFINE_MUTEX(registry_lock);
+static LIST_HEAD(registry);		/* of struct vcap_dev; registry_lock */
+static DEFINE_IDA(ids);
+
+/** vcap_dev_register() - give a device its name and let it be found */
+int vcap_dev_register(struct vcap_dev *dev)
+{
+	dev->id = ida_alloc(&ids, GFP_KERNEL);
+	if (dev->id < 0)
+		return dev->id;
+	virtio_cread_le(dev->vdev, struct virtio_capture_config, link_type,
+			&dev->link_type);
+	snprintf(dev->name, sizeof(dev->name), "capture%d", dev->id);
+	mutex_lock(&registry_lock);
+	list_add_tail(&dev->node, &registry);
+	mutex_unlock(&registry_lock);
+	return 0;
+}
+
+/** vcap_dev_unregister() - let a device be found no more */
+void vcap_dev_unregister(struct vcap_dev *dev)
+{
+	mutex_lock(&registry_lock);
+	list_del_init(&dev->node);
+	mutex_unlock(&registry_lock);
+	ida_free(&ids, dev->id);
+}
+
+static void release(struct kref *ref)
+{
+	struct vcap_dev *dev = container_of(ref, struct vcap_dev, ref);
+
+	kfree(dev->control);
+	kfree(dev);
+}
+
+/** vcap_dev_put() - give a reference back */
+void vcap_dev_put(struct vcap_dev *dev)
+{
+	kref_put(&dev->ref, release);
+}
+
+/* The tapped NIC's MAC address now; zeros without a NIC. */
+static void read_mac(struct vcap_dev *dev, u8 *mac)
+{
+	virtio_cread_bytes(dev->vdev,
+			   offsetof(struct virtio_capture_config, mac),
+			   mac, ETH_ALEN);
+}
+
+/* The permanent address tells a NIC from the bridges and VLANs on it. */
+static bool is_nic(const struct net_device *netdev, const u8 *mac)
+{
+	return netdev->type == ARPHRD_ETHER && netdev->addr_len == ETH_ALEN &&
+	       ether_addr_equal(netdev->perm_addr, mac);
+}
+
+/* The permanent MAC address of the caller's interface of that name. */
+static bool interface_mac(const char *name, u8 *mac)
+{
+	struct net_device *netdev;
+	bool found = false;
+
+	rcu_read_lock();
+	netdev = dev_get_by_name_rcu(current->nsproxy->net_ns, name);
+	if (netdev && netdev->addr_len == ETH_ALEN &&
+	    is_valid_ether_addr(netdev->perm_addr)) {
+		ether_addr_copy(mac, netdev->perm_addr);
+		found = is_nic(netdev, mac);
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+/**
+ * vcap_dev_find() - the device that captures on the interface of a name
+ * @name: an interface of the caller's network namespace, or a device's own name
+ * @own_name: set to whether it was the latter
+ *
+ * Return: the device with a reference, or NULL.
+ */
+struct vcap_dev *vcap_dev_find(const char *name, bool *own_name)
+{
+	u8 wanted[ETH_ALEN], mac[ETH_ALEN];
+	struct vcap_dev *dev, *found = NULL;
+	bool is_interface = interface_mac(name, wanted);
+
+	mutex_lock(&registry_lock);
+	list_for_each_entry(dev, &registry, node) {
+		*own_name = strcmp(dev->name, name) == 0;
+		if (!*own_name) {
+			if (!is_interface)
+				continue;
+			read_mac(dev, mac);
+			if (!ether_addr_equal(mac, wanted))
+				continue;
+		}
+		virtio_cread_le(dev->vdev, struct virtio_capture_config, mtu,
+				&dev->mtu);
+		kref_get(&dev->ref);
+		found = dev;
+		break;
+	}
+	mutex_unlock(&registry_lock);
+	return found;
+}
+
+/**
+ * vcap_dev_name() - the name of what a descriptor is attached to
+ * @dev: the device
+ * @own_name: it was attached by the device's own name
+ * @name: IFNAMSIZ bytes, filled up with zeros
+ *
+ * The NIC's interface may have another name now than when it was attached.
+ *
+ * Return: 0, or -EINVAL when the device is gone.
+ */
+int vcap_dev_name(struct vcap_dev *dev, bool own_name, char *name)
+{
+	struct net_device *netdev;
+	u8 mac[ETH_ALEN];
+
+	mutex_lock(&registry_lock);
+	if (list_empty(&dev->node)) {
+		mutex_unlock(&registry_lock);
+		return -EINVAL;
+	}
+	read_mac(dev, mac);
+	mutex_unlock(&registry_lock);
+
+	strscpy_pad(name, dev->name, IFNAMSIZ);
+	if (own_name)
+		return 0;
+	rcu_read_lock();
+	for_each_netdev_rcu(current->nsproxy->net_ns, netdev) {
+		if (is_nic(netdev, mac)) {
+			strscpy_pad(name, netdev->name, IFNAMSIZ);
+			break;
+		}
+	}
+	rcu_read_unlock();
+	return 0;
+}
+
+/* Add what one listener wants to what all want. */
+static void want(struct vcap_file *file, u32 *snaplen, u32 *flags, u32 *delay)
+{
+	const struct vcap_desc *desc = &file->desc;
+
+	mutex_lock(&file->lock);
+	*snaplen = max3(*snaplen, file->next_snaplen,
+			file->filter ? file->filter->snaplen : U32_MAX);
+	if (desc->direction != BPF_D_OUT)
+		*flags |= VIRTIO_CAPTURE_L_RECEIVED;
+	if (desc->direction != BPF_D_IN)
+		*flags |= VIRTIO_CAPTURE_L_SENT;
+	if (desc->promisc)
+		*flags |= VIRTIO_CAPTURE_L_PROMISC;
+	if (desc->format.tstamp != BPF_T_MICROTIME)
+		*flags |= VIRTIO_CAPTURE_L_NANOSECONDS;
+	if (desc->immediate)
+		*delay = 0;
+	mutex_unlock(&file->lock);
+}
+
+/**
+ * vcap_dev_update() - tell the device what its listeners want, if that changed
+ * @dev: the device
+ *
+ * Called without locks after a change of a listener or of their list.
+ */
+int vcap_dev_update(struct vcap_dev *dev)
+{
+	u32 snaplen = 0, flags = 0, delay = DELAY_US;
+	struct virtio_capture_listen listen = {};
+	struct vcap_file *file;
+	int err = 0;
+
+	mutex_lock(&dev->listen_lock);
+	mutex_lock(&dev->lock);
+	list_for_each_entry(file, &dev->listeners, listener)
+		want(file, &snaplen, &flags, &delay);
+	mutex_unlock(&dev->lock);
+
+	listen.snaplen = cpu_to_le32(snaplen);
+	listen.flags = cpu_to_le32(flags);
+	listen.delay = cpu_to_le32(delay);
+	if (memcmp(&listen, &dev->listen, sizeof(listen))) {
+		/* The clock first: no frame gets the time of an old offset. */
+		if (!dev->listen.snaplen)
+			err = vcap_clock_set(dev);
+		if (!err)
+			err = vcap_control_listen(dev, &listen);
+		if (!err)
+			dev->listen = listen;
+	}
+	mutex_unlock(&dev->listen_lock);
+	return err;
+}
+
+/**
+ * vcap_dev_add_listener() - let a descriptor hear the device's frames
+ * @dev: the device
+ * @file: the descriptor
+ *
+ * The caller holds a reference and calls vcap_dev_update() next.
+ */
+void vcap_dev_add_listener(struct vcap_dev *dev, struct vcap_file *file)
+{
+	mutex_lock(&dev->lock);
+	list_add_tail(&file->listener, &dev->listeners);
+	if (dev->gone) {
+		mutex_lock(&file->lock);
+		vcap_desc_detach(&file->desc);
+		mutex_unlock(&file->lock);
+	}
+	mutex_unlock(&dev->lock);
+}
+
+/** vcap_dev_del_listener() - the opposite; also before vcap_dev_update() */
+void vcap_dev_del_listener(struct vcap_dev *dev, struct vcap_file *file)
+{
+	mutex_lock(&dev->lock);
+	list_del(&file->listener);
+	mutex_unlock(&dev->lock);
+}
+
+/** vcap_dev_check() - the device's configuration changed: is its netdev gone? */
+void vcap_dev_check(struct vcap_dev *dev)
+{
+	/* Telling it anew what it was told asks just this. */
+	mutex_lock(&dev->listen_lock);
+	memset(&dev->listen, 0, sizeof(dev->listen));
+	mutex_unlock(&dev->listen_lock);
+	if (vcap_dev_update(dev) == -ENXIO)
+		vcap_capture_end(dev, true);
+}
+
+/**
+ * vcap_dev_lost() - is an interface no longer there?
+ * @dev: the device that captures on it
+ * @name: its name in the caller's network namespace
+ */
+bool vcap_dev_lost(struct vcap_dev *dev, const char *name)
+{
+	u8 wanted[ETH_ALEN], mac[ETH_ALEN];
+	bool lost = true;
+
+	mutex_lock(&registry_lock);
+	if (!list_empty(&dev->node) && interface_mac(name, wanted)) {
+		read_mac(dev, mac);
+		lost = !ether_addr_equal(mac, wanted);
+	}
+	mutex_unlock(&registry_lock);
+	return lost;
+}
+
+/*
+ * An interface is gone: its NIC was unplugged, or has no driver any more, or it
+ * moved to another network namespace. Who listens by its name hears no more of
+ * it. Called with the kernel's lock of all interfaces.
+ */
+static int netdev_event(struct notifier_block *block, unsigned long event,
+			void *info)
+{
+	const struct net_device *netdev = netdev_notifier_info_to_dev(info);
+	struct vcap_dev *dev;
+	u8 mac[ETH_ALEN];
+
+	if (event != NETDEV_UNREGISTER)
+		return NOTIFY_DONE;
+	mutex_lock(&registry_lock);
+	list_for_each_entry(dev, &registry, node) {
+		read_mac(dev, mac);
+		if (is_valid_ether_addr(mac) && is_nic(netdev, mac))
+			vcap_capture_end(dev, false);
+	}
+	mutex_unlock(&registry_lock);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block netdev_notifier = {
+	.notifier_call = netdev_event,
+};
+
+/** vcap_interface_init() - have the kernel tell of interfaces */
+int vcap_interface_init(void)
+{
+	return register_netdevice_notifier(&netdev_notifier);
+}
+
+/** vcap_interface_exit() - the opposite */
+void vcap_interface_exit(void)
+{
+	unregister_netdevice_notifier(&netdev_notifier);
+}

@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The requests of /dev/bpf: a handler for each, behind one table. */
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include <asm/ioctls.h>
+
+#include "ioctl.h"
+
+/* The longest timeout is the last that int milliseconds can hold. */
+#define MAX_TIMEOUT_NS	(2147483648ULL * NSEC_PER_MSEC)
+
+/* Errors are those of bpf(4). The caller holds file->config. */
+typedef int handler(struct vcap_file *file, union vcap_argument *arg);
+
+static int get_blen(struct vcap_file *file, union vcap_argument *arg)
+{
+	arg->value = file->desc.size;
+	return 0;
+}
+
+static int set_blen(struct vcap_file *file, union vcap_argument *arg)
+{
+	if (file->dev)
+		return -EINVAL;
+	arg->value = vcap_desc_clamp(arg->value,
+				     READ_ONCE(vcap_max_buffer));
+	mutex_lock(&file->lock);
+	file->desc.size = arg->value;
+	mutex_unlock(&file->lock);
+	return 0;
+}
+
+/* Copy a program in and check it. Returns NULL for one without instructions. */
+static struct vcap_program *copy_program(const struct bpf_program *user)
+{
+	struct vcap_program *program;
+	int err = -EFAULT;
+
+	if (user->bf_len > BPF_MAXINSNS)
+		return ERR_PTR(-EINVAL);
+	if (user->bf_len == 0)
+		return NULL;
+	program = vcap_program_alloc(user->bf_len);
+	if (!program)
+		return ERR_PTR(-ENOMEM);
+	if (!copy_from_user(program->insns, (void __user *)user->bf_insns,
+			    user->bf_len * sizeof(program->insns[0])))
+		err = vcap_program_install(program);
+	if (err) {
+		vcap_program_free(program);
+		return ERR_PTR(err);
+	}
+	return program;
+}
+
+static int install_filter(struct vcap_file *file, union vcap_argument *arg,
+			  bool flush)
+{
+	struct vcap_program *program = copy_program(&arg->program);
+
+	if (IS_ERR(program))
+		return PTR_ERR(program);
+	vcap_file_set_filter(file, program, flush);
+	return 0;
+}
+
+static int set_filter(struct vcap_file *file, union vcap_argument *arg)
+{
+	return install_filter(file, arg, true);
+}
+
+static int set_filter_keep(struct vcap_file *file, union vcap_argument *arg)
+{
+	return install_filter(file, arg, false);
+}
+
+static int set_write_filter(struct vcap_file *file, union vcap_argument *arg)
+{
+	struct vcap_program *program = copy_program(&arg->program);
+
+	if (IS_ERR(program))
+		return PTR_ERR(program);
+	mutex_lock(&file->lock);
+	swap(file->write_filter, program);
+	mutex_unlock(&file->lock);
+	vcap_program_free(program);
+	return 0;
+}
+
+static int lock(struct vcap_file *file, union vcap_argument *arg)
+{
+	file->locked = true;
+	return 0;
+}
+
+static int flush(struct vcap_file *file, union vcap_argument *arg)
+{
+	vcap_file_sync(file);
+	mutex_lock(&file->lock);
+	vcap_desc_flush(&file->desc);
+	mutex_unlock(&file->lock);
+	return 0;
+}
+
+/* Is the descriptor attached to an interface that still exists? */
+static bool has_interface(struct vcap_file *file)
+{
+	return file->dev && !file->desc.gone;
+}
+
+static int set_promisc(struct vcap_file *file, union vcap_argument *arg)
+{
+	if (!has_interface(file))
+		return -EINVAL;
+	/* What came before is judged without it. */
+	vcap_file_sync(file);
+	mutex_lock(&file->lock);
+	file->desc.promisc = true;
+	mutex_unlock(&file->lock);
+	vcap_file_update(file);
+	return 0;
+}
+
+static int get_dlt(struct vcap_file *file, union vcap_argument *arg)
+{
+	if (!has_interface(file))
+		return -EINVAL;
+	arg->value = file->dev->link_type;
+	return 0;
+}
+
+static int set_dlt(struct vcap_file *file, union vcap_argument *arg)
+{
+	if (!has_interface(file) || arg->value != file->dev->link_type)
+		return -EINVAL;
+	return 0;
+}
+
+static int get_dlt_list(struct vcap_file *file, union vcap_argument *arg)
+{
+	struct bpf_dltlist *list = &arg->dltlist;
+
+	if (!has_interface(file))
+		return -EINVAL;
+	if (list->bfl_list) {
+		if (list->bfl_len < 1)
+			return -ENOMEM;
+		if (put_user(file->dev->link_type,
+			     (unsigned int __user *)list->bfl_list))
+			return -EFAULT;
+	}
+	list->bfl_len = 1;
+	return 0;
+}
+
+static int get_interface(struct vcap_file *file, union vcap_argument *arg)
+{
+	if (!has_interface(file))
+		return -EINVAL;
+	return vcap_dev_name(file->dev, file->own_name, arg->ifreq.ifr_name);
+}
+
+static int set_interface(struct vcap_file *file, union vcap_argument *arg)
+{
+	arg->ifreq.ifr_name[IFNAMSIZ - 1] = '\0';
+	return vcap_file_attach(file, arg->ifreq.ifr_name);
+}
+
+static int get_stats(struct vcap_file *file, union vcap_argument *arg)
+{
+	vcap_file_sync(file);
+	mutex_lock(&file->lock);
+	arg->stat.bs_recv = file->desc.recv;
+	arg->stat.bs_drop = file->desc.drop;
+	arg->stat.bs_capt = file->desc.capt;
+	mutex_unlock(&file->lock);
+	return 0;
+}
+
+static int set_immediate(struct vcap_file *file, union vcap_argument *arg)
+{
+	mutex_lock(&file->lock);
+	file->desc.immediate = arg->value != 0;
+	mutex_unlock(&file->lock);
+	vcap_file_update(file);
+	/* What was stored without waking anyone is to be read at once now. */
+	vcap_file_wake(file);
+	return 0;
+}
+
+static int get_version(struct vcap_file *file, union vcap_argument *arg)
+{
+	arg->version.bv_major = BPF_MAJOR_VERSION;
+	arg->version.bv_minor = BPF_MINOR_VERSION;
+	return 0;
+}
+
+static int get_header_complete(struct vcap_file *file, union vcap_argument *arg)
+{
+	arg->value = file->desc.header_complete;
+	return 0;
+}
+
+static int set_header_complete(struct vcap_file *file, union vcap_argument *arg)
+{
+	file->desc.header_complete = arg->value != 0;
+	return 0;
+}
+
+static int get_feedback(struct vcap_file *file, union vcap_argument *arg)
+{
+	arg->value = file->desc.feedback;
+	return 0;
+}
+
+static int set_feedback(struct vcap_file *file, union vcap_argument *arg)
+{
+	file->desc.feedback = arg->value != 0;
+	return 0;
+}
+
+static int get_see_sent(struct vcap_file *file, union vcap_argument *arg)
+{
+	arg->value = file->desc.direction != BPF_D_IN;
+	return 0;
+}
+
+static int get_direction(struct vcap_file *file, union vcap_argument *arg)
+{
+	arg->value = file->desc.direction;
+	return 0;
+}
+
+static int set_direction(struct vcap_file *file, union vcap_argument *arg)
+{
+	if (arg->value > BPF_D_OUT)
+		return -EINVAL;
+	/* What came before is judged by the old direction. */
+	vcap_file_sync(file);
+	mutex_lock(&file->lock);
+	file->desc.direction = arg->value;
+	mutex_unlock(&file->lock);
+	vcap_file_update(file);
+	return 0;
+}
+
+static int set_see_sent(struct vcap_file *file, union vcap_argument *arg)
+{
+	arg->value = arg->value ? BPF_D_INOUT : BPF_D_IN;
+	return set_direction(file, arg);
+}
+
+static int get_timeout(struct vcap_file *file, union vcap_argument *arg)
+{
+	u32 ns;
+
+	arg->timeval.tv_sec = div_u64_rem(file->timeout, NSEC_PER_SEC, &ns);
+	arg->timeval.tv_usec = ns / NSEC_PER_USEC;
+	return 0;
+}
+
+static int set_timeout(struct vcap_file *file, union vcap_argument *arg)
+{
+	const struct bpf_timeval *tv = &arg->timeval;
+	u64 ns;
+
+	if (tv->tv_sec < 0 || tv->tv_usec < 0 || tv->tv_usec >= USEC_PER_SEC)
+		return -EINVAL;
+	if (tv->tv_sec >= MAX_TIMEOUT_NS / NSEC_PER_SEC + 1)
+		return -EDOM;
+	ns = tv->tv_sec * NSEC_PER_SEC + tv->tv_usec * NSEC_PER_USEC;
+	if (ns >= MAX_TIMEOUT_NS)
+		return -EDOM;
+	mutex_lock(&file->lock);
+	file->timeout = ns;
+	mutex_unlock(&file->lock);
+	return 0;
+}
+
+static int get_tstamp(struct vcap_file *file, union vcap_argument *arg)
+{
+	arg->value = file->desc.format.tstamp;
+	return 0;
+}
+
+static int set_tstamp(struct vcap_file *file, union vcap_argument *arg)
+{
+	if (arg->value > BPF_T_BINTIME)
+		return -EINVAL;
+	if (arg->value == file->desc.format.tstamp)
+		return 0;
+	vcap_file_sync(file);
+	mutex_lock(&file->lock);
+	/* A reader could not tell the packets of two formats apart. */
+	vcap_desc_discard(&file->desc);
+	file->desc.format.tstamp = arg->value;
+	mutex_unlock(&file->lock);
+	vcap_file_update(file);
+	return 0;
+}
+
+static int get_readable(struct vcap_file *file, union vcap_argument *arg)
+{
+	vcap_file_sync(file);
+	mutex_lock(&file->lock);
+	arg->value = vcap_desc_available(&file->desc);
+	mutex_unlock(&file->lock);
+	return 0;
+}
+
+/* FIONREAD's number says nothing of its argument, an int that is read. */
+#define FIONREAD_TYPED	_IOR('T', _IOC_NR(FIONREAD), int)
+
+/*
+ * Which requests are left to a descriptor that was locked (BIOCLOCK): those
+ * that look, and those that change how packets are read but not which.
+ */
+enum { ALWAYS = 1, UNLOCKED = 0 };
+
+static const struct request {
+	unsigned int number;
+	handler *handle;
+	bool always;
+} requests[] = {
+	{ BIOCGBLEN, get_blen, ALWAYS },
+	{ BIOCSBLEN, set_blen, UNLOCKED },
+	{ BIOCSETF, set_filter, UNLOCKED },
+	{ BIOCFLUSH, flush, ALWAYS },
+	{ BIOCPROMISC, set_promisc, UNLOCKED },
+	{ BIOCGDLT, get_dlt, ALWAYS },
+	{ BIOCGETIF, get_interface, ALWAYS },
+	{ BIOCSETIF, set_interface, UNLOCKED },
+	{ BIOCGSTATS, get_stats, ALWAYS },
+	{ BIOCIMMEDIATE, set_immediate, ALWAYS },
+	{ BIOCVERSION, get_version, ALWAYS },
+	{ BIOCGHDRCMPLT, get_header_complete, ALWAYS },
+	{ BIOCSHDRCMPLT, set_header_complete, UNLOCKED },
+	{ BIOCSDLT, set_dlt, UNLOCKED },
+	{ BIOCGDLTLIST, get_dlt_list, ALWAYS },
+	{ BIOCGSEESENT, get_see_sent, ALWAYS },
+	{ BIOCSSEESENT, set_see_sent, UNLOCKED },
+	{ BIOCSRTIMEOUT, set_timeout, ALWAYS },
+	{ BIOCGRTIMEOUT, get_timeout, ALWAYS },
+	{ BIOCGFEEDBACK, get_feedback, ALWAYS },
+	{ BIOCSFEEDBACK, set_feedback, UNLOCKED },
+	{ BIOCLOCK, lock, ALWAYS },
+	{ BIOCSETWF, set_write_filter, UNLOCKED },
+	{ BIOCGDIRECTION, get_direction, ALWAYS },
+	{ BIOCSDIRECTION, set_direction, UNLOCKED },
+	{ BIOCSETFNR, set_filter_keep, UNLOCKED },
+	{ BIOCGTSTAMP, get_tstamp, ALWAYS },
+	{ BIOCSTSTAMP, set_tstamp, ALWAYS },
+	{ FIONREAD_TYPED, get_readable, ALWAYS },
+};
+
+static const struct request *find_request(unsigned int number)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(requests); i++)
+		if (requests[i].number == number)
+			return &requests[i];
+	return NULL;
+}
+
+int vcap_request(struct vcap_file *file, unsigned int number,
+		 union vcap_argument *arg)
+{
+	const struct request *request = find_request(number);
+	int err = -EPERM;
+
+	if (!request)
+		return -ENOTTY;
+	mutex_lock(&file->config);
+	file->pid = task_tgid_nr(current);
+	if (!file->locked || request->always)
+		err = request->handle(file, arg);
+	mutex_unlock(&file->config);
+	return err;
+}
+
+long vcap_ioctl(struct file *filp, unsigned int request, unsigned long user)
+{
+	struct vcap_file *file = filp->private_data;
+	union vcap_argument arg;
+	int err;
+
+	/* All of it: what a handler does not fill in is copied out, too. */
+	memset(&arg, 0, sizeof(arg));
+	if (request == FIONREAD)
+		request = FIONREAD_TYPED;
+	if (!find_request(request))
+		return -ENOTTY;
+	if ((_IOC_DIR(request) & _IOC_WRITE) &&
+	    copy_from_user(&arg, (void __user *)user, _IOC_SIZE(request)))
+		return -EFAULT;
+	/* Nothing is changed for who cannot be told of it (BIOCSBLEN). */
+	if (_IOC_DIR(request) == (_IOC_READ | _IOC_WRITE) &&
+	    copy_to_user((void __user *)user, &arg, _IOC_SIZE(request)))
+		return -EFAULT;
+	err = vcap_request(file, request, &arg);
+	if (err)
+		return err;
+	if ((_IOC_DIR(request) & _IOC_READ) &&
+	    copy_to_user((void __user *)user, &arg, _IOC_SIZE(request)))
+		return -EFAULT;
+	return 0;
+}

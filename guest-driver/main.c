@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Module: /dev/bpf and the driver of virtio capture devices. */
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+
+#include "vcap.h"
+
+/*
+ * The cloner: every open makes a new descriptor. Programs that know only the
+ * old, numbered nodes find it as /dev/bpf0.
+ */
+static struct miscdevice vcap_nodes[] = {
+	{
+		.minor = MISC_DYNAMIC_MINOR,
+		.name = "bpf",
+		.mode = 0660,
+		.fops = &vcap_fops,
+	}, {
+		.minor = MISC_DYNAMIC_MINOR,
+		.name = "bpf0",
+		.mode = 0660,
+		.fops = &vcap_fops,
+	},
+};
+
+static int __init vcap_init(void)
+{
+	int err;
+
+	err = vcap_sysctl_init();
+	if (err)
+		return err;
+	err = vcap_peers_init();
+	if (err)
+		goto exit_sysctl;
+	err = vcap_interface_init();
+	if (err)
+		goto exit_peers;
+	err = register_virtio_driver(&vcap_virtio_driver);
+	if (err)
+		goto exit_interface;
+	err = misc_register(&vcap_nodes[0]);
+	if (err)
+		goto unregister_driver;
+	err = misc_register(&vcap_nodes[1]);
+	if (err)
+		goto deregister_bpf;
+	return 0;
+
+deregister_bpf:
+	misc_deregister(&vcap_nodes[0]);
+unregister_driver:
+	unregister_virtio_driver(&vcap_virtio_driver);
+exit_interface:
+	vcap_interface_exit();
+exit_peers:
+	vcap_peers_exit();
+exit_sysctl:
+	vcap_sysctl_exit();
+	return err;
+}
+module_init(vcap_init);
+
+static void __exit vcap_exit(void)
+{
+	misc_deregister(&vcap_nodes[1]);
+	misc_deregister(&vcap_nodes[0]);
+	unregister_virtio_driver(&vcap_virtio_driver);
+	vcap_interface_exit();
+	vcap_peers_exit();
+	vcap_sysctl_exit();
+}
+module_exit(vcap_exit);
+
+MODULE_DESCRIPTION("Virtio capture device: the Berkeley Packet Filter, /dev/bpf");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+/* /proc/net/bpf: the open descriptors, a line each; bpfstat(8) prints them. */
+#include <linux/proc_fs.h>
+#include <linux/seq_file.h>
+#include <net/net_namespace.h>
+
+#include "vcap.h"
+
+static DEFINE_MUTEX(files_lock);
+static LIST_HEAD(files);		/* of struct vcap_file; files_lock */
+
+/** vcap_peers_add() - a descriptor was opened */
+void vcap_peers_add(struct vcap_file *file)
+{
+	mutex_lock(&files_lock);
+	list_add_tail(&file->node, &files);
+	mutex_unlock(&files_lock);
+}
+
+/** vcap_peers_del() - a descriptor is being closed */
+void vcap_peers_del(struct vcap_file *file)
+{
+	mutex_lock(&files_lock);
+	list_del(&file->node);
+	mutex_unlock(&files_lock);
+}
+
+static const char *state(const struct vcap_file *file)
+{
+	if (!file->dev)
+		return "unattached";
+	if (file->desc.gone)
+		return "gone";
+	return file->reading ? "waiting" : "idle";
+}
+
+static const char *direction(const struct vcap_desc *desc)
+{
+	static const char * const names[] = {
+		[BPF_D_IN] = "in",
+		[BPF_D_INOUT] = "inout",
+		[BPF_D_OUT] = "out",
+	};
+
+	return names[desc->direction];
+}
+
+/* Called with files_lock, which keeps the descriptor open. */
+static void show_file(struct seq_file *seq, struct vcap_file *file)
+{
+	const struct vcap_desc *desc = &file->desc;
+	char name[IFNAMSIZ] = "-";
+	struct vcap_dev *dev;
+	bool own_name;
+
+	mutex_lock(&file->lock);
+	dev = file->desc.gone ? NULL : file->dev;
+	own_name = file->own_name;
+	mutex_unlock(&file->lock);
+	if (dev && vcap_dev_name(dev, own_name, name))
+		strscpy(name, "-", sizeof(name));
+
+	mutex_lock(&file->lock);
+	seq_printf(seq, "%d %s %u %llu %llu %llu %d %d %d %d %s %s %s\n",
+		   READ_ONCE(file->pid), name, desc->size, desc->recv,
+		   desc->drop, desc->capt, desc->promisc, desc->immediate,
+		   desc->header_complete, desc->direction != BPF_D_IN,
+		   direction(desc), vcap_program_engine(file->filter),
+		   state(file));
+	mutex_unlock(&file->lock);
+}
+
+static int show(struct seq_file *seq, void *unused)
+{
+	struct vcap_file *file;
+
+	seq_puts(seq, "pid interface bufsize received dropped captured promisc immediate hdrcmplt seesent direction filter state\n");
+	mutex_lock(&files_lock);
+	list_for_each_entry(file, &files, node)
+		show_file(seq, file);
+	mutex_unlock(&files_lock);
+	return 0;
+}
+
+/** vcap_peers_init() - add /proc/net/bpf, which root alone may read */
+int vcap_peers_init(void)
+{
+	if (!proc_create_single("bpf", 0400, init_net.proc_net, show))
+		return -ENOMEM;
+	return 0;
+}
+
+/** vcap_peers_exit() - remove it */
+void vcap_peers_exit(void)
+{
+	remove_proc_entry("bpf", init_net.proc_net);
+}
