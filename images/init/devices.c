@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* File systems, kernel modules, and the launcher's virtio-serial ports. */
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "init.h"
+
+/* A capture device's alias: its driver is loaded after those of the NICs. */
+#define CAPTURE_ALIAS "virtio:d0000003F"
+
+#define MAX_ALIASES 256
+#define ALIAS_SIZE 128
+
+/* Aliases already offered to modprobe. */
+static char aliases[MAX_ALIASES][ALIAS_SIZE];
+static size_t num_aliases;
+
+void devices_mount(void)
+{
+    static const struct {
+        const char *type, *where;
+    } mounts[] = {
+        { "devtmpfs", "/dev" },        { "proc", "/proc" },
+        { "sysfs", "/sys" },           { "devpts", "/dev/pts" },
+        { "debugfs", "/sys/kernel/debug" },
+    };
+    static const char *const links[][2] = {
+        { "/proc/self/fd", "/dev/fd" },
+        { "/proc/self/fd/0", "/dev/stdin" },
+        { "/proc/self/fd/1", "/dev/stdout" },
+        { "/proc/self/fd/2", "/dev/stderr" },
+    };
+    int console;
+
+    for (size_t i = 0; i < sizeof(mounts) / sizeof(*mounts); i++) {
+        mkdir(mounts[i].where, 0755);
+        if (mount(mounts[i].type, mounts[i].where, mounts[i].type, 0, NULL) &&
+            errno != EBUSY) {
+            fail("cannot mount %s: %s", mounts[i].where, strerror(errno));
+        }
+    }
+    for (size_t i = 0; i < sizeof(links) / sizeof(*links); i++) {
+        if (symlink(links[i][0], links[i][1])) {
+            fail("cannot make %s: %s", links[i][1], strerror(errno));
+        }
+    }
+    console = open("/dev/console", O_RDWR);
+    for (int fd = 0; fd < 3 && console >= 0; fd++) {
+        dup2(console, fd);
+    }
+    if (console > 2) {
+        close(console);
+    }
+}
+
+/* Takes an alias into the list; false when it is there or has no place. */
+static bool alias_add(const char *alias)
+{
+    for (size_t i = 0; i < num_aliases; i++) {
+        if (!strcmp(aliases[i], alias)) {
+            return false;
+        }
+    }
+    if (num_aliases == MAX_ALIASES) {
+        return false;
+    }
+    snprintf(aliases[num_aliases++], ALIAS_SIZE, "%s", alias);
+    return true;
+}
+
+/*
+ * Loads the modules for devices that have turned up since the last call;
+ * returns whether there were any. A module's devices turn up by and by, so the
+ * caller calls until what it waits for is there.
+ */
+bool devices_coldplug(void)
+{
+    static const char *const buses[] = { "pci", "virtio", "usb" };
+    char *args[MAX_ALIASES + 4] = { "modprobe", "-q", "-a" };
+    size_t first = num_aliases, n = 3;
+    char pattern[64], alias[ALIAS_SIZE];
+    glob_t found;
+
+    for (size_t bus = 0; bus < sizeof(buses) / sizeof(*buses); bus++) {
+        snprintf(pattern, sizeof(pattern), "/sys/bus/%s/devices/*/modalias",
+                 buses[bus]);
+        if (glob(pattern, 0, NULL, &found)) {
+            continue;
+        }
+        for (size_t i = 0; i < found.gl_pathc; i++) {
+            if (read_text(found.gl_pathv[i], alias, sizeof(alias)) &&
+                strncmp(alias, CAPTURE_ALIAS, strlen(CAPTURE_ALIAS))) {
+                alias_add(alias);
+            }
+        }
+        globfree(&found);
+    }
+    for (size_t i = first; i < num_aliases; i++) {
+        args[n++] = aliases[i];
+    }
+    if (n == 3) {
+        return false;
+    }
+    /* Most devices of a bus have no module here: no verdict from this. */
+    wait_status(spawn(args, -1, -1, -1));
+    return true;
+}
+
+/* The first capture device that has no driver, NULL when all have one. */
+static const char *device_without_driver(void)
+{
+    static char name[64];
+    const char *result = NULL;
+    char path[128], alias[ALIAS_SIZE];
+    glob_t found;
+
+    if (glob("/sys/bus/virtio/devices/*/modalias", 0, NULL, &found)) {
+        return NULL;
+    }
+    for (size_t i = 0; i < found.gl_pathc && !result; i++) {
+        char *file = found.gl_pathv[i];
+
+        if (!read_text(file, alias, sizeof(alias)) ||
+            strncmp(alias, CAPTURE_ALIAS, strlen(CAPTURE_ALIAS))) {
+            continue;
+        }
+        *strrchr(file, '/') = 0;
+        snprintf(path, sizeof(path), "%s/driver", file);
+        if (access(path, F_OK)) {
+            snprintf(name, sizeof(name), "%s", strrchr(file, '/') + 1);
+            result = name;
+        }
+    }
+    globfree(&found);
+    return result;
+}
+
+/* The group whose members may open /dev/bpf; as in the image's /etc/group. */
+#define BPF_GROUP 100
+
+/* Loads the capture driver; false, after fail(), unless it serves all of the
+ * capture devices and /dev/bpf is there. */
+bool driver_load(void)
+{
+    static char *const args[] = { "modprobe", "virtio_capture", NULL };
+    const char *device;
+
+    if (wait_status(spawn(args, -1, -1, -1))) {
+        fail("cannot load the module virtio_capture (see the console; is it "
+             "in the image?)");
+        return false;
+    }
+    device = device_without_driver();
+    if (device) {
+        fail("virtio_capture does not take the capture device %s (see the "
+             "console)", device);
+        return false;
+    }
+    if (access("/dev/bpf", F_OK)) {
+        fail("virtio_capture is loaded and there is no /dev/bpf");
+        return false;
+    }
+    /* What a udev rule does elsewhere (guest-driver/dist). */
+    if (chown("/dev/bpf", 0, BPF_GROUP) || chown("/dev/bpf0", 0, BPF_GROUP)) {
+        fail("cannot give /dev/bpf to its group");
+        return false;
+    }
+    return true;
+}
+
+/* The device node of the port of that name; false when it is not there yet. */
+static bool port_path(const char *name, char *path, size_t size)
+{
+    bool matches = false;
+    char text[64];
+    glob_t found;
+
+    if (glob("/sys/class/virtio-ports/*/name", 0, NULL, &found)) {
+        return false;
+    }
+    for (size_t i = 0; i < found.gl_pathc && !matches; i++) {
+        char *file = found.gl_pathv[i];
+
+        if (!read_text(file, text, sizeof(text)) || strcmp(text, name)) {
+            continue;
+        }
+        *strrchr(file, '/') = 0;
+        snprintf(path, size, "/dev/%s", strrchr(file, '/') + 1);
+        matches = !access(path, F_OK);
+    }
+    globfree(&found);
+    return matches;
+}
+
+int port_open(const char *name)
+{
+    char path[128];
+    int fd = -1;
+
+    if (port_path(name, path, sizeof(path))) {
+        fd = open(path, O_RDWR | O_CLOEXEC);
+    }
+    if (fd < 0) {
+        fail("cannot open the port %s: %s", name, strerror(errno));
+    }
+    return fd;
+}
+
+/* Whether all that the launcher gave the guest is there; else names one. */
+bool devices_ready(const struct config *config, const char **missing)
+{
+    static char name[64];
+    char path[128];
+    const char *mac;
+
+    *missing = name;
+    strcpy(name, "the port result");
+    if (!port_path("result", path, sizeof(path))) {
+        return false;
+    }
+    for (size_t i = 0; i < config->num_gets; i++) {
+        snprintf(name, sizeof(name), "the port get%zu", i);
+        if (!port_path(name + strlen("the port "), path, sizeof(path))) {
+            return false;
+        }
+    }
+    if (config->num_args) {
+        static const char *const streams[] = { "stdout", "stderr", "stdin" };
+
+        for (size_t i = 0; i < (config->has_stdin ? 3 : 2); i++) {
+            snprintf(name, sizeof(name), "the port %s", streams[i]);
+            if (!port_path(streams[i], path, sizeof(path))) {
+                return false;
+            }
+        }
+    }
+    mac = network_missing(config);
+    snprintf(name, sizeof(name), "a driver for the NIC with address %s",
+             mac ? mac : "");
+    return !mac;
+}

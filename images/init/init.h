@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The guest's first process. It makes the guest ready, runs one command for
+ * the launcher (images/vm), and tells how the command and the kernel fared.
+ *
+ * main.c     the order of events, the verdict
+ * config.c   what the launcher asks for
+ * devices.c  file systems, modules, the launcher's ports
+ * network.c  names and state of the interfaces
+ * command.c  processes, their output, files for the launcher
+ */
+#ifndef INIT_H
+#define INIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#define MAX_ITEMS 64
+
+/* A NIC that the launcher gave the guest; the n-th becomes ethn. */
+struct nic {
+    const char *mac;
+    bool dhcp; /* take a lease before the command starts */
+};
+
+/* The launcher's file /launcher, see config.c. */
+struct config {
+    struct nic nics[MAX_ITEMS];
+    size_t num_nics;
+    const char *gets[MAX_ITEMS]; /* files to bring out */
+    size_t num_gets;
+    char **args; /* the command, NULL at the end; empty: a shell */
+    size_t num_args;
+    bool capture; /* the driver has to be there */
+    bool has_stdin;
+    const char *term;
+    int rows, columns; /* of the launcher's terminal, 0: unknown */
+};
+
+/* The verdict in the making; every field but the status may already fail it. */
+struct verdict {
+    int port; /* -1 until the port is open */
+    int status;
+    bool failed;
+};
+
+/* config.c */
+void config_read(struct config *config);
+
+/* devices.c */
+void devices_mount(void);
+bool devices_ready(const struct config *config, const char **missing);
+bool devices_coldplug(void);
+bool driver_load(void);
+int port_open(const char *name);
+
+/* network.c */
+const char *network_missing(const struct config *config);
+bool network_name(const struct config *config);
+void network_up(const struct config *config);
+void network_dhcp(const struct config *config);
+
+/* command.c */
+pid_t spawn(char *const args[], int in, int out, int err);
+int wait_status(pid_t pid);
+int run_command(const struct config *config, int out, int err,
+                size_t *out_count, size_t *err_count);
+int run_shell(const struct config *config);
+void kill_all(void);
+bool send_file(const char *path, int port, size_t *count);
+
+/* main.c */
+__attribute__((format(printf, 1, 2))) void fail(const char *format, ...);
+bool write_all(int fd, const void *data, size_t length);
+bool read_text(const char *path, char *text, size_t size);
+bool write_text(const char *path, const char *text);
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * PID 1 of the guest: the order of events, and the verdict.
+ *
+ * The verdict goes to the port "result" as lines, "exit" the last:
+ *   error TEXT      the guest failed; TEXT says why
+ *   count NAME N    N bytes went to the port NAME
+ *   taint N         the kernel's taint flags
+ *   exit N          the command's status
+ * The launcher answers with one byte when it has all those bytes, and only then
+ * is the guest switched off: what is still under way would be lost.
+ *
+ * The verdict comes after every check: the command's processes are gone, files
+ * are sent and the driver is unloaded before the kernel's flags are read.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/reboot.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "init.h"
+
+#define DEVICES_WAIT_S 30
+
+static struct verdict verdict = { .port = -1 };
+
+bool write_all(int fd, const void *data, size_t length)
+{
+    const char *from = data;
+
+    while (length) {
+        ssize_t n = write(fd, from, length);
+
+        if (n < 0 && errno != EINTR) {
+            return false;
+        }
+        if (n > 0) {
+            from += n;
+            length -= n;
+        }
+    }
+    return true;
+}
+
+/* Reads a short text file, without the newline at its end. */
+bool read_text(const char *path, char *text, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n;
+
+    if (fd < 0) {
+        return false;
+    }
+    n = read(fd, text, size - 1);
+    close(fd);
+    if (n < 0) {
+        return false;
+    }
+    text[n] = 0;
+    text[strcspn(text, "\n")] = 0;
+    return true;
+}
+
+bool write_text(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    bool ok;
+
+    if (fd < 0) {
+        return false;
+    }
+    ok = write_all(fd, text, strlen(text));
+    close(fd);
+    return ok;
+}
+
+__attribute__((format(printf, 1, 2))) static void report(const char *format,
+                                                         ...)
+{
+    char line[1024];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(line, sizeof(line) - 1, format, args);
+    va_end(args);
+    strcat(line, "\n");
+    if (verdict.port >= 0) {
+        write_all(verdict.port, line, strlen(line));
+    }
+}
+
+/* The guest is no good: says why, on the console and to the launcher. */
+void fail(const char *format, ...)
+{
+    char text[960];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    printf("init: %s\n", text);
+    fflush(stdout);
+    verdict.failed = true;
+    report("error %s", text);
+}
+
+/* Waits until the launcher's ports and NICs are there; opens the port for the
+ * verdict as soon as possible. */
+static bool wait_for_devices(const struct config *config)
+{
+    time_t start = time(NULL);
+    const char *missing;
+
+    while (!devices_ready(config, &missing)) {
+        if (!devices_coldplug()) {
+            usleep(2000);
+        }
+        if (time(NULL) > start + DEVICES_WAIT_S) {
+            verdict.port = port_open("result");
+            fail("the guest does not find %s", missing);
+            return false;
+        }
+    }
+    verdict.port = port_open("result");
+    return verdict.port >= 0;
+}
+
+/* Everything before the command; false after fail(). */
+static bool prepare(const struct config *config)
+{
+    char name[64];
+
+    if (!wait_for_devices(config) || !network_name(config) ||
+        (config->capture && !driver_load())) {
+        return false;
+    }
+    if (read_text("/etc/hostname", name, sizeof(name))) {
+        sethostname(name, strlen(name));
+    }
+    if (chdir("/root")) {
+        fail("/root: %s", strerror(errno));
+    }
+    network_up(config);
+    if (!verdict.failed) {
+        network_dhcp(config);
+    }
+    return !verdict.failed;
+}
+
+static void run(const struct config *config)
+{
+    size_t out_count = 0, err_count = 0;
+    int out, err;
+
+    if (!config->num_args) {
+        verdict.status = run_shell(config);
+        return;
+    }
+    out = port_open("stdout");
+    err = port_open("stderr");
+    verdict.status = run_command(config, out, err, &out_count, &err_count);
+    report("count stdout %zu", out_count);
+    report("count stderr %zu", err_count);
+}
+
+static void send_files(const struct config *config)
+{
+    char name[16];
+
+    for (size_t i = 0; i < config->num_gets; i++) {
+        size_t count = 0;
+        int port;
+
+        snprintf(name, sizeof(name), "get%zu", i);
+        port = port_open(name);
+        if (port >= 0) {
+            send_file(config->gets[i], port, &count);
+            report("count %s %zu", name, count);
+        }
+    }
+}
+
+/* The driver's end belongs to what is tested: a kernel that warns here taints
+ * itself. The command may have unloaded the driver itself. */
+static void driver_unload(void)
+{
+    if (syscall(SYS_delete_module, "virtio_capture", O_NONBLOCK) &&
+        errno != ENOENT) {
+        fail("cannot unload the module virtio_capture: %s", strerror(errno));
+    }
+}
+
+int main(void)
+{
+    struct config config;
+    char text[32], byte;
+
+    devices_mount();
+    config_read(&config);
+    setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin:/root", 1);
+    setenv("HOME", "/root", 1);
+    setenv("TERM", config.term, 1);
+    if (prepare(&config)) {
+        run(&config);
+        send_files(&config);
+        driver_unload();
+    }
+    if (read_text("/proc/sys/kernel/tainted", text, sizeof(text))) {
+        report("taint %s", text);
+    }
+    report("exit %d", verdict.status);
+    sync();
+    if (verdict.port >= 0 && read(verdict.port, &byte, 1) < 0) {
+        printf("init: no answer from the launcher: %s\n", strerror(errno));
+    }
+    reboot(RB_POWER_OFF);
+    return 1;
+}

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the guest boots: kernel, initramfs, and what the launcher adds."""
+import os
+import re
+import shutil
+import struct
+import subprocess
+from pathlib import Path
+
+from .errors import Failure
+from .files import stage_additions
+
+TOP = Path(__file__).resolve().parents[2]
+IMAGES = TOP / "build" / "images"
+PLUGIN = TOP / "build" / "qemu-device" / "virtio-capture.so"
+
+LINUX_VERSION = re.compile(rb"Linux version (\S+) ")
+
+
+def product(path, target):
+    """A file that make builds; fails with the target that builds it."""
+    if not path.exists():
+        raise Failure(f"{os.path.relpath(path)} is missing: "
+                      f"run make {target}")
+    return path
+
+
+def kernel_release(path):
+    """The release of a kernel file, from a bzImage's header or an ELF file."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise Failure(f"--kernel {path}: {error.strerror}") from None
+    if data[0x202:0x206] == b"HdrS":
+        start = struct.unpack_from("<H", data, 0x20e)[0] + 0x200
+        words = data[start:start + 200].split()
+        return words[0].decode("ascii", "replace") if words else "unknown"
+    match = LINUX_VERSION.search(data)
+    if not data.startswith(b"\x7fELF") or not match:
+        raise Failure(f"--kernel {path}: not a Linux kernel for x86")
+    return match[1].decode("ascii", "replace")
+
+
+def choose_kernel(path):
+    """The kernel to boot; another one must be of the modules' release."""
+    ours = product(IMAGES / "kernel", "image")
+    if path is None:
+        return str(ours)
+    release = (IMAGES / "release").read_text().split()[0]
+    other = kernel_release(path)
+    if other != release:
+        raise Failure(
+            f"--kernel {path}: it is {other}, and the image's modules "
+            f"with virtio_capture are for {release}; build the image for "
+            f"that kernel: make image KVER={other}")
+    return path
+
+
+def folders():
+    """The folders that the image has, by their names in the guest."""
+    return product(IMAGES / "folders", "image").read_text().splitlines()
+
+
+def pack(stage):
+    """A folder's content as a cpio archive of files that root owns."""
+    names = []
+    for folder, folders, files in os.walk(os.fsencode(stage)):
+        names += [os.path.relpath(os.path.join(folder, name),
+                                  os.fsencode(stage))
+                  for name in sorted(folders) + sorted(files)]
+    packer = subprocess.run(
+        ["cpio", "--quiet", "--null", "-o", "-H", "newc", "-R", "+0:+0"],
+        cwd=stage, input=b"".join(name + b"\0" for name in names),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if packer.returncode:
+        raise Failure(f"cpio: {packer.stderr.decode(errors='replace')}")
+    return packer.stdout
+
+
+def write_initrd(path, settings, additions, folder):
+    """The image's initramfs, and after it an archive with what this launch
+    adds. The kernel unpacks both. settings: see images/init/config.c."""
+    stage = Path(folder, "added")
+    stage.mkdir()
+    stage_additions(additions, stage, folders())
+    (stage / "launcher").write_bytes(b"".join(
+        os.fsencode(f"{key}={value}") + b"\0" for key, value in settings))
+    archive = pack(stage)
+    shutil.copyfile(product(IMAGES / "initramfs", "image"), path)
+    with open(path, "ab") as initrd:
+        initrd.write(bytes(-initrd.tell() % 512))
+        initrd.write(archive)

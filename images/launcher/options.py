@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The command line of images/vm."""
+import argparse
+
+from .errors import Failure
+
+DEFAULT_NIC = "virtio-net-pci"
+DEFAULT_NETDEV = "user"
+DEFAULT_TIMEOUT = 120
+
+EPILOG = """\
+Without COMMAND: a root shell on the guest's console (Ctrl-A X ends QEMU). With
+it: the driver is loaded, the interfaces eth0, eth1, ... are up (those on a
+netdev "user" have a DHCP lease), IPv6 is off on them, and COMMAND runs as root
+in /root. Its standard output and error are the launcher's; so is its standard
+input, unless that is a terminal.
+
+Exit status: COMMAND's; 124 when the time was up; 125 when the launcher or the
+guest failed, which a kernel panic, oops, warning or lock-up is.
+
+--get takes a file as long as stat(2) says; one of /proc has to be copied first.
+
+The n-th NIC, from 0, has netdev netN, device nicN, capture device captureN.
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with the launcher's exit status for a bad option."""
+
+    def error(self, message):
+        raise Failure(f"{message} (see images/vm --help)")
+
+
+def seconds(text):
+    """A time limit; 0 is none."""
+    value = float(text)
+    if not 0 <= value < 1e6:
+        raise ValueError
+    return value
+
+
+def processors(text):
+    """A number of processors."""
+    value = int(text)
+    if not 1 <= value <= 255:
+        raise ValueError
+    return value
+
+
+def make_parser():
+    """The parser of everything before "--"."""
+    parser = Parser(
+        prog="images/vm", usage="images/vm [options] [-- COMMAND [ARG...]]",
+        description="Boot a guest whose NICs are captured, and run COMMAND.",
+        epilog=EPILOG, allow_abbrev=False, add_help=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--nic", metavar="MODEL", action="append", default=[],
+        help="NIC to emulate and tap, may have options (e1000,mac=...); "
+             "repeatable, one capture device each; \"none\": a netdev and "
+             f"its capture device with no NIC (default {DEFAULT_NIC})")
+    add("--netdev", metavar="SPEC", action="append", default=[],
+        help="backend of the NIC at the same position, without id= "
+             f"(default {DEFAULT_NETDEV})")
+    add("--no-capture", action="store_true",
+        help="the NICs without capture devices, plug-in and driver")
+    add("--add", metavar="SRC[:DST]", action="append", default=[],
+        help="put a host file or folder into the guest (default DST: /root)")
+    add("--get", metavar="SRC[:DST]", action="append", default=[],
+        help="bring a guest file or folder out after COMMAND "
+             "(default DST: here)")
+    add("--timeout", metavar="SECONDS", type=seconds,
+        help="end the guest after that long, 0: never "
+             f"(default {DEFAULT_TIMEOUT}; never for a shell)")
+    add("--accel", choices=("tcg", "kvm", "auto"), default="auto",
+        help="auto: kvm where the processor has it, else tcg (default)")
+    add("--smp", metavar="N", type=processors, default=1,
+        help="number of processors (default 1)")
+    add("--memory", metavar="SIZE", default="512M",
+        help="of the guest (default 512M)")
+    add("--qemu", metavar="PATH", default="qemu-system-x86_64",
+        help="QEMU to run (default qemu-system-x86_64)")
+    add("--kernel", metavar="FILE",
+        help="kernel to boot; of the image's version, as modules are "
+             "(default build/images/kernel)")
+    add("--append", metavar="ARGS", action="append", default=[],
+        help="more kernel parameters; repeatable")
+    add("--qmp", metavar="SOCKET",
+        help="have QEMU listen for QMP on that Unix socket")
+    add("--qemu-arg", metavar="ARG", action="append", default=[],
+        help="pass ARG on to QEMU; repeatable")
+    add("--help", action="help", help="show this")
+    return parser
+
+
+def join_values(parser, words):
+    """Makes "--option value" one word, so that a value may start with "-"."""
+    takes_value = {name for action in parser._actions
+                   for name in action.option_strings if action.nargs is None}
+    words = list(words)
+    joined = []
+    while words:
+        word = words.pop(0)
+        if word in takes_value and words:
+            word += "=" + words.pop(0)
+        joined.append(word)
+    return joined
+
+
+def parse(words):
+    """The options; .command is a list, empty for a shell."""
+    command = []
+    if "--" in words:
+        position = words.index("--")
+        words, command = words[:position], words[position + 1:]
+        if not command:
+            raise Failure('no COMMAND after "--"')
+    parser = make_parser()
+    options, unknown = parser.parse_known_args(join_values(parser, words))
+    if unknown and not unknown[0].startswith("-"):
+        raise Failure(f"unexpected argument: {unknown[0]} "
+                      '(COMMAND goes after "--")')
+    if unknown:
+        raise Failure(f"unknown option: {unknown[0]} (see images/vm --help)")
+    if any("\0" in word for word in command):
+        raise Failure("a word of COMMAND has a NUL character")
+    options.command = command
+
+    for spec in options.netdev:
+        if ",id=" in spec:
+            raise Failure(f"--netdev {spec}: the launcher gives the id "
+                          "(net0, net1, ...)")
+    count = max(len(options.nic), len(options.netdev), 1)
+    options.nic += [DEFAULT_NIC] * (count - len(options.nic))
+    options.netdev += [DEFAULT_NETDEV] * (count - len(options.netdev))
+    return options

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""QEMU's command line."""
+import fcntl
+import os
+import re
+
+from .image import PLUGIN, product
+
+KERNEL_PARAMETERS = (
+    "console=ttyS0",
+    # A guest that is broken ends at once, and -no-reboot ends QEMU with it.
+    "panic=-1", "oops=panic", "softlockup_panic=1",
+    # Warnings reach the console, less important messages do not.
+    "quiet", "loglevel=5",
+    # Shorter boot: no probing for what the machine does not have.
+    "i8042.noaux", "i8042.nokbd", "8250.nr_uarts=1", "mitigations=off",
+    "no_timer_check", "cryptomgr.notests", "random.trust_cpu=on")
+
+KVM_CREATE_VM = 0xAE01
+KVM_CREATE_VCPU = 0xAE41
+
+# NIC models without a PCI option ROM.
+NO_ROM = ("usb-net", "ne2k_isa", "none")
+
+
+def kvm_works():
+    """Whether KVM can run a guest. /dev/kvm alone does not tell: in a virtual
+    machine it may be there while the processor's own support is not."""
+    try:
+        with open("/proc/cpuinfo") as cpuinfo:
+            if not re.search(r"^flags\s*:.*\b(vmx|svm)\b", cpuinfo.read(),
+                             re.MULTILINE):
+                return False
+        kvm = os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        machine = fcntl.ioctl(kvm, KVM_CREATE_VM, 0)
+        try:
+            os.close(fcntl.ioctl(machine, KVM_CREATE_VCPU, 0))
+        finally:
+            os.close(machine)
+    except OSError:
+        return False
+    finally:
+        os.close(kvm)
+    return True
+
+
+def choose_accelerator(wanted):
+    """The options for the accelerator and a processor that goes with it."""
+    if wanted == "auto":
+        wanted = "kvm" if kvm_works() else "tcg"
+    if wanted == "kvm":
+        return ["-accel", "kvm", "-cpu", "host"]
+    # rdrand: the kernel has random numbers from the start.
+    return ["-accel", "tcg", "-cpu", "qemu64,+rdrand"]
+
+
+def quote(text):
+    """A value inside a QEMU option."""
+    return str(text).replace(",", ",,")
+
+
+def nic_mac(model, number):
+    """The MAC address of the n-th NIC, and whether its options have it."""
+    match = re.search(r",mac=([^,]+)", model)
+    if match:
+        return match[1], True
+    return f"52:54:00:12:34:{0x56 + number & 0xff:02x}", False
+
+
+def nic_options(options):
+    """Each NIC with its backend and its capture device."""
+    words = []
+    if any(model.startswith("usb-") for model in options.nic):
+        words += ["-device", "qemu-xhci,id=usb"]
+    if not options.no_capture:
+        words += ["-plugin", quote(product(PLUGIN, "device"))]
+    for number, (model, netdev) in enumerate(zip(options.nic,
+                                                 options.netdev)):
+        words += ["-netdev", f"{netdev},id=net{number}"]
+        name = model.split(",")[0]
+        mac, given = nic_mac(model, number)
+        if not given:
+            model += f",mac={mac}"
+        if name not in NO_ROM and ",romfile=" not in model:
+            model += ",romfile="
+        if ",id=" not in model:
+            model += f",id=nic{number}"
+        if name != "none":
+            words += ["-device", f"{model},netdev=net{number}"]
+        if not options.no_capture:
+            words += ["-device", f"virtio-capture-pci,netdev=net{number},"
+                                 f"id=capture{number}"]
+    return words
+
+
+def inherited(options):
+    """The launcher's descriptors that backends use (fd=N)."""
+    return [int(number) for spec in options.netdev
+            for number in re.findall(r"\bfds?=(\d+)", spec)]
+
+
+def command_line(options, kernel, initrd, console_log, ports):
+    """QEMU and its arguments. ports: file descriptors by port name."""
+    words = [options.qemu, "-name", "capture", "-nodefaults",
+             "-no-user-config", "-display", "none", "-no-reboot",
+             "-machine", "pc", "-m", options.memory,
+             "-smp", str(options.smp)]
+    words += choose_accelerator(options.accel)
+    words += ["-kernel", kernel, "-initrd", initrd, "-append",
+              " ".join([*KERNEL_PARAMETERS, *options.append])]
+
+    if options.command:
+        words += ["-chardev", f"file,id=console,path={quote(console_log)}"]
+    else:
+        words += ["-chardev", "stdio,id=console,mux=on,signal=off,"
+                              f"logfile={quote(console_log)}",
+                  "-mon", "chardev=console"]
+    words += ["-serial", "chardev:console"]
+
+    words += ["-device", f"virtio-serial-pci,max_ports={len(ports) + 1}"]
+    for name, descriptor in ports.items():
+        words += ["-chardev", f"socket,id={name},fd={descriptor}",
+                  "-device", f"virtserialport,chardev={name},name={name}"]
+    words += ["-object", "rng-builtin,id=rng",
+              "-device", "virtio-rng-pci,rng=rng"]
+    words += nic_options(options)
+    if options.qmp:
+        words += ["-qmp", f"unix:{quote(options.qmp)},server=on,wait=off"]
+    return words + options.qemu_arg

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+# Sourced by fetch-source and fetch-package: Debian's archive through an apt
+# configuration of our own. It names the system's sources, with their source
+# packages as well, and keeps its lists and files under build/downloads/, so
+# nothing of the system's changes and no root is needed. apt checks the
+# signature of each list and the hash of each file.
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+me=images/$(basename "$0")
+downloads=$top/build/downloads
+apt_dir=$downloads/apt
+archive=$downloads/archive
+
+fail() {
+    echo "$me: $*" >&2
+    exit 1
+}
+
+# Makes the rest of the script the only one at work in the downloads.
+lock_downloads() {
+    mkdir -p "$downloads"
+    exec 9>"$downloads/lock"
+    flock 9
+}
+
+# Writes the configuration anew, as the system's sources may have changed.
+private_apt_configure() {
+    rm -rf "$apt_dir/parts"
+    mkdir -p "$apt_dir/parts" "$apt_dir/lists/partial" \
+        "$apt_dir/cache/archives/partial" "$archive"
+    for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+        [ -f "$file" ] || continue
+        sed -n -e '/cdrom:/d' -e 's/^[[:space:]]*deb[[:space:]]/deb /' \
+            -e '/^deb /{p;s/^deb /deb-src /;p;}' \
+            "$file" >"$apt_dir/parts/${file##*/}"
+    done
+    for file in /etc/apt/sources.list.d/*.sources; do
+        [ -f "$file" ] || continue
+        sed 's/^[Tt]ypes:.*/Types: deb deb-src/' \
+            "$file" >"$apt_dir/parts/${file##*/}"
+    done
+    # The system's hooks after an update are for the system's lists.
+    cat >"$apt_dir/apt.conf" <<CONF
+Dir::Etc::SourceList "/dev/null";
+Dir::Etc::SourceParts "$apt_dir/parts";
+Dir::State::Lists "$apt_dir/lists";
+Dir::Cache "$apt_dir/cache";
+APT::Sandbox::User "root";
+Acquire::Languages "none";
+#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+CONF
+}
+
+# apt-get with that configuration; what it downloads goes to $archive.
+private_apt() (
+    cd "$archive" && apt-get -q -c "$apt_dir/apt.conf" "$@"
+)
+
+# private_apt_get WHAT COMMAND...: runs an apt-get command in the archive
+# folder; when it fails, once more with fresh lists.
+private_apt_get() {
+    what=$1
+    shift
+    private_apt_configure
+    log=$apt_dir/log
+    if [ -e "$apt_dir/updated" ] && private_apt "$@" >"$log" 2>&1; then
+        return
+    fi
+    # Another source of the system's may fail without harm.
+    private_apt update >"$log" 2>&1 || true
+    touch "$apt_dir/updated"
+    private_apt "$@" >>"$log" 2>&1 || {
+        cat "$log" >&2
+        fail "apt cannot get $what (see above). If Debian has a newer" \
+            "version now than is installed here: images/setup --upgrade"
+    }
+}
