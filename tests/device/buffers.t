@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Snapshot length; how records fill buffers; frames too long for one."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from capture import frame, records, spec  # noqa: E402
+from stage import Stage  # noqa: E402
+from tap import Tap  # noqa: E402
+
+NONE = spec.DELAY_NONE
+
+
+def snaplen(tap):
+    """No more of a frame than the listeners want."""
+    with Stage(buffers=8) as stage:
+        for length in (1, 18, 59, 60, 61, 0xffffffff):
+            stage.cap.listen(length)
+            stage.receive(frame(7))
+            found = stage.cap.wait_records(1)
+            wanted = min(length, 60)
+            tap.equal([(r.caplen, r.datalen, r.data) for r in found],
+                      [(wanted, 60, frame(7)[:wanted])], f"snaplen {length}")
+
+
+def several(tap):
+    """Many records share a buffer; it goes when the next does not fit."""
+    size = 32 + 64                      # of the record of a frame of 60 bytes
+    with Stage(buffers=0) as stage:
+        stage.cap.post(3 * size + 50)
+        stage.cap.post(2 * size)
+        stage.cap.post(size)
+        stage.cap.listen(delay=NONE)
+        stage.receive(*[frame(i) for i in range(3)])
+        stage.cap.wait_counted(3)
+        tap.ok(stage.cap.take() is None,
+               "a buffer that has room for a short frame waits")
+        stage.receive(frame(3), frame(4))
+        stage.cap.wait_counted(5)
+        tap.equal([r.data for r in records(stage.cap.take())],
+                  [frame(i) for i in range(3)],
+                  "the first goes when the next record does not fit")
+        tap.equal([r.data for r in records(stage.cap.take() or b"")],
+                  [frame(3), frame(4)], "the second as soon as it is full")
+        tap.ok(stage.cap.take() is None, "the third is not used")
+
+
+def almost_full(tap):
+    """A rest that no record fits into does not keep a buffer waiting."""
+    with Stage(buffers=0) as stage:
+        for rest, full in ((32, True), (39, True), (40, False)):
+            stage.cap.post(96 + rest)
+            stage.cap.listen(delay=NONE)
+            stage.receive(frame(1))
+            stage.cap.wait_counted(1)
+            data = stage.cap.take()
+            tap.equal(data is not None, full, f"{rest} bytes left")
+            stage.cap.flush()
+            stage.cap.take()
+            stage.cap.start()
+
+
+def cut(tap):
+    """A frame that no buffer can hold is cut, never split."""
+    with Stage(buffers=0) as stage:
+        stage.cap.post(200)
+        stage.cap.post(127)             # the device uses 120 bytes of it
+        stage.cap.post(40)
+        stage.cap.listen(delay=NONE)
+        for size in (300, 301, 302):
+            stage.receive(frame(size, size))
+        stage.cap.wait_counted(3)
+        for size, room in ((300, 200), (301, 120), (302, 40)):
+            data = stage.cap.take()
+            found = records(data)
+            tap.equal((len(data), [(r.caplen, r.datalen, r.data)
+                                   for r in found]),
+                      (room, [(room - 32, size, frame(size, size)[:room - 32])]),
+                      f"buffer of {room}")
+
+
+def largest(tap):
+    """The longest frame goes into the buffer that the header promises."""
+    with Stage(buffers=0) as stage:
+        config = stage.cap.read_config()
+        stage.cap.post(config.max_frame + spec.RECORD_HDRLEN)
+        stage.cap.listen(0xffffffff)
+        data = frame(5, config.max_frame)
+        stage.link.send(data)
+        found = stage.cap.wait_records(1)
+        tap.equal((found[0].caplen, found[0].datalen, found[0].data == data),
+                  (len(data), len(data), True), f"{len(data)} bytes")
+
+
+main = Tap()
+main.run(snaplen, several, almost_full, cut, largest)
+sys.exit(main.done())

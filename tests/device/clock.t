@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The device's clock, the offset of record times, and their units."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from capture import CLOCK, frame, spec  # noqa: E402
+from stage import Stage  # noqa: E402
+from tap import Tap  # noqa: E402
+
+SECOND = 10 ** 9
+
+
+def stamp(stage, number):
+    """A frame's record, with its time in ns and the clock before and after."""
+    before = stage.cap.clock().clock
+    stage.receive(frame(number))
+    record = stage.cap.wait_records(1)[0]
+    nano = record.flags & spec.R_NANOSECONDS
+    time = record.sec * SECOND + record.subsec * (1 if nano else 1000)
+    return before, time, stage.cap.clock().clock, record
+
+
+def counts(tap):
+    """It goes on, and CLOCK does not complete the buffer in progress."""
+    with Stage() as stage:
+        first, second = stage.cap.clock(), stage.cap.clock()
+        tap.ok(0 < first.clock < second.clock, "the clock goes on",
+               first, second)
+        stage.cap.listen(delay=spec.DELAY_NONE)
+        stage.receive(frame(1))
+        tap.equal(stage.cap.wait_counted(1)[1:], (1, 0), "counters")
+        tap.ok(stage.cap.take() is None, "nothing completed")
+
+
+def stands_still(tap):
+    """A stopped machine."""
+    with Stage() as stage:
+        before = stage.cap.clock().clock
+        stage.machine.qmp("stop")
+        stage.machine.qmp("cont")
+        after = stage.cap.clock().clock
+        tap.ok(after > before, "the clock goes on after a stop")
+
+
+def offsets(tap):
+    """Record times in both units, with offsets of either sign."""
+    now = 1700000000 * SECOND
+    for unit, slack in ((0, 999), (spec.L_NANOSECONDS, 0)):
+        with Stage(buffers=16) as stage:
+            stage.cap.listen(flags=spec.L_RECEIVED | unit)
+            for offset in (None, 0, now, now + 123456789, -1, -SECOND):
+                if offset is not None:
+                    stage.cap.clock(offset)
+                before, time, after, record = stamp(stage, 1)
+                low = max(0, before + (offset or 0) - slack)
+                high = max(0, after + (offset or 0))
+                tap.ok(low <= time <= high, f"unit {unit}, offset {offset}",
+                       low, time, high)
+                tap.ok(record.subsec < (SECOND if unit else 10 ** 6),
+                       "less than a second")
+                tap.equal(record.flags & spec.R_NANOSECONDS,
+                          spec.R_NANOSECONDS if unit else 0,
+                          "the record tells its unit")
+
+
+def kept(tap):
+    """CLOCK without the flag leaves the offset alone."""
+    with Stage(buffers=8) as stage:
+        stage.cap.listen()
+        stage.cap.clock(1000 * SECOND)
+        status, _ = stage.cap.control(spec.C_CLOCK, CLOCK.pack(0, 0, 0))
+        tap.equal(status, spec.E_OK, "CLOCK without the flag")
+        before, time, after, _ = stamp(stage, 1)
+        tap.ok(before - 1000 <= time - 1000 * SECOND <= after, "offset kept")
+
+
+def extremes(tap):
+    """Sums that do not fit: the smallest and largest time there is."""
+    with Stage(buffers=8) as stage:
+        stage.cap.listen(flags=spec.L_RECEIVED | spec.L_NANOSECONDS)
+        for offset, wanted in ((-2 ** 63, 0), (2 ** 63 - 1, 2 ** 63 - 1)):
+            stage.cap.clock(offset)
+            tap.equal(stamp(stage, 1)[1], wanted, f"offset {offset}")
+
+
+main = Tap()
+main.run(counts, stands_still, offsets, kept, extremes)
+sys.exit(main.done())

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the driver sees before it does anything: PCI ID, configuration space."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import capture  # noqa: E402
+import nics  # noqa: E402
+import qtest  # noqa: E402
+from capture import spec  # noqa: E402
+from tap import Tap  # noqa: E402
+
+UP = spec.S_NIC | spec.S_LINK_UP
+
+
+def configuration(tap, *nic):
+    """The configuration of a device beside this NIC, created after it."""
+    option, _ = qtest.link()
+    with qtest.Machine("-netdev", f"{option},id=n0", *capture.options(),
+                       *nic) as machine:
+        slot = machine.pci_find(0x1af4, 0x107f)
+        tap.ok(slot is not None, "the PCI ID is 1af4:107f")
+        tap.equal(machine.pci_get("b", slot, 8), 1, "PCI revision: modern")
+        cap = capture.Capture(machine)
+        return cap.read_config()
+
+
+def virtio_net(tap):
+    """A virtio NIC, whose address and MTU are known."""
+    config = configuration(tap, *nics.options())
+    tap.equal(config, (nics.MAC_BYTES, UP, spec.LINK_ETHERNET, 1500, 69632),
+              "configuration beside virtio-net")
+    config = configuration(tap, *nics.options(extra=",host_mtu=9000"))
+    tap.equal(config.mtu, 9000, "the MTU is the one that the NIC was given")
+
+
+def e1000(tap):
+    """Any other NIC."""
+    config = configuration(tap, *nics.options("e1000"))
+    tap.equal(config, (nics.MAC_BYTES, UP, spec.LINK_ETHERNET, 1500, 69632),
+              "configuration beside e1000")
+
+
+def no_nic(tap):
+    """A netdev that no NIC uses."""
+    config = configuration(tap)
+    tap.equal((config.mac, config.status), (bytes(6), 0),
+              "no address and no status without a NIC")
+
+
+def link_status(tap):
+    """The link goes down and up while the machine runs."""
+    option, _ = qtest.link()
+    with qtest.Machine("-netdev", f"{option},id=n0", *nics.options(),
+                       *capture.options()) as machine:
+        cap = capture.Capture(machine)
+        for name in ("nic", "n0"):
+            machine.qmp("set_link", name=name, up=False)
+            tap.equal(cap.read_config().status, spec.S_NIC,
+                      f"link of {name} down")
+            machine.qmp("set_link", name=name, up=True)
+            tap.equal(cap.read_config().status, UP, f"link of {name} up")
+
+
+def shape(tap):
+    """Queues and what the user can look at."""
+    option, _ = qtest.link()
+    with qtest.Machine("-netdev", f"{option},id=n0",
+                       *capture.options()) as machine:
+        cap = capture.Capture(machine)
+        tap.equal(cap.queue_count(), spec.NUM_VQS, "number of queues")
+        tap.equal((cap.captures.size, cap.controls.size), (256, 64),
+                  "sizes of the queues")
+        properties = {p["name"]: p for p in machine.qmp(
+            "device-list-properties", typename="virtio-capture-pci")}
+        tap.contains(properties["netdev"].get("description", ""), "captured",
+                     "property 'netdev' is described")
+        tap.equal(machine.qmp("qom-get", path="/machine/peripheral/cap",
+                              property="vectors"), spec.NUM_VQS + 1,
+                  "MSI-X vectors: one a queue, one for the configuration")
+        tap.contains(machine.hmp("info qtree"), 'netdev = "n0"',
+                     "'info qtree' shows the netdev")
+        tap.contains(machine.hmp("info virtio-status /machine/peripheral/"
+                                 "cap/virtio-backend"), "virtio-capture",
+                     "'info virtio-status' shows the device")
+
+
+main = Tap()
+main.run(virtio_net, e1000, no_nic, link_status, shape)
+sys.exit(main.done())

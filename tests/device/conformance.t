@@ -1,0 +1,267 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Requirements on the device that no other test shows."""
+import struct
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import nics  # noqa: E402
+import qtest  # noqa: E402
+import spectext  # noqa: E402
+import virtio_pci  # noqa: E402
+from capture import CTRL, LISTEN, BOTH, frame, records, spec  # noqa: E402
+from stage import Stage  # noqa: E402
+from tap import Tap  # noqa: E402
+
+NONE = spec.DELAY_NONE
+VERSION_1 = virtio_pci.F_VERSION_1
+
+
+def negotiate(cap, bits):
+    """From reset up to the answer about feature bits: are they accepted?"""
+    cap.set("status", 0)
+    cap.set("status", 3)
+    for half in (0, 1):
+        cap.set("driver_select", half)
+        cap.set("driver_feature", bits >> 32 * half & 0xffffffff)
+    cap.set("status", 11)
+    return bool(cap.get("status") & virtio_pci.FEATURES_OK)
+
+
+def features(tap):
+    """Feature bits that are missing, and some that were not offered."""
+    with Stage() as stage:
+        cap = stage.cap
+        tap.ok(cap.offered() >> VERSION_1 & 1, "VIRTIO_F_VERSION_1 is offered")
+        tap.equal(cap.offered() & 0xffffff, 0,
+                  "no feature bits of the device's own")
+        for name, bits in (("none", 0), ("all there are", 2 ** 64 - 1),
+                           ("one of virtio-net's", 1 << VERSION_1 | 1 << 5)):
+            accepted = negotiate(cap, bits)
+            cap.set("status", cap.get("status") | virtio_pci.DRIVER_OK)
+            tap.ok(stage.machine.alive(),
+                   f"bits: {name} ({'taken' if accepted else 'refused'}): "
+                   "QEMU goes on")
+            stage.receive(frame(1))
+            cap.start()
+            cap.post(4096)
+            cap.listen()
+            stage.receive(frame(2))
+            tap.equal([r.data for r in cap.wait_records(1)], [frame(2)],
+                      f"bits: {name}: a better driver captures")
+
+
+def permanent_address(tap):
+    """The guest gives its NIC another address."""
+    class Net(nics.VirtioNet):
+        """A driver that may do so."""
+        F_CTRL_VLAN = 23                # VIRTIO_NET_F_CTRL_MAC_ADDR
+
+    with Stage(driver=Net) as stage:
+        stage.nic.control(1, 1, bytes.fromhex("020000000077"))
+        tap.contains(stage.machine.hmp("info network"), "02:00:00:00:00:77",
+                     "the NIC has another address")
+        tap.equal(stage.cap.read_config().mac, nics.MAC_BYTES,
+                  "the configuration has the permanent one")
+
+
+def constant(tap):
+    """What of the configuration never changes."""
+    with Stage() as stage:
+        cap, machine = stage.cap, stage.machine
+
+        def now():
+            config = cap.read_config()
+            return config.link_type, config.max_frame
+        first = now()
+        cap.listen()
+        machine.qmp("set_link", name="nic", up=False)
+        seen = [now()]
+        machine.qmp("netdev_del", id="n0")
+        seen.append(now())
+        cap.set("status", 0)
+        seen.append(now())
+        tap.equal(seen, [first] * 3, "link_type and max_frame stay")
+
+
+def read_only(tap):
+    """A driver writes to the configuration all the same."""
+    with Stage() as stage:
+        before = stage.cap.config_bytes(20)
+        for offset in range(20):
+            stage.machine.put("b", stage.cap.config + offset, 0xee)
+        tap.equal(stage.cap.config_bytes(20), before, "it is read-only")
+
+
+def order(tap):
+    """Frames of both directions, in turns."""
+    with Stage() as stage:
+        stage.cap.listen(delay=NONE)
+        frames = [frame(i, 60 + i) for i in range(12)]
+        for i, data in enumerate(frames):
+            (stage.send if i % 2 else stage.receive)(data)
+        stage.cap.flush()
+        tap.equal([(r.data, r.flags) for r in stage.cap.take_records()],
+                  [(data, i % 2) for i, data in enumerate(frames)],
+                  "sent and received ones in the order in which they crossed")
+
+
+def time_of_crossing(tap):
+    """A record's time is not that of its buffer."""
+    with Stage() as stage:
+        stage.cap.listen(flags=BOTH | spec.L_NANOSECONDS, delay=NONE)
+        marks = [stage.cap.clock().clock]
+        for i in range(3):
+            stage.receive(frame(i))
+            marks.append(stage.cap.wait_counted(i + 1).clock)
+        stage.cap.flush()
+        times = [r.sec * 10 ** 9 + r.subsec for r in stage.cap.take_records()]
+        tap.ok(len(times) == 3 and all(
+            low <= time <= high for low, time, high in
+            zip(marks, times, marks[1:])),
+               "each is between the clock's values before and after it",
+               marks, times)
+
+
+def refused_buffers(tap):
+    """Nothing is written to a capture buffer that is not good enough."""
+    for name, readable, writable in (("39 bytes", 0, 39),
+                                     ("readable in front", 8, 4000)):
+        with Stage(buffers=0) as stage:
+            where = stage.machine.allocate(8192)
+            stage.machine.command(f"memset {where} 8192 0xa5")
+            stage.cap.captures.add([(where, readable)] if readable else [],
+                                   [(where + 4096, writable)])
+            stage.cap.listen()
+            stage.receive(frame(1))
+            qtest.wait_for(stage.cap.broken, "broken device")
+            tap.equal(stage.machine.read(where, 8192), b"\xa5" * 8192,
+                      f"{name}: untouched")
+
+
+def no_reply(tap):
+    """A command whose reply has no room is not executed."""
+    for room in (0, 7):
+        with Stage() as stage:
+            cap = stage.cap
+            cap.submit(CTRL.pack(spec.C_LISTEN, 0)
+                       + LISTEN.pack(100, BOTH, 0, 0), room)
+            cap.controls.kick()
+            qtest.wait_for(cap.broken, "broken device")
+            tap.ok(not cap.tap_exists(), f"{room} bytes: LISTEN did nothing")
+            tap.equal(stage.machine.read(cap.answer, 8), b"\xa5" * 8,
+                      f"{room} bytes: nothing is written")
+
+
+def clock(tap):
+    """The clock over resets of device and queue, and a stop."""
+    with Stage() as stage:
+        seen = [stage.cap.clock().clock]
+        stage.cap.start()
+        seen.append(stage.cap.clock().clock)
+        stage.machine.qmp("stop")
+        stage.machine.qmp("cont")
+        seen.append(stage.cap.clock().clock)
+        tap.equal(seen, sorted(set(seen)), "it never goes back")
+    with Stage(buffers=0) as stage:
+        stage.cap.listen()
+        stage.receive(frame(1))
+        tap.equal(stage.cap.clock()[1:], (0, 1),
+                  "CLOCK is answered without capture buffers")
+
+
+def last_buffer(tap):
+    """The only buffer, whose delay is over."""
+    with Stage(buffers=1) as stage:
+        cap = stage.cap
+        cap.listen(flags=BOTH | spec.L_NANOSECONDS)
+        stage.receive(frame(1))
+        found = cap.wait_records(1)
+        tap.equal([r.data for r in found], [frame(1)],
+                  "it is used, though no other is available")
+        cap.post(4096)
+        stage.receive(frame(2))
+        cap.post(4096)
+        cap.captures.kick()
+        tap.equal([r.data for r in cap.wait_records(1)], [frame(2)],
+                  "it is used when another is made available")
+        tap.equal(cap.flush()[1:], (2, 0), "nothing is dropped")
+
+
+def goes_on(tap):
+    """No buffers, then one: no command and no notification is needed."""
+    with Stage(buffers=0) as stage:
+        stage.cap.listen(delay=0)
+        stage.receive(frame(1))
+        stage.cap.wait_counted(1)
+        stage.cap.post(4096)
+        stage.cap.post(4096)
+        stage.receive(frame(2))
+        tap.equal([(r.data, r.dropped) for r in stage.cap.wait_records(1)],
+                  [(frame(2), 1)], "capture goes on by itself")
+        tap.equal(stage.cap.flush()[1:], (1, 1), "each frame is counted once")
+
+
+def flush_always(tap):
+    """FLUSH with nobody listening, without buffers, without a netdev."""
+    with Stage(buffers=0) as stage:
+        tap.equal(stage.cap.flush()[1:], (0, 0), "FLUSH: nobody listens")
+        stage.cap.listen()
+        tap.equal(stage.cap.flush()[1:], (0, 0), "FLUSH: no buffers")
+        stage.machine.qmp("netdev_del", id="n0")
+        tap.equal(stage.cap.flush()[1:], (0, 0), "FLUSH: no netdev")
+
+
+def saved_state(tap):
+    """A saved state with what no driver may ask for."""
+    with Stage() as stage:
+        stage.cap.listen(0x0badcafe, spec.L_SENT)
+        file = qtest.scratch() / "state"
+        stage.machine.qmp("migrate", uri=f"exec:cat >{file}")
+        qtest.wait_for(lambda: stage.machine.qmp("query-migrate")
+                       .get("status") == "completed", "migration")
+    state = file.read_bytes()
+    good = struct.pack(">II", 0x0badcafe, spec.L_SENT)
+    tap.equal(state.count(good), 1, "snaplen and flags are in the state")
+    file.write_bytes(state.replace(good, struct.pack(">II", 0x0badcafe,
+                                                     0x10)))
+    with Stage("-incoming", "defer", adopt=stage) as target:
+        target.machine.qmp("migrate-incoming", uri=f"exec:cat {file}")
+        target.machine.process.wait(qtest.PATIENCE)
+        tap.contains(target.machine.output(),
+                     "virtio-capture: unknown listen flags 0x10",
+                     "the state is refused")
+
+
+def example(tap):
+    """The command of the text's example."""
+    with Stage() as stage:
+        stage.cap.submit(spectext.dumps()[0], 8)
+        stage.cap.controls.kick()
+        stage.cap.controls.wait("reply")
+        tap.equal(stage.machine.read(stage.cap.answer, 8), bytes(8),
+                  "the example's command is answered as it says")
+        stage.receive(frame(1, 98))
+        tap.equal([(r.caplen, r.datalen) for r in stage.cap.wait_records(1)],
+                  [(64, 98)], "and frames are cut as it says")
+
+
+def one_buffer_each(tap):
+    """Records do not overlap and fill a buffer without gaps."""
+    with Stage(buffers=1) as stage:
+        stage.cap.listen(delay=NONE)
+        frames = [frame(i, 60 + i) for i in range(9)]
+        stage.receive(*frames)
+        stage.cap.flush()
+        used = stage.cap.take()
+        sizes = [(32 + len(data) + 7) // 8 * 8 for data in frames]
+        tap.equal(len(used), sum(sizes), "a buffer is as long as its records")
+        tap.equal([r.data for r in records(used)], frames, "which are these")
+
+
+main = Tap()
+main.run(features, permanent_address, constant, read_only, order,
+         time_of_crossing, refused_buffers, no_reply, clock, last_buffer,
+         goes_on, flush_always, saved_state, example, one_buffer_each)
+sys.exit(main.done())

@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Frames that find no buffer are counted; records tell the count."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from capture import frame, spec  # noqa: E402
+from stage import Stage  # noqa: E402
+from tap import Tap  # noqa: E402
+
+
+def counted(tap):
+    """No buffers, then some, then none again."""
+    with Stage(buffers=0) as stage:
+        stage.cap.listen()
+        stage.receive(*[frame(i) for i in range(5)])
+        tap.equal(stage.cap.flush()[1:], (0, 5), "without any buffer")
+        stage.cap.post(96)
+        stage.cap.post(96)
+        stage.receive(*[frame(i) for i in range(5, 9)])
+        tap.equal(stage.cap.flush()[1:], (2, 7), "two buffers of one record")
+        found = stage.cap.take_records()
+        tap.equal([(r.data, r.dropped) for r in found],
+                  [(frame(5), 5), (frame(6), 5)],
+                  "records say what was dropped before them")
+        stage.cap.post(4096)
+        stage.receive(frame(9))
+        tap.equal([(r.data, r.dropped) for r in stage.cap.wait_records(1)],
+                  [(frame(9), 7)], "and so does the next one")
+
+
+def unwanted(tap):
+    """Frames that nobody wanted are not dropped ones."""
+    with Stage(buffers=0) as stage:
+        stage.receive(frame(1))
+        tap.equal(stage.cap.flush()[1:], (0, 0), "nobody listens")
+        stage.cap.listen(flags=spec.L_SENT)
+        stage.receive(frame(2))
+        tap.equal(stage.cap.flush()[1:], (0, 0), "nobody wants this direction")
+
+
+def traffic(tap):
+    """The NIC's traffic goes on without capture buffers."""
+    with Stage(buffers=0) as stage:
+        stage.cap.listen()
+        for i in range(20):
+            stage.receive(frame(i, 200 + i))
+            stage.send(frame(100 + i, 300 + i))
+        tap.equal(stage.cap.flush()[1:], (0, 40), "both directions dropped")
+
+
+main = Tap()
+main.run(counted, unwanted, traffic)
+sys.exit(main.done())

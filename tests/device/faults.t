@@ -1,0 +1,215 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A driver's faults: an error status or a device that needs a reset."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from capture import CLOCK, CTRL, LISTEN, frame, spec  # noqa: E402
+from qtest import RAM, wait_for  # noqa: E402
+from stage import Stage  # noqa: E402
+from tap import Tap  # noqa: E402
+
+GOOD = LISTEN.pack(100, spec.L_ALL, 0, 0)
+
+
+def answered(tap):
+    """Bad commands with room for a reply."""
+    cases = [
+        ("command 0", CTRL.pack(0, 0), 32, spec.E_UNKNOWN),
+        ("command 4", CTRL.pack(4, 0), 32, spec.E_UNKNOWN),
+        ("command 2^32-1", CTRL.pack(0xffffffff, 0), 8, spec.E_UNKNOWN),
+        ("an unknown one with a body", CTRL.pack(99, 0) + GOOD, 32,
+         spec.E_UNKNOWN),
+        ("no request at all", b"", 32, spec.E_INVALID),
+        ("7 bytes", CTRL.pack(spec.C_FLUSH, 0)[:7], 32, spec.E_INVALID),
+        ("LISTEN without body", CTRL.pack(spec.C_LISTEN, 0), 32,
+         spec.E_INVALID),
+        ("LISTEN, short", CTRL.pack(spec.C_LISTEN, 0) + GOOD[:-1], 32,
+         spec.E_INVALID),
+        ("LISTEN, long", CTRL.pack(spec.C_LISTEN, 0) + GOOD + b"\0", 32,
+         spec.E_INVALID),
+        ("FLUSH, long", CTRL.pack(spec.C_FLUSH, 0) + GOOD, 32,
+         spec.E_INVALID),
+        ("FLUSH, no room for the counters", CTRL.pack(spec.C_FLUSH, 0), 31,
+         spec.E_INVALID),
+        ("CLOCK, short", CTRL.pack(spec.C_CLOCK, 0) + bytes(15), 32,
+         spec.E_INVALID),
+        ("CLOCK, unknown flag", CTRL.pack(spec.C_CLOCK, 0)
+         + CLOCK.pack(5, 3, 0), 32, spec.E_INVALID),
+        ("CLOCK, no room for the counters", CTRL.pack(spec.C_CLOCK, 0)
+         + CLOCK.pack(5, 1, 0), 8, spec.E_INVALID)]
+    with Stage() as stage:
+        for name, request, room, wanted in cases:
+            stage.cap.submit(request, room)
+            stage.cap.controls.kick()
+            length = stage.cap.controls.wait("reply")[1]
+            reply = stage.machine.read(stage.cap.answer, 64)
+            tap.equal((length, reply[:9]),
+                      (8, bytes([wanted] + [0] * 7 + [0xa5])), name)
+        tap.ok(not stage.cap.broken(), "the device goes on")
+        stage.cap.listen(flags=spec.L_RECEIVED)
+        stage.receive(frame(1))
+        record = stage.cap.wait_records(1)[0]
+        tap.ok(record.sec < 1000, "a refused CLOCK set nothing")
+
+
+def scattered(tap):
+    """A good command in many parts."""
+    with Stage() as stage:
+        body = LISTEN.pack(33, spec.L_ALL, 0, 0)
+        status, _ = stage.cap.control(spec.C_LISTEN, body, parts=24)
+        tap.equal(status, spec.E_OK, "LISTEN in 24 parts of a byte")
+        stage.receive(frame(1))
+        tap.equal(stage.cap.wait_records(1)[0].caplen, 33, "and it counts")
+
+
+def breaks(tap, name, fault, **keywords):
+    """After the fault the device wants a reset; after that it works."""
+    with Stage(**keywords) as stage:
+        fault(stage)
+        wait_for(stage.cap.broken, f"broken device: {name}")
+        tap.ok(stage.machine.alive(), f"{name}: QEMU goes on")
+        stage.receive(frame(1))
+        stage.send(frame(2))
+        stage.cap.start()
+        tap.ok(not stage.cap.broken(), "a reset mends the device")
+        stage.cap.post(4096)
+        stage.cap.listen()
+        stage.receive(frame(3))
+        tap.equal([r.data for r in stage.cap.wait_records(1)], [frame(3)],
+                  "it captures again")
+        tap.equal(stage.cap.flush()[1:], (1, 0), "counters begin at zero")
+
+
+def silent(tap):
+    """Control buffers that no reply fits into."""
+    flush = CTRL.pack(spec.C_FLUSH, 0)
+    for room in (0, 1, 7):
+        def fault(stage, room=room):
+            stage.cap.submit(flush, room)
+            stage.cap.controls.kick()
+        breaks(tap, f"room of {room} bytes for a reply", fault)
+
+
+def capture_buffers(tap):
+    """Capture buffers that no record fits into, or that are for reading."""
+    def with_parts(readable, writable):
+        def fault(stage):
+            where = stage.machine.allocate(4096)
+            stage.cap.captures.add([(where, n) for n in readable],
+                                   [(where, n) for n in writable])
+            stage.cap.listen()
+            stage.link.send(frame(1))
+            stage.nic.receive()
+        return fault
+    breaks(tap, "39 bytes", with_parts([], [39]), buffers=0)
+    breaks(tap, "readable", with_parts([4096], []), buffers=0)
+    breaks(tap, "readable and writable", with_parts([8], [4000]), buffers=0)
+
+
+def rings(tap):
+    """Descriptors and rings that the virtio core refuses."""
+    def empty(stage):
+        stage.cap.captures.add([], [(stage.cap.answer, 0)])
+        stage.cap.listen()
+        stage.link.send(frame(1))
+        stage.nic.receive()
+
+    def loop(stage):
+        queue = stage.cap.controls
+        index = queue.add([(stage.cap.request, 8)], [(stage.cap.answer, 32)])
+        stage.machine.put("w", queue.desc + 16 * queue.chains[index][0][1]
+                          + 14, index)
+        stage.machine.put("w", queue.desc + 16 * queue.chains[index][0][1]
+                          + 12, 3)
+        queue.kick()
+
+    def index(stage):
+        queue = stage.cap.controls
+        stage.machine.put("w", queue.avail + 2, 1000)
+        queue.kick()
+
+    breaks(tap, "a descriptor of no bytes", empty, buffers=0)
+    breaks(tap, "a descriptor loop", loop)
+    breaks(tap, "an impossible available index", index)
+
+
+def own_registers(tap):
+    """Buffers in the device's own registers, or nowhere: QEMU survives."""
+    with Stage(buffers=0, capture_args=",ioeventfd=off") as stage:
+        cap = stage.cap
+        for target in (cap.common, cap.notify, cap.config, 1 << 63):
+            cap.captures.add([], [(target, 0x100), (RAM - 4096, 4096)])
+        cap.listen()
+        for i in range(5):
+            stage.receive(frame(i))
+        cap.controls.add([(cap.request, 8)], [(cap.notify, 64)])
+        cap.controls.kick()
+        tap.ok(stage.machine.alive(), "QEMU goes on")
+        cap.start()
+        cap.post(4096)
+        cap.listen()
+        stage.receive(frame(9))
+        tap.equal([r.data for r in cap.wait_records(1)], [frame(9)],
+                  "it captures after a reset")
+
+
+def own_status(tap):
+    """
+    A used ring where the device's status register is: the device would reset
+    itself in the middle of completing a buffer.
+    """
+    for name, extra in (("eventfd", ""), ("no eventfd", ",ioeventfd=off")):
+        for delay in (0, 1, spec.DELAY_NONE):
+            with Stage(buffers=0, capture_args=extra) as stage:
+                cap = stage.cap
+                cap.set("status", 0)
+                cap.set("status", 3)
+                cap.set("driver_select", 1)
+                cap.set("driver_feature", 1)
+                cap.set("status", 11)
+                for queue in cap.queues:
+                    queue._enable()
+                cap.set("queue_select", spec.VQ_CAPTURE)
+                cap.set("queue_used", cap.common + 20 - 4)
+                cap.set("queue_enable", 1)
+                cap.set("status", 15)
+                cap.post(96)
+                cap.post(4096)
+                cap.listen(delay=delay)
+                for i in range(4):
+                    stage.receive(frame(i))
+                cap.flush()
+                stage.machine.qmp("stop")
+                stage.machine.qmp("cont")
+                tap.equal(cap.get("status"), 15,
+                          f"{name}, delay {delay}: no reset from inside")
+
+
+def early(tap):
+    """Commands before DRIVER_OK are not executed."""
+    with Stage() as stage:
+        cap = stage.cap
+        cap.set("status", 0)
+        cap.set("status", 3)
+        cap.set("driver_select", 1)
+        cap.set("driver_feature", 1)
+        cap.set("status", 11)
+        for queue in cap.queues:
+            queue._enable()
+        cap.post(4096)
+        cap.submit(CTRL.pack(spec.C_LISTEN, 0) + GOOD, 8)
+        cap.controls.kick()
+        stage.receive(frame(1))
+        tap.ok(cap.controls.take() is None and not cap.tap_exists(),
+               "not before DRIVER_OK")
+        cap.set("status", 15)
+        cap.controls.kick()
+        tap.equal(cap.result()[0], spec.E_OK, "but then")
+
+
+main = Tap()
+main.run(answered, scattered, silent, capture_buffers, rings, own_registers,
+         own_status, early)
+sys.exit(main.done())

@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Frames that the driver injects leave as if the NIC had sent them."""
+import struct
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from capture import Capture, REPLY, frame, options, spec  # noqa: E402
+from qtest import Machine, link, wait_for  # noqa: E402
+from stage import Stage  # noqa: E402
+from tap import Tap  # noqa: E402
+
+INJECT = struct.Struct("<II")
+
+
+def submit(cap, data, flags=0, room=8):
+    """Makes a frame available in the inject queue, without a notification."""
+    request = INJECT.pack(flags, 0) + data
+    where = cap.machine.allocate(len(request) + 64)
+    cap.machine.write(where, request)
+    answer = where + len(request)
+    cap.machine.write(answer, b"\xa5" * 16)
+    cap.queues[2].add([(where, len(request))],
+                      [(answer, room)] if room else [], answer)
+
+
+def inject(cap, data, flags=0):
+    """Injects a frame; gives the status that the device answers."""
+    submit(cap, data, flags)
+    cap.queues[2].kick()
+    answer, length = cap.queues[2].wait("reply")
+    assert length == 8, f"a reply of {length} bytes"
+    status, reserved = REPLY.unpack(cap.machine.read(answer, 8))
+    assert reserved == 0
+    return status
+
+
+def sent(tap):
+    """It arrives outside, and is captured as a sent one."""
+    with Stage() as stage:
+        stage.cap.listen()
+        for size in (14, 60, 1514):
+            data = frame(size, 60)[:size] if size < 60 else frame(size, size)
+            tap.equal(inject(stage.cap, data), spec.E_OK, f"{size} bytes")
+            tap.equal(stage.link.receive(), data, "arrive outside")
+            record = stage.cap.wait_records(1)[0]
+            tap.equal((record.data, record.flags), (data, spec.R_SENT),
+                      "and are captured as sent")
+        tap.ok(stage.link.empty(), "nothing else arrives")
+
+
+def source(tap):
+    """The NIC's address replaces the frame's on demand."""
+    with Stage() as stage:
+        mac = stage.cap.read_config().mac
+        data = frame(1)
+        tap.equal(inject(stage.cap, data, spec.I_SOURCE), spec.E_OK, "source")
+        tap.equal(stage.link.receive(), data[:6] + mac + data[12:],
+                  "the NIC's address is in it")
+
+
+def feedback(tap):
+    """The NIC receives it as it was, and it is captured once."""
+    with Stage() as stage:
+        stage.cap.listen()
+        data = frame(1)
+        tap.equal(inject(stage.cap, data, spec.I_FEEDBACK | spec.I_SOURCE),
+                  spec.E_OK, "feedback")
+        tap.equal(stage.nic.receive(), data, "the NIC receives it unchanged")
+        tap.ok(stage.link.receive() != data, "the link gets the NIC's address")
+        stage.cap.flush()
+        records = stage.cap.take_records()
+        tap.equal([record.flags for record in records], [spec.R_SENT],
+                  "it is captured once, as sent")
+
+
+def refused(tap):
+    """Frames that a driver may not give."""
+    with Stage() as stage:
+        for name, data, flags in (
+                ("no frame", b"", 0), ("13 bytes", bytes(13), 0),
+                ("1515 bytes", bytes(1515), 0),
+                ("an unknown flag", frame(1), 4)):
+            tap.equal(inject(stage.cap, data, flags), spec.E_INVALID, name)
+        tap.ok(stage.link.empty(), "nothing was sent")
+        tap.equal(inject(stage.cap, frame(2)), spec.E_OK, "the device goes on")
+        stage.link.receive()
+        stage.cap.queues[2].add([(stage.machine.allocate(64), 4)],
+                                [(stage.machine.allocate(64), 8)])
+        stage.cap.queues[2].kick()
+        stage.cap.queues[2].wait("reply to a header cut short")
+        tap.ok(not stage.cap.broken(), "also after a header cut short")
+    for room in (0, 7):
+        with Stage() as stage:
+            submit(stage.cap, frame(1), room=room)
+            stage.cap.queues[2].kick()
+            wait_for(stage.cap.broken, "the device to need a reset")
+            tap.ok(stage.machine.alive() and stage.link.empty(),
+                   f"{room} bytes for the reply: needs a reset, sends nothing")
+
+
+def without_nic(tap):
+    """Nobody there in whose name to send."""
+    option, _far = link()
+    with Machine("-netdev", f"{option},id=n0", *options()) as machine:
+        tap.equal(inject(Capture(machine), frame(1)), spec.E_GONE,
+                  "without a NIC")
+
+
+def many(tap):
+    """More than one turn takes, in order; FLUSH waits for them."""
+    with Stage(size=1 << 18) as stage:
+        stage.cap.listen(delay=spec.DELAY_NONE)
+        frames = [frame(i) for i in range(120)]
+        for data in frames:
+            submit(stage.cap, data)
+        stage.cap.queues[2].kick()
+        got = [stage.link.receive() for _ in frames]
+        tap.equal(got, frames, "120 frames arrive in order")
+        stage.cap.flush()
+        tap.equal([r.data for r in stage.cap.take_records()], frames,
+                  "and are captured in order")
+
+
+def fill(stage, count):
+    """Injects frames that the link does not read; gives them and how many
+    replies there are when the backend takes no more."""
+    frames = [frame(i) for i in range(count)]
+    for data in frames:
+        submit(stage.cap, data)
+    stage.cap.queues[2].kick()
+    stage.cap.flush()
+    replies = 0
+    while stage.cap.queues[2].take():
+        replies += 1
+    return frames, replies
+
+
+def backpressure(tap):
+    """A backend that takes no more keeps the buffers in the queue."""
+    with Stage() as stage:
+        frames, replies = fill(stage, 60)
+        tap.ok(0 < replies < 60, "the backend takes some frames only", replies)
+        got = [stage.link.receive() for _ in frames]
+        tap.equal(got, frames, "none is lost when it takes more")
+        for _ in range(60 - replies):
+            answer, _ = stage.cap.queues[2].wait("reply")
+            if stage.machine.read(answer, 8) != bytes(8):
+                tap.ok(False, "a reply is not OK")
+        tap.ok(True, "all are answered then")
+
+
+def ends(tap):
+    """Reset, stop and removal while frames wait for the backend."""
+    with Stage() as stage:
+        fill(stage, 60)
+        stage.cap.set("status", 0)
+        tap.ok(stage.machine.alive(), "reset")
+        while not stage.link.empty():
+            stage.link.receive()
+        stage.cap = Capture(stage.machine)
+        while not stage.link.empty():
+            stage.link.receive()
+        tap.equal(inject(stage.cap, frame(9)), spec.E_OK, "goes on after it")
+        tap.equal(stage.link.receive(), frame(9), "with new frames")
+    with Stage() as stage:
+        frames, replies = fill(stage, 60)
+        stage.machine.qmp("stop")
+        tap.ok(stage.cap.queues[2].take(), "stop answers the one that waits")
+        tap.ok(not stage.cap.queues[2].take(), "and no other")
+        stage.machine.qmp("cont")
+        # QEMU forgets the frames that wait in a netdev's queue at a stop.
+        del frames[replies]
+        tap.equal([stage.link.receive() for _ in frames], frames,
+                  "all others are sent after cont")
+        for _ in range(60 - replies - 1):
+            stage.cap.queues[2].wait("reply")
+    with Stage() as stage:
+        fill(stage, 60)
+        stage.machine.qmp("device_del", id="nic")
+        stage.machine.qmp("device_del", id="cap")
+        while not stage.link.empty():
+            stage.link.receive()
+        tap.ok(stage.machine.alive(), "removal")
+
+
+main = Tap()
+main.run(sent, source, feedback, refused, without_nic, many, backpressure,
+         ends)
+sys.exit(main.done())

@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""LISTEN puts the tap into the NIC's path and takes it out again."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from capture import BOTH, LISTEN, Capture, frame, records, spec  # noqa: E402
+from stage import Stage  # noqa: E402
+from tap import Tap  # noqa: E402
+
+
+def off(tap):
+    """Nobody listens: nothing is in the NIC's path."""
+    with Stage() as stage:
+        network = stage.machine.hmp("info network")
+        tap.ok("filters:" not in network and not stage.cap.tap_exists(),
+               "at first", network)
+        for turn in range(3):
+            tap.equal(stage.cap.listen(delay=spec.DELAY_NONE), spec.E_OK,
+                      "listen")
+            network = stage.machine.hmp("info network")
+            tap.contains(network, "type=virtio-capture-tap", "the tap is on")
+            tap.equal(network.count("type="), 3, "NIC, netdev and one filter")
+            stage.receive(frame(turn))
+            stage.cap.wait_counted(turn + 1)
+            tap.ok(stage.cap.take() is None, "a buffer is in progress")
+            tap.equal(stage.cap.listen(0, delay=spec.DELAY_NONE), spec.E_OK,
+                      "stop")
+            tap.equal([r.data for r in records(stage.cap.take() or b"")],
+                      [frame(turn)], "that completes the buffer")
+            network = stage.machine.hmp("info network")
+            tap.ok("filters:" not in network and not stage.cap.tap_exists(),
+                   "the tap is gone", network)
+            stage.receive(frame(100))
+            stage.send(frame(101))
+            tap.equal(stage.cap.flush()[1:], (turn + 1, 0),
+                      "nothing more is captured or counted")
+
+
+def place(tap):
+    """Beside other filters: as the NIC sees the frames, each once."""
+    with Stage("-object", "filter-buffer,id=f0,netdev=n0,interval=1000") as \
+            stage:
+        stage.cap.listen()
+        stage.receive(frame(1))
+        stage.send(frame(2))
+        stage.cap.flush()
+        tap.equal([(r.data, r.flags) for r in stage.cap.take_records()],
+                  [(frame(1), 0), (frame(2), spec.R_SENT)],
+                  "with a filter that holds frames back")
+    with Stage("-object", "filter-buffer,id=f0,netdev=n0,interval=1000000000")\
+            as stage:
+        stage.cap.listen()
+        stage.nic.send(frame(1))
+        tap.equal([r.data for r in stage.cap.wait_records(1)], [frame(1)],
+                  "what the NIC sends is seen before other filters")
+        stage.link.send(frame(2))
+        stage.machine.qmp("qom-set", path="/objects/f0", property="status",
+                          value="off")
+        tap.equal([r.data for r in stage.cap.wait_records(1)], [frame(2)],
+                  "what it receives, after them")
+
+
+def nic_down(tap):
+    """A NIC whose link is down receives nothing."""
+    with Stage() as stage:
+        stage.cap.listen()
+        stage.machine.qmp("set_link", name="nic", up=False)
+        stage.link.send(frame(1))
+        for _ in range(3):              # QEMU has read the frame after that
+            stage.cap.flush()
+        stage.machine.qmp("set_link", name="nic", up=True)
+        stage.receive(frame(2))
+        stage.cap.flush()
+        tap.equal([r.data for r in stage.cap.take_records()], [frame(2)],
+                  "nothing is captured before it is up")
+
+
+def fields(tap):
+    """Unknown flags are an error and change nothing."""
+    with Stage() as stage:
+        stage.cap.listen(delay=spec.DELAY_NONE)
+        for flags in (0x10, 0x80000000, spec.L_ALL | 0x20):
+            tap.equal(stage.cap.listen(0, flags), spec.E_INVALID,
+                      f"listen flags {flags:#x}")
+        tap.ok(stage.cap.tap_exists(), "the old LISTEN is still good")
+        body = LISTEN.pack(100, BOTH, 0, 0xffffffff)
+        tap.equal(stage.cap.control(spec.C_LISTEN, body)[0], spec.E_OK,
+                  "a reserved field is ignored")
+
+
+def two(tap):
+    """Two devices on one netdev do not know of each other."""
+    with Stage("-device", "virtio-capture-pci,netdev=n0,id=cap2") as stage:
+        other = Capture(stage.machine, skip=1)
+        stage.cap.listen(flags=spec.L_RECEIVED)
+        other.listen(20, flags=spec.L_SENT)
+        stage.receive(frame(1))
+        stage.send(frame(2))
+        stage.cap.flush()
+        other.flush()
+        tap.equal([r.data for r in stage.cap.take_records()], [frame(1)],
+                  "the first")
+        tap.equal([r.data for r in other.take_records()], [frame(2)[:20]],
+                  "the second")
+        stage.cap.listen(0)
+        stage.send(frame(3))
+        other.flush()
+        tap.equal([r.data for r in other.take_records()], [frame(3)[:20]],
+                  "the second goes on when the first stops")
+
+
+main = Tap()
+main.run(off, place, nic_down, fields, two)
+sys.exit(main.done())

@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The plug-in loads into the QEMU that it was built for, and into no other."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import subprocess  # noqa: E402
+
+import qtest  # noqa: E402
+from tap import Tap  # noqa: E402
+
+INSTALLED = subprocess.run(
+    [qtest.QEMU, "--version"], check=True, stdout=subprocess.PIPE).stdout \
+    .decode().splitlines()[0].split(" ", 3)[3]
+
+
+def build(name, *variables):
+    """The plug-in, built with other make variables."""
+    out = qtest.BUILD / name
+    subprocess.run(["make", "-s", "-C", qtest.TOP / "qemu-device",
+                    f"OUT={out}", *variables], check=True,
+                   stdout=subprocess.DEVNULL)
+    return out / "virtio-capture.so"
+
+
+def version(tap):
+    """Built for another version or another build of the same one."""
+    for other in ("7.2.0 (Debian 1:7.2+dfsg-7)",
+                  INSTALLED.replace(")", "+local)")):
+        plugin = build("other-version", f"BUILT_FOR={other}")
+        status, errors = qtest.run_qemu(plugin=plugin)
+        tap.equal(errors.splitlines()[0],
+                  f"virtio-capture.so: it was built for QEMU {other}, but "
+                  f"this is QEMU {INSTALLED}; build it again for this one",
+                  f"built for {other}")
+        tap.equal(status, 1, "QEMU does not start")
+        tap.contains(errors, f"Could not load plugin {plugin}",
+                     "QEMU names the file")
+
+
+def layout(tap):
+    """The right version, but built with other options: one member more."""
+    name = "disable_legacy_check"
+    plugin = build("other-layout", f"DEFINES=-D{name}={name},more[64]")
+    status, errors = qtest.run_qemu(plugin=plugin)
+    tap.contains(errors, "this QEMU has the right version, but was built with "
+                 "other options: its 'virtio-device' has ", "other structures")
+    tap.equal(status, 1, "QEMU does not start")
+
+
+def usage(tap):
+    """Given twice, or with arguments."""
+    copy = qtest.scratch() / "copy.so"
+    copy.write_bytes(qtest.PLUGIN.read_bytes())
+    status, errors = qtest.run_qemu("-plugin", copy)
+    tap.equal((status, errors.splitlines()[0]),
+              (1, "virtio-capture.so: it is loaded already"), "given twice")
+    status, errors = qtest.run_qemu(plugin=f"{qtest.PLUGIN},colour=blue")
+    tap.equal((status, errors.splitlines()[0]),
+              (1, "virtio-capture.so: it takes no argument 'colour=blue'"),
+              "given with an argument")
+
+
+def right(tap):
+    """The right one, which offers the device and its trace events."""
+    with qtest.Machine() as machine:
+        types = [t["name"] for t in machine.qmp(
+            "qom-list-types", implements="virtio-pci")]
+        tap.ok("virtio-capture-pci" in types, "the device can be created")
+        events = machine.qmp("trace-event-get-state", name="virtio_capture_*")
+        tap.equal({e["state"] for e in events}, {"disabled"},
+                  "its trace events are there, and off")
+        tap.equal(machine.close(), 0, "QEMU ends well")
+
+
+main = Tap()
+main.run(version, layout, usage, right)
+sys.exit(main.done())

@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a listener that is not promiscuous sees: what the NIC accepts."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import capture  # noqa: E402
+import nics  # noqa: E402
+from capture import BROADCAST, Capture, frame, spec  # noqa: E402
+from qtest import Machine, link, wait_for  # noqa: E402
+from stage import Stage  # noqa: E402
+from tap import Tap  # noqa: E402
+
+OTHER = bytes.fromhex("525400999999")
+SECOND = bytes.fromhex("525400777777")
+GROUP = bytes.fromhex("01005e000001")
+GROUP2 = bytes.fromhex("01005e000002")
+ALL = [nics.MAC_BYTES, BROADCAST, OTHER, SECOND, GROUP, GROUP2]
+PROMISC = spec.L_RECEIVED | spec.L_PROMISC
+
+
+def tagged(destination, vlan):
+    """A frame with a VLAN tag."""
+    data = frame(1, 64, destination)
+    return data[:12] + b"\x81\0" + vlan.to_bytes(2, "big") + data[12:]
+
+
+def seen(stage, frames, flags):
+    """Which of the frames are captured, and which of these are flagged."""
+    stage.cap.listen(flags=flags, delay=spec.DELAY_NONE)
+    before = stage.cap.flush()
+    stage.link.send(*frames)
+    # The last frame is for everybody: it tells that all have crossed.
+    stage.link.send(frame(0xfffe))
+
+    def all_crossed():
+        stage.cap.flush()
+        found.extend(stage.cap.take_records())
+        return any(r.data == frame(0xfffe) for r in found)
+    found = []
+    wait_for(all_crossed, "last frame")
+    stage.nic.drain()
+    stage.cap.post(65536)
+    after = stage.cap.flush()
+    assert after.captured - before.captured == len(found)
+    assert after.dropped == 0
+    return [(r.data, bool(r.flags & spec.R_OTHERHOST)) for r in found[:-1]]
+
+
+def check(tap, stage, accepted, name, frames=None):
+    """A listener of each kind, for a NIC that accepts some of the frames."""
+    frames = frames or [frame(1, 64, mac) for mac in ALL]
+    tap.equal(seen(stage, frames, spec.L_RECEIVED),
+              [(f, False) for f, a in zip(frames, accepted) if a],
+              f"{name}: not promiscuous")
+    tap.equal(seen(stage, frames, PROMISC),
+              [(f, not a) for f, a in zip(frames, accepted)],
+              f"{name}: promiscuous")
+
+
+def virtio_net(tap):
+    """A NIC that tells its receive filter."""
+    with Stage() as stage:
+        nic = stage.nic
+        check(tap, stage, [1, 1, 1, 1, 1, 1], "NIC promiscuous")
+        nic.promiscuous(False)
+        check(tap, stage, [1, 1, 0, 0, 0, 0], "own address")
+        nic.all_multicast(True)
+        check(tap, stage, [1, 1, 0, 0, 1, 1], "all multicast")
+        nic.all_multicast(False)
+        nic.tables([SECOND], [GROUP])
+        check(tap, stage, [1, 1, 0, 1, 1, 0], "tables")
+        nic.tables([], [])
+        check(tap, stage, [1, 1, 0, 0, 0, 0], "empty tables")
+        groups = [bytes([1, 0, 94, 1, i >> 8, i & 255]) for i in range(70)]
+        nic.tables([], groups)
+        check(tap, stage, [1, 1, 0, 0, 1, 1], "too many groups for a table")
+        others = [bytes([2, 0, 94, 1, i >> 8, i & 255]) for i in range(70)]
+        nic.tables(others, [])
+        check(tap, stage, [1, 1, 1, 1, 0, 0], "too many addresses for one")
+
+
+def vlans(tap):
+    """VLAN numbers that the NIC accepts."""
+    frames = [tagged(nics.MAC_BYTES, 5), tagged(nics.MAC_BYTES, 4095),
+              tagged(BROADCAST, 6), tagged(OTHER, 5), frame(1)]
+    with Stage() as stage:
+        stage.nic.promiscuous(False)
+        check(tap, stage, [0, 0, 0, 0, 1], "no VLAN", frames)
+        stage.nic.vlan(5)
+        check(tap, stage, [1, 0, 0, 0, 1], "VLAN 5", frames)
+        stage.nic.vlan(6)
+        stage.nic.vlan(4095)
+        check(tap, stage, [1, 1, 1, 0, 1], "three VLANs", frames)
+
+
+def e1000(tap):
+    """A NIC that does not tell: own address, broadcast, multicast."""
+    with Stage(model="e1000", driver=nics.E1000) as stage:
+        check(tap, stage, [1, 1, 0, 0, 1, 1], "e1000")
+
+
+def hub(tap):
+    """A hub at the netdev accepts everything."""
+    option, end = link()
+    with Machine("-netdev", f"{option},id=n0",
+                 "-netdev", "hubport,hubid=0,id=h0,netdev=n0",
+                 "-netdev", "hubport,hubid=0,id=h1",
+                 *nics.options(netdev="h1"), *capture.options()) as machine:
+        nic = nics.VirtioNet(machine)
+        cap = Capture(machine)
+        tap.equal(cap.read_config().status, 0, "a hub is not a NIC")
+        cap.listen(flags=spec.L_RECEIVED)
+        end.send(frame(1, 64, OTHER))
+        tap.equal(nic.receive(), frame(1, 64, OTHER), "the NIC's frame")
+        tap.equal([(r.flags, r.data) for r in cap.wait_records(1)],
+                  [(0, frame(1, 64, OTHER))], "captured on its way to a hub")
+
+
+def changes(tap):
+    """The NIC's filter changes while somebody listens."""
+    with Stage(buffers=64) as stage:
+        stage.nic.promiscuous(False)
+        stage.cap.listen(flags=spec.L_RECEIVED)
+
+        def captured(mac):
+            before = stage.cap.flush().captured
+            stage.link.send(frame(1, 64, mac), frame(2))
+            wait_for(lambda: frame(2) in [
+                r.data for r in stage.cap.take_records()], "last frame")
+            stage.nic.drain()
+            stage.cap.post(256)
+            stage.cap.post(256)
+            return stage.cap.flush().captured - before == 2
+
+        tap.ok(not captured(GROUP), "a group that the NIC did not join")
+        stage.nic.tables([], [GROUP])
+        # The answer of the NIC is kept for some milliseconds.
+        wait_for(lambda: captured(GROUP), "frame of the group")
+        tap.ok(True, "the group is joined")
+
+
+def events(tap):
+    """QEMU's management is not told of changes that it did not ask for."""
+    with Stage() as stage:
+        machine = stage.machine
+        stage.nic.promiscuous(False)    # the first change is always told
+        machine.event("NIC_RX_FILTER_CHANGED")
+        stage.cap.listen(flags=spec.L_RECEIVED)
+        stage.receive(frame(1))
+        stage.nic.promiscuous(True)
+        machine.qmp("query-status")
+        tap.equal([e for e in machine.events
+                   if e["event"] == "NIC_RX_FILTER_CHANGED"], [],
+                  "no event for the device's own question")
+
+
+def runts(tap):
+    """Frames too short for an address are for nobody."""
+    with Stage() as stage:
+        check(tap, stage, [0, 0, 1], "runts",
+              [b"\xff", nics.MAC_BYTES[:5], BROADCAST + nics.MAC_BYTES])
+
+
+main = Tap()
+main.run(virtio_net, vlans, e1000, hub, changes, events, runts)
+sys.exit(main.done())

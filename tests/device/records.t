@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Frames of all lengths come out as records, byte for byte, in both directions."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import nics  # noqa: E402
+from capture import RECORD, frame, records, spec  # noqa: E402
+from stage import Stage  # noqa: E402
+from tap import Tap  # noqa: E402
+
+SIZES = [18, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 1514]
+
+
+def right(tap, found, frames, flags, name):
+    """The records hold these frames, and all else in them fits."""
+    tap.equal([r.data for r in found], frames, f"{name}: bytes and order")
+    tap.equal([(r.caplen, r.datalen) for r in found],
+              [(len(f), len(f)) for f in frames], f"{name}: lengths")
+    tap.equal({(r.hdrlen, r.flags, r.dropped) for r in found},
+              {(spec.RECORD_HDRLEN, flags, 0)}, f"{name}: other fields")
+    tap.ok(not any(any(r.padding) for r in found), f"{name}: zero padding")
+    tap.ok(all(r.subsec < 1000000 for r in found), f"{name}: microseconds")
+
+
+def directions(tap, name, **keywords):
+    """Frames to the NIC and from it."""
+    with Stage(buffers=64, **keywords) as stage:
+        stage.cap.listen()
+        frames = [frame(i, size, nics.MAC_BYTES)
+                  for i, size in enumerate(SIZES)]
+        stage.link.send(*frames)
+        found = stage.cap.wait_records(len(frames))
+        right(tap, found, frames, 0, f"{name} receives")
+        times = [(r.sec, r.subsec) for r in found]
+        tap.ok(times == sorted(times), "times do not go back")
+
+        frames = [frame(100 + i, size) for i, size in enumerate(SIZES)]
+        for data in frames:             # a Unix socket holds only a few
+            stage.send(data)
+        right(tap, stage.cap.wait_records(len(frames)), frames, spec.R_SENT,
+              f"{name} sends")
+        tap.equal(stage.cap.flush()[1:], (2 * len(SIZES), 0), "counters")
+
+
+def virtio_net(tap):
+    """A NIC that transmits in a bottom half."""
+    directions(tap, "virtio-net")
+
+
+def e1000(tap):
+    """A NIC that transmits when it is told to."""
+    directions(tap, "e1000", model="e1000", driver=nics.E1000)
+
+
+def chosen(tap):
+    """Only one direction is listened to."""
+    for flags, wanted in ((spec.L_RECEIVED, 0), (spec.L_SENT, spec.R_SENT)):
+        with Stage() as stage:
+            stage.cap.listen(flags=flags)
+            stage.receive(frame(1))
+            stage.send(frame(2))
+            stage.receive(frame(3))
+            counters = stage.cap.flush()
+            found = stage.cap.take_records()
+            tap.equal([(r.flags, r.data) for r in found],
+                      [(wanted, frame(2))] if wanted else
+                      [(wanted, frame(1)), (wanted, frame(3))],
+                      f"listen flags {flags}")
+            tap.equal(counters[1:], (len(found), 0), "others are not counted")
+
+
+def parts(tap):
+    """Buffers whose parts break records in all places."""
+    sizes = [[1] * 40 + [7, 25, 33, 500], [31, 33, 1, 2, 700], [3] * 200]
+    with Stage(buffers=0) as stage:
+        for each in sizes:
+            stage.cap.post(*each)
+        stage.cap.listen(delay=spec.DELAY_NONE)
+        frames = [frame(i, 60 + i) for i in range(12)]
+        stage.receive(*frames)
+        stage.cap.flush()
+        found = stage.cap.take_records()
+        right(tap, found, frames, 0, "scattered buffers")
+
+
+def whole_buffer(tap):
+    """What the device writes, as bytes, and nothing behind it."""
+    with Stage(buffers=0) as stage:
+        stage.cap.post(256)
+        stage.cap.listen()
+        stage.receive(frame(1, 61))
+        used = stage.cap.captures.wait()
+        address, size = used[0][0]
+        data = stage.machine.read(address, size)
+        tap.equal(used[1], 96, "used length: 32 + 61, rounded up to 8")
+        fields = RECORD.unpack_from(data)
+        tap.equal(fields[2:], (61, 61, 32, 0, 0), "header")
+        tap.equal(data[32:], frame(1, 61) + bytes(3) + b"\xa5" * 160,
+                  "frame, padding, and an untouched rest")
+        tap.equal(len(records(data[:96])), 1, "one record")
+
+
+main = Tap()
+main.run(virtio_net, e1000, chosen, parts, whole_buffer)
+sys.exit(main.done())

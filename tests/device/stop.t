@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The machine stops, goes on, and moves to another QEMU, all while capturing."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import qtest  # noqa: E402
+from capture import CTRL, COUNTERS, frame, spec  # noqa: E402
+from stage import Stage  # noqa: E402
+from tap import Tap  # noqa: E402
+
+NONE = spec.DELAY_NONE
+
+
+def stopped(tap):
+    """A buffer in progress is completed when the machine stops."""
+    for delay in (NONE, 3600 * 10 ** 6):
+        with Stage() as stage:
+            stage.cap.listen(delay=delay)
+            stage.receive(frame(1))
+            stage.cap.wait_counted(1)
+            stage.machine.qmp("stop")
+            tap.equal([r.data for r in stage.cap.take_records()], [frame(1)],
+                      "the buffer is there when the machine has stopped")
+            stage.machine.qmp("cont")
+            stage.receive(frame(2))
+            tap.equal(stage.cap.flush()[1:], (2, 0), "capture goes on")
+            tap.equal([r.data for r in stage.cap.take_records()], [frame(2)],
+                      "with the next buffer")
+
+
+def commands(tap):
+    """Commands of a stopped machine wait, none is lost."""
+    for extra in ("", ",ioeventfd=off"):
+        commands_of(tap, extra)
+
+
+def commands_of(tap, extra):
+    """The same, notified in one of two ways."""
+    with Stage(capture_args=extra) as stage:
+        flush = CTRL.pack(spec.C_FLUSH, 0)
+        for _ in range(20):             # some in the middle of a FLUSH
+            stage.cap.submit(flush, 32)
+            stage.cap.controls.kick()
+            stage.machine.qmp("stop")
+            stage.machine.qmp("cont")
+            status, rest = stage.cap.result()
+            if status or len(rest) != COUNTERS.size:
+                tap.ok(False, "FLUSH around a stop", status, rest)
+                return
+        tap.ok(True, "20 times FLUSH around a stop")
+        stage.machine.qmp("stop")
+        stage.cap.submit(flush, 32)
+        stage.cap.controls.kick()
+        stage.machine.qmp("query-status")
+        tap.ok(stage.cap.controls.take() is None, "no answer while stopped")
+        stage.machine.qmp("cont")
+        tap.equal(stage.cap.result()[0], spec.E_OK, "but afterwards")
+
+
+def at_once(tap):
+    """A FLUSH on its way is answered before the machine stands still."""
+    with Stage("-device", "pvpanic", "-action", "panic=pause",
+               capture_args=",ioeventfd=off") as stage:
+        stage.cap.listen(delay=NONE)
+        stage.receive(frame(1))
+        stage.cap.wait_counted(1)
+        used = stage.machine.get("w", stage.cap.controls.used + 2)
+        stage.cap.submit(CTRL.pack(spec.C_FLUSH, 0), 32)
+        replies = stage.machine.commands(
+            stage.cap.controls.kick_line(),
+            "outb 0x505 1",             # stops the machine
+            f"readw {stage.cap.controls.used + 2}")
+        tap.equal(stage.machine.qmp("query-status")["status"],
+                  "guest-panicked", "the machine has stopped")
+        tap.equal(int(replies[2], 16), used + 1, "FLUSH was answered")
+        tap.equal(COUNTERS.unpack(stage.cap.result()[1])[1:], (1, 0),
+                  "with the counters")
+        tap.equal([r.data for r in stage.cap.take_records()], [frame(1)],
+                  "after the buffer in progress")
+
+
+def frames(tap):
+    """Frames that come while the machine is stopped are not captured."""
+    with Stage() as stage:
+        stage.cap.listen()
+        stage.machine.qmp("stop")
+        stage.link.send(frame(1))
+        for _ in range(3):              # QEMU has read the frame after that
+            stage.machine.qmp("query-status")
+        tap.ok(stage.cap.take() is None, "guest memory is left alone")
+        stage.machine.qmp("cont")
+        tap.equal(stage.nic.receive(), frame(1), "the NIC receives it later")
+        tap.equal(stage.cap.flush()[1:], (0, 1), "it counts as dropped")
+
+
+def leave(stage):
+    """Migrates a machine to a file; gives the command that reads it."""
+    file = qtest.scratch() / "state"
+    stage.machine.qmp("migrate", uri=f"exec:cat >{file}")
+    qtest.wait_for(lambda: stage.machine.qmp("query-migrate").get("status")
+                   == "completed", "migration")
+    return f"exec:cat {file}"
+
+
+def arrive(stage):
+    """Waits until a machine has taken the state over, and runs."""
+    qtest.wait_for(lambda: stage.machine.qmp("query-status")["running"],
+                   "arrival")
+
+
+def moved(tap):
+    """Migration to a file and into another QEMU."""
+    with Stage() as stage:
+        cap = stage.cap
+        cap.listen(50, spec.L_RECEIVED | spec.L_NANOSECONDS, NONE)
+        cap.clock(10 ** 18)
+        stage.receive(frame(1), frame(2))
+        cap.wait_counted(2)
+        with Stage("-incoming", leave(stage), adopt=stage) as target:
+            arrive(target)
+            tap.ok(target.cap.tap_exists(), "the tap is there")
+            tap.equal([r.data for r in target.cap.take_records()],
+                      [frame(1)[:50], frame(2)[:50]],
+                      "the buffer in progress came along, completed")
+            counters = target.cap.clock()
+            tap.equal(counters[1:], (2, 0), "and the counters")
+            target.receive(frame(3))
+            target.cap.wait_counted(3)
+            tap.ok(target.cap.take() is None, "the delay")
+            target.cap.flush()
+            found = target.cap.take_records()
+            tap.equal([(r.data, r.flags) for r in found],
+                      [(frame(3)[:50], spec.R_NANOSECONDS)],
+                      "snapshot length and unit")
+            tap.equal(found[0].sec // 10 ** 8, 10, "and the clock's offset")
+
+
+def moved_without(tap):
+    """The other QEMU's netdev cannot be tapped as the state arrives."""
+    with Stage() as stage:
+        stage.cap.listen()
+        with Stage("-incoming", "defer", adopt=stage) as target:
+            target.machine.qmp("netdev_del", id="n0")
+            target.machine.qmp("migrate-incoming", uri=leave(stage))
+            arrive(target)
+            tap.contains(target.machine.output(), "virtio-capture: capture "
+                         "does not go on: 'netdev' names 'n0', which does not "
+                         "exist", "a warning says so")
+            tap.equal(target.cap.listen(), spec.E_GONE, "LISTEN: gone")
+            tap.equal(target.cap.flush()[1:], (0, 0), "FLUSH works")
+
+
+def idle(tap):
+    """Nobody listens: nothing is in the way after migration either."""
+    with Stage() as stage:
+        with Stage("-incoming", leave(stage), adopt=stage) as target:
+            arrive(target)
+            tap.ok(not target.cap.tap_exists(), "no tap")
+            target.receive(frame(1))
+            target.cap.listen()
+            target.receive(frame(2))
+            found = target.cap.wait_records(1)
+            tap.equal([r.data for r in found], [frame(2)], "capture begins")
+
+
+main = Tap()
+main.run(stopped, commands, at_once, frames, moved, moved_without, idle)
+sys.exit(main.done())

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The netdev or the device goes while it captures."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import capture  # noqa: E402
+import nics  # noqa: E402
+from capture import frame, spec  # noqa: E402
+from qtest import link, wait_for  # noqa: E402
+from stage import Stage  # noqa: E402
+from tap import Tap  # noqa: E402
+
+# QEMU's ACPI: the guest lets go of the devices in these slots of bus 0.
+EJECT = 0xae08
+
+
+def unplug(machine, device_id, slot):
+    """device_del, and the guest's consent."""
+    machine.qmp("device_del", id=device_id)
+    machine.command(f"outl {EJECT} {1 << slot}")
+    while machine.event("DEVICE_DELETED").get("device") != device_id:
+        pass
+
+
+def netdev(tap):
+    """netdev_del takes the tap with it."""
+    with Stage() as stage:
+        cap = stage.cap
+        cap.listen(delay=spec.DELAY_NONE)
+        stage.receive(frame(1))
+        cap.wait_counted(1)
+        generation = stage.machine.get("b", cap.common + 21)
+        stage.machine.qmp("netdev_del", id="n0")
+        tap.ok(not cap.tap_exists(), "the tap is gone")
+        tap.ok(stage.machine.get("b", cap.common + 21) != generation,
+               "the driver is told that the configuration changed")
+        config = cap.read_config()
+        tap.equal((config.mac, config.status), (bytes(6), 0),
+                  "there is no NIC any more")
+        tap.equal(cap.listen(), spec.E_GONE, "LISTEN: gone")
+        tap.equal(cap.flush()[1:], (1, 0), "FLUSH works")
+        tap.equal([r.data for r in cap.take_records()], [frame(1)],
+                  "what was captured is not lost")
+        tap.equal(cap.listen(0), spec.E_OK, "LISTEN to nothing works")
+        tap.ok(not cap.broken() and stage.machine.alive(), "all is well")
+
+
+def other_netdev(tap):
+    """Another netdev of the same name."""
+    with Stage() as stage:
+        machine, cap = stage.machine, stage.cap
+        cap.listen()
+        machine.qmp("netdev_del", id="n0")
+        unplug(machine, "nic", stage.nic.slot)
+        option, end = link()
+        machine.qmp("netdev_add", type="dgram", id="n0",
+                    local={"type": "unix", "path": end.peer},
+                    remote={"type": "unix",
+                            "path": end.socket.getsockname()})
+        machine.qmp("device_add", driver=nics.MODEL, netdev="n0", id="nic2",
+                    mac=nics.MAC)
+        nic = nics.VirtioNet(machine)
+        tap.equal(cap.read_config().mac, nics.MAC_BYTES,
+                  "the device finds the new NIC")
+        tap.equal(cap.listen(), spec.E_OK, "LISTEN works again")
+        end.send(frame(2))
+        nic.receive()
+        tap.equal([r.data for r in cap.wait_records(1)], [frame(2)],
+                  "its frames are captured")
+
+
+def device(tap):
+    """device_del of the capture device, and a new one."""
+    with Stage() as stage:
+        machine = stage.machine
+        for turn in range(5):
+            stage.cap.listen(delay=[0, spec.DELAY_NONE, 50000][turn % 3])
+            stage.receive(frame(turn))
+            stage.cap.wait_counted(1)
+            unplug(machine, "cap", stage.cap.slot)
+            tap.ok("filters:" not in machine.hmp("info network"),
+                   "the tap is gone")
+            stage.receive(frame(100))
+            stage.send(frame(101))
+            machine.qmp("device_add", driver="virtio-capture-pci",
+                        netdev="n0", id="cap")
+            stage.cap = capture.Capture(machine)
+        start = stage.cap.clock().clock
+        while stage.cap.clock().clock < start + 100 * 10 ** 6:
+            pass                        # the old devices' timers are over
+        stage.cap.listen()
+        stage.receive(frame(7))
+        tap.equal([r.data for r in stage.cap.wait_records(1)], [frame(7)],
+                  "a new device captures")
+
+
+def nic(tap):
+    """device_del of the NIC, whose netdev stays."""
+    with Stage() as stage:
+        stage.cap.listen()
+        stage.receive(frame(1))
+        stage.cap.wait_records(1)
+        unplug(stage.machine, "nic", stage.nic.slot)
+        tap.equal(stage.cap.read_config().status, 0, "no NIC in the status")
+        stage.link.send(frame(2))
+        tap.equal(stage.cap.flush()[1:], (1, 0), "no frame without a NIC")
+        stage.machine.qmp("device_add", driver=nics.MODEL, netdev="n0",
+                          id="nic", mac=nics.MAC)
+        stage.nic = nics.VirtioNet(stage.machine)
+        stage.receive(frame(3))
+        wait_for(lambda: frame(3) in [r.data for r in
+                                      stage.cap.take_records()], "frame 3")
+        tap.ok(True, "the same tap sees a new NIC's frames")
+
+
+def quit_now(tap):
+    """QEMU ends while the device captures."""
+    with Stage() as stage:
+        stage.cap.listen(delay=spec.DELAY_NONE)
+        stage.receive(frame(1))
+        stage.cap.wait_counted(1)
+        tap.equal(stage.machine.close(), 0, "QEMU ends well")
+
+
+main = Tap()
+main.run(netdev, other_netdev, device, nic, quit_now)
+sys.exit(main.done())

@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""make install: what it puts where, a driver that DKMS builds of it, and a
+make uninstall that takes all of it away."""
+import re
+import shutil
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import tree  # noqa: E402
+
+BUILD = tree.TOP / "build" / "tests" / "driver" / "install"
+ROOT = BUILD / "root"
+DKMS = tree.DOWNLOADS / "dkms"
+
+VERSION = tree.make_variable("guest-driver", "VERSION")
+SOURCES = f"usr/src/virtio-capture-{VERSION}"
+
+# Everything but the driver's sources, and the mode it has.
+FILES = {
+    "usr/local/include/net/bpf.h": 0o644,
+    "usr/local/include/net/dlt.h": 0o644,
+    "usr/local/share/man/man4/bpf.4": 0o644,
+    "usr/local/share/man/man4/virtio_capture.4": 0o644,
+    "usr/local/share/man/man8/bpfstat.8": 0o644,
+    "usr/local/sbin/bpfstat": 0o755,
+    "usr/lib/udev/rules.d/60-bpf.rules": 0o644,
+    "usr/lib/sysusers.d/virtio-capture.conf": 0o644,
+    "usr/lib/modules-load.d/virtio-capture.conf": 0o644,
+    f"{SOURCES}/dkms.conf": 0o644,
+    f"{SOURCES}/spec/virtio_capture.h": 0o644,
+}
+
+PROGRAM = """
+#include <net/bpf.h>
+int main(void) { return BPF_WORDALIGN(1) != sizeof(long) || DLT_EN10MB != 1; }
+"""
+
+
+def make(tap, target, *variables):
+    """Runs a target of the driver's Makefile for the private root."""
+    status, lines = tree.run("make", "-s", "-C", "guest-driver", target,
+                             f"DESTDIR={ROOT}", *variables)
+    tap.ok(status == 0, f"make {' '.join([target, *variables])}", *lines)
+
+
+def installed():
+    """The files in the private root, with their modes."""
+    return {str(path.relative_to(ROOT)): path.stat().st_mode & 0o7777
+            for path in ROOT.rglob("*") if not path.is_dir()}
+
+
+def sources():
+    """The driver's sources where DKMS finds them."""
+    return {f"{SOURCES}/{name}": 0o644 for name in tree.files()
+            if name.startswith("guest-driver/")
+            and not name.startswith(("guest-driver/bpfstat/",
+                                     "guest-driver/dist/",
+                                     "guest-driver/man/"))
+            and name != "guest-driver/Makefile"}
+
+
+def test_files(tap):
+    """What is there after make install, run twice as after an update."""
+    stale = ROOT / SOURCES / "guest-driver" / "removed.c"
+    stale.parent.mkdir(parents=True)
+    stale.write_text("no source of this version\n")
+    make(tap, "install")
+    make(tap, "install")
+    tap.equal(installed(), {**FILES, **sources()},
+              "exactly what belongs there is installed")
+
+
+def test_header(tap):
+    """The installed header is complete."""
+    program = BUILD / "program"
+    (BUILD / "program.c").write_text(PROGRAM)
+    status, lines = tree.run("gcc", "-Wall", "-Wextra", "-Werror", "-I",
+                             ROOT / "usr/local/include", "-o", program,
+                             BUILD / "program.c")
+    tap.ok(status == 0, "a program compiles with it", *lines)
+    status, lines = tree.run(program)
+    tap.ok(status == 0, "and runs", *lines)
+
+
+def test_bpfstat(tap):
+    """The installed tool is of the same version."""
+    status, lines = tree.run(ROOT / "usr/local/sbin/bpfstat", "--version")
+    tap.equal((status, lines), (0, [f"bpfstat {VERSION}"]),
+              "bpfstat runs and tells its version")
+
+
+def test_dkms(tap):
+    """DKMS builds the driver from what was installed and nothing else."""
+    kdir = Path(tree.make_variable("guest-driver", "KDIR"))
+    header = (kdir / "include/generated/utsrelease.h").read_text()
+    release = re.search(r'UTS_RELEASE "(.*)"', header)[1]
+    status, lines = tree.run("images/fetch-package", "dkms", DKMS)
+    if status:
+        raise tree.Missing("\n".join(["cannot fetch dkms:", *lines]))
+    work = BUILD / "dkms"
+    work.mkdir()
+    for step in ("add", "build"):
+        status, lines = tree.run(
+            "bash", DKMS / "usr/sbin/dkms", step, "-m", "virtio-capture",
+            "-v", VERSION, "-k", release, "--kernelsourcedir", kdir,
+            "--dkmstree", work, "--sourcetree", ROOT / "usr/src")
+        log = work / "virtio-capture" / VERSION / "build" / "make.log"
+        tap.ok(status == 0, f"dkms {step}", *lines,
+               log.read_text() if status and log.exists() else "")
+    modules = list(work.glob(f"virtio-capture/{VERSION}/{release}/*/module/"
+                             "virtio_capture.ko*"))
+    tap.equal(len(modules), 1, "there is a module")
+    _, lines = tree.run("/sbin/modinfo", "-F", "vermagic", modules[0])
+    tap.equal(lines[0].split()[0], release, "for that kernel")
+    _, lines = tree.run("/sbin/modinfo", "-F", "alias", modules[0])
+    tap.equal(lines, ["virtio:d0000003Fv*"], "which drives capture devices")
+
+
+def test_prefix(tap):
+    """Another prefix, as a package has it."""
+    shutil.rmtree(ROOT)
+    make(tap, "install", "PREFIX=/usr")
+    tap.ok((ROOT / "usr/include/net/bpf.h").exists()
+           and not (ROOT / "usr/local").exists(), "PREFIX is heeded")
+    make(tap, "uninstall", "PREFIX=/usr")
+    tap.equal(installed(), {}, "and all is gone again")
+
+
+def test_uninstall(tap):
+    """What belongs to others stays."""
+    other = ROOT / "usr/local/include/net/other.h"
+    other.write_text("\n")
+    make(tap, "uninstall")
+    tap.equal(list(installed()), [str(other.relative_to(ROOT))],
+              "make uninstall removes what make install put there")
+    tap.ok(not (ROOT / SOURCES).exists(), "and the folder of the sources")
+    make(tap, "uninstall")
+
+
+def check(tap):
+    """In a private root that starts empty."""
+    shutil.rmtree(BUILD, ignore_errors=True)
+    ROOT.mkdir(parents=True)
+    tap.run(test_files, test_header, test_bpfstat, test_dkms, test_uninstall,
+            test_prefix)
+
+
+tree.main(check)

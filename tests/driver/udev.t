@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The installed udev rule gives /dev/bpf to the group bpf, in a guest with
+Debian's udev."""
+import re
+import shutil
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import tree  # noqa: E402
+from guest import vm  # noqa: E402
+
+BUILD = tree.TOP / "build" / "tests" / "driver" / "udev"
+UDEV = tree.DOWNLOADS / "udev"
+RULE = tree.TOP / "guest-driver" / "dist" / "60-bpf.rules"
+
+# The guest has no C library: the programs come with theirs. The daemon is
+# udevadm by another name.
+SCRIPT = """
+udev="/udev/ld.so --library-path /udev"
+chgrp root /dev/bpf /dev/bpf0
+chmod 600 /dev/bpf /dev/bpf0
+$udev --argv0 systemd-udevd /udev/udevadm --daemon || exit 1
+$udev --argv0 udevadm /udev/udevadm trigger --action=add --subsystem-match=misc
+$udev --argv0 udevadm /udev/udevadm settle || exit 1
+stat -c '%n %U %G %a' /dev/bpf /dev/bpf0 /dev/hwrng
+"""
+
+
+def stage():
+    """Collects udevadm, its libraries, and the loader, in one folder."""
+    status, lines = tree.run("images/fetch-package", "udev", UDEV)
+    if status:
+        raise tree.Missing("\n".join(["cannot fetch udev:", *lines]))
+    shutil.rmtree(BUILD, ignore_errors=True)
+    BUILD.mkdir(parents=True)
+    udevadm = next(UDEV.glob("**/bin/udevadm"))
+    shutil.copy2(udevadm, BUILD)
+    _, lines = tree.run("ldd", udevadm)
+    for line in lines:
+        if "not found" in line:
+            raise tree.Missing(f"udevadm needs {line.strip()}")
+        path = re.search(r"(/\S+)", line)
+        if path and "linux-x86-64" in path[1]:
+            shutil.copy2(path[1], BUILD / "ld.so")
+        elif path:
+            shutil.copy2(path[1], BUILD)
+
+
+def check(tap):
+    """Both nodes, and a neighbour that the rule does not concern."""
+    stage()
+    done = vm(["--add", f"{BUILD}:/udev",
+               "--add", f"{RULE}:/etc/udev/rules.d/60-bpf.rules"],
+              ["sh", "-c", SCRIPT])
+    tap.ok(done.returncode == 0, "udev works in the guest", done.stdout,
+           done.stderr)
+    lines = done.stdout.splitlines()
+    tap.equal(lines[:2], ["/dev/bpf root bpf 660", "/dev/bpf0 root bpf 660"],
+              "both nodes are the group's")
+    tap.ok(lines[2:] and " root root " in lines[2], "and no others", lines)
+
+
+tree.main(check)

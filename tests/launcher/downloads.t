@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""images/fetch-source, fetch-package and setup: what they refuse, and that
+they do nothing a second time."""
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from tap import Tap  # noqa: E402
+
+TOP = Path(__file__).resolve().parents[2]
+IMAGES = TOP / "images"
+
+
+def run(program, *words, **kwargs):
+    """Runs one of the scripts in images/."""
+    return subprocess.run([IMAGES / program, *words], text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True,
+                          check=False, **kwargs)
+
+
+def test_missing_version(tap):
+    for program, words in (("fetch-package", ["kmod=0.not-a-version"]),
+                           ("fetch-source", ["libpcap", "0.not-a-version"])):
+        with tempfile.TemporaryDirectory() as folder:
+            done = run(program, *words, f"{folder}/out")
+            tap.ok(done.returncode != 0, f"{program}: a missing version fails")
+            tap.contains(done.stderr, "0.not-a-version",
+                         f"{program}: the error names it")
+            tap.contains(done.stderr, "images/setup --upgrade",
+                         f"{program}: and what may help")
+            tap.equal(os.listdir(folder), [], f"{program}: leaves nothing")
+
+
+def test_usage(tap):
+    for program, words in (("fetch-package", []), ("fetch-source", ["a"]),
+                           ("fetch-source", ["a", "b", "c", "--other"]),
+                           ("setup", ["--other"])):
+        done = run(program, *words)
+        tap.equal(done.returncode, 2, f"{program} {words}: status 2")
+        tap.contains(done.stderr, f"usage: images/{program}",
+                     f"{program} {words}: how to use it")
+
+
+def test_once_and_together(tap):
+    with tempfile.TemporaryDirectory() as folder:
+        command = [IMAGES / "fetch-package", "bc", f"{folder}/bc"]
+        both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+                for _ in range(2)]
+        said = [one.communicate()[0] for one in both]
+        tap.equal([one.returncode for one in both], [0, 0],
+                  "two at a time both succeed")
+        tap.equal(sorted(said), ["", "images/fetch-package: bc\n"],
+                  "and one of them has nothing to do")
+        tap.ok(os.access(f"{folder}/bc/usr/bin/bc", os.X_OK),
+               "the package's files are there")
+        before = os.stat(f"{folder}/bc").st_ino
+        done = run("fetch-package", "bc", f"{folder}/bc")
+        tap.equal((done.returncode, done.stdout, os.stat(
+            f"{folder}/bc").st_ino), (0, "", before),
+            "a second time nothing is done")
+
+
+def test_setup(tap):
+    done = run("setup")
+    tap.equal((done.returncode, done.stdout, done.stderr), (0, "", ""),
+              "setup has nothing to do here")
+
+
+def test_setup_without_root(tap):
+    """A dpkg that knows no package, nobody who may install."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("sh", "sed", "tr", "sort", "uniq", "dirname", "cat",
+                     "apt-get", "mktemp"):
+            os.symlink(f"/usr/bin/{name}", f"{folder}/{name}")
+        for name, text in (("dpkg-query", "exit 1"), ("id", "echo 1000")):
+            path = Path(folder, name)
+            path.write_text(f"#!/bin/sh\n{text}\n")
+            path.chmod(0o755)
+        done = run("setup", env={"PATH": folder})
+    tap.equal(done.returncode, 1, "setup without root or sudo fails")
+    tap.contains(done.stderr, "must be root (there is no sudo) to install: ",
+                 "and says what it needs")
+    tap.contains(done.stderr, "qemu-system-x86", "and for which packages")
+
+
+tap = Tap()
+tap.run(test_missing_version, test_usage, test_once_and_together, test_setup,
+        test_setup_without_root)
+sys.exit(tap.done())

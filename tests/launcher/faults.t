@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""images/vm: whatever goes wrong in the guest's kernel fails the launch."""
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from guest import vm  # noqa: E402
+from tap import Tap  # noqa: E402
+
+TOP = Path(__file__).resolve().parents[2]
+BUILD = TOP / "build" / "tests" / "launcher"
+MODULE = BUILD / "fault.ko"
+
+
+def build_module():
+    """Builds fault.ko for the image's kernel."""
+    release = (TOP / "build/images/release").read_text().split()[0]
+    BUILD.mkdir(parents=True, exist_ok=True)
+    shutil.copy(TOP / "tests/launcher/fault.c", BUILD)
+    (BUILD / "Kbuild").write_text("obj-m := fault.o\n")
+    subprocess.run(
+        ["make", "-s", "-C", f"/usr/src/linux-headers-{release}",
+         f"M={BUILD}", "modules"], check=True, stdout=sys.stderr)
+
+
+def fault(kind, before="true"):
+    """Has a guest's kernel make that fault."""
+    return vm(["--no-capture", "--timeout", "90", "--add", str(MODULE)],
+              ["sh", "-c", f"echo started; {before}; "
+                           f"insmod fault.ko kind={kind}; echo ended"])
+
+
+def test_warning(tap):
+    done = fault("warning")
+    tap.equal(done.returncode, 125, "a warning: status 125")
+    tap.equal(done.stdout, "started\nended\n", "a warning: COMMAND goes on")
+    tap.contains(done.stderr, "tainted: warning", "a warning: its flag")
+    tap.contains(done.stderr, "asked for by a test",
+                 "a warning: the kernel's message is shown")
+    tap.contains(done.stderr, "fault_init+", "a warning: its trace is shown")
+
+
+def test_silenced_warning(tap):
+    done = fault("warning", "dmesg -n 1")
+    tap.equal(done.returncode, 125,
+              "a warning that the console does not show: status 125")
+    tap.contains(done.stderr, "tainted: warning",
+                 "a warning that the console does not show: its flag")
+
+
+def test_oops(tap):
+    done = fault("oops")
+    tap.equal(done.returncode, 125, "an oops: status 125")
+    tap.equal(done.stdout, "started\n", "an oops: the guest ends")
+    tap.contains(done.stderr, "NULL pointer dereference",
+                 "an oops: it is shown")
+
+
+def test_lockup(tap):
+    done = fault("lockup", "sysctl -q -w kernel.watchdog_thresh=1")
+    tap.equal(done.returncode, 125, "a soft lockup: status 125")
+    tap.contains(done.stderr, "soft lockup", "a soft lockup: it is shown")
+
+
+def test_hang(tap):
+    done = fault("hang", "sysctl -q -w kernel.hung_task_timeout_secs=1")
+    tap.equal(done.returncode, 125, "a hung task: status 125")
+    tap.contains(done.stderr, "blocked for more than",
+                 "a hung task: it is shown")
+
+
+def test_panic(tap):
+    done = vm(["--no-capture"], ["sh", "-c", "echo c >/proc/sysrq-trigger"])
+    tap.equal(done.returncode, 125, "a panic: status 125")
+    tap.contains(done.stderr, "Kernel panic - not syncing: sysrq triggered",
+                 "a panic: it is shown")
+
+
+def test_silent_end(tap):
+    done = vm(["--no-capture"], ["poweroff", "-f"])
+    tap.equal(done.returncode, 125, "a guest that switches itself off: 125")
+    tap.contains(done.stderr, "ended without a verdict",
+                 "a guest that switches itself off: the launcher says so")
+
+
+def test_time_out(tap):
+    done = vm(["--no-capture", "--timeout", "20"],
+              ["sh", "-c", "echo started; sleep 1000; echo ended"])
+    tap.equal(done.returncode, 124, "a time-out: status 124")
+    tap.equal(done.stdout, "started\n", "a time-out: output until then")
+    tap.contains(done.stderr, "ended after 20 s", "a time-out: is told")
+
+
+def test_fault_and_time_out(tap):
+    done = vm(["--no-capture", "--timeout", "20", "--add", str(MODULE)],
+              ["sh", "-c", "insmod fault.ko kind=warning; sleep 1000"])
+    tap.equal(done.returncode, 125, "a warning and a time-out: status 125")
+    tap.contains(done.stderr, "asked for by a test",
+                 "a warning and a time-out: the warning is shown")
+    tap.contains(done.stderr, "ended after 20 s",
+                 "a warning and a time-out: both are told")
+
+
+def main():
+    build_module()
+    tap = Tap()
+    tap.run(test_warning, test_silenced_warning, test_oops, test_lockup,
+            test_hang, test_panic, test_silent_end, test_time_out,
+            test_fault_and_time_out)
+    return tap.done()
+
+
+sys.exit(main())

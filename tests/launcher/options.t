@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""images/vm: its options, the good ones and the bad ones."""
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from guest import TOP, vm  # noqa: E402
+from tap import Tap  # noqa: E402
+
+RELEASE = Path(TOP, "build/images/release").read_text().split()[0]
+
+# Options, and what the error must say.
+BAD = (
+    (["--bogus"], "unknown option: --bogus"),
+    (["--nics", "e1000"], "unknown option: --nics"),
+    (["word"], 'unexpected argument: word (COMMAND goes after "--")'),
+    (["--smp"], "argument --smp: expected one argument"),
+    (["--smp", "0"], "argument --smp: invalid"),
+    (["--timeout", "soon"], "argument --timeout: invalid"),
+    (["--timeout", "-1"], "argument --timeout: invalid"),
+    (["--accel", "hope"], "argument --accel: invalid choice: 'hope'"),
+    (["--netdev", "user,id=mine"], "--netdev user,id=mine: the launcher"),
+    (["--kernel", "/no/kernel"], "--kernel /no/kernel: No such file"),
+    (["--kernel", __file__], f"--kernel {__file__}: not a Linux kernel"),
+    (["--qemu", "/no/qemu"], "/no/qemu"),
+    (["--nic", "no-such-nic"], "'no-such-nic' is not a valid device model"),
+    (["--nic", "e1000,colour=red"], "Property 'e1000.colour' not found"),
+    (["--netdev", "no-such-backend"], "no-such-backend"),
+    (["--memory", "lots"], "lots"),
+    (["--qemu-arg", "-no-such-option"], "-no-such-option: invalid option"),
+)
+
+MACHINE = """
+nproc
+cat /proc/cmdline
+grep MemTotal /proc/meminfo
+for n in 0 1 2; do
+    cat /sys/class/net/eth$n/address
+    basename "$(readlink /sys/class/net/eth$n/device/driver)"
+done
+grep -il 0x107f /sys/bus/pci/devices/*/device | wc -l
+"""
+
+
+def test_bad(tap):
+    for options, message in BAD:
+        done = vm(["--no-capture", *options], ["true"])
+        what = " ".join(options)
+        tap.equal(done.returncode, 125, f"{what}: status 125")
+        tap.contains(done.stderr, message, f"{what}: a clear error")
+
+
+def test_no_command(tap):
+    done = vm([], [])
+    tap.equal((done.returncode, done.stderr),
+              (125, 'images/vm: no COMMAND after "--"\n'),
+              "no COMMAND after --: status 125 and a clear error")
+
+
+def test_help(tap):
+    done = vm(["--help"], ["true"])
+    tap.equal(done.returncode, 0, "--help: status 0")
+    for option in ("--nic MODEL", "--netdev SPEC", "--no-capture",
+                   "--add SRC[:DST]", "--get SRC[:DST]", "--timeout SECONDS",
+                   "--accel {tcg,kvm,auto}", "--smp N", "--memory SIZE",
+                   "--qemu PATH", "--kernel FILE", "--append ARGS",
+                   "--qmp SOCKET", "--qemu-arg ARG"):
+        tap.contains(done.stdout, option, f"--help has {option}")
+
+
+def test_not_built(tap):
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder)
+        shutil.copytree(Path(TOP, "images"), tree / "images")
+        for what, error in (("nothing", "kernel is missing: run make image"),
+                            ("no device", "virtio-capture.so is missing: "
+                                          "run make device")):
+            done = subprocess.run([tree / "images/vm", "--", "true"],
+                                  stdin=subprocess.DEVNULL, text=True,
+                                  stderr=subprocess.PIPE, check=False)
+            tap.equal(done.returncode, 125, f"{what} built: status 125")
+            tap.contains(done.stderr, error, f"{what} built: what to do")
+            if what == "nothing":
+                (tree / "build").mkdir()
+                (tree / "build/images").symlink_to(Path(TOP, "build/images"))
+
+
+def other_kernels(folder):
+    """Kernel files, in both forms, that say they are of another release."""
+    other = RELEASE.translate(str.maketrans("0123456789", "1234567890"))
+    for form, path in (
+            ("ELF", Path(TOP, "build/images/kernel")),
+            ("bzImage", next(Path(TOP, "build/downloads").glob(
+                f"linux-image-{RELEASE}_*/boot/vmlinuz-{RELEASE}")))):
+        copy = folder / form
+        copy.write_bytes(path.read_bytes().replace(RELEASE.encode(),
+                                                   other.encode()))
+        yield form, copy, other
+
+
+def test_other_kernel(tap):
+    with tempfile.TemporaryDirectory() as folder:
+        for form, path, other in other_kernels(Path(folder)):
+            done = vm(["--kernel", str(path)], ["true"])
+            tap.equal(done.returncode, 125,
+                      f"{form} of another release: status 125")
+            tap.contains(done.stderr, f"it is {other}",
+                         f"{form} of another release: its release is told")
+            tap.contains(done.stderr, f"virtio_capture are for {RELEASE}",
+                         f"{form} of another release: and the right one")
+
+
+def test_machine(tap):
+    with tempfile.TemporaryDirectory() as folder:
+        done = vm(
+            ["--smp", "2", "--memory", "300M", "--append", "one=1",
+             "--append", "two=2", "--nic", "e1000", "--nic",
+             "virtio-net-pci,mac=52:54:00:00:00:AA", "--nic", "e1000",
+             "--netdev", "user", "--netdev", "hubport,hubid=1",
+             "--qmp", f"{folder}/qmp", "--qemu-arg", "-name",
+             "--qemu-arg", "other"],
+            ["sh", "-c", MACHINE])
+    tap.equal(done.returncode, 0, "three NICs and two processors: status 0")
+    lines = done.stdout.splitlines() + [""] * 10
+    tap.equal(lines[0], "2", "--smp")
+    tap.ok(lines[1].endswith(" one=1 two=2"), "--append, twice", lines[1])
+    tap.ok(200_000 < int(lines[2].split()[1]) < 300_000, "--memory", lines[2])
+    tap.equal(lines[3:9],
+              ["52:54:00:12:34:56", "e1000",
+               "52:54:00:00:00:aa", "virtio_net",
+               "52:54:00:12:34:58", "e1000"],
+              "eth0, eth1, eth2 are the NICs in the order given")
+    tap.equal(lines[9], "3", "a capture device for each NIC")
+
+
+def test_no_capture(tap):
+    done = vm(["--no-capture"],
+              ["sh", "-c", "cat /sys/bus/pci/devices/*/device; ls /dev"])
+    tap.contains(done.stdout, "0x1000", "--no-capture: there is a NIC")
+    tap.ok("0x107f" not in done.stdout, "--no-capture: no capture device")
+    tap.ok("bpf" not in done.stdout.split(), "--no-capture: no /dev/bpf")
+
+
+def test_own_kernel(tap):
+    done = vm(["--no-capture", "--kernel", str(next(Path(
+        TOP, "build/downloads").glob(
+            f"linux-image-{RELEASE}_*/boot/vmlinuz-{RELEASE}")))],
+        ["uname", "-r"])
+    tap.equal((done.returncode, done.stdout), (0, RELEASE + "\n"),
+              "--kernel with Debian's own file of the right release")
+
+
+tap = Tap()
+tap.run(test_bad, test_no_command, test_help, test_not_built, test_other_kernel, test_machine,
+        test_no_capture, test_own_kernel)
+sys.exit(tap.done())

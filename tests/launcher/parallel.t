@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""images/vm: several at a time, QMP, and an end by signal."""
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from guest import VM  # noqa: E402
+from tap import Tap  # noqa: E402
+
+
+def start(folder, *options):
+    """Starts a guest that says it is there and then echoes a line."""
+    return subprocess.Popen(
+        [VM, "--no-capture", *options, "--", "sh", "-c",
+         "echo ready; read line; echo got $line"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "TMPDIR": folder})
+
+
+def children(pid):
+    """The process IDs of a process's children."""
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in text.split()]
+
+
+def is_alive(pid):
+    """Whether that process runs."""
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]
+    except FileNotFoundError:
+        return False
+
+
+def qmp_status(path):
+    """The state of the machine behind a QMP socket."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(path)
+        stream = connection.makefile("rw")
+        stream.readline()
+        for command in ("qmp_capabilities", "query-status"):
+            stream.write(json.dumps({"execute": command}))
+            stream.flush()
+            answer = json.loads(stream.readline())
+    return answer["return"]["status"]
+
+
+def test_side_by_side(tap, folder):
+    first, second = start(folder, "--qmp", f"{folder}/qmp"), start(folder)
+    both = (first, second)
+    tap.equal([one.stdout.readline() for one in both], ["ready\n"] * 2,
+              "two guests are up at the same time")
+    tap.equal(qmp_status(f"{folder}/qmp"), "running", "--qmp answers")
+
+    machines = children(first.pid)
+    tap.equal(len(machines), 1, "a launcher has one QEMU")
+    first.send_signal(signal.SIGTERM)
+    tap.equal(first.wait(), 128 + signal.SIGTERM, "SIGTERM: status 143")
+    tap.ok(not any(map(is_alive, machines)), "SIGTERM: its QEMU is gone")
+
+    second.stdin.write("a line\n")
+    second.stdin.close()
+    tap.equal(second.stdout.read(), "got a line\n", "the other one goes on")
+    tap.equal(second.wait(), 0, "and ends well")
+    tap.equal([name for name in os.listdir(folder) if name != "qmp"], [],
+              "neither leaves temporary files")
+
+
+def test_killed(tap, folder):
+    guest = start(folder)
+    guest.stdout.readline()
+    machine = os.pidfd_open(children(guest.pid)[0])
+    guest.kill()
+    guest.wait()
+    # Readable when the process has ended; a guest left behind never does.
+    tap.ok(select.select([machine], [], [], 60)[0],
+           "a launcher that is killed takes its QEMU with it")
+
+
+def test_interrupt_early(tap, folder):
+    guest = subprocess.Popen([VM, "--no-capture", "--", "sleep", "1000"],
+                             stdin=subprocess.DEVNULL,
+                             env={**os.environ, "TMPDIR": folder})
+    while not os.listdir(folder):
+        pass
+    guest.send_signal(signal.SIGINT)
+    tap.equal(guest.wait(), 128 + signal.SIGINT,
+              "SIGINT while the guest is made: status 130")
+    tap.equal(os.listdir(folder), [], "and no temporary files")
+
+
+tap = Tap()
+for test in (test_side_by_side, test_killed, test_interrupt_early):
+    with tempfile.TemporaryDirectory() as name:
+        tap.run(lambda tap: test(tap, name))
+sys.exit(tap.done())

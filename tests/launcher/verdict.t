@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""When a guest's verdict is complete, and what it may say."""
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS / "lib"), str(TESTS.parent / "images")]
+sys.dont_write_bytecode = True
+from launcher.guest import Verdict  # noqa: E402
+from tap import Tap  # noqa: E402
+
+WHOLE = (b"count stdout 1000000\ncount stderr 0\nerror one: two\n"
+         b"count get0 10240\ntaint 12288\nexit 7\n")
+
+
+def test_pieces(tap):
+    verdict = Verdict()
+    received = {"stdout": 1000000, "get0": 10240}
+    for byte in WHOLE[:-1]:
+        verdict.feed(bytes([byte]))
+        if verdict.complete(received):
+            break
+    tap.ok(not verdict.complete(received), "not before its last newline")
+    verdict.feed(WHOLE[-1:])
+    tap.ok(verdict.complete(received), "complete with it")
+    tap.equal((verdict.status, verdict.taint, verdict.errors, verdict.counts),
+              (7, 12288, ["one: two"],
+               {"stdout": 1000000, "stderr": 0, "get0": 10240}),
+              "every line is understood")
+
+
+def test_counts(tap):
+    verdict = Verdict()
+    verdict.feed(WHOLE)
+    for what, received in (
+            ("nothing", {}),
+            ("a byte of stdout", {"stdout": 999999, "get0": 10240}),
+            ("a file", {"stdout": 1000000}),
+            ("part of a file", {"stdout": 1000000, "get0": 512})):
+        tap.ok(not verdict.complete(received),
+               f"not complete: {what} is " + ("there" if not received
+                                              else "missing"))
+
+
+def test_garbage(tap):
+    for line in (b"", b"exit", b"exit seven", b"count stdout", b"taint x",
+                 b"hello", b"\xff\xfe"):
+        verdict = Verdict()
+        verdict.feed(line + b"\n")
+        tap.equal((len(verdict.errors), verdict.status), (1, None),
+                  f"an error: {line!r}")
+
+
+tap = Tap()
+tap.run(test_pieces, test_counts, test_garbage)
+sys.exit(tap.done())

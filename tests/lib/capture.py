@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A driver for the capture device, in the words of spec/virtio_capture.h."""
+import re
+import struct
+from collections import namedtuple
+from pathlib import Path
+from types import SimpleNamespace
+
+import virtio_pci
+from qtest import wait_for
+
+HEADER = Path(__file__).resolve().parents[2] / "spec" / "virtio_capture.h"
+
+# VIRTIO_CAPTURE_X of the header is spec.X here.
+spec = SimpleNamespace(**{
+    name: int(value, 0) for name, value in re.findall(
+        r"#define\s+VIRTIO_(?:CAPTURE_)?(\w+)[ \t]+(0x[0-9a-f]+|\d+)U?\s",
+        HEADER.read_text())})
+
+RECORD = struct.Struct("<QQIIHHI")
+CONFIG = struct.Struct("<6sHIII")
+CTRL = struct.Struct("<II")
+REPLY = struct.Struct("<II")
+LISTEN = struct.Struct("<IIII")
+CLOCK = struct.Struct("<qII")
+COUNTERS = struct.Struct("<QQQ")
+
+BOTH = spec.L_RECEIVED | spec.L_SENT
+
+BROADCAST = b"\xff" * 6
+
+Config = namedtuple("Config", "mac status link_type mtu max_frame")
+Counters = namedtuple("Counters", "clock captured dropped")
+Record = namedtuple("Record", "sec subsec caplen datalen hdrlen flags dropped "
+                              "data padding")
+
+
+def frame(number, size=60, destination=BROADCAST):
+    """An Ethernet frame that tells its number, of any size from 18."""
+    head = destination + b"\x02\0\0\0\0\x99" + b"\x88\xb5"
+    body = bytes((number + i) & 0xff for i in range(size - len(head) - 4))
+    return head + struct.pack(">I", number) + body
+
+
+def records(data):
+    """The records in a used buffer's content."""
+    found, position = [], 0
+    while position < len(data):
+        fields = RECORD.unpack_from(data, position)
+        start = position + RECORD.size
+        end = start + fields[2]
+        position = -(-end // 8) * 8
+        found.append(Record(*fields, data[start:end], data[end:position]))
+    return found
+
+
+def options(netdev="n0", device_id="cap"):
+    """QEMU's options for a capture device."""
+    return ["-device", f"virtio-capture-pci,netdev={netdev},id={device_id}"]
+
+
+class Capture(virtio_pci.Device):
+    """The capture device and the buffers of its driver."""
+
+    def __init__(self, machine, buffers=4, size=65536, **keywords):
+        super().__init__(machine, spec.ID_CAPTURE, **keywords)
+        self.request = machine.allocate(256)
+        self.answer = machine.allocate(256)
+        for _ in range(buffers):
+            self.post(size)
+
+    @property
+    def captures(self):
+        """The capture queue."""
+        return self.queues[0]
+
+    @property
+    def controls(self):
+        """The control queue."""
+        return self.queues[1]
+
+    def read_config(self):
+        """The configuration space, by names."""
+        return Config(*CONFIG.unpack(self.config_bytes(CONFIG.size)))
+
+    def post(self, *sizes):
+        """Gives the device one capture buffer, of parts of these sizes."""
+        parts = [(self.machine.allocate(size), size) for size in sizes]
+        for address, size in parts:     # what the device must overwrite
+            self.machine.command(f"memset {address} {size} 0xa5")
+        self.captures.add([], parts, parts)
+
+    def take(self):
+        """The content of the next used buffer, or None."""
+        used = self.captures.take()
+        if not used:
+            return None
+        parts, length = used
+        data = b"".join(self.machine.read(*part) for part in parts)
+        return data[:length]
+
+    def take_records(self):
+        """The records of all used buffers."""
+        found = []
+        while True:
+            data = self.take()
+            if data is None:
+                return found
+            found += records(data)
+
+    def wait_records(self, count):
+        """The records of used buffers, as soon as there are so many."""
+        found = []
+
+        def enough():
+            found.extend(self.take_records())
+            return len(found) >= count
+        wait_for(enough, f"{count} records")
+        return found
+
+    # Commands.
+
+    def submit(self, request, reply_size, parts=1):
+        """A control buffer with any request; gives its used length later."""
+        self.machine.write(self.request, request)
+        self.machine.write(self.answer, b"\xa5" * 64)
+        readable, step = [], -(-len(request) // parts) if request else 1
+        for start in range(0, len(request), step):
+            readable.append((self.request + start,
+                             min(step, len(request) - start)))
+        writable = [(self.answer, reply_size)] if reply_size else []
+        self.controls.add(readable, writable)
+
+    def control(self, command, body=b"", reply_size=32, parts=1):
+        """Executes a command: its status and the rest of its reply."""
+        self.submit(CTRL.pack(command, 0) + body, reply_size, parts)
+        self.controls.kick()
+        return self.result()
+
+    def result(self):
+        """The reply to the command that is under way."""
+        length = self.controls.wait("reply")[1]
+        reply = self.machine.read(self.answer, length)
+        status, reserved = REPLY.unpack_from(reply)
+        assert reserved == 0
+        return status, reply[REPLY.size:]
+
+    def listen(self, snaplen=65535, flags=BOTH, delay=0):
+        """LISTEN; gives its status."""
+        status, rest = self.control(spec.C_LISTEN,
+                                    LISTEN.pack(snaplen, flags, delay, 0))
+        assert not rest, "a reply that LISTEN has not"
+        return status
+
+    def flush(self):
+        """FLUSH; gives the counters."""
+        status, rest = self.control(spec.C_FLUSH)
+        assert status == 0, f"FLUSH answers {status}"
+        return Counters(*COUNTERS.unpack(rest))
+
+    def clock(self, offset=None):
+        """CLOCK, which sets the offset if there is one; gives the counters."""
+        status, rest = self.control(
+            spec.C_CLOCK,
+            CLOCK.pack(offset or 0, offset is not None, 0))
+        assert status == 0, f"CLOCK answers {status}"
+        return Counters(*COUNTERS.unpack(rest))
+
+    def wait_counted(self, count):
+        """Waits until the device has captured or dropped so many frames."""
+        def enough():
+            now = self.clock()
+            return now.captured + now.dropped >= count and now
+        return wait_for(enough, f"{count} frames in the counters")
+
+    def tap_exists(self, device_id="cap"):
+        """Whether the tap is in the NIC's path."""
+        path = f"/machine/peripheral/{device_id}/virtio-backend"
+        return "tap" in [child["name"] for child in
+                         self.machine.qmp("qom-list", path=path)]

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs the guest's test programs in a virtual machine, and its TAP here."""
+import os
+import re
+import subprocess
+
+TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+VM = os.path.join(TOP, "images", "vm")
+PROGRAMS = os.path.join(TOP, "build", "tests", "guest")
+
+# Two NICs on one hub: what one sends, the other receives. No IPv6: its own
+# frames would come between those of the tests.
+TWO_NICS = ["--nic", "virtio-net-pci", "--netdev", "hubport,hubid=0",
+            "--nic", "virtio-net-pci", "--netdev", "hubport,hubid=0",
+            "--append", "ipv6.disable=1"]
+
+RUN = "for p in %s; do echo \"# program $p\"; /root/$p; echo \"# exit $p $?\"; done"
+
+
+def vm(options, command, **kwargs):
+    """Runs a command in a guest; returns a CompletedProcess with text."""
+    return subprocess.run([VM, *options, "--", *command], text=True,
+                          capture_output=True, check=False,
+                          stdin=subprocess.DEVNULL, errors="replace", **kwargs)
+
+
+def relay(tap, text):
+    """Gives the results of each program under its name; returns the names
+    of those that ended as they should."""
+    program, planned, seen, finished = None, None, 0, []
+    for line in text.splitlines():
+        result = re.match(r"(not )?ok \d+ - (.*)", line)
+        plan = re.match(r"1\.\.(\d+)$", line)
+        start = re.match(r"# program (\S+)", line)
+        end = re.match(r"# exit (\S+) (\d+)", line)
+        if start:
+            program, planned, seen = start[1], None, 0
+        elif result:
+            seen += 1
+            tap.ok(not result[1], f"{program}: {result[2]}")
+        elif plan:
+            planned = int(plan[1])
+        elif end:
+            tap.ok(seen > 0 and planned == seen,
+                   f"{program}: ran to its end",
+                   f"{seen} results, {planned} planned, exit status {end[2]}")
+            finished.append(end[1])
+        else:
+            print("#", line)
+    return finished
+
+
+def run_programs(tap, names, options=()):
+    """Runs test programs one after the other in one guest with two NICs."""
+    adds = []
+    for name in names:
+        adds += ["--add", os.path.join(PROGRAMS, name)]
+    done = vm([*TWO_NICS, *options, *adds], ["sh", "-c", RUN % " ".join(names)])
+    finished = relay(tap, done.stdout)
+    tap.equal(finished, names, "all programs ran")
+    tap.ok(done.returncode == 0, "the guest and its kernel are well",
+           f"exit status {done.returncode}", done.stderr)

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+A guest whose descriptors of /dev/bpf the test drives, by way of the program
+tests/guest/tools/agent.c, while it commands QEMU over QMP.
+"""
+import itertools
+import os
+import re
+import subprocess
+
+from guest import PROGRAMS, VM
+from qmp import Qmp
+from qtest import link, scratch, wait_for
+
+AGENT = os.path.join(PROGRAMS, "tools", "agent")
+MAC = "52:54:00:12:34:56"       # of the first NIC
+SOAK = bool(os.environ.get("SOAK"))
+
+# What the driver holds for descriptors: buffers, and lines of its list.
+HOLDINGS = "grep -c virtio_capture /proc/vmallocinfo; " \
+    "tail -n +2 /proc/net/bpf | wc -l"
+
+
+class CallError(Exception):
+    """A call in the guest failed; its text is the name of the error."""
+
+
+def numbers(text):
+    """The numbers in "1 7-9": 1, 7, 8, 9."""
+    runs = [[int(end) for end in run.split("-")] for run in text.split()]
+    return [n for run in runs for n in range(run[0], run[-1] + 1)]
+
+
+def unescape(text):
+    """The agent's escapes undone."""
+    return re.sub(r"\\(.)", lambda match: "\n" if match[1] == "n" else
+                  match[1], text)
+
+
+class Guest:
+    """A context: the guest of images/vm with these options."""
+
+    def __init__(self, *options, timeout=120):
+        self.folder = scratch()
+        self.tags = (str(n) for n in itertools.count())
+        self.slots = set()
+        self.answers = {}
+        self.errors = open(self.folder / "errors", "w+")
+        self.process = subprocess.Popen(
+            [VM, "--qmp", f"{self.folder}/qmp", "--add", AGENT,
+             "--timeout", str(timeout), *map(str, options), "--", "./agent"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            stderr=self.errors)
+        self.qmp = Qmp(self.folder / "qmp")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait()
+        self.process.stdout.close()
+        self.errors.close()
+
+    def ready(self):
+        """Waits until the guest has booted; gives the guest."""
+        assert self._line() == "ready", "not ready"
+        return self
+
+    def _line(self):
+        line = self.process.stdout.readline()
+        if not line:
+            self.process.wait()
+            raise EOFError("the guest has gone:\n" + self.complaints())
+        return line.rstrip("\n")
+
+    def complaints(self):
+        """What the launcher and the guest's programs wrote as errors."""
+        self.errors.seek(0)
+        return self.errors.read()
+
+    def end(self, tap):
+        """Ends the guest, and passes if its kernel is well."""
+        self.process.stdin.close()
+        status = self.process.wait()
+        tap.ok(status == 0, "the guest and its kernel are well",
+               f"exit status {status}", self.complaints())
+
+    # Calls.
+
+    def begin(self, command):
+        """Starts a command of the agent; gives what result() wants."""
+        tag = next(self.tags)
+        self.process.stdin.write(f"{tag} {command}\n")
+        self.process.stdin.flush()
+        return tag
+
+    def result(self, tag):
+        """Waits for a command's end: ("0" or an error's name, its text)."""
+        while tag not in self.answers:
+            done, error, text = self._line().split(" ", 2)
+            self.answers[done] = (error, unescape(text))
+        return self.answers.pop(tag)
+
+    def both(self, command):
+        """Carries a command out: error and text."""
+        return self.result(self.begin(command))
+
+    def call(self, command):
+        """A command that must succeed; gives its text."""
+        error, text = self.both(command)
+        if error != "0":
+            raise CallError(f"{command}: {error} {text}")
+        return text
+
+    def shell(self, command):
+        """A shell command that must succeed; gives its output."""
+        script = command.replace("\n", "\r")
+        text, _, status = self.call(f"sh {script}").rpartition("\n")
+        if status != "0":
+            raise CallError(f"{command}: status {status}, {text}")
+        return text.strip()
+
+    def holdings(self):
+        """What the driver holds for descriptors."""
+        return self.call(f"sh {HOLDINGS}").split()[:2]
+
+    # The hardware.
+
+    def reset(self):
+        """Resets the machine; returns when the guest has booted again."""
+        self.qmp("set-action", reboot="reset")
+        self.qmp("system_reset")
+        self.slots.clear()
+        self.answers.clear()
+        while self._line() != "ready":
+            pass
+
+    def take_over(self, source):
+        """The guest of another QEMU came here, with calls under way."""
+        self.tags, self.slots = source.tags, source.slots
+        self.answers = source.answers
+
+    def unplug(self, device):
+        """Unplugs a device; returns when the guest has let go of it."""
+        self.qmp("device_del", id=device)
+        self.qmp.event("DEVICE_DELETED", device=device)
+
+    def plug_capture(self, number=0, known=0):
+        """Plugs a capture device in, and waits for the driver."""
+        self.qmp("device_add", driver="virtio-capture-pci",
+                 id=f"capture{number}", netdev=f"net{number}")
+        self.wait_devices(known + 1)
+
+    def plug_nic(self, mac=MAC):
+        """Plugs the first NIC in, and brings its interface up."""
+        self.qmp("device_add", driver="virtio-net-pci", id="nic0",
+                 netdev="net0", mac=mac, romfile="")
+        wait_for(lambda: self.call("sh ip link set eth0 up 2>&1") == "\n0",
+                 "eth0")
+
+    def wait_devices(self, count):
+        """Waits until the driver has so many devices."""
+        look = "ls -d /sys/bus/virtio/drivers/virtio_capture/virtio* " \
+            "2>/dev/null | wc -l"
+        wait_for(lambda: int(self.shell(look)) == count, f"{count} devices")
+
+
+class Descriptor:
+    """An open /dev/bpf in a guest."""
+
+    def __init__(self, guest, name=None, ethertype="88b5", nonblock=False,
+                 **options):
+        """name: attach it; options: those of the agent, before that."""
+        self.guest = guest
+        self.slot = next(n for n in itertools.count() if n not in guest.slots)
+        guest.slots.add(self.slot)
+        guest.call(f"open {self.slot} {int(nonblock)}")
+        for option, value in options.items():
+            self.call("option", option, int(value))
+        if name:
+            self.call("setif", name)
+            if ethertype:
+                self.call("filter", ethertype)
+
+    def command(self, name, *words):
+        """The agent's command on this descriptor."""
+        return " ".join(map(str, (name, self.slot, *words)))
+
+    def call(self, name, *words):
+        """A command that must succeed; gives its text."""
+        return self.guest.call(self.command(name, *words))
+
+    def error(self, name, *words):
+        """The error of a command, "0" if there is none."""
+        return self.guest.both(self.command(name, *words))[0]
+
+    def begin(self, name, *words):
+        """Starts a command."""
+        return self.guest.begin(self.command(name, *words))
+
+    def begin_blocked(self, name, *words):
+        """Starts a command that reads; returns when it waits for packets."""
+        tag = self.begin(name, *words)
+        wait_for(lambda: "waiting" in self.guest.shell(
+            "cat /proc/net/bpf"), "blocked reader")
+        return tag
+
+    def read(self):
+        """Reads one buffer: the numbers of its frames, or an error."""
+        error, text = self.guest.both(self.command("read"))
+        return error if error != "0" else numbers(text)
+
+    def stats(self):
+        """Received, dropped, captured."""
+        return tuple(int(n) for n in self.call("stats").split())
+
+    def wait_captured(self, count):
+        """Waits until so many frames are in its buffers."""
+        wait_for(lambda: self.stats()[2] >= count, f"{count} frames")
+
+    def close(self):
+        """Closes it."""
+        self.call("close")
+        self.guest.slots.remove(self.slot)
+
+
+def dgram_guest(*options, model="virtio-net-pci", **keywords):
+    """A guest whose NIC is on a link to the test: both."""
+    option, end = link()
+    return Guest("--nic", model, "--netdev", option, *options,
+                 **keywords), end

@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+A stock QEMU without a guest, whose devices the test drives.
+
+The machine runs (its virtual clock goes on, and it accepts frames), but its
+processor only executes HLT. The test accesses ports, registers and memory over
+the qtest protocol, and commands QEMU over QMP.
+"""
+import atexit
+import base64
+import json
+import shutil
+import select
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+BUILD = TOP / "build" / "tests" / "device"
+PLUGIN = TOP / "build" / "qemu-device" / "virtio-capture.so"
+QEMU = "qemu-system-x86_64"
+
+# How long to wait for what must come. Only a failure takes so long.
+PATIENCE = 20
+
+RAM = 64 << 20
+FIRST_FREE = 1 << 20            # guest memory below belongs to the firmware
+FIRST_BAR = 0xe0000000
+
+
+def wait_for(condition, what):
+    """Waits until condition() is true, and gives what it returned."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > end:
+            raise TimeoutError(f"no {what} after {PATIENCE} s")
+        time.sleep(0.001)
+
+
+def scratch():
+    """A new folder for sockets and files, which goes with the test."""
+    folder = tempfile.mkdtemp(prefix="capture-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+def firmware(folder):
+    """Firmware that stops the processor: CLI, HLT at the reset vector."""
+    image = bytearray(0x10000)
+    image[0xfff0:0xfff5] = b"\xfa\xf4\xeb\xfd\x00"
+    path = folder / "halt.bin"
+    path.write_bytes(image)
+    return path
+
+
+def command_line(*args, plugin=PLUGIN):
+    """QEMU with the plug-in, without any device that is not asked for."""
+    return [QEMU, "-nodefaults", "-no-user-config", "-display", "none",
+            "-machine", "pc", "-accel", "tcg", "-m", str(RAM >> 20),
+            *(["-plugin", str(plugin)] if plugin else []), *map(str, args)]
+
+
+def run_qemu(*args, plugin=PLUGIN, **options):
+    """A QEMU that is to end by itself: its exit status and error output."""
+    done = subprocess.run(command_line(*args, plugin=plugin), check=False,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, timeout=PATIENCE, **options)
+    return done.returncode, done.stderr.decode()
+
+
+class Channel:
+    """A line-based connection to QEMU."""
+
+    def __init__(self, connection):
+        self.socket = connection
+        self.socket.settimeout(PATIENCE)
+        self.file = connection.makefile("rb")
+
+    def send(self, text):
+        """Sends one or several lines."""
+        self.socket.sendall(text.encode())
+
+    def line(self):
+        """Receives one line."""
+        line = self.file.readline()
+        if not line:
+            raise EOFError("QEMU has gone")
+        return line.decode().rstrip("\n")
+
+
+class Machine:
+    """A running QEMU; close() or leaving a with block ends it."""
+
+    def __init__(self, *args, plugin=PLUGIN, stopped=False):
+        self.folder = scratch()
+        self.events = []
+        self.next_memory = FIRST_FREE
+        self.next_bar = FIRST_BAR
+        listeners = [self._listener(name) for name in ("qtest", "qmp")]
+        self.log = open(self.folder / "log", "w+b")
+        self.process = subprocess.Popen(
+            command_line("-bios", firmware(self.folder),
+                         "-qtest", f"unix:{self.folder}/qtest",
+                         "-qmp", f"unix:{self.folder}/qmp",
+                         *(["-S"] if stopped else []), *args, plugin=plugin),
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        atexit.register(self.close)
+        self.qtest, self.monitor = [self._accept(listener)
+                                    for listener in listeners]
+        self._qmp_read()
+        self.qmp("qmp_capabilities")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _listener(self, name):
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(self.folder / name))
+        listener.listen(1)
+        listener.settimeout(0.1)
+        return listener
+
+    def _accept(self, listener):
+        def attempt():
+            if self.process.poll() is not None:
+                raise EOFError("QEMU did not start:\n" + self.output())
+            try:
+                return listener.accept()[0]
+            except socket.timeout:
+                return None
+        return Channel(wait_for(attempt, "connection from QEMU"))
+
+    def output(self):
+        """What QEMU wrote to its standard output and error."""
+        self.log.flush()
+        return (self.folder / "log").read_text(errors="replace")
+
+    def alive(self):
+        """Whether QEMU still runs and answers."""
+        try:
+            return "status" in self.qmp("query-status")
+        except (EOFError, OSError):
+            return False
+
+    def close(self):
+        """Ends QEMU; its exit status is 0 unless it crashed before."""
+        atexit.unregister(self.close)
+        if self.process.poll() is None:
+            try:
+                self.qmp("quit")
+            except (EOFError, OSError):
+                pass
+        try:
+            status = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            status = self.process.wait()
+        self.log.close()
+        return status
+
+    # The monitor.
+
+    def _qmp_read(self):
+        return json.loads(self.monitor.line())
+
+    def qmp_raw(self, command, **arguments):
+        """A QMP command; gives the whole response, good or bad."""
+        self.monitor.send(json.dumps({
+            "execute": command,
+            "arguments": {name.replace("_", "-"): value
+                          for name, value in arguments.items()}}) + "\n")
+        while True:
+            message = self._qmp_read()
+            if "event" not in message:
+                return message
+            self.events.append(message)
+
+    def qmp(self, command, **arguments):
+        """A QMP command that must succeed; gives what it returns."""
+        response = self.qmp_raw(command, **arguments)
+        if "error" in response:
+            raise RuntimeError(f"{command}: {response['error']['desc']}")
+        return response["return"]
+
+    def hmp(self, command):
+        """A command of the human monitor; gives its output."""
+        return self.qmp("human-monitor-command", command_line=command)
+
+    def event(self, name):
+        """Waits for a QMP event and takes it."""
+        while True:
+            for message in self.events:
+                if message["event"] == name:
+                    self.events.remove(message)
+                    return message["data"] if "data" in message else {}
+            self.events.append(self._qmp_read())
+
+    # The qtest protocol.
+
+    def commands(self, *lines):
+        """Commands that QEMU executes in one pass of its main loop."""
+        self.qtest.send("".join(line + "\n" for line in lines))
+        return [self._answer(line) for line in lines]
+
+    def _answer(self, command):
+        while True:
+            words = self.qtest.line().split()
+            if words and words[0] == "OK":
+                return words[1] if len(words) > 1 else None
+            if words and words[0] == "IRQ":
+                continue
+            raise RuntimeError(f"{command}: {' '.join(words)}")
+
+    def command(self, line):
+        """One command; gives the value it returns."""
+        return self.commands(line)[0]
+
+    def read(self, address, size):
+        """Bytes from guest memory."""
+        if not size:
+            return b""
+        return base64.b64decode(self.command(f"b64read {address} {size}"))
+
+    def write(self, address, data):
+        """Bytes to guest memory."""
+        if data:
+            self.command(f"b64write {address} {len(data)} "
+                         f"{base64.b64encode(bytes(data)).decode()}")
+
+    def get(self, width, address):
+        """A little-endian register or memory cell: width is b, w, l or q."""
+        return int(self.command(f"read{width} {address}"), 16)
+
+    def put(self, width, address, value):
+        """The same, written."""
+        self.command(f"write{width} {address} {value}")
+
+    def allocate(self, size, align=4096):
+        """Guest memory, zeroed."""
+        start = -(-self.next_memory // align) * align
+        self.next_memory = start + size
+        assert self.next_memory <= RAM, "out of guest memory"
+        return start
+
+    # PCI configuration space, bus 0.
+
+    def _pci_address(self, slot, offset):
+        self.command(f"outl 0xcf8 {0x80000000 | slot << 11 | offset & ~3}")
+        return 0xcfc + (offset & 3)
+
+    def pci_get(self, width, slot, offset):
+        """Reads configuration space."""
+        port = self._pci_address(slot, offset)
+        return int(self.command(f"in{width} {port}"), 16)
+
+    def pci_put(self, width, slot, offset, value):
+        """Writes configuration space."""
+        port = self._pci_address(slot, offset)
+        self.command(f"out{width} {port} {value}")
+
+    def pci_find(self, vendor, device, skip=0):
+        """The slot of the device with this ID, or None."""
+        wanted = device << 16 | vendor
+        slots = [slot for slot in range(32)
+                 if self.pci_get("l", slot, 0) == wanted]
+        return slots[skip] if len(slots) > skip else None
+
+    def pci_map_bar(self, slot, bar):
+        """Gives a memory BAR an address, and the device its bus access."""
+        offset = 0x10 + 4 * bar
+        self.pci_put("l", slot, offset, 0xffffffff)
+        mask = self.pci_get("l", slot, offset)
+        size = -(mask & ~0xf) & 0xffffffff
+        address = -(-self.next_bar // size) * size
+        self.next_bar = address + size
+        self.pci_put("l", slot, offset, address)
+        if mask & 6 == 4:       # 64 bits
+            self.pci_put("l", slot, offset + 4, 0)
+        self.pci_put("w", slot, 4, 0x106)       # memory, bus master, SERR
+        return address
+
+
+def link(folder=None):
+    """
+    A netdev whose other end is a socket of the test, one datagram a frame.
+
+    Gives the option for -netdev, without the ID, and the socket.
+    """
+    folder = folder or scratch()
+    ours, theirs = folder / "test", folder / "qemu"
+    end = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    end.bind(str(ours))
+    end.settimeout(PATIENCE)
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+    option = (f"dgram,local.type=unix,local.path={theirs},"
+              f"remote.type=unix,remote.path={ours}")
+    return option, Link(end, theirs)
+
+
+class Link:
+    """The test's end of a netdev."""
+
+    def __init__(self, end, peer):
+        self.socket = end
+        self.peer = str(peer)
+
+    def send(self, *frames):
+        """Frames on their way to the NIC."""
+        for frame in frames:
+            self.socket.sendto(frame, self.peer)
+
+    def receive(self):
+        """The next frame that the NIC sent."""
+        return self.socket.recv(1 << 17)
+
+    def empty(self):
+        """Whether no frame waits."""
+        return not select.select([self.socket], [], [], 0)[0]

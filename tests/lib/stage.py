@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What most device tests begin with: a NIC, a link to it, a capture device."""
+import copy
+
+import capture
+import nics
+import qtest
+
+
+class Stage:
+    """
+    A machine with a NIC on a link to the test, and a capture device.
+
+    capture_args is appended to the capture device's option, args are QEMU's.
+    Without a driver for the NIC (driver=None) it may not receive frames.
+    With adopt, another Stage, the drivers' state is that one's: this machine's
+    state comes from there, too.
+    """
+
+    def __init__(self, *args, model=nics.MODEL, driver=nics.VirtioNet,
+                 buffers=4, size=65536, capture_args="", adopt=None,
+                 **keywords):
+        option, self.link = qtest.link()
+        device = capture.options()
+        device[-1] += capture_args
+        self.machine = qtest.Machine(
+            "-netdev", f"{option},id=n0", *nics.options(model), *device,
+            *args, **keywords)
+        if adopt:
+            self._adopt(adopt)
+            return
+        self.nic = driver(self.machine) if driver else None
+        self.cap = capture.Capture(self.machine, buffers, size)
+
+    def _adopt(self, other):
+        self.machine.next_memory = other.machine.next_memory
+        self.nic, self.cap = [self._moved(driver)
+                              for driver in (other.nic, other.cap)]
+
+    def _moved(self, driver):
+        """A driver's copy that drives the same device of this machine."""
+        driver = copy.copy(driver)
+        driver.machine = self.machine
+        driver.queues = [copy.copy(queue) for queue in driver.queues]
+        for queue in driver.queues:
+            queue.device, queue.machine = driver, self.machine
+        return driver
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.machine.close()
+
+    def receive(self, *frames):
+        """Frames for the NIC, on their way when this returns."""
+        self.link.send(*frames)
+        for frame in frames:
+            got = self.nic.receive()
+            assert got == frame, "the NIC got another frame"
+
+    def send(self, *frames):
+        """Frames from the NIC, which the link has received after this."""
+        self.nic.send(*frames)
+        for frame in frames:
+            got = self.link.receive()
+            assert got == frame, "the link got another frame"

@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The guest driver is clean under the kernel's own checkpatch.pl --strict."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import tree  # noqa: E402
+
+SCRIPTS = ("checkpatch.pl", "spelling.txt", "const_structs.checkpatch")
+
+# Message types that do not fit, and why.
+IGNORED = {
+    "FILE_PATH_CHANGES": "there is no MAINTAINERS file outside the kernel",
+    "LINUX_VERSION_CODE": "one source serves several kernel versions",
+}
+
+# More of them for the headers that user programs include.
+IGNORED_USER = {
+    "NEW_TYPEDEFS": "the BSD interface has typedefs",
+    "PREFER_KERNEL_TYPES": "user programs do not have the kernel's types",
+}
+
+USER_HEADERS = "guest-driver/include/"
+
+
+def check(tap):
+    """One run for the driver's files, one for the user headers."""
+    scripts = tree.kernel_scripts(SCRIPTS)
+    names = [name for name in tree.files()
+             if name.startswith("guest-driver/") and tree.is_c(name)]
+    tap.ok(names, "the guest driver has C files")
+    user = [name for name in names if name.startswith(USER_HEADERS)]
+    driver = [name for name in names if name not in user]
+    run(tap, scripts, driver, IGNORED)
+    run(tap, scripts, user, {**IGNORED, **IGNORED_USER})
+
+
+def run(tap, scripts, names, ignored):
+    """Checks some files without the message types that are ignored."""
+    if not names:
+        return
+    status, lines = tree.run(
+        "perl", scripts / "checkpatch.pl", "--strict",
+        "--no-tree", "--no-summary", "--terse", "--show-types",
+        "--ignore", ",".join(ignored), "-f", *names)
+    tree.report(tap, names, status, lines)
+
+
+tree.main(check)

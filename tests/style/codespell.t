@@ -1,0 +1,30 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""No common spelling mistake, in any text file."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import tree  # noqa: E402
+
+# Words that codespell takes for mistakes, and why they are none here.
+WORDS = {
+    "ypes": "the end of a pattern, [Tt]ypes",
+    "nd": "the macro of a manual page's name line",
+    "inout": "a value of BIOCSDIRECTION",
+}
+
+# Texts that are not ours.
+FOREIGN = ("LICENSES/",)
+
+
+def check(tap):
+    """All files in one run."""
+    names = [name for name in tree.files()
+             if tree.is_text(name) and not name.startswith(FOREIGN)]
+    status, lines = tree.run("codespell", "--ignore-words-list",
+                             ",".join(WORDS), *names)
+    tree.report(tap, names, status, lines)
+
+
+tree.main(check)

@@ -1,0 +1,26 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The headers' comments are right in the eyes of the kernel's kernel-doc."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import tree  # noqa: E402
+
+
+def check(tap):
+    """All headers in one run. (The C files are checked where they are built.)"""
+    headers = Path(tree.make_variable("guest-driver", "KDIR"))
+    script = headers / "scripts" / "kernel-doc"
+    if not script.exists():
+        raise tree.Missing(f"{script} is not there")
+    names = [name for name in tree.files() if name.endswith(".h")
+             and name.startswith(("guest-driver/", "spec/"))]
+    tap.ok(names, "the driver has headers")
+    # A header without such comments is no mistake, but gets a warning.
+    names = [name for name in names if "\n/**\n" in tree.text(name)]
+    status, lines = tree.run(script.resolve(), "-none", *names)
+    tree.report(tap, names, status, lines)
+
+
+tree.main(check)

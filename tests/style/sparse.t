@@ -1,0 +1,49 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The driver is clean under sparse and under the compiler's warnings at W=1."""
+import re
+import shutil
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import tree  # noqa: E402
+
+# A message about a place, "file:line:column: words" or without a column, of
+# the compiler, of sparse, or of kernel-doc (which W=1 runs, too).
+MESSAGE = re.compile(r"^(\S+?):(\d+)(?::\d+)?:\s")
+
+
+def fresh_copy():
+    """The driver's sources, copied to be compiled all anew."""
+    copy = tree.BUILD / "sparse"
+    shutil.rmtree(copy, ignore_errors=True)
+    for name in tree.files():
+        if name.startswith(("guest-driver/", "spec/")):
+            target = copy / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(tree.TOP / name, target)
+    return copy
+
+
+def check(tap):
+    """Builds the copy with sparse; one result for each file that is compiled."""
+    if not shutil.which("sparse"):
+        raise tree.Missing("sparse is not installed")
+    copy = fresh_copy()
+    status, lines = tree.run("make", "-j2", "-C", copy / "guest-driver",
+                             "C=1", "W=1")
+    tap.ok(status == 0, "the driver builds", *lines[-20:])
+    found = {}
+    for line in lines:
+        line = line.replace(f"{copy}/build/", "")
+        place = MESSAGE.match(line)
+        if place:
+            found.setdefault(place[1], []).append(line)
+    names = [name for name in tree.files()
+             if name.startswith(("guest-driver/", "spec/")) and tree.is_c(name)]
+    for name in names:
+        tap.ok(name not in found, name, *found.get(name, []))
+
+
+tree.main(check)

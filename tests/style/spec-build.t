@@ -1,0 +1,34 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The specification becomes a web page and a PDF file with all that it says."""
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import spectext  # noqa: E402
+import tree  # noqa: E402
+
+
+def check(tap):
+    """Built afresh, in a folder of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        status, lines = tree.run("make", "-C", "spec", f"OUT={folder}")
+        tap.ok(status == 0, "spec/Makefile:1: builds", *lines)
+        page = (Path(folder) / "capture-device.html").read_text()
+        paper = (Path(folder) / "capture-device.pdf").read_bytes()
+    tap.ok(paper.startswith(b"%PDF-") and len(paper) > 50000,
+           "the PDF file is one", len(paper))
+    bad = [label for _, label, _ in spectext.requirements()
+           if f"[{label}]" not in page]
+    tap.equal(bad, [], "the page has each requirement")
+    anchors = set(re.findall(r'\bid="([^"]+)"', page))
+    targets = set(re.findall(r'\bhref="#([^"]+)"', page))
+    tap.ok(len(targets) > 20, "the page has its links", len(targets))
+    tap.equal(sorted(targets - anchors), [], "each leads somewhere")
+    tap.ok(page.count("<table") >= 15, "the page has the tables",
+           page.count("<table"))
+
+
+tree.main(check)

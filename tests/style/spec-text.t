@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The specification's requirements are labelled and listed; its example is right."""
+import collections
+import re
+import struct
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import spectext  # noqa: E402
+import tree  # noqa: E402
+
+KEYWORDS = r"\b(MUST|SHOULD|MAY)\b"
+
+
+def labels(tap):
+    """Each label once, each listed, each with a keyword and its subject."""
+    found = spectext.requirements()
+    tap.ok(len(found) > 20, f"{spectext.NAME}:1: has requirements")
+    names = [label for _, label, _ in found]
+    twice = [label for label, n in collections.Counter(names).items() if n > 1]
+    tap.equal(twice, [], f"{spectext.NAME}:1: no label twice")
+    tap.equal(sorted(set(names) ^ set(spectext.listed())), [],
+              f"{spectext.NAME}:1: the conformance section lists all labels")
+    bad = [f"{spectext.NAME}:{line}: {label}" for line, label, body in found
+           if not re.search(KEYWORDS, body)
+           or (" driver MUST" in body and "-DEV-" in label)
+           or (" device MUST" in body and "-DRV-" in label)]
+    tap.ok(not bad, "each requirement says who must do what", *bad)
+
+
+def only_in_requirements(tap):
+    """No requirement hides in the plain text."""
+    inside = set()
+    for line, _, body in spectext.requirements():
+        # A requirement's own lines: as many as its text needed.
+        lines = tree.text(spectext.NAME).split("\n")
+        inside.add(line)
+        while lines[line].startswith("  "):
+            line += 1
+            inside.add(line)
+    bad = [f"{spectext.NAME}:{number}: {line}"
+           for number, line in spectext.numbered()
+           if re.search(KEYWORDS, line) and number not in inside
+           and "RFC 2119" not in line and "words MUST" not in line]
+    tap.ok(not bad, "MUST, SHOULD and MAY only in labelled requirements", *bad)
+
+
+def links(tap):
+    """Links within the text lead somewhere."""
+    source = tree.text(spectext.NAME)
+    anchors = {re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-")
+               for title in re.findall(r"^#+ (.*)", source, re.M)}
+    bad = [target for target in re.findall(r"\]\(#([^)]*)\)", source)
+           if target not in anchors]
+    tap.equal(bad, [], f"{spectext.NAME}:1: links lead to sections")
+
+
+def walk(dump):
+    """The records of a buffer: rows as in the text's table."""
+    at = 0
+    while at < len(dump):
+        sec, subsec, caplen, datalen, hdrlen, flags, dropped = \
+            struct.unpack_from("<QQIIHHI", dump, at)
+        yield [f"0x{at:02x}", *map(str, (sec, subsec, caplen, datalen, hdrlen,
+                                         flags, dropped))]
+        end = at + hdrlen + caplen
+        at = -(-end // 8) * 8
+        if any(dump[end:at]) or at > len(dump):
+            raise ValueError(f"bad padding at 0x{end:02x}")
+
+
+def example(tap):
+    """The example's bytes say what its table says."""
+    command, buffer = spectext.dumps()
+    tap.equal(struct.unpack("<6I", command), (1, 0, 64, 3, 0, 0),
+              f"{spectext.NAME}: the example's command")
+    table = [spectext.cells(line) for _, line in spectext.numbered()
+             if line.startswith("| 0x")]
+    tap.equal(list(walk(buffer)), table, f"{spectext.NAME}: the example's records")
+    tap.contains(tree.text(spectext.NAME), f"used length of {len(buffer)}:",
+                 f"{spectext.NAME}: the example's used length")
+
+
+def check(tap):
+    """All of the above."""
+    tap.run(labels, only_in_requirements, links, example)
+
+
+tree.main(check)

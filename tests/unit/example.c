@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The specification's worked example, taken apart by the driver's own code. */
+#include <stdlib.h>
+
+#include "record.h"
+#include "tap.h"
+#include "virtio_capture.h"
+
+#define SPEC	"spec/capture-device.md"
+
+/* The n-th hexadecimal dump of the text; returns its length. */
+static u32 read_dump(int n, u8 *out, u32 size)
+{
+	FILE *file = fopen(SPEC, "r");
+	unsigned int byte;
+	char line[512];
+	u32 len = 0;
+	int skip, seen = 0;
+
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file)) {
+		char *at = line + 4;
+
+		if (strspn(line, "0123456789abcdef") != 4 || *at != ' ')
+			continue;
+		seen += !strncmp(line, "0000", 4);
+		while (seen == n && len < size &&
+		       sscanf(at, " %2x%n", &byte, &skip) == 1) {
+			out[len++] = (u8)byte;
+			at += skip;
+		}
+	}
+	fclose(file);
+	return len;
+}
+
+int main(void)
+{
+	static u8 buf[1024] __attribute__((aligned(8)));
+	struct virtio_capture_listen listen;
+	struct virtio_capture_ctrl ctrl;
+	struct vcap_record rec;
+	u32 len, off = 0;
+
+	len = read_dump(1, buf, sizeof(buf));
+	equal(len, sizeof(ctrl) + sizeof(listen), "the command's length");
+	memcpy(&ctrl, buf, sizeof(ctrl));
+	memcpy(&listen, buf + sizeof(ctrl), sizeof(listen));
+	equal(le32_to_cpu(ctrl.command), VIRTIO_CAPTURE_C_LISTEN, "LISTEN");
+	equal(le32_to_cpu(listen.snaplen), 64, "its snapshot length");
+	equal(le32_to_cpu(listen.flags),
+	      VIRTIO_CAPTURE_L_RECEIVED | VIRTIO_CAPTURE_L_SENT, "its flags");
+
+	len = read_dump(2, buf, sizeof(buf));
+	equal(len, 176, "the buffer's length");
+	equal(vcap_record_next(buf, len, &off, &rec), 1, "first record");
+	ok(rec.sec == 1700000000 && rec.nsec == 123456000, "its time");
+	ok(rec.caplen == 42 && rec.datalen == 42, "its lengths");
+	ok(rec.flags == VIRTIO_CAPTURE_R_SENT && rec.dropped == 3,
+	   "sent, and three were dropped before");
+	ok(rec.data == buf + 0x20 && rec.data[12] == 8 && rec.data[13] == 6,
+	   "its frame is ARP");
+	equal(off, 0x50, "where the second is");
+	equal(vcap_record_next(buf, len, &off, &rec), 1, "second record");
+	ok(rec.sec == 1700000000 && rec.nsec == 123789000, "its time, too");
+	ok(rec.caplen == 64 && rec.datalen == 98, "it is cut");
+	ok(rec.flags == 0 && rec.dropped == 3, "it was received");
+	ok(rec.data == buf + 0x70 && rec.data[12] == 8 && rec.data[13] == 0,
+	   "its frame is IPv4");
+	equal(vcap_record_next(buf, len, &off, &rec), 0, "and no more");
+	return done_testing();
+}
