@@ -1,0 +1,154 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""In the guest, tcpdump's expressions select through /dev/bpf exactly what
+tcpdump selects from the same frames on the host."""
+import io
+import os
+import subprocess
+import sys
+import tempfile
+
+from scapy.all import RawPcapReader, wrpcap
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import frames  # noqa: E402
+from guest import TOP, TWO_NICS, vm  # noqa: E402
+from tap import Tap  # noqa: E402
+
+EXPRESSIONS = os.path.join(TOP, "tests", "fuzz", "expressions")
+REPLAY = os.path.join(TOP, "build", "tests", "guest", "tools", "replay")
+COUNT = 400
+BATCH = 60
+SNAPLEN = 64
+
+# With these the device itself cuts the frames: none needs to see more of them.
+SHORT = ["", "greater 1000", "less 128", "len = 60", "len - 14 > 100", "arp",
+         "ether[0] & 1 != 0", "ether src 52:54:00:12:34:56", "vlan 7", "ip6"]
+
+# A batch of tcpdumps that run at the same time. All have seen all frames, and
+# wait for more, before they are told to end; the second is for the last of
+# those frames to get from the read to the file.
+SCRIPT = """
+set -e
+echo 1000 > /sys/module/virtio_capture/parameters/descriptors
+ip link set eth1 up
+started=0
+for batch in batch*; do
+    pids=
+    for name in $(ls $batch); do
+        tcpdump --immediate-mode -U -Q in -i eth0 -s ${batch##*-} \
+            -F $batch/$name -w out/$name 2> out/$name.log &
+        pids="$pids $!"
+        started=$((started + 1))
+    done
+    tries=0
+    while [ $(cat out/*.log | grep -c listening) -lt $started ]; do
+        tries=$((tries + 1))
+        [ $tries -lt 300 ] || { grep -L listening out/*.log >&2; exit 1; }
+        sleep 0.2
+    done
+    ./replay eth1 sent.pcap
+    tries=0
+    while tail -n +2 /proc/net/bpf | grep -qv "^[^ ]* eth0 [^ ]* COUNT .*g$"; do
+        tries=$((tries + 1))
+        [ $tries -lt 300 ] || { cat /proc/net/bpf >&2; exit 1; }
+        sleep 0.1
+    done
+    cat /proc/net/bpf >> out/peers
+    sleep 1
+    kill -INT $pids
+    wait
+done
+tar -cf out.tar -C out .
+""".replace("COUNT", str(COUNT))
+
+
+def read_expressions():
+    """The lines of the file that are no comments."""
+    with open(EXPRESSIONS, encoding="ascii") as file:
+        return [line.strip() for line in file
+                if line.strip() and not line.startswith("# ")]
+
+
+def write_batches(folder, expressions):
+    """A file for each expression, in folders that end in a snapshot length.
+    Returns {name of file: (expression, snapshot length)}."""
+    jobs = [(text, 262144) for text in ["", *expressions]]
+    jobs += [("", 262144)] * (-len(jobs) % BATCH)
+    jobs += [(text, SNAPLEN) for text in SHORT]
+    names = {}
+    for number, (text, snaplen) in enumerate(jobs):
+        batch = f"{folder}/batch{number // BATCH:02}-{snaplen}"
+        os.makedirs(batch, exist_ok=True)
+        names[f"{number:04}"] = (text, snaplen)
+        with open(f"{batch}/{number:04}", "w", encoding="ascii") as file:
+            file.write(text + "\n")
+    return names
+
+
+def read_pcap(data):
+    """[frame] of the contents of a pcap file."""
+    return [frame for frame, _ in RawPcapReader(io.BytesIO(data))]
+
+
+def select(path, expression):
+    """What the host's tcpdump selects."""
+    words = [expression] if expression else []
+    done = subprocess.run(["tcpdump", "-r", path, "-w", "-", "--", *words],
+                          capture_output=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{expression}: {done.stderr.decode()}")
+    return read_pcap(done.stdout)
+
+
+def run_guest(folder, names):
+    """Returns {name: frames} and the lines of /proc/net/bpf."""
+    batches = sorted(name for name in os.listdir(folder)
+                     if name.startswith("batch"))
+    os.makedirs(f"{folder}/out")
+    adds = ["sent.pcap", "out", *batches]
+    done = vm([*TWO_NICS, "--timeout", "600", "--memory", "1G",
+               "--add", REPLAY, "--get", f"out.tar:{folder}/out.tar"]
+              + [word for name in adds for word in ("--add",
+                                                    f"{folder}/{name}")],
+              ["sh", "-c", SCRIPT])
+    if done.returncode:
+        raise RuntimeError(f"exit status {done.returncode}\n{done.stdout}\n"
+                           f"{done.stderr}")
+    subprocess.run(["tar", "-xf", f"{folder}/out.tar", "-C", f"{folder}/out"],
+                   check=True)
+    captured = {}
+    for name in names:
+        with open(f"{folder}/out/{name}", "rb") as file:
+            captured[name] = read_pcap(file.read())
+    with open(f"{folder}/out/peers", encoding="ascii") as file:
+        return captured, [line.split() for line in file
+                          if not line.startswith("pid")]
+
+
+def test_expressions(tap):
+    """All of them in one guest."""
+    sent = [frame.ljust(60, b"\0") for frame in frames.varied(COUNT, 3)]
+    chosen = 0
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/sent.pcap"
+        wrpcap(path, sent, linktype=1)
+        names = write_batches(folder, read_expressions())
+        captured, peers = run_guest(folder, names)
+        for name, (expression, snaplen) in names.items():
+            expected = [frame[:snaplen] for frame in select(path, expression)]
+            got = captured[name]
+            chosen += 0 < len(expected) < len(sent)
+            tap.ok(got == expected,
+                   f"{expression or 'everything'}: {len(expected)} frames"
+                   + (" cut" if snaplen == SNAPLEN else ""),
+                   f"{len(got)} in the guest, {len(expected)} on the host")
+    tap.ok(chosen > len(names) // 2, f"{chosen} expressions select some frames")
+    engines = [line[-2] for line in peers]
+    tap.equal(len(engines), len(names), "every descriptor was listed")
+    tap.equal(set(engines), {"jit"}, "all of them ran translated")
+
+
+TAP = Tap()
+TAP.run(test_expressions)
+sys.exit(TAP.done())

@@ -1,0 +1,14 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Known frames in, the same frames out; both directions."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+from replay import test_nic  # noqa: E402
+from tap import Tap  # noqa: E402
+
+TAP = Tap()
+test_nic(TAP, "virtio-net-pci")
+test_nic(TAP, "e1000")
+sys.exit(TAP.done())

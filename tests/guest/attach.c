@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* BIOCSETIF, BIOCGETIF, and what needs an interface. */
+#define _GNU_SOURCE
+#include <sched.h>
+
+#include "guest.h"
+
+static const char *attached_to(int fd)
+{
+	static struct ifreq ifr;
+
+	memset(&ifr, 0xff, sizeof(ifr));
+	return ioctl(fd, BIOCGETIF, &ifr) < 0 ? "(error)" : ifr.ifr_name;
+}
+
+static void test_unattached(void)
+{
+	int fd = open_bpf(O_RDWR);
+	struct bpf_dltlist list = { 0, NULL };
+	struct ifreq ifr;
+	char buf[32768];
+
+	equal(error_of(ioctl(fd, BIOCGETIF, &ifr)), EINVAL, "BIOCGETIF");
+	equal(error_of(ioctl(fd, BIOCGDLT, &list.bfl_len)), EINVAL, "BIOCGDLT");
+	equal(error_of(ioctl(fd, BIOCSDLT, &list.bfl_len)), EINVAL, "BIOCSDLT");
+	equal(error_of(ioctl(fd, BIOCGDLTLIST, &list)), EINVAL, "BIOCGDLTLIST");
+	equal(error_of(ioctl(fd, BIOCPROMISC, NULL)), EINVAL, "BIOCPROMISC");
+	equal(error_of(read(fd, buf, sizeof(buf))), EINVAL, "read");
+	equal(stats(fd).bs_recv, 0, "statistics are zeros");
+	close(fd);
+}
+
+static void test_names(void)
+{
+	int fd = open_bpf(O_RDWR);
+	unsigned int i, other = 0;
+	static const char *const wrong[] = {
+		"eth7", "lo", "", "capture9", "capture", "eth0 ",
+		"a-name-of-sixteen",
+	};
+
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		equal(error_of(attach(fd, wrong[i])), ENXIO,
+		      "no interface \"%s\"", wrong[i]);
+	equal(attach(fd, "eth0"), 0, "attach after failures");
+	ok(!strcmp(attached_to(fd), "eth0"), "BIOCGETIF tells the interface");
+	equal(error_of(attach(fd, "eth0")), EINVAL, "not twice");
+	equal(error_of(attach(fd, "eth1")), EINVAL, "nor to another");
+	equal(error_of(ioctl(fd, BIOCSBLEN, &other)), EINVAL,
+	      "the buffer size is fixed then");
+	close(fd);
+
+	fd = open_bpf(O_RDWR);
+	equal(attach(fd, "capture1"), 0, "attach by the device's own name");
+	ok(!strcmp(attached_to(fd), "capture1"), "BIOCGETIF tells that");
+	close(fd);
+}
+
+static void test_link_type(void)
+{
+	int fd = listen_on("eth0", 0, O_RDWR);
+	unsigned int types[2] = { 99, 99 };
+	struct bpf_dltlist list = { 0, NULL };
+
+	equal(get(fd, BIOCGDLT), DLT_EN10MB, "the link type is Ethernet");
+	types[0] = DLT_EN10MB;
+	equal(ioctl(fd, BIOCSDLT, types), 0, "it can be set to what it is");
+	types[0] = 99;
+	equal(error_of(ioctl(fd, BIOCSDLT, &types[0])), EINVAL,
+	      "it cannot be another");
+	equal(ioctl(fd, BIOCGDLTLIST, &list), 0, "the number of link types");
+	equal(list.bfl_len, 1, "is 1");
+	list.bfl_list = types;
+	list.bfl_len = 0;
+	equal(error_of(ioctl(fd, BIOCGDLTLIST, &list)), ENOMEM,
+	      "a list too short");
+	equal(types[0], 99, "is not written to");
+	list.bfl_len = 2;
+	equal(ioctl(fd, BIOCGDLTLIST, &list), 0, "a list long enough");
+	equal(list.bfl_len, 1, "has one");
+	equal(types[0], DLT_EN10MB, "Ethernet");
+	equal(types[1], 99, "and no more");
+	close(fd);
+}
+
+/* The argument of BIOCSETIF ends at its last byte, whatever that is. */
+static void test_cut_name(void)
+{
+	static const char name[] = "sixteen-letters";
+	struct ifreq ifr;
+	unsigned int i, bad = 0;
+	int fd = open_bpf(O_RDWR);
+
+	if (system("ip link set eth0 down && ip link set eth0 name "
+		   "sixteen-letters && ip link set sixteen-letters up"))
+		bail("rename");
+	memset(&ifr, 0xff, sizeof(ifr));
+	memcpy(ifr.ifr_name, name, IFNAMSIZ - 1);
+	ifr.ifr_name[IFNAMSIZ - 1] = 'x';
+	equal(ioctl(fd, BIOCSETIF, &ifr), 0, "a name is cut at its last byte");
+	memset(&ifr, 0xff, sizeof(ifr));
+	equal(ioctl(fd, BIOCGETIF, &ifr), 0, "the longest name");
+	ok(!strcmp(ifr.ifr_name, name), "is told whole");
+	if (system("ip link set sixteen-letters down && ip link set "
+		   "sixteen-letters name eth0 && ip link set eth0 up"))
+		bail("rename back");
+	memset(&ifr, 0xff, sizeof(ifr));
+	ioctl(fd, BIOCGETIF, &ifr);
+	for (i = 4; i < sizeof(ifr); i++)
+		bad += ((char *)&ifr)[i] != 0;
+	equal(bad, 0, "BIOCGETIF: zeros behind the name");
+	close(fd);
+}
+
+/* The names follow the interface, not the other way round. */
+static void test_rename(void)
+{
+	int fd = listen_on("eth0", 0, O_RDWR), other = open_bpf(O_RDWR);
+
+	if (system("ip link set eth0 down && ip link set eth0 name nic && "
+		   "ip link set nic up"))
+		bail("rename");
+	ok(!strcmp(attached_to(fd), "nic"), "BIOCGETIF follows a rename");
+	equal(error_of(attach(other, "eth0")), ENXIO, "the old name is gone");
+	equal(attach(other, "nic"), 0, "the new one works");
+	if (system("ip link set nic down && ip link set nic name eth0 && "
+		   "ip link set eth0 up"))
+		bail("rename back");
+	close(fd);
+	close(other);
+}
+
+/* An interface is known by the address that it was made with. */
+static void test_other_address(void)
+{
+	int fd = open_bpf(O_RDWR);
+
+	if (system("ip link set eth0 down && ip link set eth0 address "
+		   "52:54:00:77:77:77 && ip link set eth0 up"))
+		bail("address");
+	equal(attach(fd, "eth0"), 0, "an interface with another address");
+	ok(!strcmp(attached_to(fd), "eth0"), "has the same name");
+	if (system("ip link set eth0 down && ip link set eth0 address "
+		   "52:54:00:12:34:56 && ip link set eth0 up"))
+		bail("address back");
+	close(fd);
+}
+
+/* Names are those of the caller's network namespace. */
+static void test_namespace(void)
+{
+	int fd = open_bpf(O_RDWR), other = listen_on("eth0", 0, O_RDWR);
+	int home = open("/proc/self/ns/net", O_RDONLY);
+
+	if (unshare(CLONE_NEWNET))
+		bail("unshare");
+	equal(error_of(attach(fd, "eth0")), ENXIO,
+	      "no interface of another namespace");
+	equal(attach(fd, "capture0"), 0, "but the device's own name");
+	ok(!strcmp(attached_to(other), "capture0"),
+	   "BIOCGETIF tells it, too, where the interface is not");
+	if (setns(home, CLONE_NEWNET))
+		bail("setns");
+	ok(!strcmp(attached_to(other), "eth0"), "and the interface's at home");
+	close(home);
+	close(other);
+	close(fd);
+}
+
+int main(void)
+{
+	test_unattached();
+	test_names();
+	test_link_type();
+	test_cut_name();
+	test_rename();
+	test_other_address();
+	test_namespace();
+	return done_testing();
+}

@@ -1,0 +1,21 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every behaviour of /dev/bpf that tests/guest/*.c shows, with one CPU and
+with two."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+from guest import run_programs  # noqa: E402
+from tap import Tap  # noqa: E402
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+NAMES = sorted(name[:-2] for name in os.listdir(HERE) if name.endswith(".c"))
+
+# Little memory: one program uses all there is.
+SMALL = ["--memory", "256M"]
+
+tap = Tap()
+run_programs(tap, NAMES, SMALL)
+run_programs(tap, NAMES, [*SMALL, "--smp", "2"])
+sys.exit(tap.done())

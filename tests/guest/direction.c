@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Directions, frames for others, and the formats of times. */
+#include "guest.h"
+
+#define SIZE	65536
+
+static uint8_t buf[SIZE];
+
+/* Send one frame each way and return what was captured: 1 in, 2 out. */
+static int seen(int fd)
+{
+	struct bpf_hdr *h;
+	size_t off = 0;
+	ssize_t len;
+	int result = 0, witness = listen_on("eth0", SIZE, O_RDWR);
+
+	send_frames("eth1", 1, 1, 100);
+	send_frames("eth0", 2, 1, 100);
+	await_received(witness, 2);
+	close(witness);
+	len = read(fd, buf, SIZE);
+	while ((h = next_packet(buf, len, &off)))
+		result |= ntohl(packet_frame(h)->seq);
+	return result;
+}
+
+static void test_directions(void)
+{
+	int fd = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK);
+
+	equal(seen(fd), 3, "both directions by default");
+	set(fd, BIOCSDIRECTION, BPF_D_IN);
+	equal(seen(fd), 1, "in");
+	set(fd, BIOCSDIRECTION, BPF_D_OUT);
+	equal(seen(fd), 2, "out");
+	set(fd, BIOCSDIRECTION, BPF_D_INOUT);
+	equal(seen(fd), 3, "in and out");
+	set(fd, BIOCSSEESENT, 0);
+	equal(seen(fd), 1, "see sent off");
+	close(fd);
+}
+
+/* One frame to another host's address, and one that ends the waiting. */
+static uint64_t captured_of_other(int fd)
+{
+	uint64_t before = stats(fd).bs_capt;
+	int witness = listen_on("eth0", SIZE, O_RDWR);
+	struct frame f;
+
+	make_frame(&f, 1, 100);
+	memcpy(f.dst, "\x52\x54\x00\x77\x77\x77", 6);
+	send_raw("eth1", &f, 100);
+	send_frames("eth1", 2, 1, 100);
+	await_received(witness, 1);
+	close(witness);
+	return stats(fd).bs_capt - before - 1;
+}
+
+static void test_promiscuous(void)
+{
+	int fd = listen_on("eth0", SIZE, O_RDWR);
+	int other = listen_on("eth0", SIZE, O_RDWR);
+
+	equal(captured_of_other(fd), 0, "frames for others are not seen");
+	equal(ioctl(other, BIOCPROMISC, NULL), 0, "BIOCPROMISC");
+	equal(ioctl(other, BIOCPROMISC, NULL), 0, "twice is as good");
+	equal(captured_of_other(other), 1, "a promiscuous listener sees them");
+	equal(captured_of_other(fd), 0, "the other one still does not");
+	close(other);
+	equal(captured_of_other(fd), 0, "nor when the first is closed");
+	close(fd);
+}
+
+/* With no other listener the device does what this one wants, and no more. */
+static void test_alone(void)
+{
+	int fd = listen_on("eth0", SIZE, O_RDWR);
+	struct frame f;
+
+	set(fd, BIOCSDIRECTION, BPF_D_IN);
+	send_frames("eth0", 1, 1, 100);
+	equal(stats(fd).bs_capt, 0, "alone: in");
+	set(fd, BIOCSDIRECTION, BPF_D_OUT);
+	send_frames("eth0", 2, 1, 100);
+	equal(stats(fd).bs_capt, 1, "alone: out");
+	send_frames("eth0", 3, 1, 100);
+	set(fd, BIOCSDIRECTION, BPF_D_IN);
+	equal(stats(fd).bs_capt, 2, "what came before is judged by the old one");
+	ioctl(fd, BIOCFLUSH, NULL);
+	set(fd, BIOCSDIRECTION, BPF_D_INOUT);
+	make_frame(&f, 1, 100);
+	memcpy(f.dst, "\x52\x54\x00\x77\x77\x77", 6);
+	send_raw("eth1", &f, 100);
+	send_frames("eth1", 3, 1, 100);
+	await_received(fd, 1);
+	equal(stats(fd).bs_capt, 1, "alone: in and out, but not for others");
+	ioctl(fd, BIOCPROMISC, NULL);
+	send_raw("eth1", &f, 100);
+	ok(await_received(fd, 2), "alone: promiscuous");
+	close(fd);
+}
+
+static void test_times(void)
+{
+	int fd = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK);
+	struct bpf_xhdr *x = (struct bpf_xhdr *)buf;
+	struct timespec before, after, ts;
+	struct bintime bt;
+
+	set(fd, BIOCSTSTAMP, BPF_T_NANOTIME);
+	clock_gettime(CLOCK_REALTIME, &before);
+	send_frames("eth0", 1, 1, 100);
+	stats(fd);
+	clock_gettime(CLOCK_REALTIME, &after);
+	equal(read(fd, buf, SIZE), 136, "a packet with nanoseconds");
+	ok(x->bh_tstamp.bt_sec >= before.tv_sec - 1 &&
+	   x->bh_tstamp.bt_sec <= after.tv_sec + 1, "seconds by the guest's clock");
+	ok(x->bh_tstamp.bt_frac < 1000000000, "a fraction in nanoseconds");
+
+	set(fd, BIOCSTSTAMP, BPF_T_BINTIME);
+	clock_gettime(CLOCK_REALTIME, &before);
+	send_frames("eth0", 1, 1, 100);
+	stats(fd);
+	equal(read(fd, buf, SIZE), 136, "one with a binary fraction");
+	bt.sec = x->bh_tstamp.bt_sec;
+	bt.frac = x->bh_tstamp.bt_frac;
+	bintime2timespec(&bt, &ts);
+	ok(ts.tv_sec >= before.tv_sec - 1 && ts.tv_sec <= before.tv_sec + 60,
+	   "seconds by the guest's clock");
+	equal(x->bh_caplen, 100, "lengths are where they were");
+	close(fd);
+}
+
+int main(void)
+{
+	test_directions();
+	test_promiscuous();
+	test_alone();
+	test_times();
+	return done_testing();
+}

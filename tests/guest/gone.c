@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The interface disappears under its descriptors: what is left of them. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <pthread.h>
+
+#include "guest.h"
+
+#define DRIVER	"/sys/bus/virtio/drivers/virtio_capture"
+#define SIZE	4096	/* 30 packets of 100 bytes take 4080 */
+
+static uint8_t buf[SIZE];
+static char device[64];		/* virtioN, which captures on eth0 */
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		bail(path);
+	close(fd);
+}
+
+static int can_attach(const char *name)
+{
+	int fd = open_bpf(O_RDWR), result = attach(fd, name) == 0;
+
+	close(fd);
+	return result;
+}
+
+/* Take eth0's capture device away, as an unplug does. */
+static void take_away(void)
+{
+	write_file(DRIVER "/unbind", device);
+}
+
+static void give_back(void)
+{
+	write_file(DRIVER "/bind", device);
+}
+
+/* The device without which there is no capture on eth0. */
+static void find_device(void)
+{
+	char names[8][64];
+	struct dirent *entry;
+	DIR *dir = opendir(DRIVER);
+	int n = 0, i, found = 0;
+
+	while (dir && (entry = readdir(dir)) && n < 8)
+		if (!strncmp(entry->d_name, "virtio", 6))
+			snprintf(names[n++], 64, "%.63s", entry->d_name);
+	for (i = 0; i < n && !found; i++) {
+		strcpy(device, names[i]);
+		take_away();
+		found = !can_attach("eth0");
+		give_back();
+	}
+	if (!found)
+		bail("no capture device of eth0");
+}
+
+/* The line of this process in /proc/net/bpf without the pid; or NULL. */
+static const char *state(void)
+{
+	static char line[256], format[16];
+	FILE *file = fopen("/proc/net/bpf", "r");
+
+	snprintf(format, sizeof(format), "%d ", getpid());
+	while (file && fgets(line, sizeof(line), file)) {
+		if (strncmp(line, format, strlen(format)))
+			continue;
+		fclose(file);
+		line[strcspn(line, "\n")] = '\0';
+		return line + strlen(format);
+	}
+	if (!file)
+		bail("/proc/net/bpf");
+	fclose(file);
+	return NULL;
+}
+
+static void test_last_packets(void)
+{
+	int fd = listen_on("eth0", SIZE, O_RDWR);
+	struct bpf_stat st;
+
+	send_frames("eth0", 0, 31, 100);
+	equal(get(fd, FIONREAD), 4080, "one buffer is held, a packet stored");
+	take_away();
+	ok(readable(fd, 0), "the interface is gone: readable");
+	equal(error_of(read(fd, buf, SIZE - 1)), EINVAL,
+	      "a read of another size stays wrong");
+	equal(read(fd, buf, SIZE), 4080, "what was held is read first");
+	equal(get(fd, FIONREAD), 136, "what was stored is held now");
+	equal(read(fd, buf, SIZE), 136, "and read without waiting for more");
+	equal(ntohl(packet_frame((struct bpf_hdr *)buf)->seq), 30, "the last");
+	equal(error_of(read(fd, buf, SIZE)), EIO, "then reads fail");
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	equal(error_of(read(fd, buf, SIZE)), EIO, "non-blocking ones, too");
+	ok(readable(fd, 0), "still readable: there is an error to be had");
+	st = stats(fd);
+	equal(st.bs_capt, 31, "the counts stay");
+	equal(ioctl(fd, BIOCFLUSH, NULL), 0, "a flush works");
+	close(fd);
+	ok(!state(), "and so does a close");
+	give_back();
+}
+
+/* Every frame that the NIC sent before is among the last packets. */
+static void test_unseen_packets(void)
+{
+	int fd = listen_on("eth0", SIZE, O_RDWR);
+
+	send_frames("eth0", 0, 3, 100);
+	take_away();
+	equal(get(fd, FIONREAD), 3 * 136, "what is left is held at once");
+	equal(read(fd, buf, SIZE), 3 * 136, "frames still with the device");
+	equal(error_of(read(fd, buf, SIZE)), EIO, "are the last");
+	close(fd);
+	give_back();
+}
+
+static void test_requests(void)
+{
+	int fd = listen_on("eth0", SIZE, O_RDWR);
+	struct bpf_dltlist list = { 0, NULL };
+	unsigned int value = DLT_EN10MB;
+	struct ifreq ifr;
+
+	set(fd, BIOCSHDRCMPLT, 1);
+	ioctl(fd, BIOCPROMISC, NULL);
+	take_away();
+	equal(error_of(ioctl(fd, BIOCGETIF, &ifr)), EINVAL, "gone: BIOCGETIF");
+	equal(error_of(ioctl(fd, BIOCGDLT, &value)), EINVAL, "gone: BIOCGDLT");
+	equal(error_of(ioctl(fd, BIOCSDLT, &value)), EINVAL, "gone: BIOCSDLT");
+	equal(error_of(ioctl(fd, BIOCGDLTLIST, &list)), EINVAL,
+	      "gone: BIOCGDLTLIST");
+	equal(error_of(ioctl(fd, BIOCPROMISC, NULL)), EINVAL,
+	      "gone: BIOCPROMISC");
+	equal(error_of(ioctl(fd, BIOCSBLEN, &value)), EINVAL,
+	      "gone: BIOCSBLEN");
+	equal(error_of(attach(fd, "eth1")), EINVAL,
+	      "gone: no other interface either");
+	equal(error_of(write(fd, buf, 60)), EINVAL, "gone: write");
+	equal(get(fd, BIOCGBLEN), SIZE, "gone: BIOCGBLEN");
+	ok(state() &&
+	   !strcmp(state(), "- 4096 0 0 0 1 0 1 1 inout jit gone"),
+	   "gone: the line in the list of peers");
+	ok(!can_attach("eth0"), "no new descriptor there");
+	give_back();
+	ok(can_attach("eth0"), "until the device is back");
+	equal(error_of(attach(fd, "eth0")), EINVAL,
+	      "which the old descriptor cannot use");
+	equal(error_of(read(fd, buf, SIZE)), EIO, "it is gone for it");
+	close(fd);
+}
+
+static void *reader(void *arg)
+{
+	ssize_t len = read(*(int *)arg, buf, SIZE);
+
+	return (void *)(long)(len < 0 ? -errno : len);
+}
+
+static void *poller(void *arg)
+{
+	return (void *)(long)readable(*(int *)arg, 20000);
+}
+
+/* Start a thread, take the device away, and return what the thread saw. */
+static long woken(void *(*function)(void *), unsigned int packets)
+{
+	int fd = listen_on("eth0", SIZE, O_RDWR);
+	pthread_t thread;
+	void *result;
+
+	pthread_create(&thread, NULL, function, &fd);
+	usleep(50000);
+	send_frames("eth0", 0, packets, 100);
+	take_away();
+	pthread_join(thread, &result);
+	close(fd);
+	give_back();
+	return (long)result;
+}
+
+int main(void)
+{
+	find_device();
+	test_last_packets();
+	test_unseen_packets();
+	test_requests();
+	equal(woken(reader, 0), -EIO, "a pending read without packets fails");
+	equal(woken(reader, 2), 2 * 136, "one with packets gets them");
+	equal(woken(poller, 0), 1, "a poll ends");
+	return done_testing();
+}

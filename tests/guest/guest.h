@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the guest's test programs share: descriptors, frames, packets.
+ *
+ * The guest has two NICs, eth0 and eth1, on one hub: what one sends the other
+ * receives. Test frames have an ethertype that nothing else uses.
+ */
+#ifndef GUEST_H
+#define GUEST_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <linux/if_packet.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <net/bpf.h>
+
+#include "tap.h"
+
+#define ETHERTYPE	0x88b5	/* local experiments (IEEE 802) */
+#define HEADER		32	/* bh_hdrlen on LP64 */
+
+/* A frame of a test: broadcast unless changed. */
+struct frame {
+	uint8_t dst[6];
+	uint8_t src[6];
+	uint16_t type;
+	uint32_t seq;
+	uint8_t payload[2000];
+} __attribute__((packed));
+
+/* Ends the program: its surroundings are not as they must be. */
+static inline void bail(const char *what)
+{
+	printf("Bail out! %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+/* The error of a call that should fail; 0 if it did not. */
+#define error_of(call) ({ errno = 0; (call) < 0 ? errno : 0; })
+
+static inline int open_bpf(int flags)
+{
+	int fd = open("/dev/bpf", flags);
+
+	if (fd < 0)
+		bail("open /dev/bpf");
+	return fd;
+}
+
+static inline void set(int fd, unsigned long request, unsigned int value)
+{
+	if (ioctl(fd, request, &value) < 0)
+		bail("ioctl");
+}
+
+static inline unsigned int get(int fd, unsigned long request)
+{
+	unsigned int value = 0xdeadbeef;
+
+	if (ioctl(fd, request, &value) < 0)
+		bail("ioctl");
+	return value;
+}
+
+static inline int attach(int fd, const char *name)
+{
+	struct ifreq ifr = { 0 };
+
+	strncpy(ifr.ifr_name, name, IFNAMSIZ);
+	return ioctl(fd, BIOCSETIF, &ifr);
+}
+
+/* Accept test frames only, whole. */
+static inline void filter_test_frames(int fd)
+{
+	struct bpf_insn insns[] = {
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETHERTYPE, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	struct bpf_program program = { 4, insns };
+
+	if (ioctl(fd, BIOCSETF, &program) < 0)
+		bail("BIOCSETF");
+}
+
+/* A descriptor on eth0 with buffers of that size; 0: the default. */
+static inline int listen_on(const char *name, unsigned int size, int flags)
+{
+	int fd = open_bpf(flags);
+
+	if (size)
+		set(fd, BIOCSBLEN, size);
+	if (attach(fd, name) < 0)
+		bail(name);
+	filter_test_frames(fd);
+	return fd;
+}
+
+/* Send a frame out of an interface by way of the kernel's stack. */
+static inline void send_raw(const char *name, const struct frame *f, size_t len)
+{
+	static int s = -1;
+	int on = 1;
+	struct sockaddr_ll to = {
+		.sll_family = AF_PACKET,
+		.sll_ifindex = if_nametoindex(name),
+		.sll_halen = 6,
+	};
+
+	if (s < 0) {
+		s = socket(AF_PACKET, SOCK_RAW, 0);
+		/*
+		 * Past the queueing discipline, which may leave a frame to
+		 * another CPU: the NIC has it when the call returns.
+		 */
+		setsockopt(s, SOL_PACKET, PACKET_QDISC_BYPASS, &on,
+			   sizeof(on));
+	}
+	while (sendto(s, f, len, 0, (struct sockaddr *)&to, sizeof(to)) !=
+	       (ssize_t)len) {
+		if (errno != ENOBUFS)
+			bail("sendto");
+		usleep(1000);	/* the NIC's ring is full */
+	}
+}
+
+static inline void make_frame(struct frame *f, uint32_t seq, size_t len)
+{
+	size_t i;
+
+	memset(f, 0, sizeof(*f));
+	memset(f->dst, 0xff, 6);
+	memcpy(f->src, "\x52\x54\x00\x99\x99\x99", 6);
+	f->type = htons(ETHERTYPE);
+	f->seq = htonl(seq);
+	for (i = 0; i + 18 < len; i++)
+		f->payload[i] = (uint8_t)(seq * 7 + i);
+}
+
+/* Send @n frames of @len bytes, numbered from @first. */
+static inline void send_frames(const char *name, uint32_t first, unsigned int n,
+			       size_t len)
+{
+	struct frame f;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		make_frame(&f, first + i, len);
+		send_raw(name, &f, len);
+	}
+}
+
+static inline struct bpf_stat stats(int fd)
+{
+	struct bpf_stat st;
+
+	if (ioctl(fd, BIOCGSTATS, &st) < 0)
+		bail("BIOCGSTATS");
+	return st;
+}
+
+static inline int readable(int fd, int timeout_ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, timeout_ms) == 1 && (p.revents & POLLIN);
+}
+
+/*
+ * Wait until @n frames are in the descriptor's counts. The counts are
+ * synchronous for what the NIC did; this waits for the NIC.
+ */
+static inline int await_received(int fd, unsigned int n)
+{
+	int i;
+
+	for (i = 0; i < 2000; i++) {
+		if (stats(fd).bs_capt >= n)
+			return 1;
+		usleep(5000);
+	}
+	return 0;
+}
+
+/* Wait until a thread of this process sleeps, as in a read. */
+static inline void await_sleep(volatile pid_t *tid)
+{
+	char path[64], state = 0;
+	FILE *f;
+
+	do {
+		usleep(10000);
+		snprintf(path, sizeof(path), "/proc/self/task/%d/stat", *tid);
+		f = fopen(path, "r");
+		if (!f)
+			continue;
+		if (fscanf(f, "%*d %*s %c", &state) != 1)
+			state = 0;
+		fclose(f);
+	} while (state != 'S');
+}
+
+/* The next packet in what a read gave; NULL at the end. */
+static inline struct bpf_hdr *next_packet(uint8_t *buf, ssize_t len, size_t *off)
+{
+	struct bpf_hdr *h = (struct bpf_hdr *)(buf + *off);
+
+	if (len <= 0 || *off + HEADER > (size_t)len)
+		return NULL;
+	*off += BPF_WORDALIGN(h->bh_hdrlen + h->bh_caplen);
+	return h;
+}
+
+static inline struct frame *packet_frame(struct bpf_hdr *h)
+{
+	return (struct frame *)((uint8_t *)h + h->bh_hdrlen);
+}
+
+#endif /* GUEST_H */

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Buffers that there is no memory for. */
+#include "guest.h"
+
+#define MAXBUFSIZE	"/proc/sys/net/bpf/maxbufsize"
+#define LIMIT		"/sys/module/virtio_capture/parameters/descriptors"
+#define LARGE		(16 << 20)
+#define MANY		1024	/* with 32 GiB of buffers */
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (write(fd, text, strlen(text)) < 0)
+		bail(path);
+	close(fd);
+}
+
+static long available_kib(void)
+{
+	FILE *f = fopen("/proc/meminfo", "r");
+	char line[128];
+	long kib = -1;
+
+	while (f && kib < 0 && fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemAvailable: %ld", &kib) != 1)
+			kib = -1;
+	if (kib < 0)
+		bail("/proc/meminfo");
+	fclose(f);
+	return kib;
+}
+
+/* Set the largest filter there is, again and again, on @n descriptors. */
+static void set_filters(int n, int times)
+{
+	static struct bpf_insn insns[512];
+	struct bpf_program program = { 512, insns };
+	int i, fd;
+
+	for (i = 0; i < 512; i++)
+		insns[i] = (struct bpf_insn)BPF_STMT(BPF_RET | BPF_K, i);
+	while (n--) {
+		fd = open_bpf(O_RDWR);
+		for (i = 0; i < times; i++)
+			if (ioctl(fd, BIOCSETF, &program) < 0)
+				bail("BIOCSETF");
+		close(fd);
+	}
+}
+
+/* A filter takes over 8 KiB: 600 that were not given back would show. */
+static void test_filters(void)
+{
+	long before;
+
+	set_filters(10, 10);
+	before = available_kib();
+	set_filters(600, 1);
+	ok(available_kib() > before - 4000, "a close gives the filter back");
+	before = available_kib();
+	set_filters(1, 600);
+	ok(available_kib() > before - 4000, "so does another filter");
+}
+
+int main(void)
+{
+	int fds[MANY], n, error = 0;
+
+	write_file(MAXBUFSIZE, "16777216");
+	write_file(LIMIT, "1024");
+	for (n = 0; n < MANY && !error; n++) {
+		fds[n] = open_bpf(O_RDWR);
+		set(fds[n], BIOCSBLEN, LARGE);
+		error = error_of(attach(fds[n], "eth0"));
+	}
+	equal(error, ENOMEM, "BIOCSETIF: no memory for buffers");
+	n--;
+	ok(n > 0, "after %d descriptors with theirs", n);
+	equal(get(fds[n], BIOCGBLEN), LARGE, "the descriptor is as it was");
+	equal(error_of(attach(fds[n], "eth9")), ENXIO, "unattached");
+	set(fds[n], BIOCSBLEN, 4096);
+	equal(attach(fds[n], "eth0"), 0, "and can be attached with less");
+	while (n > 0)
+		close(fds[--n]);
+	for (n = 0, error = 0; n < MANY / 64 && !error; n++) {
+		fds[n] = open_bpf(O_RDWR);
+		set(fds[n], BIOCSBLEN, LARGE);
+		error = error_of(attach(fds[n], "eth0"));
+		close(fds[n]);
+	}
+	equal(error, 0, "what was closed gave its memory back");
+	write_file(MAXBUFSIZE, "262144");
+	write_file(LIMIT, "16");
+	test_filters();
+	return done_testing();
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Every open of the cloner is a descriptor of its own; there are 16. */
+#include <sys/resource.h>
+
+#include "guest.h"
+
+#define LIMIT	"/sys/module/virtio_capture/parameters/descriptors"
+
+static int set_limit(const char *text)
+{
+	int fd = open(LIMIT, O_WRONLY), result;
+
+	result = error_of(write(fd, text, strlen(text)));
+	close(fd);
+	return result;
+}
+
+static void test_limit(void)
+{
+	static const struct rlimit many = { 5000, 5000 };
+	static int fds[4096];
+	int i, opened = 0;
+
+	equal(set_limit("4097"), EINVAL, "no limit above 4096");
+	equal(set_limit("0"), EINVAL, "and none of 0");
+	equal(set_limit("4096"), 0, "4096 descriptors");
+	if (setrlimit(RLIMIT_NOFILE, &many))
+		bail("setrlimit");
+	for (i = 0; i < 4096; i++)
+		opened += (fds[i] = open("/dev/bpf", O_RDWR)) >= 0;
+	equal(opened, 4096, "can be open at once");
+	equal(error_of(open("/dev/bpf", O_RDWR)), ENOBUFS, "and no more");
+	equal(set_limit("16"), 0, "a lower limit while they are open");
+	close(fds[0]);
+	equal(error_of(open("/dev/bpf", O_RDWR)), ENOBUFS,
+	      "is for those to come");
+	for (i = 1; i < 4096; i++)
+		close(fds[i]);
+	i = open("/dev/bpf", O_RDWR);
+	ok(i >= 0, "all of them closed make room again");
+	close(i);
+}
+
+int main(void)
+{
+	int fds[17], a, b, i;
+	struct bpf_version version;
+
+	a = open_bpf(O_RDWR);
+	b = open("/dev/bpf0", O_RDWR);
+	ok(b >= 0, "/dev/bpf0 is a second name");
+	set(a, BIOCSBLEN, 4096);
+	equal(get(a, BIOCGBLEN), 4096, "a size set on one descriptor");
+	equal(get(b, BIOCGBLEN), 32768, "does not show on the other");
+	close(b);
+	b = open("/dev/bpf", O_WRONLY);
+	ok(b >= 0, "open for writing only");
+	close(b);
+	equal(ioctl(a, BIOCVERSION, &version), 0, "BIOCVERSION");
+	ok(version.bv_major == 1 && version.bv_minor == 1, "is 1.1");
+	equal(error_of(ioctl(a, _IO('B', 99), 0)), ENOTTY, "unknown request");
+	equal(error_of(ioctl(a, TCGETS, 0)), ENOTTY, "another device's");
+	equal(error_of(ioctl(a, BIOCGBLEN, NULL)), EFAULT, "a bad address");
+	equal(error_of(lseek(a, 0, SEEK_SET)), ESPIPE, "no seeking");
+	close(a);
+
+	for (i = 0; i < 16; i++)
+		fds[i] = open("/dev/bpf", O_RDWR);
+	ok(fds[15] >= 0, "16 descriptors at once");
+	equal(error_of(open("/dev/bpf", O_RDWR)), ENOBUFS, "no 17th");
+	close(fds[7]);
+	fds[7] = open("/dev/bpf", O_RDWR);
+	ok(fds[7] >= 0, "one closed makes room for another");
+	for (i = 0; i < 16; i++)
+		close(fds[i]);
+	test_limit();
+	return done_testing();
+}

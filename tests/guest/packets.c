@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What a reader gets: every frame whole, in order, with an honest header. */
+#include "guest.h"
+
+#define N	300
+
+static uint8_t buf[65536];
+
+/* Check the packets of one read against the frames from @seq on. */
+static int check(ssize_t len, uint32_t *seq, uint64_t *last)
+{
+	struct bpf_hdr *h;
+	size_t off = 0, i;
+	int bad = 0;
+
+	while ((h = next_packet(buf, len, &off))) {
+		size_t size = 60 + (*seq * 13) % 1455;
+		uint64_t time = h->bh_tstamp.tv_sec * 1000000ULL +
+				h->bh_tstamp.tv_usec;
+		uint8_t *end = (uint8_t *)h + HEADER + h->bh_caplen;
+		struct frame expected;
+
+		make_frame(&expected, *seq, size);
+		bad += h->bh_hdrlen != HEADER || h->bh_caplen != size ||
+		       h->bh_datalen != size ||
+		       memcmp(packet_frame(h), &expected, size);
+		bad += h->bh_tstamp.tv_usec > 999999 || time < *last;
+		for (i = 26; i < HEADER; i++)
+			bad += ((uint8_t *)h)[i] != 0;
+		for (; end < buf + off; end++)
+			bad += *end != 0;
+		*last = time;
+		(*seq)++;
+	}
+	return bad + (off != (size_t)len);
+}
+
+static void test_stream(const char *listener, const char *what)
+{
+	int fd = listen_on(listener, sizeof(buf), O_RDWR | O_NONBLOCK);
+	uint64_t start = time(NULL) * 1000000ULL, last = start - 2000000;
+	uint32_t seq = 0, i;
+	int bad = 0;
+
+	for (i = 0; i < N; i++) {
+		struct frame f;
+		size_t size = 60 + (i * 13) % 1455;
+
+		make_frame(&f, i, size);
+		send_raw("eth1", &f, size);
+		/* Keep up: nothing may be dropped. */
+		if (i % 20 == 19) {
+			await_received(fd, i + 1);
+			bad += check(read(fd, buf, sizeof(buf)), &seq, &last);
+		}
+	}
+	equal(bad, 0, "%s: frames, lengths, padding, order of times", what);
+	equal(seq, N, "%s: every frame once and in order", what);
+	ok(last < start + 600 * 1000000ULL, "%s: by the guest's clock", what);
+	equal(stats(fd).bs_capt, N, "%s: captured", what);
+	equal(stats(fd).bs_drop, 0, "%s: dropped", what);
+	close(fd);
+}
+
+static void test_two_listeners(void)
+{
+	int a = listen_on("eth0", sizeof(buf), O_RDWR | O_NONBLOCK);
+	int b = listen_on("eth0", sizeof(buf), O_RDWR | O_NONBLOCK);
+	ssize_t len;
+
+	send_frames("eth1", 0, 3, 100);
+	await_received(a, 3);
+	len = read(a, buf, sizeof(buf));
+	equal(len, 3 * 136, "one descriptor reads");
+	equal(read(b, buf, sizeof(buf)), len, "the other still gets all");
+	close(a);
+	send_frames("eth1", 0, 2, 100);
+	await_received(b, 5);
+	equal(read(b, buf, sizeof(buf)), 2 * 136, "also when one is closed");
+	close(b);
+}
+
+/* The device may have kept frames for the other one to itself so far. */
+static void test_earlier_packets(void)
+{
+	int other = listen_on("eth0", sizeof(buf), O_RDWR), i, fd;
+	uint64_t earlier = 0;
+
+	for (i = 0; i < 20; i++) {
+		fd = open_bpf(O_RDWR);
+		send_frames("eth0", 0, 3, 100);
+		attach(fd, "eth0");
+		earlier += stats(fd).bs_recv;
+		close(fd);
+	}
+	equal(earlier, 0, "frames from before BIOCSETIF are not received");
+	equal(stats(other).bs_capt, 60, "but by who was attached");
+	close(other);
+}
+
+static void test_snaplen(void)
+{
+	int fd = listen_on("eth0", 4096, O_RDWR | O_NONBLOCK);
+	struct bpf_insn insns[] = {
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETHERTYPE, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 21),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	struct bpf_program program = { 4, insns };
+	struct bpf_hdr *h = (struct bpf_hdr *)buf;
+	struct frame expected;
+	int other;
+
+	equal(ioctl(fd, BIOCSETF, &program), 0, "a filter that keeps 21 bytes");
+	send_frames("eth1", 5, 1, 1000);
+	await_received(fd, 1);
+	equal(read(fd, buf, 4096), 56, "a packet of 21 bytes, padded");
+	equal(h->bh_caplen, 21, "captured length");
+	equal(h->bh_datalen, 1000, "original length");
+	insns[2].k = 900;
+	equal(ioctl(fd, BIOCSETF, &program), 0, "a filter that keeps more");
+	send_frames("eth0", 5, 1, 1000);
+	stats(fd);
+	equal(read(fd, buf, 4096), 936, "gets more");
+	insns[2].k = 21;
+	equal(ioctl(fd, BIOCSETF, &program), 0, "21 again");
+
+	/* What is short for one is whole for another. */
+	other = listen_on("eth0", 4096, O_RDWR | O_NONBLOCK);
+	insns[2].k = 700;
+	equal(ioctl(other, BIOCSETF, &program), 0, "one that keeps 700");
+	send_frames("eth1", 6, 1, 1000);
+	await_received(other, 1);
+	equal(read(fd, buf, 4096), 56, "the first still gets 21 bytes");
+	equal(read(other, buf, 4096), 736, "the second 700");
+	make_frame(&expected, 6, 1000);
+	ok(!memcmp(packet_frame(h), &expected, 700), "all of them right");
+	close(other);
+	close(fd);
+}
+
+int main(void)
+{
+	test_stream("eth0", "received");
+	test_stream("eth1", "sent");
+	test_two_listeners();
+	test_earlier_packets();
+	test_snaplen();
+	return done_testing();
+}

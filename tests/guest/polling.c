@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* poll, select, epoll: when a descriptor is ready. */
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+
+#include "guest.h"
+
+#define SIZE	4096
+
+static uint8_t buf[SIZE];
+
+static int writable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT);
+}
+
+/* All that poll(2) says of a descriptor. */
+static int events(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = 0x7fff };
+
+	return poll(&p, 1, 0) < 0 ? -1 : p.revents;
+}
+
+static int selected(int fd)
+{
+	struct timeval tv = { 0, 0 };
+	fd_set set;
+
+	FD_ZERO(&set);
+	FD_SET(fd, &set);
+	return select(fd + 1, &set, NULL, NULL, &tv);
+}
+
+static int selected_for_writing(int fd)
+{
+	struct timeval tv = { 0, 0 };
+	fd_set set, other;
+
+	FD_ZERO(&set);
+	FD_SET(fd, &set);
+	other = set;
+	return select(fd + 1, NULL, &set, &other, &tv);
+}
+
+static void *poller(void *arg)
+{
+	return (void *)(long)readable(*(int *)arg, 20000);
+}
+
+static void test_states(void)
+{
+	int fd = open_bpf(O_RDWR);
+	struct timeval tv = { 0, 1000 };
+
+	ok(readable(fd, 0) && writable(fd), "unattached: ready for both");
+	ok(selected(fd) == 1 && selected_for_writing(fd) == 1,
+	   "select agrees on both");
+	set(fd, BIOCSBLEN, SIZE);
+	attach(fd, "eth0");
+	filter_test_frames(fd);
+	ok(!readable(fd, 0), "attached and empty: not readable");
+	ok(writable(fd), "always writable");
+	equal(events(fd), POLLOUT | POLLWRNORM, "no other event");
+	equal(selected_for_writing(fd), 1, "select for writing, and no errors");
+	equal(selected(fd), 0, "select agrees");
+	ioctl(fd, BIOCSRTIMEOUT, &tv);
+	send_frames("eth1", 0, 30, 100);
+	await_received(fd, 30);
+	ok(!readable(fd, 100), "not filled, and the read timeout has no effect");
+	send_frames("eth1", 30, 1, 100);
+	ok(readable(fd, 20000), "filled: readable");
+	equal(events(fd), POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM,
+	      "by all its names");
+	equal(selected(fd), 1, "select agrees");
+	equal(read(fd, buf, SIZE), 4080, "a read takes it");
+	ok(!readable(fd, 0), "not readable any more");
+	set(fd, BIOCIMMEDIATE, 1);
+	ok(readable(fd, 0), "immediate: the stored packet counts");
+	read(fd, buf, SIZE);
+	ok(!readable(fd, 0), "until it is read");
+	close(fd);
+}
+
+static void test_wakeup(void)
+{
+	int fd = listen_on("eth0", SIZE, O_RDWR);
+	pthread_t thread;
+	void *woken;
+
+	set(fd, BIOCIMMEDIATE, 1);
+	pthread_create(&thread, NULL, poller, &fd);
+	usleep(50000);
+	send_frames("eth1", 0, 1, 100);
+	pthread_join(thread, &woken);
+	ok(woken, "a packet wakes who polls in immediate mode");
+	read(fd, buf, SIZE);
+
+	set(fd, BIOCIMMEDIATE, 0);
+	send_frames("eth1", 0, 1, 100);
+	await_received(fd, 2);
+	pthread_create(&thread, NULL, poller, &fd);
+	usleep(50000);
+	set(fd, BIOCIMMEDIATE, 1);
+	pthread_join(thread, &woken);
+	ok(woken, "so does the change to it");
+	close(fd);
+}
+
+/* A poller that is not in immediate mode waits for a full buffer. */
+static void test_full_buffer(void)
+{
+	int fd = listen_on("eth0", 8 * 128, O_RDWR);
+	pthread_t thread;
+	void *woken;
+
+	pthread_create(&thread, NULL, poller, &fd);
+	usleep(50000);
+	send_frames("eth1", 0, 8, 96);
+	pthread_join(thread, &woken);
+	ok(woken, "a buffer that gets exactly full wakes who polls");
+	equal(get(fd, FIONREAD), 8 * 128, "with all packets");
+	close(fd);
+}
+
+static void *epoll_waiter(void *arg)
+{
+	struct epoll_event event;
+
+	return (void *)(long)epoll_wait(*(int *)arg, &event, 1, 20000);
+}
+
+/* Edge-triggered: an event for each wake-up, not for what is still there. */
+static void test_edges(void)
+{
+	int fd = listen_on("eth0", SIZE, O_RDWR), ep = epoll_create1(0);
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	pthread_t thread;
+	void *events;
+
+	epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event);
+	send_frames("eth0", 0, 1, 100);
+	stats(fd);
+	equal(epoll_wait(ep, &event, 1, 0), 0, "epoll: one packet is no event");
+	pthread_create(&thread, NULL, epoll_waiter, &ep);
+	usleep(50000);
+	send_frames("eth0", 1, 30, 100);
+	pthread_join(thread, &events);
+	equal((long)events, 1, "epoll: a full buffer wakes who waits");
+	equal(epoll_wait(ep, &event, 1, 0), 0, "epoll: once");
+	ok(readable(fd, 0), "though there still is something to read");
+	event.events = EPOLLOUT;
+	epoll_ctl(ep, EPOLL_CTL_MOD, fd, &event);
+	equal(epoll_wait(ep, &event, 1, 0), 1, "epoll: writable");
+	equal(event.events, EPOLLOUT, "is all that was asked for");
+	close(ep);
+	close(fd);
+}
+
+static void test_epoll(void)
+{
+	int fd = listen_on("eth0", SIZE, O_RDWR), ep = epoll_create1(0);
+	struct epoll_event event = { .events = EPOLLIN };
+
+	set(fd, BIOCIMMEDIATE, 1);
+	epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event);
+	equal(epoll_wait(ep, &event, 1, 0), 0, "epoll: not readable");
+	send_frames("eth1", 0, 1, 100);
+	equal(epoll_wait(ep, &event, 1, 20000), 1, "epoll: readable");
+	ok(event.events & EPOLLIN, "for reading");
+	close(ep);
+	close(fd);
+}
+
+int main(void)
+{
+	test_states();
+	test_wakeup();
+	test_full_buffer();
+	test_epoll();
+	test_edges();
+	return done_testing();
+}

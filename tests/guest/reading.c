@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* read(2): sizes, blocking, timeouts, signals, and one read at a time. */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <time.h>
+
+#include "guest.h"
+
+#define SIZE	4096	/* 30 packets of 100 bytes take 4080 */
+
+static uint8_t buf[SIZE + 1];
+static void *volatile nowhere = (void *)1;
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+static void set_timeout(int fd, long usec)
+{
+	struct timeval tv = { usec / 1000000, usec % 1000000 };
+
+	if (ioctl(fd, BIOCSRTIMEOUT, &tv) < 0)
+		bail("BIOCSRTIMEOUT");
+}
+
+static void test_sizes(void)
+{
+	int fd = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK);
+
+	equal(error_of(read(fd, buf, SIZE - 1)), EINVAL, "a shorter read");
+	equal(error_of(read(fd, buf, SIZE + 1)), EINVAL, "a longer read");
+	equal(error_of(read(fd, buf, SIZE)), EAGAIN, "the buffer's size");
+	send_frames("eth1", 0, 1, 100);
+	await_received(fd, 1);
+	equal(error_of(read(fd, nowhere, SIZE)), EFAULT, "a bad address");
+	equal(read(fd, buf, SIZE), 136, "loses nothing");
+	close(fd);
+}
+
+static volatile pid_t reader_tid;
+
+static void *reader(void *arg)
+{
+	reader_tid = gettid();
+	return (void *)(long)read(*(int *)arg, buf, SIZE);
+}
+
+static void test_blocking(void)
+{
+	int fd = listen_on("eth0", SIZE, O_RDWR);
+	pthread_t thread;
+	static uint8_t other[SIZE];
+	void *len;
+
+	pthread_create(&thread, NULL, reader, &fd);
+	await_sleep(&reader_tid);
+	equal(error_of(read(fd, other, SIZE)), EIO,
+	      "EIO while another read is pending");
+	equal(get(fd, BIOCGBLEN), SIZE, "getters are served meanwhile");
+	equal(get(fd, FIONREAD), 0, "and FIONREAD");
+	send_frames("eth1", 0, 30, 100);
+	await_received(fd, 30);
+	equal(error_of(read(fd, other, SIZE)), EIO, "30 packets do not fill it");
+	send_frames("eth1", 30, 1, 100);
+	pthread_join(thread, &len);
+	equal((long)len, 4080, "the 31st does not fit: it is filled");
+	equal(get(fd, FIONREAD), 0, "the 31st is stored");
+	close(fd);
+}
+
+static void test_exactly_full(void)
+{
+	int fd = listen_on("eth0", 40 * 128, O_RDWR);
+	uint8_t full[40 * 128];
+
+	send_frames("eth1", 0, 40, 96);
+	equal(read(fd, full, sizeof(full)), sizeof(full),
+	      "a buffer exactly full is read without another packet");
+	close(fd);
+}
+
+static void test_timeout(void)
+{
+	int fd = listen_on("eth0", SIZE, O_RDWR);
+	double start;
+
+	set_timeout(fd, 50000);
+	start = now();
+	equal(error_of(read(fd, buf, SIZE)), EAGAIN, "time is up, no packets");
+	ok(now() - start >= 0.05, "not before its time");
+	send_frames("eth1", 0, 2, 100);
+	equal(read(fd, buf, SIZE), 2 * 136, "time is up: what there is");
+	set_timeout(fd, 1);
+	equal(error_of(read(fd, buf, SIZE)), EAGAIN, "a microsecond");
+	set_timeout(fd, 60000000);
+	send_frames("eth0", 0, 31, 100);
+	equal(read(fd, buf, SIZE), 4080, "a full buffer does not wait for it");
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	equal(read(fd, buf, SIZE), 136, "nor does a non-blocking read");
+	equal(error_of(read(fd, buf, SIZE)), EAGAIN, "with nothing to read");
+	close(fd);
+}
+
+/*
+ * How long after its time a read comes back, at best: this says nothing of a
+ * busy host, but does of the clock that the driver goes by.
+ */
+static double best_delay(int fd, double timeout)
+{
+	double start, late, best = 1;
+	int i;
+
+	set_timeout(fd, timeout * 1e6);
+	for (i = 0; i < 100; i++) {
+		start = now();
+		if (read(fd, buf, SIZE) >= 0 || errno != EAGAIN)
+			bail("read");
+		late = now() - start - timeout;
+		best = late < best ? late : best;
+	}
+	return best;
+}
+
+static void test_resolution(void)
+{
+	static const double timeouts[] = { 100e-6, 1300e-6, 2600e-6 };
+	int fd = listen_on("eth0", SIZE, O_RDWR);
+	double late;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		late = best_delay(fd, timeouts[i]);
+		ok(late >= 0 && late < 1e-3,
+		   "a timeout of %.0f us is kept within a millisecond",
+		   timeouts[i] * 1e6);
+		printf("# late by %.0f us\n", late * 1e6);
+	}
+	close(fd);
+}
+
+static void test_nonblocking(void)
+{
+	int fd = listen_on("eth0", SIZE, O_RDWR);
+
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	equal(error_of(read(fd, buf, SIZE)), EAGAIN, "nothing yet");
+	send_frames("eth1", 0, 2, 100);
+	await_received(fd, 2);
+	equal(read(fd, buf, SIZE), 2 * 136, "a store buffer not full is read");
+	equal(error_of(read(fd, buf, SIZE)), EAGAIN, "and then empty");
+	send_frames("eth0", 2, 1, 100);
+	equal(read(fd, buf, SIZE), 136, "what was just sent is read");
+	close(fd);
+}
+
+static void handler(int sig) { (void)sig; }
+
+static void test_signal(void)
+{
+	struct sigaction sa = { .sa_handler = handler, .sa_flags = SA_RESTART };
+	int fd = listen_on("eth0", SIZE, O_RDWR);
+
+	sigaction(SIGALRM, &sa, NULL);
+	send_frames("eth1", 0, 2, 100);
+	await_received(fd, 2);
+	ualarm(50000, 0);
+	equal(error_of(read(fd, buf, SIZE)), EINTR, "a signal ends a read");
+	ualarm(50000, 0);
+	set_timeout(fd, 60000000);
+	equal(error_of(read(fd, buf, SIZE)), EINTR, "also one with a timeout");
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	equal(read(fd, buf, SIZE), 2 * 136, "and loses nothing");
+	close(fd);
+}
+
+static void test_immediate(void)
+{
+	int fd = listen_on("eth0", SIZE, O_RDWR);
+
+	set(fd, BIOCIMMEDIATE, 1);
+	send_frames("eth1", 0, 1, 100);
+	equal(read(fd, buf, SIZE), 136, "immediate: one packet is read");
+	send_frames("eth1", 1, 2, 100);
+	await_received(fd, 3);
+	equal(get(fd, FIONREAD), 2 * 136, "FIONREAD is the store buffer");
+	equal(read(fd, buf, SIZE), 2 * 136, "and what came since");
+	set(fd, BIOCIMMEDIATE, 0);
+	send_frames("eth1", 3, 1, 100);
+	await_received(fd, 4);
+	equal(get(fd, FIONREAD), 0, "not immediate: FIONREAD is 0");
+	set(fd, BIOCIMMEDIATE, 0x100);
+	equal(read(fd, buf, SIZE), 136, "immediate again: read at once");
+	close(fd);
+}
+
+int main(void)
+{
+	test_sizes();
+	test_blocking();
+	test_exactly_full();
+	test_timeout();
+	test_resolution();
+	test_nonblocking();
+	test_signal();
+	test_immediate();
+	return done_testing();
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* net.bpf, /proc/net/bpf, and who may open /dev/bpf. */
+#include <grp.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <linux/capability.h>
+
+#include "guest.h"
+
+#define MAXBUFSIZE	"/proc/sys/net/bpf/maxbufsize"
+#define BPF_GROUP	1234
+
+static const char *read_file(const char *path)
+{
+	static char text[16384];
+	int fd = open(path, O_RDONLY);
+	ssize_t len;
+
+	if (fd < 0)
+		return NULL;
+	len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[len < 0 ? 0 : len] = '\0';
+	return text;
+}
+
+static int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY), result;
+
+	result = error_of(write(fd, text, strlen(text)));
+	close(fd);
+	return result;
+}
+
+static void test_maxbufsize(void)
+{
+	int fd = open_bpf(O_RDWR);
+	unsigned int size = 0xffffffff;
+
+	ok(!strcmp(read_file(MAXBUFSIZE), "262144\n"), "largest buffer by default");
+	equal(write_file(MAXBUFSIZE, "31"), EINVAL, "no less than 32");
+	equal(write_file(MAXBUFSIZE, "16777217"), EINVAL, "nor over 16 MiB");
+	equal(write_file(MAXBUFSIZE, "16777216"), 0, "16 MiB");
+	ioctl(fd, BIOCSBLEN, &size);
+	equal(size, 16777216, "is what BIOCSBLEN gives");
+	equal(attach(fd, "eth0"), 0, "and such buffers can be had");
+	equal(write_file(MAXBUFSIZE, "262144"), 0, "back to the default");
+	equal(get(fd, BIOCGBLEN), 16777216, "leaves open descriptors alone");
+	close(fd);
+}
+
+static void test_totals(void)
+{
+	unsigned long recv[2], drop[2], capt[2];
+	int fd = listen_on("eth0", 4096, O_RDWR), i;
+
+	for (i = 0; i < 2; i++) {
+		if (sscanf(read_file("/proc/sys/net/bpf/stats"), "%lu %lu %lu",
+			   &recv[i], &drop[i], &capt[i]) != 3)
+			bail("stats");
+		if (i == 0) {
+			send_frames("eth0", 0, 70, 100);
+			stats(fd);
+			ioctl(fd, BIOCFLUSH, NULL);
+			close(fd);
+		}
+	}
+	ok(recv[1] - recv[0] >= 70, "the totals survive a flush and a close");
+	equal(capt[1] - capt[0], 70, "captured");
+	equal(drop[1] - drop[0], 10, "dropped");
+	equal(write_file("/proc/sys/net/bpf/stats", "1"), EBADF,
+	      "they cannot be written");
+}
+
+/* The line of this process in /proc/net/bpf without the pid. */
+static const char *peer(void)
+{
+	const char *text = read_file("/proc/net/bpf");
+	char start[32];
+
+	if (!text)
+		return "(no file)";
+	snprintf(start, sizeof(start), "\n%d ", getpid());
+	text = strstr(text, start);
+	return text ? text + strlen(start) : "(no line)";
+}
+
+static void test_peers(void)
+{
+	int fd = open_bpf(O_RDWR);
+
+	ok(!strcmp(peer(), "- 32768 0 0 0 0 0 0 1 inout none unattached\n"),
+	   "a descriptor just opened: %s", peer());
+	set(fd, BIOCSBLEN, 4096);
+	attach(fd, "eth0");
+	filter_test_frames(fd);
+	ioctl(fd, BIOCPROMISC, NULL);
+	set(fd, BIOCIMMEDIATE, 1);
+	set(fd, BIOCSHDRCMPLT, 1);
+	set(fd, BIOCSSEESENT, 0);
+	ok(!strcmp(peer(), "eth0 4096 0 0 0 1 1 1 0 in jit idle\n"),
+	   "attached, with everything set: %s", peer());
+	set(fd, BIOCSDIRECTION, BPF_D_OUT);
+	send_frames("eth0", 0, 70, 100);
+	stats(fd);
+	ok(!strcmp(peer(), "eth0 4096 70 10 70 1 1 1 1 out jit idle\n"),
+	   "with its counts: %s", peer());
+	close(fd);
+	ok(!strcmp(peer(), "(no line)"), "and gone when closed: %s", peer());
+}
+
+/* What runs a filter, as the last column but one tells. */
+static void test_engine(void)
+{
+	struct bpf_insn insns[BPF_MEMWORDS + 2] = {
+		BPF_STMT(BPF_ALU | BPF_LSH | BPF_X, 0),
+	};
+	struct bpf_program program = { .bf_len = 2, .bf_insns = insns };
+	int fd = open_bpf(O_RDWR), i;
+
+	insns[1] = (struct bpf_insn)BPF_STMT(BPF_RET | BPF_A, 0);
+	equal(error_of(ioctl(fd, BIOCSETF, &program)), 0, "a shift by X");
+	ok(strstr(peer(), " jit unattached"), "is translated: %s", peer());
+
+	/* Now no scratch word is left, which the translated shift needs. */
+	for (i = 1; i <= BPF_MEMWORDS; i++)
+		insns[i] = (struct bpf_insn)BPF_STMT(BPF_LD | BPF_MEM, i - 1);
+	insns[i] = (struct bpf_insn)BPF_STMT(BPF_RET | BPF_A, 0);
+	program.bf_len = BPF_MEMWORDS + 2;
+	equal(error_of(ioctl(fd, BIOCSETF, &program)), 0,
+	      "with all scratch words in use");
+	ok(strstr(peer(), " interpreter unattached"), "is interpreted: %s",
+	   peer());
+
+	if (write_file("/proc/sys/net/core/bpf_jit_enable", "0"))
+		bail("bpf_jit_enable");
+	program.bf_len = 1;
+	program.bf_insns = &insns[i];
+	ioctl(fd, BIOCSETF, &program);
+	ok(strstr(peer(), " kernel unattached"),
+	   "without the translator the kernel interprets: %s", peer());
+	write_file("/proc/sys/net/core/bpf_jit_enable", "1");
+
+	program.bf_len = 0;
+	ioctl(fd, BIOCSETF, &program);
+	ok(strstr(peer(), " none unattached"), "no filter: %s", peer());
+	close(fd);
+}
+
+static void drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[2] = { 0 };
+
+	/* All of root's but to override the mode of files. */
+	data[0].effective = data[0].permitted = 1 << CAP_DAC_OVERRIDE;
+	if (syscall(126 /* capset on x86-64 */, &header, data))
+		bail("capset");
+}
+
+/* The error of an open in a child with another identity. */
+static int open_as(int user, int group, int drop)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		if (setgroups(0, NULL) || setgid(group) || setuid(user))
+			_exit(255);
+		if (drop)
+			drop_capabilities();
+		if (user && read_file("/proc/net/bpf"))
+			_exit(254);
+		_exit(error_of(open("/dev/bpf", O_RDWR)));
+	}
+	waitpid(pid, &status, 0);
+	return WEXITSTATUS(status);
+}
+
+static void test_access(void)
+{
+	struct stat st;
+
+	stat("/dev/bpf", &st);
+	equal(st.st_mode & 0777, 0660, "the node's mode");
+	equal(st.st_uid, 0, "and owner");
+	if (chown("/dev/bpf", 0, BPF_GROUP))
+		bail("chown");
+	equal(open_as(0, 0, 0), 0, "root may open it");
+	equal(open_as(1000, 1000, 0), EACCES, "others may not, nor see peers");
+	equal(open_as(1000, BPF_GROUP, 0), 0, "but members of its group may");
+	equal(open_as(0, 0, 1), EACCES, "root without CAP_NET_RAW may not");
+	equal(open_as(0, BPF_GROUP, 1), 0, "unless it is in the group");
+	if (chown("/dev/bpf", 0, st.st_gid))
+		bail("chown");
+}
+
+int main(void)
+{
+	test_maxbufsize();
+	test_totals();
+	test_peers();
+	test_engine();
+	test_access();
+	return done_testing();
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The time of each packet: the guest's clock, of the kind that was chosen. */
+#include <time.h>
+
+#include "guest.h"
+
+#define SIZE	65536
+#define SECOND	1000000000LL
+#define SLACK	(SECOND / 20)	/* the clocks are compared, not the same */
+
+static uint8_t buf[SIZE];
+
+static long long clock_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return ts.tv_sec * SECOND + ts.tv_nsec;
+}
+
+static void shift_clock(long long ns)
+{
+	long long to = clock_now() + ns;
+	struct timespec ts = { to / SECOND, to % SECOND };
+
+	if (clock_settime(CLOCK_REALTIME, &ts))
+		bail("clock_settime");
+}
+
+/* The time of a packet in nanoseconds. */
+static long long packet_time(const void *packet, unsigned int tstamp)
+{
+	const struct bpf_xhdr *x = packet;
+	const struct bpf_hdr *h = packet;
+	struct bintime bt = { x->bh_tstamp.bt_sec, x->bh_tstamp.bt_frac };
+	struct timespec ts;
+
+	switch (tstamp) {
+	case BPF_T_MICROTIME:
+		return h->bh_tstamp.tv_sec * SECOND +
+		       h->bh_tstamp.tv_usec * 1000LL;
+	case BPF_T_NANOTIME:
+		return x->bh_tstamp.bt_sec * SECOND + x->bh_tstamp.bt_frac;
+	default:
+		bintime2timespec(&bt, &ts);
+		return ts.tv_sec * SECOND + ts.tv_nsec;
+	}
+}
+
+/*
+ * Frames are captured between two looks at the clock, and the packets' times
+ * are between them, too. Returns how many are no whole microseconds.
+ */
+static int capture(unsigned int tstamp, const char *what)
+{
+	int fd = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK), fine = 0, bad = 0;
+	long long before, after, t, last = 0;
+	struct bpf_hdr *h;
+	size_t off = 0;
+	unsigned int n = 0;
+	ssize_t len;
+
+	set(fd, BIOCSTSTAMP, tstamp);
+	before = clock_now();
+	send_frames("eth0", 0, 50, 100);
+	stats(fd);
+	after = clock_now();
+	len = read(fd, buf, SIZE);
+	while ((h = next_packet(buf, len, &off))) {
+		t = packet_time(h, tstamp);
+		bad += t < before - SLACK || t > after + SLACK || t < last;
+		last = t;
+		fine += t % 1000 != 0;
+		n++;
+	}
+	equal(n, 50, "%s: packets", what);
+	equal(bad, 0, "%s: times from when they were sent, in order", what);
+	close(fd);
+	return fine;
+}
+
+/* Is a packet's time about that of a frame sent now? Reads without a barrier. */
+static int is_right(int fd)
+{
+	long long before = clock_now(), t;
+
+	send_frames("eth0", 0, 1, 100);
+	if (read(fd, buf, SIZE) != 136)
+		bail("read");
+	t = packet_time(buf, BPF_T_MICROTIME);
+	return t > before - SLACK && t < clock_now() + SLACK;
+}
+
+/* A descriptor that is there while the clock is set. */
+static void test_clock_set(void)
+{
+	int fd = listen_on("eth0", SIZE, O_RDWR);
+
+	set(fd, BIOCIMMEDIATE, 1);
+	ok(is_right(fd), "a time of before the clock is set");
+	shift_clock(1000 * SECOND);
+	stats(fd);
+	ok(is_right(fd), "the barrier finds out that it was set");
+	shift_clock(-1000 * SECOND);
+	/* The clocks are compared once a second, after a packet. */
+	usleep(1500000);
+	is_right(fd);
+	usleep(200000);
+	ok(is_right(fd), "and packets do");
+	close(fd);
+}
+
+int main(void)
+{
+	equal(capture(BPF_T_MICROTIME, "microseconds"), 0,
+	      "microseconds are whole");
+	ok(capture(BPF_T_NANOTIME, "nanoseconds") > 25,
+	   "nanoseconds are not rounded to them");
+	ok(capture(BPF_T_BINTIME, "binary fractions") > 25,
+	   "nor are binary fractions");
+	shift_clock(1000 * SECOND);
+	capture(BPF_T_MICROTIME, "the clock was set forward");
+	shift_clock(-1000 * SECOND);
+	capture(BPF_T_NANOTIME, "the clock was set back");
+	test_clock_set();
+	return done_testing();
+}

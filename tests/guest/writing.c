@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* write(2): frames leave through the NIC, and its listeners see them. */
+#include <sys/uio.h>
+
+#include "guest.h"
+
+#define SIZE	65536
+
+static uint8_t buf[SIZE];
+static const uint8_t eth0_mac[] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 };
+
+/* The only test frame in a descriptor's buffers, or NULL. */
+static struct frame *only_frame(int fd, unsigned int *len)
+{
+	struct bpf_hdr *h;
+	size_t off = 0;
+	ssize_t n;
+
+	n = read(fd, buf, SIZE);
+	h = next_packet(buf, n, &off);
+	if (!h || off != (size_t)n)
+		return NULL;
+	*len = h->bh_datalen;
+	return packet_frame(h);
+}
+
+static void test_errors(void)
+{
+	char *volatile nowhere = (char *)8;
+	static char big[1515];
+	int fd = open_bpf(O_RDWR);
+
+	equal(error_of(write(fd, big, 100)), EINVAL, "not attached");
+	attach(fd, "eth0");
+	equal(write(fd, big, 0), 0, "nothing is written");
+	equal(error_of(write(fd, big, 13)), EINVAL, "less than a header");
+	equal(error_of(write(fd, big, 1515)), EMSGSIZE, "more than the MTU");
+	equal(write(fd, big, 1514), 1514, "the longest frame");
+	equal(write(fd, big, 14), 14, "the shortest");
+	equal(error_of(write(fd, nowhere, 60)), EFAULT, "a frame nowhere");
+	close(fd);
+	fd = open_bpf(O_WRONLY);
+	attach(fd, "eth0");
+	equal(write(fd, big, 60), 60, "a descriptor for writing only");
+	equal(error_of(read(fd, buf, 32768)), EBADF, "does not read");
+	close(fd);
+	fd = open_bpf(O_RDONLY);
+	attach(fd, "eth0");
+	equal(error_of(write(fd, big, 60)), EBADF, "one for reading, write");
+	close(fd);
+}
+
+static void test_frame(int complete)
+{
+	int fd = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK);
+	int far = listen_on("eth1", SIZE, O_RDWR | O_NONBLOCK);
+	struct frame f, *got;
+	unsigned int len = 0;
+
+	set(fd, BIOCSHDRCMPLT, complete);
+	make_frame(&f, 1, 77);
+	equal(write(fd, &f, 77), 77, "a frame, header complete %d", complete);
+	equal(stats(fd).bs_capt, 1, "its own descriptor sees it");
+	got = only_frame(fd, &len);
+	ok(got && len == 77, "once, with its length");
+	if (!complete)
+		memcpy(f.src, eth0_mac, 6);
+	ok(got && !memcmp(got, &f, 77), complete ? "untouched" :
+	   "with the NIC's address");
+	ok(await_received(far, 1), "it leaves through the NIC");
+	got = only_frame(far, &len);
+	ok(got && len == 77 && !memcmp(got, &f, 77), "as it was captured");
+	close(fd);
+	close(far);
+}
+
+static void test_writev(void)
+{
+	int fd = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK);
+	unsigned int len = 0;
+	struct frame f, *got;
+	struct iovec iov[3];
+
+	make_frame(&f, 1, 100);
+	memcpy(f.src, eth0_mac, 6);
+	iov[0] = (struct iovec){ &f, 14 };
+	iov[1] = (struct iovec){ (char *)&f + 14, 1 };
+	iov[2] = (struct iovec){ (char *)&f + 15, 85 };
+	equal(writev(fd, iov, 3), 100, "three parts");
+	got = only_frame(fd, &len);
+	ok(got && len == 100 && !memcmp(got, &f, 100), "are one frame");
+	close(fd);
+}
+
+static void test_feedback(void)
+{
+	int fd = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK);
+	int socket_fd = socket(AF_PACKET, SOCK_RAW, htons(ETHERTYPE));
+	struct sockaddr_ll ll = {
+		.sll_family = AF_PACKET, .sll_protocol = htons(ETHERTYPE),
+		.sll_ifindex = if_nametoindex("eth0"),
+	};
+	struct timeval patience = { 5, 0 };
+	struct frame f, got;
+	unsigned int len = 0;
+
+	bind(socket_fd, (struct sockaddr *)&ll, sizeof(ll));
+	setsockopt(socket_fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
+		   sizeof(patience));
+	set(fd, BIOCSFEEDBACK, 1);
+	make_frame(&f, 3, 90);
+	equal(write(fd, &f, 90), 90, "a frame with feedback");
+	equal(recv(socket_fd, &got, sizeof(got), 0), 90, "the NIC receives it");
+	ok(!memcmp(&got, &f, 90), "as it was written, with its own source");
+	equal(stats(fd).bs_capt, 1, "it is captured once");
+	ok(only_frame(fd, &len) && len == 90, "as sent");
+	set(fd, BIOCSFEEDBACK, 0);
+	equal(write(fd, &f, 90), 90, "a frame without feedback");
+	stats(fd);
+	set(fd, BIOCSFEEDBACK, 1);
+	make_frame(&f, 4, 91);
+	equal(write(fd, &f, 91), 91, "and one with it");
+	equal(recv(socket_fd, &got, sizeof(got), 0), 91,
+	      "the NIC receives that alone");
+	close(socket_fd);
+	close(fd);
+}
+
+static void test_direction(void)
+{
+	int fd = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK);
+	struct frame f;
+
+	make_frame(&f, 1, 60);
+	set(fd, BIOCSSEESENT, 0);
+	equal(write(fd, &f, 60), 60, "a frame from who does not see sent ones");
+	equal(stats(fd).bs_capt, 0, "is not seen");
+	set(fd, BIOCSDIRECTION, BPF_D_OUT);
+	equal(write(fd, &f, 60), 60, "a frame from who sees only them");
+	equal(stats(fd).bs_capt, 1, "is seen");
+	close(fd);
+}
+
+static void test_write_filter(void)
+{
+	struct bpf_insn insns[] = {
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETHERTYPE, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	struct bpf_program program = { 4, insns };
+	int fd = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK);
+	struct frame f;
+
+	equal(ioctl(fd, BIOCSETWF, &program), 0, "a write filter");
+	make_frame(&f, 1, 60);
+	equal(write(fd, &f, 60), 60, "lets a frame out");
+	f.type = htons(0x0800);
+	equal(error_of(write(fd, &f, 60)), EPERM, "or refuses it");
+	program.bf_len = 0;
+	equal(ioctl(fd, BIOCSETWF, &program), 0, "no write filter");
+	equal(write(fd, &f, 60), 60, "lets all frames out");
+	close(fd);
+}
+
+static void test_many(void)
+{
+	int fd = listen_on("eth0", SIZE, O_RDWR);
+	struct frame f;
+	int i, bad = 0;
+
+	for (i = 0; i < 2000; i++) {
+		make_frame(&f, i, 60);
+		bad += write(fd, &f, 60) != 60;
+	}
+	equal(bad, 0, "more frames than the queue holds are written");
+	/* They wait in the queue while the other NIC takes no more. */
+	await_received(fd, 2000);
+	equal(stats(fd).bs_capt, 2000, "and sent");
+	close(fd);
+}
+
+int main(void)
+{
+	test_errors();
+	test_frame(0);
+	test_frame(1);
+	test_writev();
+	test_feedback();
+	test_direction();
+	test_write_filter();
+	test_many();
+	return done_testing();
+}

@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The interface goes away under descriptors: the capture device is unplugged or
+its driver unbound, the NIC is unplugged, the netdev deleted."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from capture import frame  # noqa: E402
+from lifecycle import Descriptor, dgram_guest  # noqa: E402
+from qtest import wait_for  # noqa: E402
+from tap import Tap  # noqa: E402
+
+# 42 packets of 60 bytes fill a buffer of this size: 18 are in the other one.
+SIZE, FULL, COUNT = 4096, 42, 60
+
+
+def goes(tap, guest, link, what, remove, others=0):
+    """Descriptors in every state, and others, on an interface that goes."""
+    before = guest.holdings()
+    reader = Descriptor(guest, "eth0")
+    poller = Descriptor(guest, "eth0", ethertype="9999", immediate=True)
+    holder = Descriptor(guest, "eth0", size=SIZE)
+    everyone = [reader, poller, holder]
+    reading = reader.begin_blocked("read")
+    polling = poller.begin("poll", 10 ** 9)
+    link.send(*[frame(i) for i in range(COUNT)])
+    holder.wait_captured(COUNT)
+    remove()
+
+    tap.equal(guest.result(reading), ("0", f"0-{COUNT - 1} "),
+              f"{what}: a blocked reader wakes and gets what is buffered")
+    tap.equal(reader.read(), "EIO", f"{what}: and then EIO")
+    tap.equal(guest.result(polling), ("0", "1 in"), f"{what}: a poller wakes")
+    tap.equal(poller.read(), "EIO", f"{what}: and its read fails with EIO")
+    tap.equal([holder.read() for _ in range(4)],
+              [list(range(FULL)), list(range(FULL, COUNT)), "EIO", "EIO"],
+              f"{what}: two buffers come in their order, then EIO")
+    for one in everyone:
+        got = one.stats()
+        tap.ok(got[0] >= COUNT and got[1] == 0, f"{what}: statistics answer",
+               got)
+    tap.equal(holder.stats()[2], COUNT, f"{what}: and are right")
+    tap.equal([holder.error("setif", name) for name in ("eth0", "capture0")],
+              ["EINVAL"] * 2, f"{what}: nothing else can be attached")
+    tap.equal(holder.error("getif"), "EINVAL", f"{what}: no interface's name")
+    tap.equal(holder.error("write", 1, 1, 60), "EINVAL",
+              f"{what}: nothing can be written")
+    tap.equal(guest.shell("grep -c ' gone$' /proc/net/bpf"), str(3 + others),
+              f"{what}: the list of descriptors says so")
+    for one in everyone:
+        one.close()
+    tap.equal(guest.holdings(), before, f"{what}: closing frees everything")
+
+
+def works(tap, guest, link, what, descriptor=None, name="eth0"):
+    """A new descriptor, or the given one, captures."""
+    one = descriptor or Descriptor(guest, name, immediate=True)
+    before = one.stats()[2]
+    link.send(frame(1000))
+    one.wait_captured(before + 1)
+    tap.equal(one.read(), [1000], what)
+    if not descriptor:
+        one.close()
+
+
+def unplugged(tap, guest, link):
+    """The capture device is unplugged."""
+    goes(tap, guest, link, "unplugged", lambda: guest.unplug("capture0"))
+    tap.equal(Descriptor(guest).error("setif", "eth0"), "ENXIO",
+              "no device, no capture on the interface")
+    guest.plug_capture()
+    works(tap, guest, link, "plugged in again: a new descriptor works")
+
+
+def unbound(tap, guest, link):
+    """The driver lets go of the capture device."""
+    driver = "/sys/bus/virtio/drivers/virtio_capture"
+    device = guest.shell(f"cd {driver}; ls -d virtio*")
+    goes(tap, guest, link, "unbound",
+         lambda: guest.shell(f"echo {device} > {driver}/unbind"))
+    guest.shell(f"echo {device} > {driver}/bind")
+    works(tap, guest, link, "bound again: a new descriptor works")
+
+
+def link_down(tap, guest, link):
+    """The link is merely down."""
+    one = Descriptor(guest, "eth0", immediate=True)
+    works(tap, guest, link, "before the link goes down", one)
+    guest.qmp("set_link", name="nic0", up=False)
+    wait_for(lambda: guest.shell("cat /sys/class/net/eth0/carrier") == "0",
+             "link down")
+    link.send(frame(1))
+    tap.equal(one.call("getif"), "eth0", "link down: still attached")
+    Descriptor(guest, "eth0").close()
+    guest.qmp("set_link", name="nic0", up=True)
+    works(tap, guest, link, "link up: the same descriptor captures", one)
+    one.close()
+
+
+def nic(tap, guest, link):
+    """The NIC is unplugged; the capture device stays."""
+    own = Descriptor(guest, "capture0", immediate=True)
+    goes_on = Descriptor(guest, "capture0", immediate=True)
+    works(tap, guest, link, "the device's own name works", own)
+    goes(tap, guest, link, "no NIC", lambda: guest.unplug("nic0"))
+    tap.equal(Descriptor(guest).error("setif", "eth0"), "ENXIO",
+              "no NIC: no interface to attach to")
+    tap.equal(goes_on.call("getif"), "capture0",
+              "no NIC: who captures by the device's own name stays")
+    guest.plug_nic()
+    own.read()
+    works(tap, guest, link, "a new NIC: it captures again", own)
+    works(tap, guest, link, "a new NIC: a new descriptor works")
+    own.close()
+    goes_on.close()
+
+
+def netdev(tap, guest, link):
+    """The netdev is deleted; NIC and capture device stay."""
+    own = Descriptor(guest, "capture0", ethertype="9999", immediate=True)
+    goes(tap, guest, link, "no netdev",
+         lambda: guest.qmp("netdev_del", id="net0"), others=1)
+    tap.equal(own.read(), "EIO",
+              "no netdev: the device's own name ends, too")
+    own.close()
+    tap.equal(Descriptor(guest).error("setif", "capture0"), "ENXIO",
+              "no netdev: nothing to attach to")
+    guest.unplug("nic0")
+    guest.qmp("netdev_add", type="dgram", id="net0",
+              local={"type": "unix", "path": link.peer},
+              remote={"type": "unix", "path": link.socket.getsockname()})
+    guest.plug_nic()
+    works(tap, guest, link, "a new netdev and NIC: a new descriptor works")
+
+
+def main(tap):
+    """All in one guest."""
+    guest, link = dgram_guest()
+    with guest:
+        guest.ready()
+        for test in (unplugged, unbound, link_down, nic, netdev):
+            test(tap, guest, link)
+        guest.end(tap)
+
+
+TAP = Tap()
+TAP.run(main)
+sys.exit(TAP.done())

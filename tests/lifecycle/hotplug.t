@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The interface goes away and comes back under traffic, again and again.
+HOTPLUG_LOOPS: how often; SOAK=1: 1000 times."""
+import itertools
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from capture import frame  # noqa: E402
+from lifecycle import SOAK, Descriptor, dgram_guest, numbers  # noqa: E402
+from tap import Tap  # noqa: E402
+
+LOOPS = int(os.environ.get("HOTPLUG_LOOPS", 1000 if SOAK else 100))
+DRIVER = "/sys/bus/virtio/drivers/virtio_capture"
+
+
+class Traffic:
+    """Numbered frames for the NIC, until the end of the block."""
+
+    def __init__(self, link):
+        self.link = link
+        self.ended = False
+        self.thread = threading.Thread(target=self._send)
+
+    def _send(self):
+        for number in itertools.count():
+            if self.ended:
+                return
+            self.link.send(frame(number))
+            time.sleep(0.003)
+
+    def __enter__(self):
+        self.thread.start()
+
+    def __exit__(self, *_):
+        self.ended = True
+        self.thread.join()
+
+
+def unplug(guest):
+    """The capture device."""
+    guest.unplug("capture0")
+    yield
+    guest.plug_capture()
+
+
+def unbind(guest):
+    """Its driver."""
+    device = guest.shell(f"cd {DRIVER}; ls -d virtio*")
+    guest.shell(f"echo {device} > {DRIVER}/unbind")
+    yield
+    guest.shell(f"echo {device} > {DRIVER}/bind")
+
+
+def unplug_nic(guest):
+    """The NIC."""
+    guest.unplug("nic0")
+    yield
+    guest.plug_nic()
+
+
+def cycle(guest, turn):
+    """One descriptor's life; gives what is wrong with it."""
+    ways = (unplug, unplug, unbind, unplug_nic)
+    one = Descriptor(guest, "eth0", immediate=turn % 2)
+    idle = Descriptor(guest, "eth0", size=4096)
+    draining = one.begin("drain", 1 << 40)
+    one.wait_captured(5)
+    way = ways[turn % len(ways)](guest)
+    next(way)
+    error, text = guest.result(draining)
+    seen = numbers(text)
+    stats = one.stats()
+    problems = []
+    if error != "EIO" or idle.error("setif", "eth0") != "EINVAL":
+        problems.append(f"{error}, not EIO")
+    if stats[1] == 0 and (len(seen) != stats[2] or len(seen) < 5 or
+                          seen != list(range(seen[0], seen[-1] + 1))):
+        problems.append(f"read {text}, statistics {stats}")
+    if seen != sorted(set(seen)):
+        problems.append(f"not in order: {text}")
+    one.close()
+    idle.close()
+    next(way, None)
+    return problems
+
+
+def loops(tap):
+    """Every cycle is well, and leaves nothing behind."""
+    guest, link = dgram_guest(timeout=60 + 5 * LOOPS)
+    with guest:
+        guest.ready()
+        before = guest.holdings()
+        with Traffic(link):
+            problems = [(turn, problem) for turn in range(LOOPS)
+                        for problem in cycle(guest, turn)]
+        tap.equal(problems, [], f"{LOOPS} times: readers get all that was "
+                  "captured, in order, then EIO")
+        tap.equal(guest.holdings(), before, "nothing is left behind")
+        one = Descriptor(guest, "eth0", immediate=True)
+        link.send(frame(7))
+        one.wait_captured(1)
+        tap.equal(one.read()[-1], 7, "and capture works")
+        one.close()
+        guest.end(tap)
+
+
+TAP = Tap()
+TAP.run(loops)
+sys.exit(TAP.done())

@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The module is not unloaded under a descriptor; loading and unloading it again
+and again leaks nothing. MODULE_LOOPS: how often; SOAK=1: 1000 times."""
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from capture import frame  # noqa: E402
+from lifecycle import SOAK, Descriptor, dgram_guest  # noqa: E402
+from tap import Tap  # noqa: E402
+
+LOOPS = int(os.environ.get("MODULE_LOOPS", 1000 if SOAK else 100))
+
+CYCLE = """i=0; while [ $i -lt %d ]; do i=$((i+1))
+rmmod virtio_capture && modprobe virtio_capture || exit 1
+done"""
+
+# The kernel's small objects in use, by cache; per-processor stocks given back.
+OBJECTS = """for cache in /sys/kernel/slab/*; do echo 1 > $cache/shrink; done
+grep -E "^(kmalloc|proc_dir|kernfs|vmap|idr|radix|skbuff|filp|inode|sock)" \
+/proc/slabinfo | cut -c 1-40"""
+TRACES = """grep -c virtio_capture /proc/vmallocinfo; ls /proc/net/bpf \
+/proc/sys/net/bpf /sys/bus/virtio/drivers/virtio_capture /dev/bpf* \
+/sys/class/misc/bpf* 2>&1 || true"""
+
+
+def objects(guest):
+    """Objects in use, by the name of their cache."""
+    return {name: int(count) for name, count in
+            (line.split()[:2] for line in guest.shell(OBJECTS).splitlines())}
+
+
+def free_memory(guest):
+    """Free memory, KiB, after caches were given back."""
+    guest.shell("sync; echo 3 > /proc/sys/vm/drop_caches")
+    return int(guest.shell("grep MemFree /proc/meminfo").split()[1])
+
+
+def refused(tap, guest, link):
+    """A descriptor, attached or not, keeps the module."""
+    for name in (None, "eth0"):
+        one = Descriptor(guest, name, immediate=True)
+        error, text = guest.both("sh rmmod virtio_capture 2>&1")
+        tap.ok(error == "0" and "temporarily unavailable" in text or
+               "busy" in text, f"rmmod is refused: a descriptor on {name}",
+               text)
+        if name:
+            link.send(frame(1))
+            one.wait_captured(1)
+            tap.equal(one.read(), [1], "and the descriptor works on")
+        one.close()
+
+
+def leaks(tap, guest, link):
+    """Memory and names after many times are what they were after some."""
+    loaded = guest.shell(TRACES)
+    guest.shell("rmmod virtio_capture")
+    names = guest.shell(TRACES).split("\n")
+    tap.ok(names[0] == "0" and all("No such file" in line or "*" in line
+                                   for line in names[1:]),
+           "unloaded: no buffer and no name is left", names)
+    guest.shell("modprobe virtio_capture")
+    tap.equal(guest.shell(TRACES), loaded, "loaded again: all is there")
+
+    guest.shell(CYCLE % 10)
+    before, free = objects(guest), free_memory(guest)
+    guest.shell(CYCLE % LOOPS)
+    after = objects(guest)
+    grown = {name: (before[name], count) for name, count in after.items()
+             if count - before.get(name, 0) > LOOPS * 3 // 4}
+    tap.equal(grown, {}, f"{LOOPS} times: no kind of object grows with them")
+    # A device's buffers alone are 2 MiB each time.
+    tap.ok(free_memory(guest) > free - 16 * LOOPS, "nor does memory shrink",
+           free, free_memory(guest))
+    one = Descriptor(guest, "eth0", immediate=True)
+    link.send(frame(1))
+    one.wait_captured(1)
+    tap.equal(one.read(), [1], "and capture works")
+    one.close()
+
+
+def main(tap):
+    """All in one guest."""
+    guest, link = dgram_guest(timeout=100 + 2 * LOOPS)
+    with guest:
+        guest.ready()
+        refused(tap, guest, link)
+        leaks(tap, guest, link)
+        guest.end(tap)
+
+
+TAP = Tap()
+TAP.run(main)
+sys.exit(TAP.done())

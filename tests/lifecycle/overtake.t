@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Frames that overtake the guest: the device drops and counts them, and the
+descriptor's counts tell."""
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from capture import frame  # noqa: E402
+from lifecycle import Descriptor, dgram_guest  # noqa: E402
+from tap import Tap  # noqa: E402
+
+# More than one buffer of 128 KiB holds, less than the NIC's ring of 256.
+BURST, LENGTH = 200, 1514
+
+
+def overtake(tap, guest, end, first):
+    """A burst while the guest's one processor does nothing but interrupts."""
+    before = guest.holdings()
+    both = [Descriptor(guest, "eth0", size=1 << 19, seesent=False)
+            for _ in range(2)]
+    guest.call("spin 2000")
+    time.sleep(0.5)
+    end.send(*[frame(first + i, LENGTH) for i in range(BURST)])
+    for one in both:
+        received, dropped, captured = one.stats()
+        tap.equal(received, BURST, "all frames of the burst are received")
+        tap.ok(0 < dropped < BURST and captured == BURST - dropped,
+               "some of them are dropped, the others captured",
+               received, dropped, captured)
+    end.send(*[frame(5000 + i) for i in range(10)])
+    for one in both:
+        one.wait_captured(captured + 10)
+        tap.equal(one.stats(), (BURST + 10, dropped, captured + 10),
+                  "capture goes on, and nothing is dropped any more")
+        one.call("option", "immediate", 1)
+        seen = one.read()
+        tap.equal(seen[captured:], list(range(5000, 5010)),
+                  "what came then is read last")
+        burst = seen[:captured]
+        tap.ok(burst == sorted(set(burst)) and burst[0] == first and
+               burst[-1] < first + BURST, "and before it what was captured",
+               burst)
+    new = Descriptor(guest, "eth0")
+    tap.equal(new.stats()[:2], (0, 0), "a new descriptor has not lost any")
+    for one in [*both, new]:
+        one.close()
+    tap.equal(guest.holdings(), before, "nothing is left behind")
+
+
+def main(tap):
+    """With a single buffer, twice."""
+    guest, end = dgram_guest()
+    with guest:
+        guest.ready()
+        guest.shell("rmmod virtio_capture && "
+                    "modprobe virtio_capture buffers=1 && "
+                    "sysctl -w kernel.sched_rt_runtime_us=-1 && "
+                    "sysctl -w net.bpf.maxbufsize=1048576")
+        overtake(tap, guest, end, 0)
+        overtake(tap, guest, end, 1000)
+        guest.end(tap)
+
+
+TAP = Tap()
+TAP.run(main)
+sys.exit(TAP.done())

@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The machine is reset, or suspended and woken, while it captures."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from capture import frame  # noqa: E402
+from lifecycle import Descriptor, dgram_guest  # noqa: E402
+from tap import Tap  # noqa: E402
+
+
+def captures(tap, link, one, first, name):
+    """A descriptor in immediate mode gets three frames from the host."""
+    before = one.stats()[2]
+    link.send(*[frame(first + i) for i in range(3)])
+    one.wait_captured(before + 3)
+    tap.equal(one.read(), [first, first + 1, first + 2], name)
+
+
+def reset(tap, guest, link):
+    """system_reset with a blocked reader, a full buffer and traffic."""
+    for turn in range(2):
+        busy = Descriptor(guest, "eth0", immediate=True)
+        reader = Descriptor(guest, "eth0")
+        reader.begin_blocked("read")
+        captures(tap, link, busy, 0, f"reset {turn}: before it")
+        link.send(*[frame(i) for i in range(9)])
+        guest.reset()
+        tap.equal(guest.shell("tail -n +2 /proc/net/bpf"), "",
+                  f"reset {turn}: the guest is up again, without descriptors")
+    one = Descriptor(guest, "eth0", immediate=True)
+    captures(tap, link, one, 100, "after two resets: capture works")
+    tap.equal(one.stats()[1:], (0, 3), "and the counts begin anew")
+    one.close()
+
+
+def suspend(guest, state):
+    """Every device's driver is told to suspend, and to resume a second
+    later. The machine stays on: under TCG it would not wake up again, with or
+    without a capture device."""
+    guest.shell("echo 1 > /sys/module/suspend/parameters/pm_test_delay\n"
+                "echo devices > /sys/power/pm_test\n"
+                f"echo {state} > /sys/power/state\n"
+                "echo none > /sys/power/pm_test")
+
+
+def suspended(tap, guest, link, state):
+    """A suspend with readers and buffered frames."""
+    what = f"suspend to {state}"
+    busy = Descriptor(guest, "eth0", immediate=True)
+    reader = Descriptor(guest, "eth0", size=4096)
+    captures(tap, link, busy, 0, f"{what}: before it")
+    reading = reader.begin_blocked("read")
+    counts = busy.stats()[1:]
+    suspend(guest, state)
+    tap.equal(busy.stats()[1:], counts, f"{what}: the counts are kept")
+    captures(tap, link, busy, 10, f"{what}: the same descriptor goes on")
+    link.send(*[frame(20 + i) for i in range(37)])
+    tap.equal(guest.result(reading), ("0", "0-2 10-12 20-55 "),
+              f"{what}: a blocked reader waits on, and misses nothing")
+    for one in (busy, reader):
+        one.close()
+
+
+def main(tap):
+    """All in one guest."""
+    guest, link = dgram_guest()
+    with guest:
+        guest.ready()
+        for state in ("freeze", "mem"):
+            suspended(tap, guest, link, state)
+        reset(tap, guest, link)
+        guest.end(tap)
+
+
+TAP = Tap()
+TAP.run(main)
+sys.exit(TAP.done())

@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""write(2) when the backend takes no more: the writer waits or is told, and
+every frame that was written arrives once the backend takes frames again."""
+import socket
+import struct
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from lifecycle import Descriptor, Guest, dgram_guest  # noqa: E402
+from qtest import PATIENCE, scratch, wait_for  # noqa: E402
+from tap import Tap  # noqa: E402
+
+LENGTH = 1000
+TYPE = b"\x88\xb5"
+
+
+def asleep(guest, one):
+    """Waits until the agent sleeps in write(2) on a descriptor."""
+    wait_for(lambda: "vcap_inject" in guest.shell(
+        "cat /proc/$(pidof agent)/task/*/stack"), "blocked writer")
+
+
+class Stream:
+    """The host's end of a stream netdev; it reads when it is told to."""
+
+    def __init__(self):
+        path = f"{scratch()}/stream"
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        self.listener.listen(1)
+        self.listener.settimeout(PATIENCE)
+        self.option = f"stream,server=off,addr.type=unix,addr.path={path}"
+        self.file = None
+
+    def receive(self):
+        """The next frame."""
+        if not self.file:
+            self.file = self.listener.accept()[0].makefile("rb")
+        size = struct.unpack(">I", self.file.read(4))[0]
+        return self.file.read(size)
+
+
+def numbers(end, last):
+    """The numbers of test frames that arrive, up to the last."""
+    seen = []
+    while not seen or seen[-1] != last:
+        got = end.receive()
+        if got[12:14] == TYPE:
+            seen.append(struct.unpack_from(">I", got, 14)[0])
+    return seen
+
+
+def pushes_back(tap, guest, end, what):
+    """A writer that waits and one that does not."""
+    eager = Descriptor(guest, "eth0", nonblock=True)
+    error, count = guest.both(eager.command("write", 0, 100000, LENGTH))
+    count = int(count)
+    tap.ok(error == "EAGAIN" and 0 < count < 100000,
+           f"{what}: a non-blocking writer is told that there is no room",
+           error, count)
+    patient = Descriptor(guest, "eth0")
+    writing = patient.begin("write", count, 1000, LENGTH)
+    asleep(guest, patient)
+    tap.equal(eager.error("write", 9, 1, LENGTH), "EAGAIN",
+              f"{what}: while another waits, too")
+    seen = numbers(end, count + 999)
+    tap.equal(seen, list(range(count + 1000)),
+              f"{what}: every frame arrives, once and in order")
+    tap.equal(guest.result(writing), ("0", "1000"),
+              f"{what}: the blocked writer is done")
+    for one in (eager, patient):
+        one.close()
+    return count
+
+
+def full_again(guest, count):
+    """A writer that waits for a backend that takes no more."""
+    one = Descriptor(guest, "eth0")
+    writing = one.begin("write", 0, count + 2000, LENGTH)
+    asleep(guest, one)
+    return one, writing
+
+
+def dgram(tap):
+    """A datagram netdev whose other end does not read."""
+    guest, end = dgram_guest()
+    with guest:
+        guest.ready()
+        count = pushes_back(tap, guest, end, "dgram")
+
+        one, writing = full_again(guest, count)
+        guest.unplug("capture0")
+        tap.equal(guest.result(writing)[0], "ENXIO",
+                  "unplugged: a blocked writer is told")
+        one.close()
+        guest.plug_capture()
+        numbers_left(end)
+        other = Descriptor(guest, "eth0")
+        other.call("write", 7, 1, LENGTH)
+        tap.equal(numbers(end, 7), [7], "plugged in again: writing works")
+        other.close()
+
+        one, writing = full_again(guest, count)
+        guest.qmp("netdev_del", id="net0")
+        error = guest.result(writing)[0]
+        tap.ok(error in ("0", "EINVAL", "ENXIO"), "no netdev: a writer does not hang",
+               error)
+        # ENXIO from the device, EINVAL once the driver has let go of it.
+        answers = []
+        wait_for(lambda: answers.append(one.error("write", 1, 1, LENGTH)) or
+                 answers[-1] != "ENXIO", "detached descriptor")
+        tap.equal(answers[-1], "EINVAL",
+                  "no netdev: nothing more can be written")
+        one.close()
+        guest.end(tap)
+
+
+def numbers_left(end):
+    """Takes what is on its way."""
+    end.socket.settimeout(1)
+    try:
+        while True:
+            end.receive()
+    except TimeoutError:
+        end.socket.settimeout(PATIENCE)
+
+
+def stream(tap):
+    """A stream netdev whose other end does not read."""
+    end = Stream()
+    with Guest("--netdev", end.option) as guest:
+        guest.ready()
+        pushes_back(tap, guest, end, "stream")
+        guest.end(tap)
+
+
+TAP = Tap()
+TAP.run(dgram, stream)
+sys.exit(TAP.done())

@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Several NICs and devices, NICs without a driver, interfaces that are renamed
+or move to another network namespace."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from capture import frame  # noqa: E402
+from lifecycle import Descriptor, Guest  # noqa: E402
+from qtest import link, wait_for  # noqa: E402
+from tap import Tap  # noqa: E402
+
+# The names that the driver gives: in the order of the slots.
+NO_NIC, SECOND = "capture2", "capture3"
+
+
+def captured(one, count):
+    """What a descriptor reads once it has so many frames."""
+    one.wait_captured(one.read_so_far + count)
+    one.read_so_far += count
+    return one.read()
+
+
+def listener(guest, name, **options):
+    """A descriptor to give captured()."""
+    one = Descriptor(guest, name, immediate=True, **options)
+    one.read_so_far = 0
+    return one
+
+
+def nics(tap, guest, links):
+    """Each NIC has a device of its own."""
+    first, second = [listener(guest, name) for name in ("eth0", "eth1")]
+    links[0].send(frame(1), frame(2))
+    links[1].send(frame(3))
+    guest.call("send eth1 4 1 60")
+    tap.equal(captured(first, 2), [1, 2], "eth0: its own frames")
+    tap.equal(captured(second, 2), [3, 4], "eth1: its own frames")
+    first.close()
+    second.close()
+
+
+def two_devices(tap, guest, links):
+    """Two devices tap one netdev."""
+    both = [listener(guest, name) for name in ("capture0", SECOND)]
+    links[0].send(frame(1))
+    for one in both:
+        one.wait_captured(1)
+    guest.call("send eth0 2 1 60")
+    both[0].call("write", 3, 1, 60)
+    both[1].call("write", 4, 1, 60)
+    for number, one in enumerate(both):
+        tap.equal(captured(one, 4), [1, 2, 3, 4],
+                  f"device {number} of one netdev captures everything")
+        one.close()
+
+
+def no_nic(tap, guest, _):
+    """A netdev without a NIC."""
+    one = listener(guest, NO_NIC, nonblock=True)
+    tap.equal(one.call("getif"), NO_NIC, "no NIC: the device can be attached")
+    tap.equal(one.read(), "EAGAIN", "no NIC: there is nothing to read")
+    tap.equal(one.stats(), (0, 0, 0), "no NIC: nothing is counted")
+    tap.equal(one.error("write", 1, 1, 60), "ENXIO",
+              "no NIC: nothing can be written")
+    one.close()
+
+
+def no_driver(tap, guest, links):
+    """A NIC without a driver in the guest."""
+    one = listener(guest, "capture1")
+    driver = "/sys/bus/pci/drivers/e1000"
+    slot = guest.shell(f"basename {driver}/0*")
+    guest.shell(f"echo {slot} > {driver}/unbind")
+    tap.equal(Descriptor(guest).error("setif", "eth1"), "ENXIO",
+              "no NIC driver: no interface")
+    # The NIC takes nothing, so the netdev holds the next one back.
+    links[1].send(frame(1), frame(2))
+    tap.equal(captured(one, 1), [1], "no NIC driver: received is captured")
+    one.call("write", 3, 1, 60)
+    tap.equal(captured(one, 1), [3], "no NIC driver: written is captured")
+    guest.shell(f"echo {slot} > {driver}/bind")
+    guest.shell("ip link set eth1 up")
+    tap.equal(captured(one, 1), [2], "a driver again: capture goes on")
+    one.close()
+
+
+def down(tap, guest, links):
+    """An interface that is down."""
+    guest.shell("ip link set eth1 down")
+    one = listener(guest, "eth1")
+    one.call("write", 1, 1, 60)
+    tap.equal(captured(one, 1), [1], "down: it can be attached and captured")
+    links[1].send(frame(2))
+    tap.equal(captured(one, 1), [2], "down: what arrives, too")
+    guest.shell("ip link set eth1 up")
+    links[1].send(frame(3))
+    tap.equal(captured(one, 1), [3], "up: capture goes on")
+    one.close()
+
+
+def rename(guest, old, new):
+    """Renames an interface."""
+    guest.shell(f"ip link set {old} down; ip link set {old} name {new} && "
+                f"ip link set {new} up")
+
+
+def renamed(tap, guest, links):
+    """The interface gets another name."""
+    one = listener(guest, "eth0")
+    rename(guest, "eth0", "uplink")
+    tap.equal(one.call("getif"), "uplink", "renamed: BIOCGETIF follows")
+    tap.equal(Descriptor(guest).error("setif", "eth0"), "ENXIO",
+              "renamed: the old name is nobody's")
+    other = listener(guest, "uplink")
+    links[0].send(frame(1))
+    tap.equal([captured(one, 1), captured(other, 1)], [[1], [1]],
+              "renamed: old and new descriptors capture")
+    rename(guest, "uplink", "eth0")
+    one.close()
+    other.close()
+
+
+def namespaces(tap, guest, links):
+    """The interface moves to another network namespace."""
+    own, named = listener(guest, "capture0"), listener(guest, "eth0")
+    guest.shell("unshare -n sleep 1000 > /dev/null 2>&1 & echo $! > ns")
+    process = guest.shell("cat ns")
+    wait_for(lambda: guest.shell(f"cat /proc/{process}/comm") == "sleep",
+             "namespace")
+    guest.shell(f"ip link set eth0 netns {process}")
+    guest.call(f"in {process} sh ip link set eth0 up")
+    tap.equal(named.read(), "EIO", "moved: who listened by name hears no more")
+    tap.equal(Descriptor(guest).error("setif", "eth0"), "ENXIO",
+              "moved: its name is not known here")
+
+    there = Descriptor(guest, immediate=True)
+    guest.call(f"in {process} " + there.command("setif", "eth0"))
+    there.call("filter", "88b5")
+    tap.equal(guest.call(f"in {process} " + there.command("getif")), "eth0",
+              "but there it is")
+    device = Descriptor(guest)
+    tap.equal(guest.both(f"in {process} " +
+                         device.command("setif", "capture0"))[0], "0",
+              "a device's own name is known there, too")
+    links[0].send(frame(1))
+    there.wait_captured(1)
+    tap.equal([there.read(), captured(own, 1)], [[1], [1]],
+              "both names capture")
+    for one in (own, named, there, device):
+        one.close()
+    guest.shell(f"kill {process}")
+    wait_for(lambda: "eth0" in guest.shell("ls /sys/class/net"), "eth0")
+    listener(guest, "eth0").close()
+
+
+def main(tap):
+    """All in one guest."""
+    ends = [link() for _ in range(3)]
+    words = []
+    for model, (option, _) in zip(("virtio-net-pci", "e1000", "none"), ends):
+        words += ["--nic", model, "--netdev", option]
+    with Guest(*words, "--qemu-arg", "-device", "--qemu-arg",
+               "virtio-capture-pci,netdev=net0,id=second") as guest:
+        guest.ready()
+        for test in (nics, two_devices, no_nic, no_driver, down, renamed,
+                     namespaces):
+            test(tap, guest, [end for _, end in ends])
+        guest.end(tap)
+
+
+TAP = Tap()
+TAP.run(main)
+sys.exit(TAP.done())
