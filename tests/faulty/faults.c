@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A capture device that lies, for tests of the driver.
+ *
+ * It is the product's object files, linked with --wrap: what they give to the
+ * driver passes here. A frame that holds "FAULT=name,count;" tells which lie
+ * comes next, and how often; a lie about capture buffers is told of the very
+ * buffer that holds that frame.
+ *
+ * It also looks at what the driver gives, and ends QEMU when that is not what
+ * the specification asks of a driver.
+ */
+#include "qemu/osdep.h"
+#include "qemu/error-report.h"
+#include "qemu/iov.h"
+#include "qemu/timer.h"
+#include "hw/virtio/virtio.h"
+#include "net/net.h"
+#include "virtio_capture.h"
+
+#define MARK "FAULT="
+
+/* A driver gives fewer buffers than this, and no queue has the other. */
+#define NOT_GIVEN   200
+#define NO_BUFFER   60000
+
+void __real_virtqueue_push(VirtQueue *vq, const VirtQueueElement *elem,
+                           unsigned int len);
+void __wrap_virtqueue_push(VirtQueue *vq, const VirtQueueElement *elem,
+                           unsigned int len);
+void __real_virtio_notify(VirtIODevice *vdev, VirtQueue *vq);
+void __wrap_virtio_notify(VirtIODevice *vdev, VirtQueue *vq);
+
+static char fault[32];          /* the lie */
+static unsigned left;           /* how often it is still to be told */
+
+/* Which queue a lie is about: the name starts with its prefix. */
+static const char *const prefixes[VIRTIO_CAPTURE_NUM_VQS] = {
+    [VIRTIO_CAPTURE_VQ_CAPTURE] = "cap-",
+    [VIRTIO_CAPTURE_VQ_CONTROL] = "ctl-",
+    [VIRTIO_CAPTURE_VQ_INJECT] = "inj-",
+};
+
+static void demand(bool condition, const char *fault_of_driver)
+{
+    if (!condition) {
+        error_report("the driver gave %s", fault_of_driver);
+        exit(EXIT_FAILURE);
+    }
+}
+
+static void check_command(const VirtQueueElement *elem)
+{
+    const size_t head = sizeof(struct virtio_capture_ctrl);
+    size_t out = iov_size(elem->out_sg, elem->out_num);
+    size_t in = iov_size(elem->in_sg, elem->in_num);
+    struct virtio_capture_ctrl ctrl = { 0 };
+    struct virtio_capture_listen listen = { 0 };
+    struct virtio_capture_clock clock = { 0 };
+    int64_t time;
+
+    iov_to_buf(elem->out_sg, elem->out_num, 0, &ctrl, sizeof(ctrl));
+    if (ctrl.command == cpu_to_le32(VIRTIO_CAPTURE_C_LISTEN)) {
+        demand(out == head + sizeof(listen) && in >= 8,
+               "a LISTEN of a wrong length");
+        iov_to_buf(elem->out_sg, elem->out_num, head, &listen, sizeof(listen));
+    } else if (ctrl.command == cpu_to_le32(VIRTIO_CAPTURE_C_CLOCK)) {
+        demand(out == head + sizeof(clock) && in >= 32,
+               "a CLOCK of a wrong length");
+        iov_to_buf(elem->out_sg, elem->out_num, head, &clock, sizeof(clock));
+        /* From lies about the clock no right offset can come. */
+        demand(left || (!sadd64_overflow(
+                            qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL),
+                            le64_to_cpu(clock.offset), &time) && time >= 0),
+               "an offset with which no time is right");
+    } else {
+        demand(ctrl.command == cpu_to_le32(VIRTIO_CAPTURE_C_FLUSH) &&
+               out == head && in >= 32, "a command of a wrong length");
+    }
+    demand(!ctrl.reserved && !listen.reserved && !clock.reserved,
+           "a reserved field that is not zero");
+}
+
+static void check_driver(int queue, const VirtQueueElement *elem)
+{
+    const size_t longest = VIRTIO_CAPTURE_RECORD_SIZE((size_t)NET_BUFSIZE);
+    size_t out = iov_size(elem->out_sg, elem->out_num);
+    size_t in = iov_size(elem->in_sg, elem->in_num);
+    struct virtio_capture_inject inject = { 0 };
+
+    if (queue == VIRTIO_CAPTURE_VQ_CAPTURE) {
+        demand(!out && in >= 40, "a capture buffer that is not good enough");
+        demand(in >= longest,
+               "a capture buffer too short for the longest frame");
+    } else if (queue == VIRTIO_CAPTURE_VQ_CONTROL) {
+        check_command(elem);
+    } else {
+        iov_to_buf(elem->out_sg, elem->out_num, 0, &inject, sizeof(inject));
+        demand(!inject.reserved, "a reserved field in front of a frame");
+        demand(out >= sizeof(inject) + 14 && out <= sizeof(inject) + 1514,
+               "a frame to inject of a wrong length");
+        demand(in >= sizeof(struct virtio_capture_reply),
+               "no room for the reply to an injection");
+    }
+}
+
+/* A new lie, if the used part of a capture buffer asks for one. */
+static void look_for_mark(const VirtQueueElement *elem, size_t len)
+{
+    g_autofree char *data = g_malloc0(len + 1);
+    char *at;
+
+    iov_to_buf(elem->in_sg, elem->in_num, 0, data, len);
+    at = memmem(data, len, MARK, strlen(MARK));
+    if (at) {
+        g_random_set_seed(1);
+    }
+    if (at && sscanf(at + strlen(MARK), "%31[a-z-],%u;", fault, &left) != 2) {
+        left = 0;
+    }
+}
+
+static bool tell(const char *name)
+{
+    return g_str_equal(fault, name);
+}
+
+static void put32(const VirtQueueElement *elem, size_t offset, uint32_t value)
+{
+    if (offset + sizeof(value) > iov_size(elem->in_sg, elem->in_num)) {
+        return;
+    }
+    value = cpu_to_le32(value);
+    iov_from_buf(elem->in_sg, elem->in_num, offset, &value, sizeof(value));
+}
+
+/* Spoils the first record of a buffer, or a reply. */
+static void spoil(const VirtQueueElement *elem)
+{
+    const size_t caplen = offsetof(struct virtio_capture_record, caplen);
+    const size_t datalen = offsetof(struct virtio_capture_record, datalen);
+    size_t i;
+
+    if (tell("cap-overlap")) {
+        put32(elem, caplen, 16);
+    } else if (tell("cap-past-end")) {
+        put32(elem, caplen, 0x1000);
+        put32(elem, datalen, 0x1000);
+    } else if (tell("cap-length-wraps")) {
+        put32(elem, caplen, 0xffffffe8);
+        put32(elem, datalen, 0xffffffff);
+    } else if (tell("cap-more-than-wire")) {
+        put32(elem, datalen, 1);
+    } else if (tell("cap-hdrlen")) {
+        put32(elem, offsetof(struct virtio_capture_record, hdrlen), 24);
+    } else if (tell("cap-subsec")) {
+        put32(elem, offsetof(struct virtio_capture_record, subsec), 1000000);
+    } else if (tell("cap-flags")) {
+        put32(elem, offsetof(struct virtio_capture_record, hdrlen),
+              0xfff10000 | VIRTIO_CAPTURE_RECORD_HDRLEN);
+    } else if (tell("cap-dropped-wraps")) {
+        put32(elem, offsetof(struct virtio_capture_record, dropped),
+              left % 2 ? 0xffffffff : 0x7fffffff);
+    } else if (tell("ctl-status") || tell("inj-status")) {
+        put32(elem, 0, 77);
+    } else if (tell("ctl-gone")) {
+        put32(elem, 0, VIRTIO_CAPTURE_E_GONE);
+    } else if (tell("ctl-random")) {
+        for (i = 0; i < 32; i += 4) {
+            put32(elem, i, i || g_random_int_range(0, 4) == 0 ?
+                  g_random_int() : 0);
+        }
+    } else if (tell("ctl-no-counters")) {
+        put32(elem, sizeof(struct virtio_capture_reply) +
+              offsetof(struct virtio_capture_counters, dropped), 1000);
+    } else if (tell("ctl-counts-wrap")) {
+        put32(elem, sizeof(struct virtio_capture_reply) +
+              offsetof(struct virtio_capture_counters, dropped),
+              0xfffffff0 + left % 32);
+    }
+}
+
+/* The used length that it tells. */
+static unsigned int false_length(const VirtQueueElement *elem,
+                                 unsigned int len)
+{
+    if (tell("cap-too-long")) {
+        return iov_size(elem->in_sg, elem->in_num) + 8;
+    }
+    if (tell("cap-longest") || tell("ctl-longest") || tell("inj-longest")) {
+        return UINT32_MAX;
+    }
+    if (tell("cap-empty") || tell("ctl-empty") || tell("inj-empty")) {
+        return 0;
+    }
+    if (tell("cap-odd")) {
+        return len - 3;
+    }
+    if (tell("ctl-random")) {
+        return g_random_int_range(0, 2) ? len : g_random_int_range(0, 64);
+    }
+    if (tell("cap-no-header")) {
+        return 24;
+    }
+    if (tell("ctl-no-counters")) {
+        return sizeof(struct virtio_capture_reply);
+    }
+    return len;
+}
+
+void __wrap_virtqueue_push(VirtQueue *vq, const VirtQueueElement *elem,
+                           unsigned int len)
+{
+    int queue = virtio_get_queue_index(vq);
+    VirtQueueElement other = *elem;
+
+    check_driver(queue, elem);
+    if (queue == VIRTIO_CAPTURE_VQ_CAPTURE) {
+        look_for_mark(elem, len);
+    }
+    if (!left || !g_str_has_prefix(fault, prefixes[queue])) {
+        __real_virtqueue_push(vq, elem, len);
+        return;
+    }
+    left--;
+    spoil(elem);
+    if (g_str_has_suffix(fault, "-not-given")) {
+        other.index = NOT_GIVEN;
+    } else if (g_str_has_suffix(fault, "-no-buffer")) {
+        other.index = NO_BUFFER;
+    } else if (g_str_has_suffix(fault, "-silent")) {
+        virtqueue_detach_element(vq, elem, len);
+        return;
+    }
+    __real_virtqueue_push(vq, &other, false_length(elem, len));
+    if (tell("cap-index-jumps")) {
+        virtqueue_flush(vq, 300);
+    }
+}
+
+void __wrap_virtio_notify(VirtIODevice *vdev, VirtQueue *vq)
+{
+    if (left && tell("needs-reset")) {
+        left = 0;
+        virtio_error(vdev, "a test's fault");
+    } else if (left && tell("config")) {
+        left--;
+        virtio_notify_config(vdev);
+    }
+    __real_virtio_notify(vdev, vq);
+}

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Listens to a device that lies (faults.c), and has it tell one lie after the
+ * other. After each the driver is bound to the device anew, which must work.
+ */
+#define _GNU_SOURCE
+#include <ctype.h>
+#include <dirent.h>
+#include <stdarg.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "guest.h"
+
+#define DRIVER	"/sys/bus/virtio/drivers/virtio_capture"
+#define PATIENCE 50	/* seconds; above the driver's own limit of 30 */
+
+static uint8_t buf[65536];
+static char device[64];		/* virtioN */
+static int kmsg;
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		bail(path);
+	close(fd);
+}
+
+/* eth0's; the next one has no NIC. */
+static void find_device(void)
+{
+	struct dirent *entry;
+	DIR *dir = opendir(DRIVER);
+
+	while (dir && (entry = readdir(dir)))
+		if (!strncmp(entry->d_name, "virtio", 6) &&
+		    (!device[0] || strverscmp(entry->d_name, device) < 0))
+			snprintf(device, sizeof(device), "%.63s", entry->d_name);
+	if (!device[0])
+		bail("no capture device");
+	closedir(dir);
+}
+
+static void bind_again(void)
+{
+	write_file(DRIVER "/unbind", device);
+	write_file(DRIVER "/bind", device);
+}
+
+/* How many new lines the kernel has written that hold a text. */
+static int logged(const char *text)
+{
+	char line[2048];
+	int count = 0;
+	ssize_t len;
+
+	while ((len = read(kmsg, line, sizeof(line) - 1)) > 0 ||
+	       errno == EPIPE) {
+		if (len <= 0)
+			continue;
+		line[len] = '\0';
+		count += strstr(line, text) != NULL;
+	}
+	return count;
+}
+
+/* Have the device tell a lie so often: the frame that carries the order. */
+static void order(const char *fault, unsigned int count)
+{
+	struct frame f;
+
+	make_frame(&f, 1, 200);
+	snprintf((char *)f.payload, 100, "FAULT=%s,%u;", fault, count);
+	send_raw("eth0", &f, 200);
+}
+
+static void interrupted(int sig)
+{
+	(void)sig;
+}
+
+/* Read until that fails; returns the error, or EINTR when it takes too long. */
+static int read_to_error(int fd)
+{
+	ssize_t len;
+
+	alarm(PATIENCE);
+	do
+		len = read(fd, buf, get(fd, BIOCGBLEN));
+	while (len > 0);
+	alarm(0);
+	return len ? errno : 0;
+}
+
+static int listener(void)
+{
+	return listen_on("eth0", 0, O_RDWR);
+}
+
+/* A frame gets from the NIC to a reader. */
+static int works(void)
+{
+	int fd = listener(), len;
+
+	set(fd, BIOCIMMEDIATE, 1);
+	send_frames("eth0", 7, 1, 100);
+	alarm(PATIENCE);
+	len = read(fd, buf, get(fd, BIOCGBLEN));
+	alarm(0);
+	close(fd);
+	return len == HEADER + 104;
+}
+
+/* The device is given up; a read that waits learns of it. */
+static void fatal(const char *fault, const char *line)
+{
+	int fd = listener(), waiting = listener(), pipes[2];
+	char c = 0;
+	pid_t pid;
+
+	logged("");
+	if (pipe(pipes))
+		bail("pipe");
+	pid = fork();
+	if (pid == 0) {
+		c = (char)read_to_error(waiting);
+		_exit(write(pipes[1], &c, 1) != 1);
+	}
+	usleep(50000);
+	order(fault, 1);
+	equal(read_to_error(fd), EIO, "%s: a reader gets EIO", fault);
+	equal(read(pipes[0], &c, 1), 1, "%s: one that waits wakes", fault);
+	equal(c, EIO, "%s: and gets EIO, too", fault);
+	waitpid(pid, NULL, 0);
+	ok(readable(fd, 0), "%s: a poll ends", fault);
+	equal(logged(line), 1, "%s: the kernel says it once: %s", fault, line);
+	close(fd);
+	fd = open_bpf(O_RDWR);
+	ok(attach(fd, "eth0") < 0 || read_to_error(fd) == EIO,
+	   "%s: a new listener gets an error", fault);
+	close(fd);
+	close(waiting);
+	close(pipes[0]);
+	close(pipes[1]);
+	bind_again();
+	ok(works(), "%s: a reset mends the device", fault);
+}
+
+/* The driver lives with it: the device is not given up. */
+static void harmless(const char *fault, unsigned int count)
+{
+	int fd = listener();
+
+	logged("");
+	set(fd, BIOCIMMEDIATE, 1);
+	order(fault, count);
+	send_frames("eth0", 7, 20, 100);
+	alarm(PATIENCE);
+	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0, "%s: a read succeeds", fault);
+	alarm(0);
+	stats(fd);
+	ok(works(), "%s: capture goes on", fault);
+	equal(logged("given up"), 0, "%s: the device is not given up", fault);
+	close(fd);
+	bind_again();
+}
+
+/*
+ * Commands fail: who gave one gets an error, however many there are. In the
+ * end the device is to tell the truth again.
+ */
+static void command_fails(const char *fault, int expected, const char *line)
+{
+	int fd = listener(), second = open_bpf(O_RDWR), i;
+	struct bpf_stat st = { 0 };
+
+	logged("");
+	set(fd, BIOCIMMEDIATE, 1);
+	order(fault, 1000000);
+	alarm(PATIENCE);
+	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0, "%s: the order is there",
+	   fault);
+	alarm(0);
+	/* Times in nanoseconds, which the device has to be told to give. */
+	set(second, BIOCSTSTAMP, BPF_T_NANOTIME);
+	equal(error_of(attach(second, "eth0")), expected,
+	      "%s: BIOCSETIF fails", fault);
+	for (i = 0; i < 100; i++)
+		ioctl(fd, BIOCGSTATS, &st);
+	equal(st.bs_drop, 0, "%s: no count is believed", fault);
+	if (line) {
+		i = logged(line);
+		ok(i > 0 && i < 50, "%s: some lines of the kernel, not 100",
+		   fault);
+	}
+	order("none", 0);
+	alarm(PATIENCE);
+	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0, "%s: capture goes on",
+	   fault);
+	alarm(0);
+	close(second);
+	close(fd);
+	bind_again();
+	ok(works(), "%s: a reset mends the device", fault);
+}
+
+/* Thousands of commands whose answers are random; then the truth again. */
+static void random_answers(unsigned int count)
+{
+	int fd = listener(), other, attached = 0;
+	struct bpf_stat st;
+	unsigned int i;
+
+	logged("");
+	set(fd, BIOCIMMEDIATE, 1);
+	order("ctl-random", 1000000);
+	alarm(PATIENCE);
+	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0, "random: the order is there");
+	for (i = 0; i < count; i++) {
+		ioctl(fd, BIOCGSTATS, &st);
+		other = open_bpf(O_RDWR);
+		set(other, BIOCSTSTAMP, i & 1);
+		attached += attach(other, "eth0") == 0;
+		close(other);
+	}
+	alarm(0);
+	ok(attached > 0 && attached < (int)count,
+	   "random: some commands succeed and some fail");
+	equal(logged("given up"), 0, "random: the device is not given up");
+	order("none", 0);
+	alarm(PATIENCE);
+	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0, "random: capture goes on");
+	alarm(0);
+	close(fd);
+	bind_again();
+	ok(works(), "random: a reset mends the device");
+}
+
+/* A command of one descriptor's shows that the device is beyond help. */
+static void given_up_by_command(const char *fault)
+{
+	int fd = listener(), second = open_bpf(O_RDWR);
+
+	logged("");
+	set(fd, BIOCIMMEDIATE, 1);
+	order(fault, 1);
+	alarm(PATIENCE);
+	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0, "%s: the order is there",
+	   fault);
+	alarm(0);
+	ok(attach(second, "eth0") < 0 || read_to_error(second) == EIO,
+	   "%s: who gave the command gets an error", fault);
+	equal(read_to_error(fd), EIO, "%s: other readers get EIO", fault);
+	equal(logged("the device is given up"), 1, "%s: the kernel says it once",
+	      fault);
+	close(second);
+	close(fd);
+	bind_again();
+	ok(works(), "%s: a reset mends the device", fault);
+}
+
+/* What is written while the device lies about what it has sent. */
+static void injection(const char *fault)
+{
+	int fd = listener(), i;
+	struct frame f;
+
+	set(fd, BIOCIMMEDIATE, 1);
+	order(fault, 3);
+	alarm(PATIENCE);
+	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0, "%s: the order is there",
+	   fault);
+	make_frame(&f, 2, 100);
+	for (i = 0; i < 10; i++)
+		if (write(fd, &f, 100) < 0 && errno != EIO && errno != ENXIO &&
+		    errno != EINVAL)
+			break;
+	alarm(0);
+	equal(i, 10, "%s: ten writes end, well or with an error", fault);
+	close(fd);
+	bind_again();
+	ok(works(), "%s: a reset mends the device", fault);
+}
+
+/* The device that has no NIC has an address of zeros; so has dummy0. */
+static void no_address(void)
+{
+	int fd = open_bpf(O_RDWR);
+
+	equal(attach(fd, "capture1"), 0, "there is a device without a NIC");
+	close(fd);
+	fd = open_bpf(O_RDWR);
+	ok(if_nametoindex("dummy0") > 0 &&
+	   error_of(attach(fd, "dummy0")) == ENXIO,
+	   "an interface without a permanent address is no NIC");
+	close(fd);
+}
+
+/* What the driver has to accept before anything else. */
+static void negotiated(void)
+{
+	char path[128], bits[80] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/bus/virtio/devices/%.40s/features",
+		 device);
+	fd = open(path, O_RDONLY);
+	ok(fd >= 0 && read(fd, bits, sizeof(bits) - 1) > 33 && bits[32] == '1',
+	   "VIRTIO_F_VERSION_1 is accepted");
+	close(fd);
+}
+
+int main(void)
+{
+	static const char given_up[] = "the device is given up";
+	static const char * const malformed[] = {
+		"cap-too-long", "cap-longest", "cap-empty", "cap-odd",
+		"cap-no-header", "cap-overlap", "cap-past-end",
+		"cap-length-wraps", "cap-more-than-wire", "cap-hdrlen",
+		"cap-subsec", "cap-not-given", "cap-no-buffer",
+		"cap-index-jumps", "needs-reset",
+	};
+	struct sigaction sa = { .sa_handler = interrupted };
+	size_t i;
+
+	sigaction(SIGALRM, &sa, NULL);
+	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+	if (kmsg < 0)
+		bail("/dev/kmsg");
+	lseek(kmsg, 0, SEEK_END);
+	find_device();
+	negotiated();
+	no_address();
+	ok(works(), "without lies it works");
+	for (i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++)
+		fatal(malformed[i], given_up);
+	harmless("cap-flags", 20);
+	harmless("cap-dropped-wraps", 20);
+	harmless("config", 200);
+	harmless("ctl-counts-wrap", 20);
+	harmless("ctl-longest", 20);
+	command_fails("ctl-status", EIO, "failed with status 77");
+	/* These lines of the kernel are among those that it leaves out. */
+	command_fails("ctl-empty", EIO, NULL);
+	/* LISTEN, of which the success of BIOCSETIF depends, has none. */
+	command_fails("ctl-no-counters", 0, NULL);
+	command_fails("ctl-gone", ENXIO, NULL);
+	random_answers(2000);
+	given_up_by_command("ctl-not-given");
+	given_up_by_command("ctl-no-buffer");
+	given_up_by_command("ctl-silent");
+	injection("inj-status");
+	injection("inj-empty");
+	injection("inj-longest");
+	injection("inj-not-given");
+	injection("inj-silent");
+	return done_testing();
+}
