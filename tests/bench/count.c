@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * QEMU TCG plug-in: the guest's instructions between two markers.
+ *
+ * A guest program executes the marker instruction
+ *     0f 1f 84 00 ID 'M' 'R' 'K'       nopl 0x4b524dID(%rax,%rax,1)
+ * which does nothing. 1 starts a count and 2 ends it; then a line goes to the
+ * file of out=. 3 says that a reader has its packet: the instructions since the
+ * processor last woke from its idle state are added up, for the latency.
+ *
+ * With profile=FILE, FILE has the counts by block after each marker 2, one
+ * "ADDRESS INSTRUCTIONS" a line, for symbols.
+ *
+ * Each instruction is counted when it is executed, so a block that a fault ends
+ * is counted right. A string instruction with a REP prefix counts once, however
+ * many rounds it makes, as a processor's own counter has it; to this QEMU each
+ * round is an instruction. For one processor.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <glib.h>
+#include <qemu-plugin.h>
+
+QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
+
+enum { START = 1, END = 2, READ = 3 };
+
+static const char marker[] = "\x0f\x1f\x84\x00?MRK";
+
+typedef struct Block {
+    uint64_t address;
+    uint64_t count;
+} Block;
+
+/* A string instruction with a REP prefix. */
+typedef struct Repeated {
+    uint64_t *total;                        /* kernel or user */
+    Block *block;
+} Repeated;
+
+static uint64_t kernel, user;               /* so far */
+static uint64_t kernel_start, user_start;   /* at the last marker 1 */
+static uint64_t awake;                      /* kernel + user at the last wake */
+static uint64_t reads, latency;             /* markers 3, instructions until */
+static FILE *out;
+static const char *profile;
+static GHashTable *blocks;                  /* Block by address */
+
+static void clear_block(gpointer key, gpointer value, gpointer data)
+{
+    ((Block *)value)->count = 0;
+}
+
+static void write_block(gpointer key, gpointer value, gpointer data)
+{
+    Block *block = value;
+
+    if (block->count) {
+        fprintf(data, "%016" PRIx64 " %" PRIu64 "\n", block->address,
+                block->count);
+    }
+}
+
+static void write_profile(void)
+{
+    FILE *file = fopen(profile, "w");
+
+    if (!file) {
+        perror(profile);
+        return;
+    }
+    g_hash_table_foreach(blocks, write_block, file);
+    fclose(file);
+}
+
+static void on_marker(unsigned int vcpu, void *data)
+{
+    switch (GPOINTER_TO_INT(data)) {
+    case START:
+        kernel_start = kernel;
+        user_start = user;
+        reads = 0;
+        latency = 0;
+        if (profile) {
+            g_hash_table_foreach(blocks, clear_block, NULL);
+        }
+        break;
+    case END:
+        fprintf(out, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
+                kernel - kernel_start, user - user_start, reads, latency);
+        fflush(out);
+        if (profile) {
+            write_profile();
+        }
+        break;
+    case READ:
+        reads++;
+        latency += kernel + user - awake;
+        break;
+    }
+}
+
+/*
+ * It is a further round if the last thing that happened was a round of the same
+ * instruction.
+ */
+static void on_round(unsigned int vcpu, void *data)
+{
+    static const Repeated *last;
+    static uint64_t last_count;
+    Repeated *repeated = data;
+
+    if (repeated == last && kernel + user == last_count) {
+        return;
+    }
+    ++*repeated->total;
+    if (repeated->block) {
+        repeated->block->count++;
+    }
+    last = repeated;
+    last_count = kernel + user;
+}
+
+/* REP or REPNE, perhaps a REX prefix, and MOVS, CMPS, STOS, LODS or SCAS. */
+static bool is_repeated(const uint8_t *bytes, size_t size)
+{
+    size_t i = 1;
+
+    if (size < 2 || (bytes[0] != 0xf3 && bytes[0] != 0xf2)) {
+        return false;
+    }
+    i += bytes[i] >> 4 == 4;
+    return i + 1 == size && ((bytes[i] >= 0xa4 && bytes[i] <= 0xa7) ||
+                             (bytes[i] >= 0xaa && bytes[i] <= 0xaf));
+}
+
+static void count_repeated(struct qemu_plugin_insn *insn, uint64_t *total,
+                           Block *block)
+{
+    Repeated *repeated = g_new(Repeated, 1);
+
+    *repeated = (Repeated) { total, block };
+    qemu_plugin_register_vcpu_insn_exec_cb(insn, on_round,
+                                           QEMU_PLUGIN_CB_NO_REGS, repeated);
+}
+
+static void on_resume(qemu_plugin_id_t id, unsigned int vcpu)
+{
+    awake = kernel + user;
+}
+
+static Block *find_block(uint64_t address)
+{
+    Block *block = g_hash_table_lookup(blocks, &address);
+
+    if (!block) {
+        block = g_new0(Block, 1);
+        block->address = address;
+        g_hash_table_insert(blocks, &block->address, block);
+    }
+    return block;
+}
+
+static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
+{
+    uint64_t address = qemu_plugin_tb_vaddr(tb);
+    bool is_kernel = address >> 63;
+    Block *block = profile ? find_block(address) : NULL;
+    size_t i;
+
+    for (i = 0; i < qemu_plugin_tb_n_insns(tb); i++) {
+        struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+        const uint8_t *bytes = qemu_plugin_insn_data(insn);
+        size_t size = qemu_plugin_insn_size(insn);
+        uint64_t *total = is_kernel ? &kernel : &user;
+
+        if (is_repeated(bytes, size)) {
+            count_repeated(insn, total, block);
+            continue;
+        }
+        qemu_plugin_register_vcpu_insn_exec_inline(
+            insn, QEMU_PLUGIN_INLINE_ADD_U64, total, 1);
+        if (block) {
+            qemu_plugin_register_vcpu_insn_exec_inline(
+                insn, QEMU_PLUGIN_INLINE_ADD_U64, &block->count, 1);
+        }
+        if (!is_kernel && size == 8 &&
+            !memcmp(bytes, marker, 4) && !memcmp(bytes + 5, marker + 5, 3)) {
+            qemu_plugin_register_vcpu_insn_exec_cb(
+                insn, on_marker, QEMU_PLUGIN_CB_NO_REGS,
+                GINT_TO_POINTER((int)bytes[4]));
+        }
+    }
+}
+
+QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id,
+                                           const qemu_info_t *info,
+                                           int argc, char **argv)
+{
+    int i;
+
+    for (i = 0; i < argc; i++) {
+        if (g_str_has_prefix(argv[i], "out=")) {
+            out = fopen(argv[i] + strlen("out="), "w");
+        } else if (g_str_has_prefix(argv[i], "profile=")) {
+            profile = g_strdup(argv[i] + strlen("profile="));
+        }
+    }
+    if (!out) {
+        fprintf(stderr, "count.so: needs out=FILE\n");
+        return -1;
+    }
+    blocks = g_hash_table_new(g_int64_hash, g_int64_equal);
+    qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
+    qemu_plugin_register_vcpu_resume_cb(id, on_resume);
+    return 0;
+}

@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A guest with one NIC that is fed by sender, and what it costs to capture."""
+import json
+import os
+import re
+import select
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+VM = TOP / "images" / "vm"
+OUT = TOP / "build" / "bench"
+
+MAC = "52:54:00:12:34:56"
+PATIENCE = 120                  # no answer takes so many seconds
+
+# Nothing is under way when QEMU sleeps at nearly all of so many looks.
+SAMPLES, SAMPLE_SECONDS = 40, 0.005
+
+# The same addresses, and so the same costs, at each boot; nothing but the
+# benchmark's frames; no watchdog that wakes the guest.
+KERNEL = "nokaslr norandmaps ipv6.disable=1 tsc=nowatchdog nowatchdog"
+
+# What a guest is like, by name. A stream brings many frames in one pass of
+# QEMU's event loop and keeps the guest busy, which makes its costs repeatable;
+# but QEMU's e1000 loses frames that come so, and QEMU's own queue grows without
+# limit: rates need datagrams, one in each pass. free: a hub takes all frames, also
+# those that the NIC has no room for, as it has no driver.
+KINDS = {
+    "virtio-net": {"nic": "virtio-net-pci", "feed": "stream"},
+    "virtio-net, datagrams": {"nic": "virtio-net-pci", "feed": "dgram"},
+    "e1000": {"nic": "e1000", "feed": "dgram"},
+    "virtio-net, no device": {"nic": "virtio-net-pci", "feed": "stream",
+                              "capture": False},
+    "e1000, no device": {"nic": "e1000", "feed": "dgram", "capture": False},
+    "no driver": {"nic": "virtio-net-pci", "feed": "stream", "free": True},
+}
+
+UNBIND = "cd /sys/bus/virtio/drivers/virtio_net && echo virtio* >unbind"
+
+
+class Failure(Exception):
+    """The benchmark cannot go on."""
+
+
+class Lines:
+    """A program's output, line by line, each within its time."""
+
+    def __init__(self, process, name):
+        self.process, self.name, self.rest = process, name, b""
+
+    def tell(self, line):
+        """A line to the program's input."""
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+
+    def line(self, patience=PATIENCE):
+        """The next line of its output."""
+        end = time.monotonic() + patience
+        while b"\n" not in self.rest:
+            left = max(end - time.monotonic(), 0)
+            if not select.select([self.process.stdout], [], [], left)[0]:
+                raise Failure(f"{self.name} says nothing for {patience} s")
+            data = os.read(self.process.stdout.fileno(), 1 << 16)
+            if not data:
+                raise Failure(f"{self.name} has ended")
+            self.rest += data
+        line, self.rest = self.rest.split(b"\n", 1)
+        return line.decode(errors="replace")
+
+
+class Monitor:
+    """QEMU's QMP."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(PATIENCE)
+        self.socket.connect(str(path))
+        self.file = self.socket.makefile("r")
+        self.file.readline()
+        self.command("qmp_capabilities")
+
+    def command(self, execute, **arguments):
+        """Executes a command and gives what it returns."""
+        self.socket.sendall((json.dumps(
+            {"execute": execute, "arguments": arguments}) + "\n").encode())
+        while True:
+            answer = json.loads(self.file.readline())
+            if "error" in answer:
+                raise Failure(f"QMP {execute}: {answer['error']['desc']}")
+            if "return" in answer:
+                return answer["return"]
+
+
+class Trace:
+    """How often the capture device and its driver call each other."""
+
+    NOTIFY, INTERRUPT = "virtio_queue_notify ", "virtio_notify "
+
+    def __init__(self, path, monitor, capture):
+        self.file, self.rest, self.device = open(path), "", None
+        for event in ("virtio_queue_notify", "virtio_notify",
+                      "virtio_capture_listen") if capture else ():
+            monitor.command("trace-event-set-state", name=event, enable=True)
+
+    def count(self):
+        """Notifications and interrupts since the last call."""
+        text = self.rest + self.file.read()
+        *lines, self.rest = text.split("\n")
+        for line in lines:
+            if "virtio_capture_listen dev " in line:
+                self.device = line.split(" dev ")[1].split()[0]
+        mine = [line for line in lines if self.device
+                and f" vdev {self.device} " in line]
+        return [sum(word in line for line in mine)
+                for word in (self.NOTIFY, self.INTERRUPT)]
+
+
+class Guest:
+    """A context: a guest that obeys guest/main.c's lines."""
+
+    def __init__(self, kind, count=True, profile=None):
+        self.settings = KINDS[kind]
+        self.counts = self.trace = None
+        self.folder = tempfile.TemporaryDirectory(prefix="bench-")
+        self.interface = "capture0" if self.settings.get("free") else "eth0"
+        try:
+            self._start(kind, count, profile)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def _start(self, kind, count, profile):
+        folder = Path(self.folder.name)
+        stream = self.settings["feed"] == "stream"
+        ours, theirs = socket.socketpair(
+            socket.AF_UNIX, socket.SOCK_STREAM if stream
+            else socket.SOCK_DGRAM)
+        words = [VM, "--accel", "tcg", "--timeout", "0", "--append", KERNEL,
+                 "--qmp", f"{folder}/qmp", "--add", f"{OUT}/guest",
+                 "--add", f"{OUT}/stock"]
+        words += self._netdev(theirs.fileno())
+        arguments = ["-D", f"{folder}/trace"]
+        if count:
+            option = f"{OUT}/count.so,out={folder}/counts"
+            if profile:
+                option += f",profile={profile}"
+            arguments += ["-plugin", option]
+        for argument in arguments:
+            words += ["--qemu-arg", argument]
+        self.errors = open(folder / "errors", "w+")
+        self.vm = subprocess.Popen(
+            [*words, "--", "/root/guest"], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=self.errors,
+            pass_fds=[theirs.fileno()])
+        self.sender = subprocess.Popen(
+            [OUT / "sender", str(ours.fileno()),
+             "stream" if stream else "dgram", MAC], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, pass_fds=[ours.fileno()])
+        ours.close()
+        theirs.close()
+        self.program = Lines(self.vm, f"the guest ({kind})")
+        self.feed = Lines(self.sender, "sender")
+        self._expect("serving")
+        self.monitor = Monitor(folder / "qmp")
+        processor = self.monitor.command("query-cpus-fast")[0]["thread-id"]
+        with open(f"/proc/{processor}/status") as file:
+            main = re.search(r"^Tgid:\s+(\d+)$", file.read(), re.MULTILINE)[1]
+        self.threads = (processor, main)
+        self.trace = Trace(folder / "trace", self.monitor,
+                           self.settings.get("capture", True))
+        if count:
+            self.counts = open(folder / "counts")
+        self._prepare()
+
+    def _netdev(self, descriptor):
+        words = ["--nic", f"{self.settings['nic']},mac={MAC}"]
+        if not self.settings.get("capture", True):
+            words += ["--no-capture"]
+        if not self.settings.get("free"):
+            return words + ["--netdev", f"socket,fd={descriptor}"]
+        # The third port leads nowhere: it always has room.
+        words += ["--netdev", "hubport,hubid=0",
+                  "--nic", "none", "--netdev", f"socket,fd={descriptor}"]
+        for port in ("hubport,id=feed,hubid=0,netdev=net1",
+                     "hubport,id=sink,hubid=0"):
+            words += ["--qemu-arg", "-netdev", "--qemu-arg", port]
+        return words
+
+    def _prepare(self):
+        if self.settings.get("free"):
+            self.shell(UNBIND)
+        else:
+            self.shell("ip link set eth0 promisc on")
+        if self.settings.get("capture", True):
+            self.shell("echo 4194304 >/proc/sys/net/bpf/maxbufsize")
+
+    def _expect(self, word):
+        line = self.program.line()
+        if line.split(" ")[0] != word:
+            raise Failure(f"the guest says {line!r}, not {word!r}")
+        return line
+
+    def shell(self, command):
+        """Runs a command in the guest and gives its output."""
+        self.program.tell("sh " + command)
+        lines = []
+        while not (line := self.program.line()).startswith("done "):
+            lines.append(line)
+        if line != "done 0":
+            raise Failure(f"{command}: {line} {lines}")
+        return lines
+
+    def instructions(self):
+        """What count.so wrote at the last marker 2: kernel, user, readers
+        woken and instructions until they had their frame."""
+        return [int(word) for word in self.counts.read().split()[-4:]]
+
+    def selftest(self):
+        """The instructions of a loop that has two million."""
+        self.program.tell("selftest")
+        self._expect("done")
+        return self.instructions()
+
+    def _is_busy(self):
+        """Whether QEMU's processor or main loop runs, or waits for its turn."""
+        for thread in self.threads:
+            with open(f"/proc/{thread}/stat") as file:
+                if file.read().rsplit(")", 1)[1].split()[0] != "S":
+                    return True
+        return False
+
+    def settle(self, seconds):
+        """
+        Waits until the guest has nothing to do, at least so long.
+
+        Whether QEMU's threads sleep tells that, and not how much they get done
+        on a machine that has other work, too. Timers are let pass.
+        """
+        end, seen = time.monotonic() + seconds, []
+        while (len(seen) < SAMPLES or sum(seen) > SAMPLES / 10
+               or time.monotonic() < end):
+            time.sleep(SAMPLE_SECONDS)
+            seen = [*seen, self._is_busy()][-SAMPLES:]
+
+    def _received(self):
+        """The frames that the NIC's driver has counted."""
+        if self.settings.get("free"):
+            return 0
+        return int(self.shell("cat /sys/class/net/eth0/statistics/"
+                              "rx_packets")[0])
+
+    def run(self, method, size, count, receivers=1, accept="all",
+            how="bulk", rate=0, settle=0.3):
+        """
+        Sends frames while receivers capture; gives what was counted.
+
+        count 0: nothing is sent for so long as settle says.
+        """
+        before = self._received()
+        self.program.tell(f"run {method} {receivers} {accept} {how} "
+                          f"{self.interface}")
+        self._expect("ready")
+        time.sleep(0.05)
+        self.trace.count()
+        result = {"method": method, "size": size, "count": count,
+                  "receivers": receivers, "accept": accept, "rate": rate}
+        if count:
+            self.feed.tell(f"{size} {count} {rate}")
+            result["sent_us"] = int(self.feed.line().split()[1])
+        self.settle(settle)
+        result["notifications"], result["interrupts"] = self.trace.count()
+        self.program.tell("end")
+        for word in self._expect("result").split()[1:]:
+            key, value = word.split("=")
+            result[key] = int(value)
+        result["received"] = self._received() - before
+        if self.counts:
+            (result["kernel"], result["user"], result["reads"],
+             result["latency"]) = self.instructions()
+        return result
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for name in ("sender", "vm"):
+            process = getattr(self, name, None)
+            if process and process.poll() is None:
+                process.terminate()
+                process.wait()
+        self.folder.cleanup()

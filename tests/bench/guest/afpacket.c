@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The peers: AF_PACKET with a TPACKET_V3 ring, and with recvfrom(2). */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <stddef.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include "bench.h"
+
+/* As much memory as a descriptor of /dev/bpf has here. */
+#define MEMORY		(8 << 20)
+
+#define BLOCK_SIZE	(128 << 10)
+#define BLOCKS		(MEMORY / BLOCK_SIZE)
+#define FRAME_SIZE	2048
+#define RETIRE_MS	10
+
+static void attach_filter(int fd, const struct program *filter)
+{
+	struct sock_fprog fprog;
+
+	if (!filter)
+		return;
+	fprog.len = filter->len;
+	fprog.filter = (struct sock_filter *)filter->insns;
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &fprog, sizeof(fprog)))
+		die("SO_ATTACH_FILTER");
+}
+
+static void bind_to(int fd, const char *interface)
+{
+	struct sockaddr_ll address = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_ALL),
+		.sll_ifindex = if_nametoindex(interface),
+	};
+	struct packet_mreq promiscuous = {
+		.mr_ifindex = address.sll_ifindex,
+		.mr_type = PACKET_MR_PROMISC,
+	};
+
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
+	    setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promiscuous,
+		       sizeof(promiscuous)))
+		die("bind");
+}
+
+static void count_drops(int fd, struct receiver *r)
+{
+	struct tpacket_stats_v3 stats = { 0 };
+	socklen_t len = sizeof(stats);
+
+	if (getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &stats, &len))
+		die("PACKET_STATISTICS");
+	r->dropped = stats.tp_drops;
+}
+
+/* The socket hears nothing until it is bound. */
+static int open_socket(void)
+{
+	int fd = socket(AF_PACKET, SOCK_RAW, 0);
+
+	if (fd < 0)
+		die("socket");
+	return fd;
+}
+
+static void read_block(struct tpacket_block_desc *block, struct receiver *r)
+{
+	uint8_t *at = (uint8_t *)block + block->hdr.bh1.offset_to_first_pkt;
+	unsigned int n;
+
+	for (n = block->hdr.bh1.num_pkts; n > 0; n--) {
+		struct tpacket3_hdr *header = (struct tpacket3_hdr *)at;
+
+		r->frames++;
+		r->bytes += header->tp_snaplen;
+		asm volatile("" :: "r"(*(volatile uint8_t *)(at + header->tp_mac)));
+		at += header->tp_next_offset;
+	}
+}
+
+void receive_v3(struct receiver *r)
+{
+	struct tpacket_req3 req = {
+		.tp_block_size = BLOCK_SIZE,
+		.tp_block_nr = BLOCKS,
+		.tp_frame_size = FRAME_SIZE,
+		.tp_frame_nr = MEMORY / FRAME_SIZE,
+		.tp_retire_blk_tov = RETIRE_MS,
+	};
+	int fd = open_socket(), version = TPACKET_V3;
+	unsigned int i = 0;
+	uint8_t *ring;
+
+	if (setsockopt(fd, SOL_PACKET, PACKET_VERSION, &version,
+		       sizeof(version)) ||
+	    setsockopt(fd, SOL_PACKET, PACKET_RX_RING, &req, sizeof(req)))
+		die("PACKET_RX_RING");
+	ring = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_POPULATE, fd, 0);
+	if (ring == MAP_FAILED)
+		die("mmap");
+	attach_filter(fd, r->filter);
+	bind_to(fd, r->interface);
+	r->ready = true;
+
+	while (!stopped) {
+		struct tpacket_block_desc *block =
+			(void *)(ring + (size_t)i * BLOCK_SIZE);
+		struct pollfd wait = { .fd = fd, .events = POLLIN | POLLERR };
+
+		if (!(__atomic_load_n(&block->hdr.bh1.block_status,
+				      __ATOMIC_ACQUIRE) & TP_STATUS_USER)) {
+			r->calls++;
+			poll(&wait, 1, -1);
+			continue;
+		}
+		read_block(block, r);
+		__atomic_store_n(&block->hdr.bh1.block_status, TP_STATUS_KERNEL,
+				 __ATOMIC_RELEASE);
+		i = (i + 1) % BLOCKS;
+	}
+	count_drops(fd, r);
+}
+
+void receive_recvfrom(struct receiver *r)
+{
+	static uint8_t packet[65536];
+	int fd = open_socket(), size = MEMORY;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
+		die("SO_RCVBUFFORCE");
+	attach_filter(fd, r->filter);
+	bind_to(fd, r->interface);
+	r->ready = true;
+
+	while (!stopped) {
+		ssize_t len = recvfrom(fd, packet, sizeof(packet), 0, NULL, NULL);
+
+		if (r->at_once)
+			MARK(MARK_READ);
+		r->calls++;
+		if (len >= 0) {
+			r->frames++;
+			r->bytes += len;
+		}
+	}
+	count_drops(fd, r);
+}

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The guest's part of the benchmark. Obeys lines on its input:
+ *
+ *   run METHOD COUNT FILTER HOW INTERFACE
+ *       starts COUNT receivers by METHOD (none, v3, recvfrom, bpf; or one
+ *       program, stock or ours: tcpdump on AF_PACKET, on /dev/bpf), each with
+ *       FILTER (all, some, none: what it accepts), HOW is bulk or at-once.
+ *       Answers "ready"; then what comes until the line "end" is measured, and
+ *       "result KEY=VALUE..." is the answer.
+ *   sh COMMAND
+ *       runs a command, and answers "done STATUS" after its output
+ *   selftest
+ *       executes two million instructions between the markers
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "bench.h"
+
+#define MAX_RECEIVERS	16
+
+#define STOCK_LOADER	"/root/stock/ld-linux-x86-64.so.2"
+#define STOCK_FOLDER	"/root/stock"
+#define STOCK		"/root/stock/tcpdump"
+#define OURS		"/usr/bin/tcpdump"
+
+volatile bool stopped;
+
+static struct receiver *receivers;
+static pid_t pids[MAX_RECEIVERS];
+
+/* sender.c gives every hundredth frame a 1 behind the Ethernet header. */
+static const struct program some = { 6, (struct instruction[]) {
+	{ 0x28, 0, 0, 12 },		/* ldh [12] */
+	{ 0x15, 0, 3, 0x88b5 },		/* jeq #0x88b5 */
+	{ 0x30, 0, 0, 14 },		/* ldb [14] */
+	{ 0x15, 0, 1, 1 },		/* jeq #1 */
+	{ 0x06, 0, 0, 65535 },		/* ret #65535 */
+	{ 0x06, 0, 0, 0 },		/* ret #0 */
+} };
+
+static const struct program none = { 4, (struct instruction[]) {
+	{ 0x28, 0, 0, 12 },
+	{ 0x15, 0, 1, 0x0800 },
+	{ 0x06, 0, 0, 65535 },
+	{ 0x06, 0, 0, 0 },
+} };
+
+static const struct method {
+	const char *name;
+	void (*receive)(struct receiver *r);
+	const char *program[14];
+} methods[] = {
+	{ "none", NULL, { NULL } },
+	{ "v3", receive_v3, { NULL } },
+	{ "recvfrom", receive_recvfrom, { NULL } },
+	{ "bpf", receive_bpf, { NULL } },
+	{ "stock", NULL, { STOCK_LOADER, "--library-path", STOCK_FOLDER, STOCK,
+			   "-Z", "root", "-B", "4096", "-w", "/dev/null", "-i" } },
+	{ "ours", NULL, { OURS, "-Z", "root", "-B", "4096", "-w", "/dev/null",
+			  "-i" } },
+};
+
+void die(const char *what)
+{
+	printf("fail %s: %s\n", what, strerror(errno));
+	fflush(stdout);
+	_exit(1);
+}
+
+static void on_signal(int number)
+{
+	(void)number;
+	stopped = true;
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000ull + t.tv_nsec / 1000;
+}
+
+static void start_receiver(const struct method *method, int i)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+
+	pids[i] = fork();
+	if (pids[i] < 0)
+		die("fork");
+	if (pids[i] == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		sigaction(SIGINT, &action, NULL);
+		method->receive(&receivers[i]);
+		_exit(0);
+	}
+	while (!receivers[i].ready) {
+		usleep(1000);
+		if (waitpid(pids[i], NULL, WNOHANG))
+			die("the receiver did not start");
+	}
+}
+
+/* tcpdump says on its standard error when it listens. Returns that pipe. */
+static int start_program(const struct method *method, const char *interface)
+{
+	const char *args[16];
+	char text[4096] = "";
+	size_t used = 0;
+	int fds[2], n;
+
+	for (n = 0; method->program[n]; n++)
+		args[n] = method->program[n];
+	args[n++] = interface;
+	args[n] = NULL;
+	if (pipe(fds))
+		die("pipe");
+	pids[0] = fork();
+	if (pids[0] < 0)
+		die("fork");
+	if (pids[0] == 0) {
+		dup2(fds[1], 2);
+		execv(args[0], (char **)args);
+		die(args[0]);
+	}
+	close(fds[1]);
+	while (!strstr(text, "listening on")) {
+		ssize_t len = read(fds[0], text + used, sizeof(text) - 1 - used);
+
+		if (len <= 0) {
+			errno = 0;
+			die(text);
+		}
+		used += len;
+	}
+	return fds[0];
+}
+
+/* The counts in tcpdump's last words. */
+static void end_program(int fd, struct receiver *r)
+{
+	char line[256];
+	FILE *words = fdopen(fd, "r");
+
+	kill(pids[0], SIGINT);
+	while (fgets(line, sizeof(line), words)) {
+		if (strstr(line, "packets captured") ||
+		    strstr(line, "packet captured"))
+			r->frames = atol(line);
+		else if (strstr(line, "dropped by kernel"))
+			r->dropped = atol(line);
+	}
+	fclose(words);
+	waitpid(pids[0], NULL, 0);
+}
+
+/*
+ * A signal that comes between the check of "stopped" and a blocking call is
+ * lost there, and so it is repeated.
+ */
+static void end_receivers(int count)
+{
+	int i;
+
+	for (i = 0; i < count; i++) {
+		do {
+			kill(pids[i], SIGINT);
+			usleep(1000);
+		} while (!waitpid(pids[i], NULL, WNOHANG));
+	}
+}
+
+static const struct method *find_method(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (!strcmp(methods[i].name, name))
+			return &methods[i];
+	errno = EINVAL;
+	die(name);
+}
+
+static void await_end(void)
+{
+	char line[16];
+
+	if (!fgets(line, sizeof(line), stdin) || strcmp(line, "end\n"))
+		die("the line \"end\"");
+}
+
+static void run(const char *words)
+{
+	char name[16], filter[16], how[16], interface[16];
+	const struct method *method;
+	int count, i, fd = -1;
+	uint64_t start, time;
+
+	if (sscanf(words, "%15s %d %15s %15s %15s", name, &count, filter, how,
+		   interface) != 5 || count < 0 || count > MAX_RECEIVERS)
+		die("run: words");
+	method = find_method(name);
+	memset(receivers, 0, MAX_RECEIVERS * sizeof(*receivers));
+	for (i = 0; i < count && method->receive; i++) {
+		receivers[i].interface = interface;
+		receivers[i].at_once = !strcmp(how, "at-once");
+		if (!strcmp(filter, "some"))
+			receivers[i].filter = &some;
+		else if (!strcmp(filter, "none"))
+			receivers[i].filter = &none;
+		start_receiver(method, i);
+	}
+	if (method->program[0])
+		fd = start_program(method, interface);
+
+	printf("ready\n");
+	start = now_us();
+	MARK(MARK_START);
+	await_end();
+	MARK(MARK_END);
+	time = now_us() - start;
+
+	if (method->receive)
+		end_receivers(count);
+	if (fd >= 0)
+		end_program(fd, &receivers[0]);
+	printf("result us=%lu", time);
+	for (i = 0; i < (method->receive || fd >= 0 ? count : 0); i++)
+		printf(" frames%d=%lu dropped%d=%lu calls%d=%lu", i,
+		       receivers[i].frames, i, receivers[i].dropped, i,
+		       receivers[i].calls);
+	printf("\n");
+}
+
+static void selftest(void)
+{
+	long n = 1000000;
+
+	MARK(MARK_START);
+	asm volatile("1: dec %0; jnz 1b" : "+r"(n));
+	MARK(MARK_END);
+	printf("done 0\n");
+}
+
+int main(void)
+{
+	char line[512];
+
+	receivers = mmap(NULL, MAX_RECEIVERS * sizeof(*receivers),
+			 PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			 -1, 0);
+	if (receivers == MAP_FAILED)
+		die("mmap");
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	printf("serving\n");
+	while (fgets(line, sizeof(line), stdin)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (!strncmp(line, "run ", 4))
+			run(line + 4);
+		else if (!strncmp(line, "sh ", 3))
+			printf("done %d\n", system(line + 3));
+		else if (!strcmp(line, "selftest"))
+			selftest();
+		else
+			die("unknown line");
+	}
+	return 0;
+}
