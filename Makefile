@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# "make run" shows a live capture, "make check" runs every test; see "make help".
+
+.DEFAULT_GOAL := help
+.PHONY: help setup device driver image programs run check fuzz soak bench spec clean
+
+# Tests for "make check" to run, and how many at a time: many boot a guest, and
+# many wait more than they work.
+# The unit tests are programs, built before they are looked for.
+TESTS = $(sort $(shell ls tests/*/*.t build/tests/unit/*.t))
+TEST_JOBS := 3
+
+# KVER=RELEASE: a guest with another kernel than that of the newest headers.
+ifdef KVER
+export KVER
+export KDIR := /usr/src/linux-headers-$(KVER)
+endif
+
+help:
+	@echo 'make setup    install the Debian packages that the rest needs (root or sudo)'
+	@echo 'make device   build the capture device into build/qemu-device/'
+	@echo 'make driver   build the guest driver into build/guest-driver/'
+	@echo 'make image    build the guest image into build/images/'
+	@echo 'make run      all of it, then a guest whose traffic tcpdump captures'
+	@echo 'make check    all of it, then every test; TESTS="FILE..." selects'
+	@echo 'make fuzz     all of it, then the fuzzers for FUZZ_TIME seconds (600)'
+	@echo 'make soak     the hot-plug tests, 1000 times over'
+	@echo 'make bench    measure beside the peers, into build/bench/; ARGS=--help'
+	@echo 'make spec     the specification as HTML and PDF, into build/spec/'
+	@echo 'make clean    remove what was built, but not the downloads'
+
+setup:
+	images/setup
+
+device: setup
+	$(MAKE) -C qemu-device
+
+driver: setup
+	$(MAKE) -C guest-driver
+
+# The image takes the driver in when it has been built.
+image: setup driver
+	$(MAKE) -C images
+
+programs: setup
+	$(if $(wildcard tests/Makefile),$(MAKE) -C tests)
+
+run: device image
+	images/demo
+
+check: device image programs
+	prove --exec '' --timer -j$(TEST_JOBS) $(TESTS)
+
+fuzz: device image programs
+	tests/fuzz/run $(or $(FUZZ_TIME),600)
+
+soak: device image programs
+	SOAK=1 prove --exec '' --timer tests/lifecycle/hotplug.t
+
+# What only this needs is not in images/packages.
+bench: device image
+	images/setup valgrind
+	$(MAKE) -C tests/bench
+
+spec: setup
+	$(MAKE) -C spec
+
+clean:
+	find build -mindepth 1 -maxdepth 1 ! -name downloads -exec rm -rf {} +
