@@ -23,7 +23,7 @@ help:
 	@echo 'make image    build the guest image into build/images/'
 	@echo 'make run      all of it, then a guest whose traffic tcpdump captures'
 	@echo 'make check    all of it, then every test; TESTS="FILE..." selects'
-	@echo 'make fuzz     all of it, then the fuzzers for FUZZ_TIME seconds (600)'
+	@echo 'make fuzz     all of it, then the fuzzers for FUZZ_TIME seconds (3600)'
 	@echo 'make soak     the hot-plug tests, 1000 times over'
 	@echo 'make bench    measure beside the peers, into build/bench/; ARGS=--help'
 	@echo 'make spec     the specification as HTML and PDF, into build/spec/'
@@ -52,7 +52,7 @@ check: device image programs
 	prove --exec '' --timer -j$(TEST_JOBS) $(TESTS)
 
 fuzz: device image programs
-	tests/fuzz/run $(or $(FUZZ_TIME),600)
+	tests/fuzz/run $(or $(FUZZ_TIME),3600)
 
 soak: device image programs
 	SOAK=1 prove --exec '' --timer tests/lifecycle/hotplug.t
@@ -60,7 +60,7 @@ soak: device image programs
 # What only this needs is not in images/packages.
 bench: device image
 	images/setup valgrind
-	$(MAKE) -C tests/bench
+	$(MAKE) -C tests/bench ARGS='$(ARGS)'
 
 spec: setup
 	$(MAKE) -C spec

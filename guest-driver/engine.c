@@ -64,7 +64,9 @@ int vcap_program_install(struct vcap_program *program)
 	program->snaplen = vcap_filter_snaplen(program->insns, program->len);
 	program->skb.head = (void *)&no_fragments;
 	skb_set_end_offset(&program->skb, 0);
-	create_native(program);
+	program->constant = vcap_filter_constant(program->insns);
+	if (!program->constant)
+		create_native(program);
 	return 0;
 }
 
@@ -72,13 +74,16 @@ int vcap_program_install(struct vcap_program *program)
  * vcap_program_engine() - what runs a program
  * @program: it; NULL: no program
  *
- * Return: "none"; "jit", the processor itself; "kernel", Linux's interpreter,
- * where its translator is turned off; or "interpreter", ours.
+ * Return: "none"; "constant", nothing, as it always answers the same; "jit", the
+ * processor itself; "kernel", Linux's interpreter, where its translator is
+ * turned off; or "interpreter", ours.
  */
 const char *vcap_program_engine(const struct vcap_program *program)
 {
 	if (!program)
 		return "none";
+	if (program->constant)
+		return "constant";
 	if (!program->native)
 		return "interpreter";
 	return program->native->jited ? "jit" : "kernel";

@@ -12,13 +12,17 @@
 /**
  * struct vcap_program - an installed filter
  * @snaplen: bytes of a frame that it needs to see
- * @native: the rewritten program on Linux's machine; NULL: it is interpreted
+ * @constant: it is a single return, which libpcap installs where nothing is
+ *            asked for: nothing needs to run
+ * @native: the rewritten program on Linux's machine; NULL: it is interpreted,
+ *          or constant
  * @skb: what @native takes for its packet; it is never a real one
  * @len: number of instructions
  * @insns: the program as it was given
  */
 struct vcap_program {
 	u32 snaplen;
+	bool constant;
 	struct bpf_prog *native;
 	struct sk_buff skb;
 	u32 len;
@@ -51,6 +55,8 @@ static inline u32 vcap_program_run(struct vcap_program *program, const u8 *pkt,
 {
 	struct sk_buff *skb = &program->skb;
 
+	if (program->constant)
+		return program->insns[0].k;
 	if (!program->native)
 		return vcap_filter_run(program->insns, pkt, wirelen, buflen);
 	skb->data = (u8 *)pkt;

@@ -35,17 +35,18 @@ static inline bool vcap_desc_wants(const struct vcap_desc *d,
 /*
  * Catch packet: put a packet of caplen bytes into the store buffer, and return
  * whether the hold buffer was filled. Nearly always there is room for it, and
- * for more after it, and the program wants the native header.
+ * for more after it, and the program is a 64-bit one.
  */
 static inline bool vcap_desc_catch(struct vcap_desc *d,
 				   const struct vcap_record *rec, u32 caplen)
 {
 	u32 total = BPF_WORDALIGN(sizeof(struct bpf_hdr) + caplen);
 
-	if (unlikely(!vcap_header_is_native(&d->format)) ||
+	if (unlikely(d->format.compat) ||
 	    unlikely(total >= vcap_desc_usable(d) - d->store_len))
 		return vcap_desc_catch_any(d, rec, caplen);
-	vcap_header_write_native(d->store + d->store_len, rec, caplen, total);
+	vcap_header_write_native(d->store + d->store_len, rec, caplen, total,
+				 d->format.tstamp);
 	d->store_len += total;
 	return false;
 }

@@ -18,6 +18,12 @@
  */
 bool vcap_filter_valid(const struct bsd_insn *insns, u32 len);
 
+/** vcap_filter_constant() - whether a valid program only returns a number */
+static inline bool vcap_filter_constant(const struct bsd_insn *insns)
+{
+	return insns->code == (BPF_RET | BPF_K);
+}
+
 /**
  * vcap_filter_snaplen() - how much of a frame a program needs to see
  * @insns: a valid program, or NULL for none

@@ -23,13 +23,20 @@ struct compat_xhdr {
 	u16 hdrlen;
 };
 
-/* Of whichever of the formats that are not native. */
-union header {
-	struct bpf_xhdr xhdr;
-	struct compat_hdr compat_hdr;
-	struct compat_xhdr compat_xhdr;
+union compat_header {
+	struct compat_hdr hdr;
+	struct compat_xhdr xhdr;
 };
 
+#define SAME_PLACE(hdr, xhdr) \
+	static_assert(offsetof(struct bpf_hdr, hdr) == \
+		      offsetof(struct bpf_xhdr, xhdr), #hdr " is where " #xhdr)
+
+SAME_PLACE(bh_tstamp.tv_sec, bh_tstamp.bt_sec);
+SAME_PLACE(bh_tstamp.tv_usec, bh_tstamp.bt_frac);
+SAME_PLACE(bh_caplen, bh_caplen);
+SAME_PLACE(bh_datalen, bh_datalen);
+SAME_PLACE(bh_hdrlen, bh_hdrlen);
 static_assert(sizeof(struct bpf_hdr) == 32, "LP64 bpf_hdr");
 static_assert(sizeof(struct bpf_xhdr) == 32, "LP64 bpf_xhdr");
 static_assert(sizeof(struct compat_hdr) == 20, "i386 bpf_hdr");
@@ -50,70 +57,43 @@ u32 vcap_header_total(const struct vcap_format *format, u32 caplen)
 	return (vcap_header_len(format) + caplen + align - 1) & ~(align - 1);
 }
 
-/*
- * The upper half of a binary fraction, rounded up: rounded down, as
- * bintime2timespec() does, it gives back the nanoseconds it was made of.
- */
-static u64 binary_fraction(u32 nsec)
+/* Returns the length of the header that it made. */
+static u32 fill_compat(union compat_header *h, const struct vcap_record *rec,
+		       u32 caplen, u32 tstamp)
 {
-	return ((((u64)nsec << 32) + 999999999) / 1000000000) << 32;
-}
+	u64 frac = vcap_header_fraction(tstamp, rec->nsec);
 
-static void fill_bpf_xhdr(union header *h, const struct vcap_record *rec,
-			  u32 caplen, u64 frac)
-{
-	h->xhdr.bh_tstamp.bt_sec = (s64)rec->sec;
-	h->xhdr.bh_tstamp.bt_frac = frac;
-	h->xhdr.bh_caplen = caplen;
-	h->xhdr.bh_datalen = rec->datalen;
-	h->xhdr.bh_hdrlen = sizeof(h->xhdr);
-}
-
-static void fill_compat_hdr(union header *h, const struct vcap_record *rec,
-			    u32 caplen)
-{
-	h->compat_hdr.sec = (u32)rec->sec;
-	h->compat_hdr.usec = rec->nsec / 1000;
-	h->compat_hdr.caplen = caplen;
-	h->compat_hdr.datalen = rec->datalen;
-	h->compat_hdr.hdrlen = sizeof(h->compat_hdr);
-}
-
-static void fill_compat_xhdr(union header *h, const struct vcap_record *rec,
-			     u32 caplen, u64 frac)
-{
-	memcpy(h->compat_xhdr.sec, &rec->sec, sizeof(rec->sec));
-	memcpy(h->compat_xhdr.frac, &frac, sizeof(frac));
-	h->compat_xhdr.caplen = caplen;
-	h->compat_xhdr.datalen = rec->datalen;
-	h->compat_xhdr.hdrlen = sizeof(h->compat_xhdr);
+	memset(h, 0, sizeof(*h));
+	if (tstamp == BPF_T_MICROTIME) {
+		h->hdr.sec = (u32)rec->sec;
+		h->hdr.usec = (u32)frac;
+		h->hdr.caplen = caplen;
+		h->hdr.datalen = rec->datalen;
+		h->hdr.hdrlen = sizeof(h->hdr);
+		return sizeof(h->hdr);
+	}
+	memcpy(h->xhdr.sec, &rec->sec, sizeof(rec->sec));
+	memcpy(h->xhdr.frac, &frac, sizeof(frac));
+	h->xhdr.caplen = caplen;
+	h->xhdr.datalen = rec->datalen;
+	h->xhdr.hdrlen = sizeof(h->xhdr);
+	return sizeof(h->xhdr);
 }
 
 void vcap_header_write(u8 *dst, const struct vcap_record *rec, u32 caplen,
 		       const struct vcap_format *format)
 {
-	u32 hdrlen = vcap_header_len(format), end = hdrlen + caplen;
-	union header h;
-	u64 frac;
+	u32 total = vcap_header_total(format, caplen), hdrlen;
+	union compat_header h;
 
-	if (vcap_header_is_native(format)) {
-		vcap_header_write_native(dst, rec, caplen,
-					 vcap_header_total(format, caplen));
+	if (!format->compat) {
+		vcap_header_write_native(dst, rec, caplen, total,
+					 format->tstamp);
 		return;
 	}
-	/* Programs see the padding. */
-	memset(&h, 0, sizeof(h));
-	if (format->tstamp == BPF_T_MICROTIME) {
-		fill_compat_hdr(&h, rec, caplen);
-	} else {
-		frac = format->tstamp == BPF_T_NANOTIME ?
-			       rec->nsec : binary_fraction(rec->nsec);
-		if (format->compat)
-			fill_compat_xhdr(&h, rec, caplen, frac);
-		else
-			fill_bpf_xhdr(&h, rec, caplen, frac);
-	}
+	hdrlen = fill_compat(&h, rec, caplen, format->tstamp);
 	memcpy(dst, &h, hdrlen);
 	memcpy(dst + hdrlen, rec->data, caplen);
-	memset(dst + end, 0, vcap_header_total(format, caplen) - end);
+	/* Programs see the padding. */
+	memset(dst + hdrlen + caplen, 0, total - hdrlen - caplen);
 }

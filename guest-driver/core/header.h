@@ -38,32 +38,48 @@ u32 vcap_header_total(const struct vcap_format *format, u32 caplen);
 void vcap_header_write(u8 *dst, const struct vcap_record *rec, u32 caplen,
 		       const struct vcap_format *format);
 
-/** vcap_header_is_native() - is it what programs get that ask for no other? */
-static inline bool vcap_header_is_native(const struct vcap_format *format)
+/**
+ * vcap_header_fraction() - a time's part below a second, as BIOCSTSTAMP wants it
+ * @tstamp: BPF_T_*
+ * @nsec: nanoseconds, below 10^9
+ *
+ * A binary fraction has its upper half only, and that rounded up: rounded down,
+ * as bintime2timespec() does, it gives back the nanoseconds it was made of.
+ */
+static inline u64 vcap_header_fraction(u32 tstamp, u32 nsec)
 {
-	return format->tstamp == BPF_T_MICROTIME && !format->compat;
+	switch (tstamp) {
+	case BPF_T_MICROTIME:
+		return nsec / 1000;
+	case BPF_T_NANOTIME:
+		return nsec;
+	default:
+		return ((((u64)nsec << 32) + 999999999) / 1000000000) << 32;
+	}
 }
 
 /**
- * vcap_header_write_native() - vcap_header_write() in the native format
+ * vcap_header_write_native() - vcap_header_write() for a 64-bit program
  * @dst: @total bytes, aligned to 8
  * @rec: where the packet comes from
  * @caplen: bytes of it to copy, at most @rec->caplen
  * @total: bytes of header, packet and padding
+ * @tstamp: BPF_T_*
  *
- * Inline, as this is done for each frame.
+ * Inline, as this is done for each frame. struct bpf_hdr is laid out like
+ * struct bpf_xhdr there.
  */
 static inline void vcap_header_write_native(u8 *dst,
 					    const struct vcap_record *rec,
-					    u32 caplen, u32 total)
+					    u32 caplen, u32 total, u32 tstamp)
 {
-	struct bpf_hdr *hdr = (struct bpf_hdr *)dst;
+	struct bpf_xhdr *hdr = (struct bpf_xhdr *)dst;
 
 	/* Programs see the padding, the packet's and the header's own. */
 	memset(dst + total - sizeof(u64), 0, sizeof(u64));
 	memset(dst + sizeof(*hdr) - sizeof(u64), 0, sizeof(u64));
-	hdr->bh_tstamp.tv_sec = (long)rec->sec;
-	hdr->bh_tstamp.tv_usec = rec->nsec / 1000;
+	hdr->bh_tstamp.bt_sec = (s64)rec->sec;
+	hdr->bh_tstamp.bt_frac = vcap_header_fraction(tstamp, rec->nsec);
 	hdr->bh_caplen = caplen;
 	hdr->bh_datalen = rec->datalen;
 	hdr->bh_hdrlen = sizeof(*hdr);

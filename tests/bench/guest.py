@@ -254,16 +254,22 @@ class Guest:
                               "rx_packets")[0])
 
     def run(self, method, size, count, receivers=1, accept="all",
-            how="bulk", rate=0, settle=0.3):
+            how="bulk", rate=0, settle=0.3, warm_up=0):
         """
         Sends frames while receivers capture; gives what was counted.
 
-        count 0: nothing is sent for so long as settle says.
+        count 0: nothing is sent for so long as settle says. warm_up: as many
+        long frames go before the count, which accepts all.
         """
         before = self._received()
         self.program.tell(f"run {method} {receivers} {accept} {how} "
                           f"{self.interface}")
         self._expect("ready")
+        if warm_up:
+            self.feed.tell(f"1514 {warm_up} {rate}")
+            self.feed.line()
+            self.settle(settle)
+        self.program.tell("begin")
         time.sleep(0.05)
         self.trace.count()
         result = {"method": method, "size": size, "count": count,
@@ -277,7 +283,9 @@ class Guest:
         for word in self._expect("result").split()[1:]:
             key, value = word.split("=")
             result[key] = int(value)
-        result["received"] = self._received() - before
+            if key.startswith("frames"):
+                result[key] -= warm_up
+        result["received"] = self._received() - before - warm_up
         if self.counts:
             (result["kernel"], result["user"], result["reads"],
              result["latency"]) = self.instructions()

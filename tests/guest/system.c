@@ -143,6 +143,12 @@ static void test_engine(void)
 	   "without the translator the kernel interprets: %s", peer());
 	write_file("/proc/sys/net/core/bpf_jit_enable", "1");
 
+	insns[0] = (struct bpf_insn)BPF_STMT(BPF_RET | BPF_K, 60);
+	program.bf_insns = insns;
+	ioctl(fd, BIOCSETF, &program);
+	ok(strstr(peer(), " constant unattached"),
+	   "a single return of a number needs nothing: %s", peer());
+
 	program.bf_len = 0;
 	ioctl(fd, BIOCSETF, &program);
 	ok(strstr(peer(), " none unattached"), "no filter: %s", peer());

@@ -6,8 +6,8 @@
  *       starts COUNT receivers by METHOD (none, v3, recvfrom, bpf; or one
  *       program, stock or ours: tcpdump on AF_PACKET, on /dev/bpf), each with
  *       FILTER (all, some, none: what it accepts), HOW is bulk or at-once.
- *       Answers "ready"; then what comes until the line "end" is measured, and
- *       "result KEY=VALUE..." is the answer.
+ *       Answers "ready"; then what comes between the lines "begin" and "end"
+ *       is measured, and "result KEY=VALUE..." is the answer.
  *   sh COMMAND
  *       runs a command, and answers "done STATUS" after its output
  *   selftest
@@ -193,12 +193,12 @@ static const struct method *find_method(const char *name)
 	die(name);
 }
 
-static void await_end(void)
+static void await(const char *word)
 {
 	char line[16];
 
-	if (!fgets(line, sizeof(line), stdin) || strcmp(line, "end\n"))
-		die("the line \"end\"");
+	if (!fgets(line, sizeof(line), stdin) || strcmp(line, word))
+		die(word);
 }
 
 static void run(const char *words)
@@ -226,9 +226,10 @@ static void run(const char *words)
 		fd = start_program(method, interface);
 
 	printf("ready\n");
+	await("begin\n");
 	start = now_us();
 	MARK(MARK_START);
-	await_end();
+	await("end\n");
 	MARK(MARK_END);
 	time = now_us() - start;
 
