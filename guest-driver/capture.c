@@ -134,8 +134,8 @@ static int deliver(struct vcap_dev *dev, const void *buffer, u32 len)
 }
 
 /*
- * No more frames will come for those that listen by the interface's name, or
- * for all: readers get what there is, then EIO.
+ * No more frames will come for those whose interface is gone, or for all:
+ * readers get what there is, then EIO.
  */
 static void end_listeners(struct vcap_dev *dev, bool all)
 {
@@ -143,7 +143,7 @@ static void end_listeners(struct vcap_dev *dev, bool all)
 
 	lockdep_assert_held(&dev->lock);
 	list_for_each_entry_safe(file, next, &dev->listeners, listener) {
-		if (!all && file->own_name)
+		if (!all && !file->orphan)
 			continue;
 		list_del_init(&file->listener);
 		mutex_lock(&file->lock);
@@ -222,6 +222,8 @@ static void work_fn(struct work_struct *work)
 	mutex_unlock(&dev->lock);
 	if (gone)
 		return;
+	if (xchg(&dev->orphans, false))
+		vcap_capture_end(dev, false);
 	if (xchg(&dev->changed, false))
 		vcap_dev_check(dev);
 	vcap_clock_refresh(dev);
@@ -263,9 +265,29 @@ int vcap_capture_sync(struct vcap_dev *dev)
 }
 
 /**
- * vcap_capture_end() - end the listeners of an interface that is gone
+ * vcap_capture_orphan() - have the listeners of an interface that is gone ended
  * @dev: its device, which stays
- * @all: also those that listen by the device's own name
+ *
+ * Those that listen by the device's own name go on. The work asks the device
+ * for their last frames, which nobody waits for here: the caller may hold
+ * locks of the kernel's that all interfaces need.
+ */
+void vcap_capture_orphan(struct vcap_dev *dev)
+{
+	struct vcap_file *file;
+
+	mutex_lock(&dev->lock);
+	list_for_each_entry(file, &dev->listeners, listener)
+		file->orphan |= !file->own_name;
+	mutex_unlock(&dev->lock);
+	xchg(&dev->orphans, true);
+	queue_work(system_highpri_wq, &dev->work);
+}
+
+/**
+ * vcap_capture_end() - end listeners, after their last frames
+ * @dev: the device
+ * @all: also those whose interface is still there
  */
 void vcap_capture_end(struct vcap_dev *dev, bool all)
 {

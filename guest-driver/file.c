@@ -189,7 +189,9 @@ int vcap_file_attach(struct vcap_file *file, const char *name)
 
 	/* Frames that others captured before are not for this descriptor. */
 	vcap_capture_sync(dev);
-	vcap_dev_add_listener(dev, file);
+	err = vcap_dev_add_listener(dev, file);
+	if (err)
+		goto free_buffers;
 	err = vcap_dev_update(dev);
 	/* An interface that went before there was this listener ended others. */
 	if (!err && !file->own_name && vcap_dev_lost(dev, name))
@@ -204,6 +206,7 @@ int vcap_file_attach(struct vcap_file *file, const char *name)
 del_listener:
 	vcap_dev_del_listener(dev, file);
 	vcap_dev_update(dev);
+free_buffers:
 	free_buffers(file);
 put_dev:
 	vcap_dev_put(dev);

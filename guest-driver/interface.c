@@ -225,17 +225,21 @@ int vcap_dev_update(struct vcap_dev *dev)
  * @file: the descriptor
  *
  * The caller holds a reference and calls vcap_dev_update() next.
+ *
+ * Return: 0, or -ENXIO when the device is gone or was given up.
  */
-void vcap_dev_add_listener(struct vcap_dev *dev, struct vcap_file *file)
+int vcap_dev_add_listener(struct vcap_dev *dev, struct vcap_file *file)
 {
+	int err = 0;
+
 	mutex_lock(&dev->lock);
-	list_add_tail(&file->listener, &dev->listeners);
-	if (dev->gone) {
-		mutex_lock(&file->lock);
-		vcap_desc_detach(&file->desc);
-		mutex_unlock(&file->lock);
-	}
+	file->orphan = false;
+	if (dev->gone)
+		err = -ENXIO;
+	else
+		list_add_tail(&file->listener, &dev->listeners);
 	mutex_unlock(&dev->lock);
+	return err;
 }
 
 /** vcap_dev_del_listener() - the opposite; also before vcap_dev_update() */
@@ -294,7 +298,7 @@ static int netdev_event(struct notifier_block *block, unsigned long event,
 	list_for_each_entry(dev, &registry, node) {
 		read_mac(dev, mac);
 		if (is_valid_ether_addr(mac) && is_nic(netdev, mac))
-			vcap_capture_end(dev, false);
+			vcap_capture_orphan(dev);
 	}
 	mutex_unlock(&registry_lock);
 	return NOTIFY_DONE;

@@ -85,7 +85,8 @@ struct vcap_control {
  * @records: a batch of records, out of a buffer; lock
  * @dropped: the device's drop count, low 32 bits, as far as listeners know; lock
  * @gone: no more frames will come: removed or broken; lock
- * @work: takes frames out of completed buffers; looks into @changed
+ * @work: takes frames out of completed buffers; looks into the next two
+ * @orphans: there are listeners whose interface is gone
  * @changed: the device's configuration did; set by its interrupt
  *
  * @control_lock: see above
@@ -125,6 +126,7 @@ struct vcap_dev {
 	u32 dropped;
 	bool gone;
 	struct work_struct work;
+	bool orphans;
 	bool changed;
 
 	struct mutex control_lock;	/* a command and its reply */
@@ -155,6 +157,7 @@ struct vcap_dev {
  * @pid: process that opened it or made the last request; config
  * @dev: the device it is attached to, with a reference; set once, under both
  * @own_name: it was attached by the device's own name; constant after @dev
+ * @orphan: its interface is gone; the device's lock
  * @reading: a read is pending; lock
  * @timeout: of reads; 0: none; lock
  * @wait: readers and pollers
@@ -172,6 +175,7 @@ struct vcap_file {
 	pid_t pid;
 	struct vcap_dev *dev;
 	bool own_name;
+	bool orphan;
 	bool reading;
 	ktime_t timeout;
 	wait_queue_head_t wait;
@@ -199,6 +203,7 @@ void vcap_capture_free(struct vcap_dev *dev);
 void vcap_capture_interrupt(struct virtqueue *vq);
 void vcap_capture_stop(struct vcap_dev *dev);
 int vcap_capture_sync(struct vcap_dev *dev);
+void vcap_capture_orphan(struct vcap_dev *dev);
 void vcap_capture_end(struct vcap_dev *dev, bool all);
 
 /* inject.c */
@@ -219,7 +224,7 @@ void vcap_dev_unregister(struct vcap_dev *dev);
 void vcap_dev_put(struct vcap_dev *dev);
 struct vcap_dev *vcap_dev_find(const char *name, bool *own_name);
 int vcap_dev_name(struct vcap_dev *dev, bool own_name, char *name);
-void vcap_dev_add_listener(struct vcap_dev *dev, struct vcap_file *file);
+int vcap_dev_add_listener(struct vcap_dev *dev, struct vcap_file *file);
 void vcap_dev_del_listener(struct vcap_dev *dev, struct vcap_file *file);
 int vcap_dev_update(struct vcap_dev *dev);
 void vcap_dev_check(struct vcap_dev *dev);
