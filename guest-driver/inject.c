@@ -78,12 +78,12 @@ static int post(struct vcap_dev *dev, struct vcap_injection *injection,
 		virtqueue_disable_cb(dev->inject_vq);
 		virtqueue_kick(dev->inject_vq);
 	}
-	mutex_unlock(&dev->inject_lock);
 	if (err == -EIO) {
 		/* The ring makes no sense; the work gives the device up. */
 		virtio_break_device(dev->vdev);
 		queue_work(system_highpri_wq, &dev->work);
 	}
+	mutex_unlock(&dev->inject_lock);
 	return err;
 }
 

@@ -69,6 +69,15 @@ static void read_mac(struct vcap_dev *dev, u8 *mac)
 			   mac, ETH_ALEN);
 }
 
+/* No Ethernet frame is longer, whatever the device says. */
+static void read_mtu(struct vcap_dev *dev)
+{
+	u32 mtu;
+
+	virtio_cread_le(dev->vdev, struct virtio_capture_config, mtu, &mtu);
+	WRITE_ONCE(dev->mtu, min_t(u32, mtu, ETH_MAX_MTU));
+}
+
 /* The permanent address tells a NIC from the bridges and VLANs on it. */
 static bool is_nic(const struct net_device *netdev, const u8 *mac)
 {
@@ -116,8 +125,7 @@ struct vcap_dev *vcap_dev_find(const char *name, bool *own_name)
 			if (!ether_addr_equal(mac, wanted))
 				continue;
 		}
-		virtio_cread_le(dev->vdev, struct virtio_capture_config, mtu,
-				&dev->mtu);
+		read_mtu(dev);
 		kref_get(&dev->ref);
 		found = dev;
 		break;

@@ -34,6 +34,9 @@ void __wrap_virtio_notify(VirtIODevice *vdev, VirtQueue *vq);
 static char fault[32];          /* the lie */
 static unsigned left;           /* how often it is still to be told */
 
+/* The device's own, while there is a lie about it. */
+static void (*real_config)(VirtIODevice *vdev, uint8_t *config);
+
 /* Which queue a lie is about: the name starts with its prefix. */
 static const char *const prefixes[VIRTIO_CAPTURE_NUM_VQS] = {
     [VIRTIO_CAPTURE_VQ_CAPTURE] = "cap-",
@@ -238,14 +241,30 @@ void __wrap_virtqueue_push(VirtQueue *vq, const VirtQueueElement *elem,
     }
 }
 
+/* The configuration, with a payload that no frame has. */
+static void false_config(VirtIODevice *vdev, uint8_t *config)
+{
+    real_config(vdev, config);
+    ((struct virtio_capture_config *)config)->mtu = cpu_to_le32(UINT32_MAX);
+}
+
 void __wrap_virtio_notify(VirtIODevice *vdev, VirtQueue *vq)
 {
+    VirtioDeviceClass *class = VIRTIO_DEVICE_GET_CLASS(vdev);
+
     if (left && tell("needs-reset")) {
         left = 0;
         virtio_error(vdev, "a test's fault");
     } else if (left && tell("config")) {
         left--;
         virtio_notify_config(vdev);
+    } else if (left && tell("config-mtu")) {
+        left = 0;
+        real_config = class->get_config;
+        class->get_config = false_config;
+    } else if (real_config && !tell("config-mtu")) {
+        class->get_config = real_config;
+        real_config = NULL;
     }
     __real_virtio_notify(vdev, vq);
 }

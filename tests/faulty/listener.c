@@ -329,6 +329,29 @@ static void silent(void)
 	ok(works(), "silent: a reset mends the device");
 }
 
+/* A device that takes any frame; to the driver, none is longer than Ethernet's. */
+static void endless_frames(void)
+{
+	const size_t len = 16 << 20;
+	int fd = listener();
+	void *frame = calloc(1, len);
+
+	set(fd, BIOCIMMEDIATE, 1);
+	order("config-mtu", 1);
+	alarm(PATIENCE);
+	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0, "mtu: the order is there");
+	alarm(0);
+	close(fd);
+	fd = listener();
+	equal(error_of(write(fd, frame, len)), EMSGSIZE,
+	      "mtu: what is no frame is refused");
+	order("none", 0);
+	close(fd);
+	free(frame);
+	bind_again();
+	ok(works(), "mtu: and it works");
+}
+
 /* What is written while the device lies about what it has sent. */
 static void injection(const char *fault)
 {
@@ -419,6 +442,7 @@ int main(void)
 	given_up_by_command("ctl-not-given");
 	given_up_by_command("ctl-no-buffer");
 	silent();
+	endless_frames();
 	injection("inj-status");
 	injection("inj-empty");
 	injection("inj-longest");
