@@ -346,13 +346,19 @@ void vcap_capture_start(struct vcap_dev *dev)
 	virtqueue_kick(dev->capture_vq);
 }
 
+/** vcap_capture_kill() - end the capture of a device that has no queues more */
+void vcap_capture_kill(struct vcap_dev *dev)
+{
+	mutex_lock(&dev->lock);
+	end_capture(dev);
+	mutex_unlock(&dev->lock);
+}
+
 /** vcap_capture_stop() - take the last frames, then end the capture */
 void vcap_capture_stop(struct vcap_dev *dev)
 {
 	vcap_capture_sync(dev);
-	mutex_lock(&dev->lock);
-	end_capture(dev);
-	mutex_unlock(&dev->lock);
+	vcap_capture_kill(dev);
 }
 
 /** vcap_capture_free() - free the buffers of a device that was reset */

@@ -182,8 +182,12 @@ void vcap_inject_free(struct vcap_dev *dev)
 	struct vcap_injection *injection;
 
 	mutex_lock(&dev->inject_lock);
-	reclaim(dev);
-	while ((injection = virtqueue_detach_unused_buf(dev->inject_vq)))
-		kfree(injection);
+	if (dev->inject_vq) {
+		reclaim(dev);
+		while ((injection =
+				virtqueue_detach_unused_buf(dev->inject_vq)))
+			kfree(injection);
+		dev->inject_vq = NULL;
+	}
 	mutex_unlock(&dev->inject_lock);
 }

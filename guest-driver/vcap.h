@@ -96,7 +96,7 @@ struct vcap_control {
  * @dead: no more commands; control_lock
  *
  * @inject_lock: see above
- * @inject_vq: inject_lock
+ * @inject_vq: inject_lock; NULL when there are no queues
  * @inject_dead: no more frames are sent; inject_lock
  * @inject_events: interrupts of the queue, or its end
  * @inject_wait: writers, for room in the queue
@@ -201,6 +201,7 @@ int vcap_capture_init(struct vcap_dev *dev);
 void vcap_capture_start(struct vcap_dev *dev);
 void vcap_capture_free(struct vcap_dev *dev);
 void vcap_capture_interrupt(struct virtqueue *vq);
+void vcap_capture_kill(struct vcap_dev *dev);
 void vcap_capture_stop(struct vcap_dev *dev);
 int vcap_capture_sync(struct vcap_dev *dev);
 void vcap_capture_orphan(struct vcap_dev *dev);

@@ -149,8 +149,15 @@ static int vcap_restore(struct virtio_device *vdev)
 	int err;
 
 	err = find_queues(dev);
-	if (err)
+	if (err) {
+		dev_err(&vdev->dev,
+			"%s: no queues after a suspend; the device is given up\n",
+			dev->name);
+		vcap_control_kill(dev);
+		vcap_inject_kill(dev);
+		vcap_capture_kill(dev);
 		return err;
+	}
 	virtio_device_ready(vdev);
 	/* The device counts from zero again, and listens to nobody. */
 	mutex_lock(&dev->lock);

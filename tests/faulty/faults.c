@@ -36,6 +36,8 @@ static unsigned left;           /* how often it is still to be told */
 
 /* The device's own, while there is a lie about it. */
 static void (*real_config)(VirtIODevice *vdev, uint8_t *config);
+static void (*real_reset)(VirtIODevice *vdev);
+static VirtIODevice *without_queue;
 
 /* Which queue a lie is about: the name starts with its prefix. */
 static const char *const prefixes[VIRTIO_CAPTURE_NUM_VQS] = {
@@ -241,6 +243,16 @@ void __wrap_virtqueue_push(VirtQueue *vq, const VirtQueueElement *elem,
     }
 }
 
+/* A reset after which there is no inject queue. */
+static void last_reset(VirtIODevice *vdev)
+{
+    real_reset(vdev);
+    if (vdev == without_queue) {
+        virtio_del_queue(vdev, VIRTIO_CAPTURE_VQ_INJECT);
+        VIRTIO_DEVICE_GET_CLASS(vdev)->reset = real_reset;
+    }
+}
+
 /* The configuration, with a payload that no frame has. */
 static void false_config(VirtIODevice *vdev, uint8_t *config)
 {
@@ -262,6 +274,11 @@ void __wrap_virtio_notify(VirtIODevice *vdev, VirtQueue *vq)
         left = 0;
         real_config = class->get_config;
         class->get_config = false_config;
+    } else if (left && tell("no-queues")) {
+        left = 0;
+        real_reset = class->reset;
+        class->reset = last_reset;
+        without_queue = vdev;
     } else if (real_config && !tell("config-mtu")) {
         class->get_config = real_config;
         real_config = NULL;

@@ -403,6 +403,36 @@ static void negotiated(void)
 	close(fd);
 }
 
+/* A suspend behind which the device lacks a queue. Nothing mends that. */
+static void lacks_queue(void)
+{
+	int fd = listener(), second = open_bpf(O_RDWR);
+	struct bpf_stat before = stats(fd);
+	struct frame f;
+
+	logged("");
+	set(fd, BIOCIMMEDIATE, 1);
+	order("no-queues", 1);
+	alarm(PATIENCE);
+	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0, "queues: the order is there");
+	alarm(0);
+	write_file("/sys/module/suspend/parameters/pm_test_delay", "0");
+	write_file("/sys/power/pm_test", "devices");
+	write_file("/sys/power/state", "freeze");
+	equal(read_to_error(fd), EIO, "queues: a reader gets EIO");
+	equal(logged("no queues after a suspend; the device is given up"), 1,
+	      "queues: the kernel says why");
+	equal(stats(fd).bs_recv, before.bs_recv + 1, "queues: counts stay");
+	make_frame(&f, 2, 100);
+	equal(error_of(write(fd, &f, 100)), EINVAL,
+	      "queues: nothing can be written");
+	equal(error_of(attach(second, "eth0")), ENXIO,
+	      "queues: there is nothing to attach to");
+	close(second);
+	close(fd);
+	write_file(DRIVER "/unbind", device);
+}
+
 int main(void)
 {
 	static const char given_up[] = "the device is given up";
@@ -448,5 +478,6 @@ int main(void)
 	injection("inj-longest");
 	injection("inj-not-given");
 	injection("inj-silent");
+	lacks_queue();
 	return done_testing();
 }
