@@ -352,12 +352,16 @@ static void endless_frames(void)
 	ok(works(), "mtu: and it works");
 }
 
-/* What is written while the device lies about what it has sent. */
-static void injection(const char *fault)
+/*
+ * What is written while the device lies about what it has sent: a lie that makes
+ * no sense of the ring is the last.
+ */
+static void injection(const char *fault, int last)
 {
 	int fd = listener(), i;
 	struct frame f;
 
+	logged("");
 	set(fd, BIOCIMMEDIATE, 1);
 	order(fault, 3);
 	alarm(PATIENCE);
@@ -370,6 +374,11 @@ static void injection(const char *fault)
 			break;
 	alarm(0);
 	equal(i, 10, "%s: ten writes end, well or with an error", fault);
+	if (last) {
+		equal(read_to_error(fd), EIO, "%s: readers get EIO", fault);
+		equal(logged("the device is given up"), 1,
+		      "%s: the kernel says it once", fault);
+	}
 	close(fd);
 	bind_again();
 	ok(works(), "%s: a reset mends the device", fault);
@@ -473,11 +482,12 @@ int main(void)
 	given_up_by_command("ctl-no-buffer");
 	silent();
 	endless_frames();
-	injection("inj-status");
-	injection("inj-empty");
-	injection("inj-longest");
-	injection("inj-not-given");
-	injection("inj-silent");
+	injection("inj-status", 0);
+	injection("inj-empty", 0);
+	injection("inj-longest", 0);
+	injection("inj-silent", 0);
+	injection("inj-not-given", 1);
+	injection("inj-no-buffer", 1);
 	lacks_queue();
 	return done_testing();
 }
