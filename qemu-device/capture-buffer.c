@@ -14,76 +14,44 @@
 /* The shortest record: one byte of frame. */
 #define SHORTEST_RECORD VIRTIO_CAPTURE_RECORD_SIZE(1)
 
-/*
- * Writes where the last write ended. The driver's buffer is often one segment;
- * then this is one memcpy().
- */
+/* Writes where the last write ended, into as many segments as that takes. */
 static void buffer_put(CaptureBuffer *b, const void *data, size_t len)
 {
     const uint8_t *from = data;
-    size_t room;
+    size_t part;
 
-    b->used += len;
     while (len) {
-        room = MIN(len, b->iov->iov_len - b->offset);
-        memcpy((uint8_t *)b->iov->iov_base + b->offset, from, room);
-        from += room;
-        len -= room;
-        b->offset += room;
-        if (b->offset == b->iov->iov_len) {
-            b->iov++;
-            b->offset = 0;
+        while (!b->room) {
+            b->at = b->next->iov_base;
+            b->room = MIN(b->next->iov_len, b->size - b->used);
+            b->next++;
         }
+        part = MIN(len, b->room);
+        memcpy(b->at, from, part);
+        from += part;
+        len -= part;
+        b->at += part;
+        b->room -= part;
+        b->used += part;
     }
 }
 
 static void buffer_put_frame(CaptureBuffer *b, const CaptureFrame *frame,
                              size_t caplen)
 {
-    const struct iovec *iov = frame->iov;
-    size_t skip = frame->skip;
-    size_t len;
+    const struct iovec *iov = frame->more;
+    size_t part = MIN(frame->first_len, caplen);
 
-    while (caplen) {
-        len = iov->iov_len > skip ? MIN(iov->iov_len - skip, caplen) : 0;
-        if (len) {
-            buffer_put(b, (const uint8_t *)iov->iov_base + skip, len);
-            caplen -= len;
-        }
-        skip -= MIN(skip, iov->iov_len);
+    buffer_put(b, frame->first, part);
+    for (caplen -= part; caplen; caplen -= part) {
+        part = MIN(iov->iov_len, caplen);
+        buffer_put(b, iov->iov_base, part);
         iov++;
     }
 }
 
-/*
- * The same for a record that fits into one segment, and a frame that is in one
- * piece: nearly all are, so this is for speed. Returns false for others.
- */
-static bool buffer_put_whole(CaptureBuffer *b,
-                             const struct virtio_capture_record *record,
-                             const CaptureFrame *frame, size_t caplen)
-{
-    size_t size = VIRTIO_CAPTURE_RECORD_SIZE(caplen);
-    uint8_t *to;
-
-    if (size >= b->iov->iov_len - b->offset ||
-        frame->skip + caplen > frame->iov->iov_len) {
-        return false;
-    }
-    to = (uint8_t *)b->iov->iov_base + b->offset;
-    /* The padding first: it is in the last eight bytes. */
-    memset(to + size - VIRTIO_CAPTURE_RECORD_ALIGN, 0,
-           VIRTIO_CAPTURE_RECORD_ALIGN);
-    memcpy(to, record, sizeof(*record));
-    memcpy(to + sizeof(*record), (const uint8_t *)frame->iov->iov_base +
-           frame->skip, caplen);
-    b->offset += size;
-    b->used += size;
-    return true;
-}
-
 /* Take the driver's next buffer into progress. False: there is none. */
-static bool buffer_take(VirtIOCapture *s)
+static bool buffer_take(VirtIOCapture *s, int64_t now)
 {
     VirtIODevice *vdev = VIRTIO_DEVICE(s);
     CaptureBuffer *b = &s->buffer;
@@ -112,9 +80,9 @@ static bool buffer_take(VirtIOCapture *s)
     }
     *b = (CaptureBuffer) {
         .elem = elem,
-        .iov = elem->in_sg,
+        .next = elem->in_sg,
         .size = QEMU_ALIGN_DOWN(size, VIRTIO_CAPTURE_RECORD_ALIGN),
-        .start = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL),
+        .start = now,
     };
     return true;
 }
@@ -146,44 +114,70 @@ void virtio_capture_set_delay(VirtIOCapture *s, uint32_t delay)
 }
 
 /* The record's time. A time before 1970 is no time that a driver can want. */
-static void set_time(VirtIOCapture *s, struct virtio_capture_record *record)
+static uint64_t record_time(VirtIOCapture *s, int64_t now)
 {
-    int64_t time, unit, scale;
+    int64_t time;
 
-    if (sadd64_overflow(qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL),
-                        s->clock_offset, &time)) {
-        time = INT64_MAX; /* the clock is not negative: only upwards */
+    if (sadd64_overflow(now, s->clock_offset, &time)) {
+        return INT64_MAX; /* the clock is not negative: only upwards */
     }
-    time = MAX(time, 0);
-    unit = NANOSECONDS_PER_SECOND;
-    scale = SCALE_US;
-    if (s->listen_flags & VIRTIO_CAPTURE_L_NANOSECONDS) {
-        scale = 1;
-        record->flags |= cpu_to_le16(VIRTIO_CAPTURE_R_NANOSECONDS);
-    }
-    record->sec = cpu_to_le64(time / unit);
-    record->subsec = cpu_to_le64(time % unit / scale);
+    return MAX(time, 0);
 }
 
-void virtio_capture_append(VirtIOCapture *s, const CaptureFrame *frame)
+/* In the driver's memory, which is aligned as the driver likes it. */
+typedef struct virtio_capture_record RecordHeader __attribute__((aligned(1)));
+
+static void write_header(VirtIOCapture *s, RecordHeader *header,
+                         const CaptureFrame *frame, size_t caplen)
+{
+    uint64_t time = record_time(s, frame->time);
+    uint64_t subsec = time % NANOSECONDS_PER_SECOND;
+    uint16_t flags = frame->flags;
+
+    if (s->listen_flags & VIRTIO_CAPTURE_L_NANOSECONDS) {
+        flags |= VIRTIO_CAPTURE_R_NANOSECONDS;
+    } else {
+        subsec /= SCALE_US;
+    }
+    *header = (RecordHeader) {
+        .sec = cpu_to_le64(time / NANOSECONDS_PER_SECOND),
+        .subsec = cpu_to_le64(subsec),
+        .caplen = cpu_to_le32(caplen),
+        .datalen = cpu_to_le32(frame->len),
+        .hdrlen = cpu_to_le16(sizeof(*header)),
+        .flags = cpu_to_le16(flags),
+        .dropped = cpu_to_le32(s->dropped),
+    };
+}
+
+static COLD void trace_frame(VirtIOCapture *s, const CaptureFrame *frame,
+                             size_t caplen)
+{
+    trace_virtio_capture_frame(s, frame->len, caplen, frame->flags);
+}
+
+static void count_captured(VirtIOCapture *s, const CaptureFrame *frame,
+                           size_t caplen)
+{
+    s->captured++;
+    if (trace_event_get_state_backends(TRACE_VIRTIO_CAPTURE_FRAME)) {
+        trace_frame(s, frame, caplen);
+    }
+}
+
+/* Puts a frame of any kind into the buffer in progress, or into the next. */
+static COLD void append_anywhere(VirtIOCapture *s, const CaptureFrame *frame)
 {
     static const uint8_t zeros[VIRTIO_CAPTURE_RECORD_ALIGN];
     CaptureBuffer *b = &s->buffer;
     size_t caplen = MIN(frame->len, s->snaplen);
-    struct virtio_capture_record record = {
-        .hdrlen = cpu_to_le16(sizeof(record)),
-        .flags = cpu_to_le16(frame->flags),
-        .datalen = cpu_to_le32(frame->len),
-        .dropped = cpu_to_le32(s->dropped),
-    };
-
-    QEMU_BUILD_BUG_ON(sizeof(record) != VIRTIO_CAPTURE_RECORD_HDRLEN);
+    RecordHeader header;
 
     if (b->elem && VIRTIO_CAPTURE_RECORD_SIZE(caplen) > b->size - b->used) {
         virtio_capture_complete(s);
     }
     if (!b->elem) {
-        if (!buffer_take(s)) {
+        if (!buffer_take(s, frame->time)) {
             s->dropped++;
             trace_virtio_capture_drop(s, frame->len, s->dropped);
             return;
@@ -191,21 +185,44 @@ void virtio_capture_append(VirtIOCapture *s, const CaptureFrame *frame)
         arm_delay(s);
     }
     /* Too long even for the whole buffer: cut it. */
-    caplen = MIN(caplen, b->size - b->used - sizeof(record));
+    caplen = MIN(caplen, b->size - b->used - sizeof(header));
 
-    set_time(s, &record);
-    record.caplen = cpu_to_le32(caplen);
-    if (!buffer_put_whole(b, &record, frame, caplen)) {
-        buffer_put(b, &record, sizeof(record));
-        buffer_put_frame(b, frame, caplen);
-        buffer_put(b, zeros, -b->used % VIRTIO_CAPTURE_RECORD_ALIGN);
-    }
-    s->captured++;
-    trace_virtio_capture_frame(s, frame->len, caplen, frame->flags);
+    write_header(s, &header, frame, caplen);
+    buffer_put(b, &header, sizeof(header));
+    buffer_put_frame(b, frame, caplen);
+    buffer_put(b, zeros, -b->used % VIRTIO_CAPTURE_RECORD_ALIGN);
+    count_captured(s, frame, caplen);
 
     if (b->size - b->used < SHORTEST_RECORD) {
         virtio_capture_complete(s);
     }
+}
+
+void virtio_capture_append(VirtIOCapture *s, const CaptureFrame *frame)
+{
+    CaptureBuffer *b = &s->buffer;
+    size_t caplen = MIN(frame->len, s->snaplen);
+    size_t size = VIRTIO_CAPTURE_RECORD_SIZE(caplen);
+    uint8_t *to = b->at;
+
+    QEMU_BUILD_BUG_ON(sizeof(RecordHeader) != VIRTIO_CAPTURE_RECORD_HDRLEN);
+
+    /*
+     * Nearly always the frame is in one piece, and the segment of the buffer in
+     * progress, which there is then, has room for this record and one more.
+     */
+    if (caplen > frame->first_len || size + SHORTEST_RECORD > b->room) {
+        append_anywhere(s, frame);
+        return;
+    }
+    write_header(s, (RecordHeader *)to, frame, caplen);
+    /* The padding, which the frame's end then partly overwrites. */
+    stq_le_p(to + size - VIRTIO_CAPTURE_RECORD_ALIGN, 0);
+    b->at += size;
+    b->room -= size;
+    b->used += size;
+    count_captured(s, frame, caplen);
+    memcpy(to + VIRTIO_CAPTURE_RECORD_HDRLEN, frame->first, caplen);
 }
 
 void virtio_capture_complete(VirtIOCapture *s)
@@ -220,6 +237,7 @@ void virtio_capture_complete(VirtIOCapture *s)
     disarm_delay(s);
     s->awaits_driver = false;
     b->elem = NULL;
+    b->room = 0;
     trace_virtio_capture_complete(s, b->used);
     outer = virtio_capture_enter(s);
     virtqueue_push(s->capture_vq, elem, b->used);
@@ -238,6 +256,7 @@ void virtio_capture_discard(VirtIOCapture *s)
     disarm_delay(s);
     s->awaits_driver = false;
     s->buffer.elem = NULL;
+    s->buffer.room = 0;
     virtqueue_detach_element(s->capture_vq, elem, s->buffer.used);
     g_free(elem);
 }

@@ -105,22 +105,15 @@ static const ControlCommand commands[] = {
 static void control_reply(VirtIOCapture *s, VirtQueueElement *elem,
                           uint32_t status, bool with_counters)
 {
-    struct virtio_capture_reply reply = { .status = cpu_to_le32(status) };
-    struct virtio_capture_counters counters;
-    size_t len = sizeof(reply);
+    struct virtio_capture_counters counters = {
+        .clock = cpu_to_le64(qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL)),
+        .captured = cpu_to_le64(s->captured),
+        .dropped = cpu_to_le64(s->dropped),
+    };
 
-    iov_from_buf(elem->in_sg, elem->in_num, 0, &reply, sizeof(reply));
-    if (with_counters && status == VIRTIO_CAPTURE_E_OK) {
-        counters.clock =
-            cpu_to_le64(qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL));
-        counters.captured = cpu_to_le64(s->captured);
-        counters.dropped = cpu_to_le64(s->dropped);
-        len += iov_from_buf(elem->in_sg, elem->in_num, len, &counters,
-                            sizeof(counters));
-    }
-    virtqueue_push(s->control_vq, elem, len);
-    virtio_notify(VIRTIO_DEVICE(s), s->control_vq);
-    g_free(elem);
+    virtio_capture_reply(s, s->control_vq, elem, status, &counters,
+                         with_counters && status == VIRTIO_CAPTURE_E_OK
+                         ? sizeof(counters) : 0);
 }
 
 /*
@@ -166,16 +159,8 @@ void virtio_capture_handle_control(VirtIODevice *vdev, VirtQueue *vq)
     uint32_t status;
 
     /* Commands behind a FLUSH wait for it, so that they keep their order. */
-    while (virtio_capture_active(s) && !s->flush &&
-           (elem = virtqueue_pop(vq, sizeof(*elem)))) {
-        if (iov_size(elem->in_sg, elem->in_num) <
-            sizeof(struct virtio_capture_reply)) {
-            virtio_error(vdev, "virtio-capture: control buffer without room "
-                         "for a reply");
-            virtqueue_detach_element(vq, elem, 0);
-            g_free(elem);
-            break;
-        }
+    while (!s->flush &&
+           (elem = virtio_capture_pop_request(s, vq, "control"))) {
         status = control_execute(s, elem, &command);
         if (status == REPLY_LATER) {
             s->flush = elem;
@@ -208,8 +193,7 @@ void virtio_capture_control_discard(VirtIOCapture *s)
     qemu_bh_cancel(s->control_bh);
     if (elem) {
         s->flush = NULL;
-        virtqueue_detach_element(s->control_vq, elem, 0);
-        g_free(elem);
+        virtio_capture_forget_request(s->control_vq, elem);
     }
 }
 

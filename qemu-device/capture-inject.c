@@ -25,23 +25,12 @@
  */
 static QTAILQ_HEAD(, VirtIOCapture) waiting = QTAILQ_HEAD_INITIALIZER(waiting);
 
-/* The netdev that hands the NIC a copy of an injected frame right now. */
-static NetClientState *feeding;
-
-bool virtio_capture_is_feedback(NetClientState *sender)
-{
-    return sender == feeding;
-}
+NetClientState *virtio_capture_feeding;
 
 static void inject_reply(VirtIOCapture *s, VirtQueueElement *elem,
                          uint32_t status)
 {
-    struct virtio_capture_reply reply = { .status = cpu_to_le32(status) };
-
-    iov_from_buf(elem->in_sg, elem->in_num, 0, &reply, sizeof(reply));
-    virtqueue_push(s->inject_vq, elem, sizeof(reply));
-    virtio_notify(VIRTIO_DEVICE(s), s->inject_vq);
-    g_free(elem);
+    virtio_capture_reply(s, s->inject_vq, elem, status, NULL, 0);
 }
 
 /* Ends the waiting for the backend; returns the frame's element, or NULL. */
@@ -79,9 +68,9 @@ static void inject_sent(NetClientState *nic, ssize_t ret)
 static void feed_back(NetClientState *netdev, const struct iovec *iov,
                       int iovcnt)
 {
-    feeding = netdev;
+    virtio_capture_feeding = netdev;
     qemu_sendv_packet(netdev, iov, iovcnt);
-    feeding = NULL;
+    virtio_capture_feeding = NULL;
 }
 
 /*
@@ -154,21 +143,13 @@ void virtio_capture_handle_inject(VirtIODevice *vdev, VirtQueue *vq)
     uint32_t status;
     unsigned n;
 
-    for (n = 0; virtio_capture_active(s) && !s->injection; n++) {
+    for (n = 0; !s->injection; n++) {
         if (n == INJECT_BURST) {
             qemu_bh_schedule(s->inject_bh);
             break;
         }
-        elem = virtqueue_pop(vq, sizeof(*elem));
+        elem = virtio_capture_pop_request(s, vq, "inject");
         if (!elem) {
-            break;
-        }
-        if (iov_size(elem->in_sg, elem->in_num) <
-            sizeof(struct virtio_capture_reply)) {
-            virtio_error(vdev, "virtio-capture: inject buffer without room "
-                         "for a reply");
-            virtqueue_detach_element(vq, elem, 0);
-            g_free(elem);
             break;
         }
         status = inject_element(s, elem);
@@ -203,8 +184,7 @@ void virtio_capture_inject_discard(VirtIOCapture *s)
 
     qemu_bh_cancel(s->inject_bh);
     if (elem) {
-        virtqueue_detach_element(s->inject_vq, elem, 0);
-        g_free(elem);
+        virtio_capture_forget_request(s->inject_vq, elem);
     }
 }
 

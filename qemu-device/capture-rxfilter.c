@@ -8,7 +8,8 @@
  * again only when a frame comes that needs it, and when the old one is older
  * than fifty times of what it took to get. So questions never take more than
  * 2% of the main loop's time, and a change of the NIC's filter counts here
- * after some milliseconds at most.
+ * after some milliseconds at most; for frames that are nearly all of a host's
+ * traffic, after a second.
  *
  * Other models: the NIC's own address, broadcast and all multicast.
  */
@@ -22,15 +23,20 @@
 
 #define COST_FACTOR 50
 
+/* No answer is kept for longer, ns. */
+#define LONGEST     NANOSECONDS_PER_SECOND
+
 #define HEAD_LEN    16          /* both addresses, VLAN tag */
 #define VLAN_COUNT  (VLAN_VID_MASK + 1)
 
 struct CaptureRxFilter {
-    int64_t expires;            /* QEMU_CLOCK_REALTIME, ns */
+    int64_t asked;              /* device clock, ns */
+    uint64_t keep;              /* so long, ns */
     bool promiscuous;
     RxState unicast;
     RxState multicast;
     MACAddr main;
+    const NetClientInfo *model; /* of the NIC that said it */
     GArray *table;              /* of MACAddr: unicast and multicast */
     bool check_vlan;
     DECLARE_BITMAP(vlans, VLAN_COUNT);
@@ -57,22 +63,24 @@ static void add_addresses(GArray *table, const strList *list)
 }
 
 /* Ask the NIC, and keep its answer. */
-static void ask(VirtIOCapture *s, NetClientState *nic)
+static void ask(VirtIOCapture *s, NetClientState *nic, int64_t now)
 {
     unsigned notify = nic->rxfilter_notify_enabled;
     int64_t start = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
     RxFilterInfo *info = nic->info->query_rx_filter(nic);
     CaptureRxFilter *f = g_new0(CaptureRxFilter, 1);
     const intList *vlan;
-    int64_t end;
+    int64_t cost;
 
     /* The question arms an event for the management, which did not ask. */
     nic->rxfilter_notify_enabled = notify;
 
     virtio_capture_rxfilter_forget(s);
     s->rxfilter = f;
+    f->model = nic->info;
     f->promiscuous = info->promiscuous;
-    f->unicast = info->unicast_overflow ? RX_STATE_ALL : info->unicast;
+    f->unicast = info->unicast_overflow &&
+                 info->unicast != RX_STATE_NONE ? RX_STATE_ALL : info->unicast;
     f->multicast = info->multicast_overflow &&
                    info->multicast != RX_STATE_NONE ? RX_STATE_ALL
                                                     : info->multicast;
@@ -88,8 +96,17 @@ static void ask(VirtIOCapture *s, NetClientState *nic)
     }
     qapi_free_RxFilterInfo(info);
 
-    end = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
-    f->expires = end + (end - start) * COST_FACTOR;
+    cost = qemu_clock_get_ns(QEMU_CLOCK_REALTIME) - start;
+    f->asked = now;
+    f->keep = MIN(cost * COST_FACTOR, LONGEST);
+}
+
+/* What the NIC said, not one of another model that was there before it. */
+static const CaptureRxFilter *kept_answer(VirtIOCapture *s, NetClientState *nic)
+{
+    const CaptureRxFilter *f = s->rxfilter;
+
+    return f && f->model == nic->info ? f : NULL;
 }
 
 static bool in_table(const CaptureRxFilter *f, const uint8_t *address)
@@ -117,6 +134,7 @@ static bool accepts(const CaptureRxFilter *f, const uint8_t *head)
                   f->vlans)) {
         return false;
     }
+    /* virtio-net's answer for broadcast is the opposite of what it does. */
     if (is_broadcast_ether_addr(head)) {
         return true;
     }
@@ -125,38 +143,72 @@ static bool accepts(const CaptureRxFilter *f, const uint8_t *head)
             (!memcmp(head, f->main.a, ETH_ALEN) || in_table(f, head)));
 }
 
-/*
- * Frames that are nearly all of a host's traffic: an old answer is as good as
- * a new one for them.
- */
+/* Is the answer older than that? Also when the machine went back in time. */
+static bool is_older(const CaptureRxFilter *f, const CaptureFrame *frame,
+                     uint64_t age)
+{
+    return (uint64_t)(frame->time - f->asked) > age;
+}
+
+/* Frames that are nearly all of a host's traffic, and are accepted. */
 static bool is_ordinary(const CaptureRxFilter *f, const uint8_t *head)
 {
     return lduw_be_p(head + 2 * ETH_ALEN) != ETH_P_VLAN &&
-           (is_broadcast_ether_addr(head) ||
-            (f->unicast != RX_STATE_NONE &&
-             !memcmp(head, f->main.a, ETH_ALEN)));
+           ((f->unicast != RX_STATE_NONE &&
+             !memcmp(head, f->main.a, ETH_ALEN)) ||
+            is_broadcast_ether_addr(head));
+}
+
+/* Copies the beginning of a frame, which is at least so long. */
+static void copy_head(const CaptureFrame *frame, uint8_t *to, size_t len)
+{
+    const struct iovec *iov = frame->more;
+    size_t part = MIN(len, frame->first_len);
+
+    memcpy(to, frame->first, part);
+    while (len > part) {
+        len -= part;
+        to += part;
+        part = MIN(len, iov->iov_len);
+        memcpy(to, iov->iov_base, part);
+        iov++;
+    }
+}
+
+/* The answer for any NIC and any frame. */
+static COLD bool nic_accepts(VirtIOCapture *s, NetClientState *nic,
+                             const CaptureFrame *frame)
+{
+    size_t len = MIN(frame->len, HEAD_LEN);
+    uint8_t head[HEAD_LEN] = { 0 };
+    const CaptureRxFilter *f = kept_answer(s, nic);
+
+    if (nic->info->type != NET_CLIENT_DRIVER_NIC) {
+        return true; /* a hub: nobody to ask, and nothing filtered there */
+    }
+    if (len < ETH_ALEN) {
+        return false;
+    }
+    copy_head(frame, head, len);
+    if (!nic->info->query_rx_filter) {
+        return is_multicast_ether_addr(head) ||
+               !memcmp(head, qemu_get_nic(nic)->conf->macaddr.a, ETH_ALEN);
+    }
+    if (!f ||
+        is_older(f, frame, is_ordinary(f, head) ? LONGEST : f->keep)) {
+        ask(s, nic, frame->time);
+    }
+    return accepts(s->rxfilter, head);
 }
 
 bool virtio_capture_nic_accepts(VirtIOCapture *s, NetClientState *nic,
                                 const CaptureFrame *frame)
 {
-    uint8_t head[HEAD_LEN] = { 0 };
+    const CaptureRxFilter *f = kept_answer(s, nic);
 
-    if (nic->info->type != NET_CLIENT_DRIVER_NIC) {
-        return true; /* a hub: nobody to ask, and nothing filtered there */
+    if (f && frame->first_len >= HEAD_LEN && !is_older(f, frame, LONGEST) &&
+        is_ordinary(f, frame->first)) {
+        return true;
     }
-    if (iov_to_buf(frame->iov, frame->iovcnt, frame->skip, head,
-                   MIN(frame->len, sizeof(head))) < ETH_ALEN) {
-        return false;
-    }
-    if (!nic->info->query_rx_filter) {
-        return is_multicast_ether_addr(head) ||
-               !memcmp(head, qemu_get_nic(nic)->conf->macaddr.a, ETH_ALEN);
-    }
-    if (!s->rxfilter ||
-        (!is_ordinary(s->rxfilter, head) &&
-         qemu_clock_get_ns(QEMU_CLOCK_REALTIME) >= s->rxfilter->expires)) {
-        ask(s, nic);
-    }
-    return accepts(s->rxfilter, head);
+    return nic_accepts(s, nic, frame);
 }

@@ -18,6 +18,7 @@
 #include "net/vhost_net.h"
 #include "qom/object_interfaces.h"
 #include "standard-headers/linux/virtio_net.h"
+#include "sysemu/cpu-timers.h"
 #include "virtio-capture.h"
 #include "trace.h"
 
@@ -152,26 +153,18 @@ static void capture_tap_cleanup(NetFilterState *nf)
     virtio_notify_config(VIRTIO_DEVICE(s));
 }
 
-/*
- * The virtio-net header before a frame: its length, and what it says about the
- * frame.
- */
-static void skip_vnet_header(NetClientState *netdev, unsigned net_flags,
-                             CaptureFrame *frame)
+/* What the virtio-net header that iov begins with says about its frame. */
+static uint16_t vnet_flags(const struct iovec *iov)
 {
-    struct virtio_net_hdr header;
-    size_t len = netdev->vnet_hdr_len;
+    const uint8_t *flags;
 
-    if (!len || (net_flags & QEMU_NET_PACKET_FLAG_RAW)) {
-        return;
+    QEMU_BUILD_BUG_ON(offsetof(struct virtio_net_hdr, flags));
+    while (!iov->iov_len) {
+        iov++;
     }
-    frame->skip = MIN(len, frame->len);
-    frame->len -= frame->skip;
-    if (iov_to_buf(frame->iov, frame->iovcnt, 0, &header,
-                   sizeof(header)) == sizeof(header) &&
-        (header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)) {
-        frame->flags |= VIRTIO_CAPTURE_R_NEEDS_CSUM;
-    }
+    flags = iov->iov_base;
+    return *flags & VIRTIO_NET_HDR_F_NEEDS_CSUM ? VIRTIO_CAPTURE_R_NEEDS_CSUM
+                                                : 0;
 }
 
 /* Do the listeners want this frame? Completes its flags. */
@@ -202,17 +195,29 @@ static ssize_t capture_tap_receive_iov(NetFilterState *nf,
 {
     /* QEMU found this function by the object's type: no need to check it. */
     VirtIOCapture *s = container_of(nf, CaptureTap, parent_obj)->owner;
-    CaptureFrame frame = {
-        .iov = iov,
-        .iovcnt = iovcnt,
-        .len = iov_size(iov, iovcnt),
-    };
+    size_t size = iovcnt == 1 ? iov->iov_len : iov_size(iov, iovcnt);
+    size_t skip = nf->netdev->vnet_hdr_len;
+    CaptureFrame frame;
 
-    if (virtio_capture_is_feedback(sender)) {
+    if (skip && (flags & QEMU_NET_PACKET_FLAG_RAW)) {
+        skip = 0;
+    }
+    if (size <= skip || virtio_capture_is_feedback(sender)) {
         return 0;
     }
-    skip_vnet_header(nf->netdev, flags, &frame);
-    if (frame.len && wanted(s, nf->netdev, sender, &frame)) {
+    frame.len = size - skip;
+    frame.flags = skip ? vnet_flags(iov) : 0;
+    /* Ends before iov does: there are bytes behind those to skip. */
+    while (skip >= iov->iov_len) {
+        skip -= iov->iov_len;
+        iov++;
+    }
+    frame.first = (const uint8_t *)iov->iov_base + skip;
+    frame.first_len = iov->iov_len - skip;
+    frame.more = iov + 1;
+    /* qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL), by the shortest way. */
+    frame.time = cpus_get_virtual_clock();
+    if (wanted(s, nf->netdev, sender, &frame)) {
         virtio_capture_append(s, &frame);
     }
     return 0; /* pass it on */

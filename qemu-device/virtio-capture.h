@@ -5,7 +5,8 @@
  * A frame's way: capture-tap.c sees it on the NIC's path, capture-rxfilter.c
  * says whether the NIC would take it, capture-buffer.c puts it into the
  * driver's buffer. capture-control.c executes the driver's commands, and
- * capture-inject.c sends the frames that it injects.
+ * capture-inject.c sends the frames that it injects; capture-queue.c is what
+ * these two share.
  *
  * Everything runs under the big QEMU lock.
  */
@@ -25,16 +26,23 @@ OBJECT_DECLARE_SIMPLE_TYPE(VirtIOCapture, VIRTIO_CAPTURE)
 #define TYPE_CAPTURE_TAP "virtio-capture-tap"
 OBJECT_DECLARE_SIMPLE_TYPE(CaptureTap, CAPTURE_TAP)
 
+/*
+ * A function for what few frames need: the one that calls it then passes the
+ * others on without a register saved for its sake.
+ */
+#define COLD __attribute__((cold, noinline))
+
 /* What the NIC last said about the frames that it accepts. */
 typedef struct CaptureRxFilter CaptureRxFilter;
 
-/* A frame that crosses the tap. */
+/* A frame that crosses the tap. Nearly always its first piece is all of it. */
 typedef struct CaptureFrame {
-    const struct iovec *iov;
-    int iovcnt;
-    size_t skip;                /* bytes before the frame in iov */
+    const uint8_t *first;       /* its first piece */
+    size_t first_len;           /* bytes of that, more than none */
+    const struct iovec *more;   /* the pieces behind it, if there are any */
     size_t len;                 /* bytes of the frame */
     uint16_t flags;             /* VIRTIO_CAPTURE_R_* */
+    int64_t time;               /* device clock when it crosses, ns */
 } CaptureFrame;
 
 /*
@@ -43,8 +51,9 @@ typedef struct CaptureFrame {
  */
 typedef struct CaptureBuffer {
     VirtQueueElement *elem;     /* NULL: no buffer in progress */
-    const struct iovec *iov;    /* the next byte goes into this segment */
-    size_t offset;              /* ... at this place */
+    uint8_t *at;                /* the next byte goes here */
+    size_t room;                /* ... and that many behind it */
+    const struct iovec *next;   /* then into this segment */
     size_t size;                /* bytes for records, a multiple of 8 */
     size_t used;                /* bytes that records fill */
     int64_t start;              /* device clock at the first record, ns */
@@ -140,6 +149,30 @@ void virtio_capture_set_delay(VirtIOCapture *s, uint32_t delay);
 void virtio_capture_buffer_init(VirtIOCapture *s);
 void virtio_capture_buffer_cleanup(VirtIOCapture *s);
 
+/* capture-queue.c */
+
+/**
+ * virtio_capture_pop_request: take the driver's next request off its queue
+ * @name: of the queue, for the error
+ *
+ * Returns NULL if there is none, if the device may not use the driver's memory,
+ * and for one without room for a reply: then the device needs a reset.
+ */
+VirtQueueElement *virtio_capture_pop_request(VirtIOCapture *s, VirtQueue *vq,
+                                             const char *name);
+
+/**
+ * virtio_capture_reply: answer a request, and give it back to the driver
+ * @more: the len bytes of the reply behind struct virtio_capture_reply, for
+ *        which the request has room
+ */
+void virtio_capture_reply(VirtIOCapture *s, VirtQueue *vq,
+                          VirtQueueElement *elem, uint32_t status,
+                          const void *more, size_t len);
+
+/** virtio_capture_forget_request: let a request go without an answer */
+void virtio_capture_forget_request(VirtQueue *vq, VirtQueueElement *elem);
+
 /* capture-control.c */
 
 /** virtio_capture_handle_control: execute the commands in the control queue */
@@ -174,12 +207,18 @@ void virtio_capture_inject_settle(VirtIOCapture *s);
 /** virtio_capture_inject_discard: forget what waits; the queue is reset */
 void virtio_capture_inject_discard(VirtIOCapture *s);
 
+/** The netdev that hands the NIC a copy of an injected frame right now. */
+extern NetClientState *virtio_capture_feeding;
+
 /**
  * virtio_capture_is_feedback: does the NIC receive its own frame back now?
  *
  * That was captured on its way out, and is not captured again.
  */
-bool virtio_capture_is_feedback(NetClientState *sender);
+static inline bool virtio_capture_is_feedback(NetClientState *sender)
+{
+    return sender == virtio_capture_feeding;
+}
 
 void virtio_capture_inject_init(VirtIOCapture *s);
 void virtio_capture_inject_cleanup(VirtIOCapture *s);

@@ -6,6 +6,8 @@ The stock QEMU with the plug-in, and no guest: the capture device is driven over
 qtest, as in tests/device. Frames come to a hub, so that they pass whether or
 not the NIC has room for them. The difference of two runs with a different
 number of frames leaves out what is done once.
+
+What lies between the tap and the driver's interrupt is counted, too.
 """
 import re
 import subprocess
@@ -13,6 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 
 from guest import OUT, Failure
 
@@ -28,8 +31,19 @@ BUFFERS, BUFFER_SIZE = 8, 1 << 20       # more than MANY of the longest frames
 CALLGRIND = ("valgrind --tool=callgrind --collect-atstart=no "
              "--toggle-collect={} --callgrind-out-file={}")
 
+# The same in parts: what is between two functions.
+PACED = 9
+PARTS = ("valgrind --tool=callgrind --dump-before={} --dump-before={} "
+         "--callgrind-out-file={}")
+
 # What is counted: the tap with all that it calls, or all network filters.
 TAP, FILTERS = "capture_tap_receive_iov", "qemu_netfilter_receive"
+
+# What the tap does for few frames: to look closer, and to ask the NIC.
+ASK = "nic_accepts"
+
+# Where a used buffer notification begins.
+RAISE = "virtio_notify"
 
 
 def options(variant, link):
@@ -46,27 +60,41 @@ def options(variant, link):
 
 def totals(path):
     """The instructions in callgrind's file."""
-    match = re.search(r"^totals: (\d+)$", path.read_text(), re.MULTILINE)
+    match = re.search(r"^totals: (\d+)", path.read_text(), re.MULTILINE)
     if not match:
         raise Failure("callgrind has counted nothing")
     return int(match[1])
 
 
-def run(variant, size, count):
-    """Instructions for so many frames, and what is done once."""
-    folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    counts, wrapper = folder / "callgrind", folder / "qemu"
-    function = TAP if variant == "tap" else FILTERS
-    wrapper.write_text("#!/bin/sh\nexec " + CALLGRIND.format(function, counts)
-                       + f' {qtest.QEMU} "$@"\n')
+def calls(path, function):
+    """Of a function, as callgrind's file tells: calls, and instructions with
+    all that it calls."""
+    text = path.read_text()
+    name = re.search(rf"^c?fn=(\(\d+\)) {function}$", text, re.MULTILINE)
+    found = re.findall(rf"^cfn={re.escape(name[1])}.*\ncalls=(\d+) .*\n\S+ (\d+)",
+                       text, re.MULTILINE) if name else []
+    return [sum(int(one[part]) for one in found) for part in (0, 1)]
+
+
+def start(variant, valgrind):
+    """A machine under valgrind, and the link to its NIC."""
+    wrapper = qtest.scratch() / "qemu"
+    wrapper.write_text(f'#!/bin/sh\nexec {valgrind} {qtest.QEMU} "$@"\n')
     wrapper.chmod(0o755)
     stock, qtest.QEMU = qtest.QEMU, str(wrapper)
     qtest.PATIENCE = 120
     try:
         option, link = qtest.link()
-        machine = qtest.Machine(*options(variant, option))
+        return qtest.Machine(*options(variant, option)), link
     finally:
         qtest.QEMU = stock
+
+
+def run(variant, size, count):
+    """Instructions for so many frames, and what is done once."""
+    counts = qtest.scratch() / "callgrind"
+    function = TAP if variant == "tap" else FILTERS
+    machine, link = start(variant, CALLGRIND.format(function, counts))
     with machine:
         device = None
         if variant != "filter-dump":
@@ -81,7 +109,47 @@ def run(variant, size, count):
                 raise Failure("the capture device dropped frames")
         else:
             time.sleep(2)   # the frames have no other end to ask
-    return totals(counts)
+    # Once a second the device asks the NIC for its filter; here that is slow.
+    times, cost = calls(counts, ASK)
+    if times > count / 100:
+        raise Failure("the device asks the NIC too often")
+    return totals(counts) - cost
+
+
+def latency(size):
+    """
+    From the tap to the driver's interrupt, with a listener in immediate mode:
+    turns of QEMU's main loop, and instructions.
+
+    callgrind writes what it has counted since the last time when the tap is
+    entered and when the interrupt is raised; each turn calls qemu_poll_ns()
+    once. The frames are paced, and nobody asks QEMU for anything meanwhile; the
+    NIC has no driver that it could notify. The first frame asks the NIC for its
+    filter, so the figures are the median.
+    """
+    folder = qtest.scratch()
+
+    def parts(trigger):
+        return [path for path in folder.glob("callgrind.*")
+                if f"--dump-before={trigger}\n" in path.read_text()]
+
+    machine, link = start("tap", PARTS.format(TAP, RAISE, folder / "callgrind"))
+    with machine:
+        device = capture.Capture(machine, PACED + 1)
+        device.listen(delay=0)
+        for number in range(PACED):
+            before = len(parts(RAISE))
+            link.send(capture.frame(number, size, nics.MAC_BYTES))
+            qtest.wait_for(lambda count=before: len(parts(RAISE)) > count,
+                           "notification")
+        device.wait_records(PACED)
+    if len(parts(TAP)) != PACED:
+        raise Failure("the tap has not seen the frames")
+    found = [folder / f"callgrind.{int(path.suffix[1:]) + 1}"
+             for path in parts(TAP)]
+    return {"turns": median(calls(path, "qemu_poll_ns")[0]
+                            for path in found),
+            "notified": median(map(totals, found))}
 
 
 def copies(size, count):
@@ -100,7 +168,7 @@ def each(measure):
 
 
 def measure(say):
-    """The tap beside memcpy; all filters beside filter-dump."""
+    """The tap beside memcpy; all filters beside filter-dump; the latency."""
     loop = each(lambda count: copies(0, count))
     found = []
     for size in SIZES:
@@ -108,6 +176,7 @@ def measure(say):
                "memcpy": each(lambda count: copies(size, count)) - loop}
         for variant in ("tap", "captured", "idle", "filter-dump"):
             row[variant] = each(lambda count: run(variant, size, count))
+        row.update(latency(size))
         found.append({key: round(value, 1) for key, value in row.items()})
         say({"kind": "device", "method": "tap", "size": size, "receivers": 1,
              "accept": "all", "frame": row["tap"]})

@@ -173,7 +173,10 @@ def device(rows):
                        ("tap", "the tap with all that it calls"),
                        ("captured", "the filters of the netdev, captured"),
                        ("idle", "the same, no listener"),
-                       ("filter-dump", "the same, filter-dump to /dev/null")):
+                       ("filter-dump", "the same, filter-dump to /dev/null"),
+                       ("turns", "at once: turns of the main loop from tap to"
+                        " interrupt"),
+                       ("notified", "and instructions meanwhile")):
         text += line("  " + title, [f"{row[key]:.0f}" for row in rows])
     return text
 

@@ -54,12 +54,8 @@ def features(tap):
 
 def permanent_address(tap):
     """The guest gives its NIC another address."""
-    class Net(nics.VirtioNet):
-        """A driver that may do so."""
-        F_CTRL_VLAN = 23                # VIRTIO_NET_F_CTRL_MAC_ADDR
-
-    with Stage(driver=Net) as stage:
-        stage.nic.control(1, 1, bytes.fromhex("020000000077"))
+    with Stage() as stage:
+        stage.nic.address(bytes.fromhex("020000000077"))
         tap.contains(stage.machine.hmp("info network"), "02:00:00:00:00:77",
                      "the NIC has another address")
         tap.equal(stage.cap.read_config().mac, nics.MAC_BYTES,

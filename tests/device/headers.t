@@ -11,10 +11,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import nics  # noqa: E402
 from capture import Capture, frame, spec  # noqa: E402
-from qtest import Machine  # noqa: E402
+from qtest import Machine, wait_for  # noqa: E402
 from tap import Tap  # noqa: E402
 
-ETHERTYPE = 0x88b5
+ETHERTYPE, RARP = 0x88b5, 0x8035
+OTHER = bytes.fromhex("525400999999")
 NEEDS_CSUM = 1                          # in the virtio-net header
 
 
@@ -53,6 +54,21 @@ def captured(cap):
     return found
 
 
+def announced(machine, cap):
+    """What is captured of QEMU's own announcement, which has no header."""
+    machine.qmp("announce-self", initial=1, max=1, rounds=1, step=1)
+
+    def arrived():
+        cap.flush()
+        found.extend(r for r in cap.take_records()
+                     if r.data[12:14] == RARP.to_bytes(2, "big"))
+        return found
+    found = []
+    wait_for(arrived, "announcement")
+    cap.post(65536)
+    return [(r.flags, r.datalen, r.data[6:12]) for r in found]
+
+
 def both_ways(tap, name, model, driver, header):
     """Frames of a NIC that uses the header, and of one that does not."""
     interface = f"cap{os.getpid()}"
@@ -70,15 +86,35 @@ def both_ways(tap, name, model, driver, header):
         nic.send(frame(2))
         tap.equal(host.receive(), frame(2), f"{name}: the host's frame")
         tap.equal(captured(cap), [(spec.R_SENT, frame(2))], f"{name}: sent")
+        tap.equal(announced(machine, cap),
+                  [(spec.R_SENT, 60, nics.MAC_BYTES)],
+                  f"{name}: QEMU's announcement")
         if header:
             nic.send(frame(3), flags=NEEDS_CSUM)
             tap.equal(captured(cap), [(spec.R_SENT | spec.R_NEEDS_CSUM,
                                        frame(3))],
                       f"{name}: sent, checksum to be filled in")
+            nic.send(b"")
+            cap.flush()
+            tap.ok(all(r.datalen for r in cap.take_records()),
+                   f"{name}: a header without a frame is none")
+            cap.post(65536)
             for step in (5, 12, 20):
                 nic.send(frame(5, 99), step=step)
                 tap.equal(captured(cap), [(spec.R_SENT, frame(5, 99))],
                           f"{name}: sent in parts of {step} bytes")
+                nic.send(frame(6, 99), step=step, flags=NEEDS_CSUM)
+                tap.equal(captured(cap), [(spec.R_SENT | spec.R_NEEDS_CSUM,
+                                           frame(6, 99))],
+                          f"{name}: parts of {step} bytes, to be filled in")
+            nic.promiscuous(False)
+        nic.drain()
+        cap.listen(flags=spec.L_RECEIVED, delay=spec.DELAY_NONE)
+        host.send(frame(7, 60, OTHER))
+        host.send(frame(8, 60, nics.MAC_BYTES))
+        nic.receive()
+        tap.equal(captured(cap), [(0, frame(8, 60, nics.MAC_BYTES))],
+                  f"{name}: the address that counts is behind the header")
         cap.listen(20, delay=spec.DELAY_NONE)
         nic.send(frame(4))
         tap.equal(captured(cap), [(spec.R_SENT, frame(4)[:20])],

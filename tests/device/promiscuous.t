@@ -50,7 +50,9 @@ def seen(stage, frames, flags):
 
 def check(tap, stage, accepted, name, frames=None):
     """A listener of each kind, for a NIC that accepts some of the frames."""
-    frames = frames or [frame(1, 64, mac) for mac in ALL]
+    # Twice: then the device goes by the answer that it has.
+    frames = 2 * (frames or [frame(1, 64, mac) for mac in ALL])
+    accepted = 2 * accepted
     tap.equal(seen(stage, frames, spec.L_RECEIVED),
               [(f, False) for f, a in zip(frames, accepted) if a],
               f"{name}: not promiscuous")
@@ -79,6 +81,10 @@ def virtio_net(tap):
         others = [bytes([2, 0, 94, 1, i >> 8, i & 255]) for i in range(70)]
         nic.tables(others, [])
         check(tap, stage, [1, 1, 1, 1, 0, 0], "too many addresses for one")
+        nic.no_unicast(True)
+        check(tap, stage, [0, 1, 0, 0, 0, 0], "too many, but no unicast")
+        nic.tables([], [])
+        check(tap, stage, [0, 1, 0, 0, 0, 0], "no unicast")
 
 
 def vlans(tap):
@@ -136,9 +142,14 @@ def changes(tap):
 
         tap.ok(not captured(GROUP), "a group that the NIC did not join")
         stage.nic.tables([], [GROUP])
-        # The answer of the NIC is kept for some milliseconds.
+        # The answer of the NIC is kept for a while.
         wait_for(lambda: captured(GROUP), "frame of the group")
         tap.ok(True, "the group is joined")
+        tap.ok(captured(nics.MAC_BYTES), "its own address")
+        stage.nic.address(OTHER)
+        wait_for(lambda: not captured(nics.MAC_BYTES),
+                 "loss of interest in the former address")
+        tap.ok(captured(OTHER), "another address of its own")
 
 
 def events(tap):
@@ -156,6 +167,37 @@ def events(tap):
                   "no event for the device's own question")
 
 
+def pieces(tap):
+    """Frames that another machine's NIC hands over in small pieces."""
+    option, end = link()
+    with Machine("-netdev", f"{option},id=far",
+                 "-netdev", "hubport,hubid=0,id=h0,netdev=far",
+                 "-netdev", "hubport,hubid=0,id=n0",
+                 "-netdev", "hubport,hubid=0,id=n1", *nics.options(),
+                 *nics.options(netdev="n1", device_id="other"),
+                 *capture.options()) as machine:
+        nic, other = nics.VirtioNet(machine), nics.VirtioNet(machine, skip=1)
+        cap = Capture(machine)
+        nic.promiscuous(False)
+        nic.vlan(5)
+        for step in (1, 5, 15, 16, 17, 24, 26, 27, 28, 60):
+            sent = [tagged(nics.MAC_BYTES, 5), tagged(nics.MAC_BYTES, 6),
+                    tagged(BROADCAST, 6),
+                    *(frame(i, 60, mac) for i, mac in enumerate(ALL))]
+            accepted = [True, False, False, True, True, *[False] * 4]
+            cap.listen(flags=PROMISC, delay=spec.DELAY_NONE)
+            for data in sent:
+                other.send(data, step=step)
+                end.receive()           # it has crossed the hub
+            cap.flush()
+            tap.equal([(r.data, r.flags) for r in cap.take_records()],
+                      [(f, 0 if a else spec.R_OTHERHOST)
+                       for f, a in zip(sent, accepted)],
+                      f"pieces of {step} bytes")
+            nic.drain()
+            cap.post(65536)
+
+
 def runts(tap):
     """Frames too short for an address are for nobody."""
     with Stage() as stage:
@@ -164,5 +206,5 @@ def runts(tap):
 
 
 main = Tap()
-main.run(virtio_net, vlans, e1000, hub, changes, events, runts)
+main.run(virtio_net, vlans, e1000, hub, changes, events, pieces, runts)
 sys.exit(main.done())

@@ -12,6 +12,8 @@ from qtest import link, wait_for  # noqa: E402
 from stage import Stage  # noqa: E402
 from tap import Tap  # noqa: E402
 
+OTHER = "52:54:00:99:99:99"
+
 # QEMU's ACPI: the guest lets go of the devices in these slots of bus 0.
 EJECT = 0xae08
 
@@ -71,6 +73,29 @@ def other_netdev(tap):
                   "its frames are captured")
 
 
+def other_nic(tap):
+    """A NIC of another model at the netdev that is tapped."""
+    with Stage(buffers=8) as stage:
+        machine, cap = stage.machine, stage.cap
+        stage.nic.promiscuous(False)
+        cap.listen(flags=spec.L_RECEIVED)
+        first = frame(1, 60, nics.MAC_BYTES)
+        stage.receive(first)
+        tap.equal([r.data for r in cap.wait_records(1)], [first],
+                  "a frame to the NIC's address")
+        unplug(machine, "nic", stage.nic.slot)
+        machine.qmp("device_add", driver="e1000", netdev="n0", id="nic2",
+                    mac=OTHER)
+        nic = nics.E1000(machine)
+        stage.link.send(first, frame(2, 60, bytes.fromhex(
+            OTHER.replace(":", ""))))
+        stage.link.send(frame(3))
+        nic.receive()
+        tap.equal([r.data[14:18] for r in cap.wait_records(2)],
+                  [bytes([0, 0, 0, i]) for i in (2, 3)],
+                  "its successor has another one")
+
+
 def device(tap):
     """device_del of the capture device, and a new one."""
     with Stage() as stage:
@@ -125,5 +150,5 @@ def quit_now(tap):
 
 
 main = Tap()
-main.run(netdev, other_netdev, device, nic, quit_now)
+main.run(netdev, other_netdev, other_nic, device, nic, quit_now)
 sys.exit(main.done())

@@ -21,11 +21,14 @@ class VirtioNet(virtio_pci.Device):
 
     HEADER = 12
     BUFFER = 4096
-    F_CTRL_VQ, F_CTRL_RX, F_CTRL_VLAN = 17, 18, 19
+    F_CTRL_VQ, F_CTRL_RX, F_CTRL_VLAN, F_CTRL_RX_EXTRA = 17, 18, 19, 20
+    F_CTRL_MAC_ADDR = 23
 
     def __init__(self, machine, buffers=32, skip=0):
         super().__init__(machine, 1, (virtio_pci.F_VERSION_1, self.F_CTRL_VQ,
-                                      self.F_CTRL_RX, self.F_CTRL_VLAN), skip)
+                                      self.F_CTRL_RX, self.F_CTRL_VLAN,
+                                      self.F_CTRL_RX_EXTRA,
+                                      self.F_CTRL_MAC_ADDR), skip)
         for _ in range(buffers):
             self._post(machine.allocate(self.BUFFER))
         self.queues[0].kick()
@@ -57,14 +60,17 @@ class VirtioNet(virtio_pci.Device):
         Makes frames available for transmission, without a notification.
 
         flags is the virtio-net header's; step is how many bytes a descriptor
-        has.
+        has. They are not adjacent in memory.
         """
         for frame in frames:
             packet = bytes([flags]) + bytes(self.HEADER - 1) + frame
-            address = self.machine.allocate(len(packet), 16)
-            self.machine.write(address, packet)
-            self.queues[1].add([(address + i, min(step, len(packet) - i))
-                                for i in range(0, len(packet), step)], [])
+            parts = []
+            for i in range(0, len(packet), step):
+                part = packet[i:i + step]
+                parts.append((self.machine.allocate(len(part) + 1, 16),
+                              len(part)))
+                self.machine.write(parts[-1][0], part)
+            self.queues[1].add(parts, [])
 
     def send(self, *frames, **keywords):
         """Transmits frames and waits until the NIC has taken them."""
@@ -91,11 +97,19 @@ class VirtioNet(virtio_pci.Device):
         """Receive every multicast frame or not."""
         self.control(0, 1, bytes([on]))
 
+    def no_unicast(self, on):
+        """Receive no unicast frame at all, or those that the rest allows."""
+        self.control(0, 4, bytes([on]))
+
     def tables(self, unicast, multicast):
         """Further addresses to receive."""
         self.control(1, 0, b"".join(
             struct.pack("<I", len(table)) + b"".join(table)
             for table in (unicast, multicast)))
+
+    def address(self, mac):
+        """Another address of its own."""
+        self.control(1, 1, mac)
 
     def vlan(self, number, on=True):
         """Receive frames of a VLAN or not."""
