@@ -23,8 +23,11 @@ def main(words):
     try:
         options = parse(words)
         catch_signals()
+        # None may come between the making of the folder and the block.
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         with tempfile.TemporaryDirectory(prefix="vm-") as folder:
             try:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
                 return launch(options, folder)
             finally:
                 # Cleaning up is not to be interrupted.
