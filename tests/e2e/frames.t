@@ -5,10 +5,9 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from replay import test_nic  # noqa: E402
+from replay import test_nics  # noqa: E402
 from tap import Tap  # noqa: E402
 
 TAP = Tap()
-test_nic(TAP, "virtio-net-pci")
-test_nic(TAP, "e1000")
+test_nics(TAP, ("virtio-net-pci", "e1000"))
 sys.exit(TAP.done())

@@ -5,7 +5,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from replay import test_nic  # noqa: E402
+from replay import test_nics  # noqa: E402
 from tap import Tap  # noqa: E402
 
 MODELS = (
@@ -15,6 +15,5 @@ MODELS = (
 )
 
 TAP = Tap()
-for model in MODELS:
-    test_nic(TAP, model, 60)
+test_nics(TAP, MODELS, 60)
 sys.exit(TAP.done())

@@ -20,7 +20,7 @@ from stage import Stage
 
 OUT = fuzzing.built("asan")
 PLUGIN = os.path.join(OUT, "virtio-capture.so")
-SECONDS = float(os.environ.get("FUZZ_SECONDS", "20"))
+SECONDS = fuzzing.seconds()
 SANITIZE = "-fsanitize=address,undefined -fno-sanitize-recover=all"
 
 NEXT, WRITE, INDIRECT = 1, 2, 4

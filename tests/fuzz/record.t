@@ -3,18 +3,12 @@
 """libFuzzer finds nothing in the driver's way from a device's buffer to a
 reader's. FUZZ_SECONDS sets for how long it tries; what it keeps is under
 build/."""
-import os
-import re
 import struct
-import subprocess
 import sys
 
 import fuzzing
 from tap import Tap
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-CORPUS = fuzzing.built("record-corpus")
-CRASH = fuzzing.built("record-failure")
 RECORD = struct.Struct("<QQIIHHI")
 
 # The descriptor's set-up: an input's first bytes (record.c).
@@ -39,26 +33,9 @@ def inputs():
     for wrong in ({"caplen": 0xffffffe0}, {"datalen": 1}, {"hdrlen": 0},
                   {"subsec": 10 ** 6}, {"dropped": 0xffffffff}):
         yield SETUPS[0] + record(60) + record(60, **wrong) + good
-    with open(os.path.join(HERE, "corpus", "records.hex"),
-              encoding="ascii") as file:
-        yield from (bytes.fromhex(line) for line in file
-                    if not line.startswith("#"))
+    yield from fuzzing.kept("records.hex")
 
 
-os.makedirs(CORPUS, exist_ok=True)
-for number, data in enumerate(inputs()):
-    with open(os.path.join(CORPUS, f"seed{number}"), "wb") as seed:
-        seed.write(data)
 tap = Tap()
-done = subprocess.run(
-    [fuzzing.built("record"), f"-seed={fuzzing.seed()}",
-     f"-max_total_time={os.environ.get('FUZZ_SECONDS', '20')}",
-     "-max_len=8192", f"-exact_artifact_path={CRASH}", CORPUS],
-    text=True, capture_output=True, check=False, errors="replace")
-runs = re.search(r"^Done (\d+) runs", done.stderr, re.MULTILINE)
-print(f"# seed {fuzzing.seed()}, {runs[1] if runs else 'no'} executions")
-tap.ok(done.returncode == 0, "no buffer goes wrong",
-       f"the one that does: {CRASH}", done.stderr[-6000:])
-tap.ok(runs and int(runs[1]) > 10000, "many buffers were tried",
-       done.stderr[-2000:])
+fuzzing.libfuzzer(tap, "record", inputs(), 8192, "buffer")
 sys.exit(tap.done())

@@ -123,7 +123,7 @@ def test_machine(tap):
              "--netdev", "user", "--netdev", "hubport,hubid=1",
              "--qmp", f"{folder}/qmp", "--qemu-arg", "-name",
              "--qemu-arg", "other"],
-            ["sh", "-c", MACHINE])
+            ["sh", "-c", MACHINE], table=True)
     tap.equal(done.returncode, 0, "three NICs and two processors: status 0")
     lines = done.stdout.splitlines() + [""] * 10
     tap.equal(lines[0], "2", "--smp")

@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 
-from guest import PROGRAMS, VM
+from guest import NO_TABLE, PROGRAMS, VM
 from qmp import Qmp
 from qtest import link, scratch, wait_for
 
@@ -40,7 +40,7 @@ def unescape(text):
 class Guest:
     """A context: the guest of images/vm with these options."""
 
-    def __init__(self, *options, timeout=120):
+    def __init__(self, *options, timeout=120, table=False):
         self.folder = scratch()
         self.tags = (str(n) for n in itertools.count())
         self.slots = set()
@@ -48,7 +48,8 @@ class Guest:
         self.errors = open(self.folder / "errors", "w+")
         self.process = subprocess.Popen(
             [VM, "--qmp", f"{self.folder}/qmp", "--add", AGENT,
-             "--timeout", str(timeout), *map(str, options), "--", "./agent"],
+             "--timeout", str(timeout), *([] if table else NO_TABLE),
+             *map(str, options), "--", "./agent"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             stderr=self.errors)
         self.qmp = Qmp(self.folder / "qmp")

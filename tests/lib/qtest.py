@@ -8,12 +8,14 @@ the qtest protocol, and commands QEMU over QMP.
 """
 import atexit
 import base64
+import fcntl
 import json
 import shutil
 import select
 import socket
 import subprocess
 import tempfile
+import termios
 import time
 from pathlib import Path
 
@@ -316,6 +318,11 @@ class Link:
         """Frames on their way to the NIC."""
         for frame in frames:
             self.socket.sendto(frame, self.peer)
+
+    def wait_taken(self):
+        """Waits until QEMU has taken all that was sent."""
+        wait_for(lambda: not any(fcntl.ioctl(
+            self.socket, termios.TIOCOUTQ, bytes(4))), "room in the socket")
 
     def receive(self):
         """The next frame that the NIC sent."""

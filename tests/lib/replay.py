@@ -5,6 +5,7 @@ the device, the driver and unmodified tcpdump into a file; both directions.
 Needs scapy, so the tests that use it run with /usr/bin/python3."""
 import os
 import random
+import re
 import socket
 import subprocess
 import tempfile
@@ -15,24 +16,33 @@ from scapy.all import (ARP, Dot1Q, Ether, ICMP, IP, IPv6, Raw, TCP, UDP,
 
 from guest import TOP, VM
 
-GUEST_MAC = "52:54:00:12:34:56"
 HOST_MAC = "52:54:00:aa:aa:aa"
 REPLAY = os.path.join(TOP, "build", "tests", "guest", "tools", "replay")
 
-# The address of the source is that of the direction, so one filter tells the
-# test's frames from the guest's own.
-IN, OUT = f"ether src {HOST_MAC}", f"ether src {GUEST_MAC} and not ip6 and " \
-    "not arp"
-SCRIPT = f"""
+# For the NIC with number $1: $3 frames each way. The address of the source is
+# that of the direction, so one filter tells the test's frames from the guest's
+# own; $2 is the NIC's.
+NIC_SCRIPT = f"""
 set -e
-date +%s > before
-tcpdump -i eth0 -w in.pcap -c $1 '{IN}'
-tcpdump -i eth0 -w out.pcap -c $1 '{OUT}' 2> log &
-while ! grep -q listening log; do sleep 0.1; done
-./replay eth0 sent.pcap
+date +%s > before$1
+timeout 60 tcpdump -i eth$1 -w in$1.pcap -c $3 'ether src {HOST_MAC}'
+timeout 60 tcpdump -i eth$1 -w out$1.pcap -c $3 \\
+    "ether src $2 and not ip6 and not arp" 2> log$1 &
+while ! grep -q listening log$1; do sleep 0.1; done
+./replay eth$1 sent$1.pcap
 wait $!
-cat log >&2
-date +%s > after
+cat log$1 >&2
+date +%s > after$1
+"""
+SCRIPT = """
+count=$1; script=$2; number=0; shift 2
+for address; do
+    echo "@@ $number" >&2
+    sh -c "$script" sh $number $address $count ||
+        echo "status $? for eth$number" >&2
+    number=$((number + 1))
+done
+tar -cf results.tar in* out* before* after*
 """
 
 
@@ -73,71 +83,104 @@ def same(tap, got, expected, name):
            f"{len(got)} frames, {len(expected)} expected, first wrong: {wrong}")
 
 
-class Netdev:
-    """The host's end of a datagram netdev."""
+class Nic:
+    """A NIC of a guest, and the host's end of its netdev."""
 
-    def __init__(self, folder):
-        self.qemu, self.host = f"{folder}/qemu", f"{folder}/host"
+    def __init__(self, folder, number, model, count):
+        self.number, self.model = number, model
+        self.mac = f"52:54:00:12:34:{0x56 + number:02x}"
+        self.to_guest = make_frames(HOST_MAC, self.mac, 1, count)
+        self.from_guest = make_frames(self.mac, HOST_MAC, 2, count)
+        self.qemu, host = f"{folder}/qemu{number}", f"{folder}/host{number}"
         self.spec = (f"dgram,local.type=unix,local.path={self.qemu},"
-                     f"remote.type=unix,remote.path={self.host}")
+                     f"remote.type=unix,remote.path={host}")
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(self.host)
+        self.socket.bind(host)
         self.received = []
         threading.Thread(target=self.receive, daemon=True).start()
+        self.file = f"{folder}/sent{number}.pcap"
+        wrpcap(self.file, self.from_guest, linktype=1)
+
+    def options(self):
+        """The launcher's."""
+        return ["--nic", self.model, "--netdev", self.spec, "--add", self.file]
 
     def receive(self):
         """Keeps what the guest sends."""
         while True:
             self.received.append(self.socket.recv(65536))
 
-    def send(self, frames):
-        """Sends; blocks while QEMU does not take more."""
-        for frame in frames:
+    def send(self):
+        """Sends what is for the guest; blocks while QEMU takes no more."""
+        for frame in self.to_guest:
             self.socket.sendto(frame, self.qemu)
 
 
-def test_nic(tap, model, count=400):
-    """One guest with a NIC of that model; so many frames each way."""
-    to_guest = make_frames(HOST_MAC, GUEST_MAC, 1, count)
-    from_guest = make_frames(GUEST_MAC, HOST_MAC, 2, count)
-    with tempfile.TemporaryDirectory() as folder:
-        netdev = Netdev(folder)
-        wrpcap(f"{folder}/sent.pcap", from_guest, linktype=1)
-        vm = subprocess.Popen(
-            [VM, "--nic", model, "--netdev", netdev.spec, "--add", REPLAY,
-             "--add", f"{folder}/sent.pcap"]
-            + [word for name in ("in.pcap", "out.pcap", "before", "after")
-               for word in ("--get", f"{name}:{folder}/{name}")]
-            + ["--", "sh", "-c", SCRIPT, "sh", str(count)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True)
-        log = ""
-        for line in vm.stderr:
-            log += line
-            if "listening on eth0" in line:
-                netdev.send(to_guest)
-                break
-        log += vm.stderr.read()
-        if not tap.ok(vm.wait() == 0, f"{model}: the guest did its part", log):
-            return
-        received = read_pcap(f"{folder}/in.pcap")
-        sent = read_pcap(f"{folder}/out.pcap")
-        with open(f"{folder}/before") as f:
-            before = int(f.read())
-        with open(f"{folder}/after") as f:
-            after = int(f.read()) + 1
+def run_guest(folder, nics, count):
+    """Gives the launcher's status and, for each NIC, what tcpdump said."""
+    vm = subprocess.Popen(
+        [VM, "--timeout", str(100 + 20 * len(nics)), "--add", REPLAY,
+         "--get", f"results.tar:{folder}/results.tar",
+         *[word for nic in nics for word in nic.options()],
+         "--", "sh", "-c", SCRIPT, "sh", str(count), NIC_SCRIPT,
+         *[nic.mac for nic in nics]],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True)
+    logs, sent = [""], set()
+    for line in vm.stderr:
+        if line.startswith("@@ "):
+            logs.append("")
+            continue
+        logs[-1] += line
+        listening = re.search(r"listening on eth(\d+)", line)
+        if listening and listening[1] not in sent:
+            sent.add(listening[1])
+            nics[int(listening[1])].send()
+    logs += [""] * (len(nics) + 1 - len(logs))
+    return vm.wait(), logs[0], logs[1:]
 
-    same(tap, [frame for _, frame in received], to_guest,
+
+def test_nics(tap, models, count=400):
+    """A guest with a NIC of each model; so many frames each way, on one after
+    another."""
+    with tempfile.TemporaryDirectory() as folder:
+        nics = [Nic(folder, number, model, count)
+                for number, model in enumerate(models)]
+        status, complaints, logs = run_guest(folder, nics, count)
+        tap.ok(status == 0, "the guest and its kernel are well", status,
+               complaints, *logs)
+        if os.path.exists(f"{folder}/results.tar"):
+            subprocess.run(["tar", "-xf", f"{folder}/results.tar", "-C",
+                            folder], check=True)
+        for nic, log in zip(nics, logs):
+            judge(tap, nic, folder, log)
+
+
+def judge(tap, nic, folder, log):
+    """What came of one NIC's frames."""
+    model = nic.model
+    if not tap.ok(os.path.exists(f"{folder}/after{nic.number}"),
+                  f"{model}: the guest did its part", log):
+        return
+    received = read_pcap(f"{folder}/in{nic.number}.pcap")
+    sent = read_pcap(f"{folder}/out{nic.number}.pcap")
+    with open(f"{folder}/before{nic.number}") as f:
+        before = int(f.read())
+    with open(f"{folder}/after{nic.number}") as f:
+        after = int(f.read()) + 1
+
+    same(tap, [frame for _, frame in received], nic.to_guest,
          f"{model}: received frames are captured whole and in order")
-    same(tap, [frame for _, frame in sent], from_guest,
+    same(tap, [frame for _, frame in sent], nic.from_guest,
          f"{model}: sent frames are captured whole and in order")
-    ours = [frame for frame in netdev.received if frame in set(from_guest)]
-    same(tap, ours, from_guest,
+    ours = [frame for frame in nic.received if frame in set(nic.from_guest)]
+    same(tap, ours, nic.from_guest,
          f"{model}: and arrive outside, undisturbed")
     times = [time for time, _ in received + sent]
     tap.ok(times == sorted(times), f"{model}: times do not go backwards")
-    tap.ok(before * 1000000 <= times[0] and times[-1] <= after * 1000000,
-           f"{model}: they are of the guest's clock",
-           before, times[0], times[-1], after)
-    tap.contains(log, "0 packets dropped by kernel",
-                 f"{model}: nothing was dropped")
+    tap.ok(times and before * 1000000 <= times[0]
+           and times[-1] <= after * 1000000,
+           f"{model}: they are of the guest's clock", before, times[:1],
+           times[-1:], after)
+    tap.equal(log.count("\n0 packets dropped by kernel"), 2,
+              f"{model}: nothing was dropped, either way")

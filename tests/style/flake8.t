@@ -6,13 +6,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import tree  # noqa: E402
+from passed import check_once  # noqa: E402
+
+
+NAMES = [name for name in tree.files() if tree.is_python(name)]
 
 
 def check(tap):
     """All files in one run."""
-    names = [name for name in tree.files() if tree.is_python(name)]
-    status, lines = tree.run("flake8", *names)
-    tree.report(tap, names, status, lines)
+    status, lines = tree.run("flake8", *NAMES)
+    tree.report(tap, NAMES, status, lines)
 
 
-tree.main(check)
+tree.main(lambda tap: check_once(tap, [*NAMES, ".flake8"], check))

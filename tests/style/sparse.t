@@ -8,25 +8,29 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import tree  # noqa: E402
+from passed import check_once  # noqa: E402
 
 # A message about a place, "file:line:column: words" or without a column, of
 # the compiler, of sparse, or of kernel-doc (which W=1 runs, too).
 MESSAGE = re.compile(r"^(\S+?):(\d+)(?::\d+)?:\s")
 
 
+SOURCES = [name for name in tree.files()
+           if name.startswith(("guest-driver/", "spec/"))]
+
+
 def fresh_copy():
     """The driver's sources, copied to be compiled all anew."""
     copy = tree.BUILD / "sparse"
     shutil.rmtree(copy, ignore_errors=True)
-    for name in tree.files():
-        if name.startswith(("guest-driver/", "spec/")):
-            target = copy / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(tree.TOP / name, target)
+    for name in SOURCES:
+        target = copy / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(tree.TOP / name, target)
     return copy
 
 
-def check(tap):
+def build(tap):
     """Builds the copy with sparse; one result for each file that is compiled."""
     if not shutil.which("sparse"):
         raise tree.Missing("sparse is not installed")
@@ -40,10 +44,8 @@ def check(tap):
         place = MESSAGE.match(line)
         if place:
             found.setdefault(place[1], []).append(line)
-    names = [name for name in tree.files()
-             if name.startswith(("guest-driver/", "spec/")) and tree.is_c(name)]
-    for name in names:
+    for name in filter(tree.is_c, SOURCES):
         tap.ok(name not in found, name, *found.get(name, []))
 
 
-tree.main(check)
+tree.main(lambda tap: check_once(tap, SOURCES, build))

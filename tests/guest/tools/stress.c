@@ -18,6 +18,14 @@ static const char *const role_names[] = {
 };
 
 /*
+ * The longest pause after a turn, in microseconds: threads that wake up meet in
+ * more ways than those that only use the processors up.
+ */
+static const unsigned int pauses[] = {
+	4000, 4000, 4000, 8000, 40000, 30000,
+};
+
+/*
  * The shared descriptors. A user takes a duplicate: the number of one that is
  * closed may be another file's in the next moment.
  */
@@ -139,7 +147,6 @@ static void replace(int slot, unsigned int *seed)
 	shared[slot] = fresh;
 	pthread_mutex_unlock(&shared_lock);
 	close(old);
-	usleep(next_random(seed) % 20000);
 }
 
 static void *run(void *arg)
@@ -176,6 +183,7 @@ static void *run(void *arg)
 		if (fd >= 0)
 			close(fd);
 		done[role]++;
+		usleep(next_random(&seed) % pauses[role]);
 	}
 	return NULL;
 }
