@@ -52,7 +52,7 @@ def relay(tap, text):
                    f"{seen} results, {planned} planned, exit status {end[2]}")
             finished.append(end[1])
         else:
-            print("#", line)
+            tap.note(line)
     return finished
 
 

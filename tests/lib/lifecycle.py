@@ -148,11 +148,15 @@ class Guest:
         self.qmp("device_del", id=device)
         self.qmp.event("DEVICE_DELETED", device=device)
 
-    def plug_capture(self, number=0, known=0):
-        """Plugs a capture device in, and waits for the driver."""
-        self.qmp("device_add", driver="virtio-capture-pci",
-                 id=f"capture{number}", netdev=f"net{number}")
-        self.wait_devices(known + 1)
+    def plug_capture(self):
+        """Plugs the capture device in, and waits until it can be used: that
+        its driver is bound to it says too little."""
+        self.qmp("device_add", driver="virtio-capture-pci", id="capture0",
+                 netdev="net0")
+        one = Descriptor(self)
+        wait_for(lambda: one.error("setif", "capture0") == "0",
+                 "capture device")
+        one.close()
 
     def plug_nic(self, mac=MAC):
         """Plugs the first NIC in, and brings its interface up."""
@@ -160,12 +164,6 @@ class Guest:
                  netdev="net0", mac=mac, romfile="")
         wait_for(lambda: self.call("sh ip link set eth0 up 2>&1") == "\n0",
                  "eth0")
-
-    def wait_devices(self, count):
-        """Waits until the driver has so many devices."""
-        look = "ls -d /sys/bus/virtio/drivers/virtio_capture/virtio* " \
-            "2>/dev/null | wc -l"
-        wait_for(lambda: int(self.shell(look)) == count, f"{count} devices")
 
 
 class Descriptor:

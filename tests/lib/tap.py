@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A TAP producer: tests print through it and prove(1) reads them."""
+"""A TAP producer: tests print through it and prove(1) reads them. What is
+wrong goes to the standard error, which prove(1) lets pass."""
+import os
 import sys
 import traceback
 
@@ -10,17 +12,25 @@ class Tap:
     def __init__(self):
         self.count = 0
         self.failed = 0
+        self.fails = False      # the last one
 
     def ok(self, condition, name, *diagnostics):
         """One result; diagnostics are shown when it is a failure."""
         self.count += 1
-        self.failed += not condition
-        print(f"{'' if condition else 'not '}ok {self.count} - {name}")
-        if not condition:
+        self.fails = not condition
+        self.failed += self.fails
+        print(f"{'not ' if self.fails else ''}ok {self.count} - {name}",
+              flush=True)
+        if self.fails:
+            self.note(f"{os.path.basename(sys.argv[0])} {self.count} - {name}")
             for line in "\n".join(map(str, diagnostics)).splitlines():
-                print("#", line)
-        sys.stdout.flush()
+                self.note(line)
         return bool(condition)
+
+    def note(self, line):
+        """More about the last result."""
+        print("#", line, file=sys.stderr if self.fails else sys.stdout,
+              flush=True)
 
     def equal(self, got, expected, name):
         """Passes when got is expected, and shows both when it is not."""
