@@ -12,12 +12,14 @@
 
 /*
  * Large buffers make few interrupts. But what comes in one goes into the store
- * buffers of readers that cannot run meanwhile, so it is to be no larger than
- * those usually are. Where memory is in pieces smaller ones have to do, as long
- * as they hold a record of the longest frame there is (64 KiB of payload from a
- * NIC that segments in hardware).
+ * buffers of readers that cannot run meanwhile, so no more of it is given to
+ * the device than the smallest of those has, and until somebody listens as much
+ * as they usually have. Where memory is in pieces smaller ones have to do. But
+ * there is always room for a record of the longest frame there is (64 KiB of
+ * payload from a NIC that segments in hardware).
  */
-#define LARGE_ORDER	get_order(256 * 1024)
+#define LARGE_ORDER	get_order(512 * 1024)
+#define USUAL_SIZE	(256U * 1024)
 #define SMALL_ORDER	get_order(128 * 1024)
 
 /* The queue's size is the other limit. */
@@ -25,14 +27,28 @@
 
 static unsigned int buffers = 8;
 module_param(buffers, uint, 0444);
-MODULE_PARM_DESC(buffers, "Capture buffers of 256 KiB for each device (default 8)");
+MODULE_PARM_DESC(buffers, "Capture buffers of 512 KiB for each device (default 8)");
+
+/* How much of a buffer the device is given. */
+static u32 wanted_len(const struct vcap_dev *dev)
+{
+	u32 len = PAGE_SIZE << dev->buffer_order;
+	const struct vcap_file *file;
+
+	if (list_empty(&dev->listeners))
+		len = min(len, USUAL_SIZE);
+	list_for_each_entry(file, &dev->listeners, listener)
+		len = min(len, file->desc.size);
+	return max_t(u32, round_down(len, PAGE_SIZE), PAGE_SIZE << SMALL_ORDER);
+}
 
 /* Give a buffer to the device. Called with the device's lock, or at probe. */
-static int post(struct vcap_dev *dev, void *buffer)
+static int post(struct vcap_dev *dev, struct vcap_buffer *buffer)
 {
 	struct scatterlist sg;
 
-	sg_init_one(&sg, buffer, PAGE_SIZE << dev->buffer_order);
+	buffer->len = wanted_len(dev);
+	sg_init_one(&sg, buffer->data, buffer->len);
 	return virtqueue_add_inbuf(dev->capture_vq, &sg, 1, buffer, GFP_KERNEL);
 }
 
@@ -108,16 +124,16 @@ static void hear_all(struct vcap_dev *dev, unsigned int n)
  * where the device has dropped frames, so that the drops are counted in their
  * place.
  */
-static int deliver(struct vcap_dev *dev, const void *buffer, u32 len)
+static int deliver(struct vcap_dev *dev, const struct vcap_buffer *buffer,
+		   u32 len)
 {
 	struct vcap_record *rec = dev->records;
 	u32 off = 0;
 	int more;
 
-	if (!len || len > PAGE_SIZE << dev->buffer_order ||
-	    len % VIRTIO_CAPTURE_RECORD_ALIGN)
+	if (!len || len > buffer->len || len % VIRTIO_CAPTURE_RECORD_ALIGN)
 		return -EPROTO;
-	while ((more = vcap_record_next(buffer, len, &off, rec)) > 0) {
+	while ((more = vcap_record_next(buffer->data, len, &off, rec)) > 0) {
 		if (unlikely((s32)(rec->dropped - dev->dropped) > 0)) {
 			hear_all(dev, rec - dev->records);
 			count_dropped(dev, rec->dropped);
@@ -180,7 +196,7 @@ static void drain(struct vcap_dev *dev)
 {
 	struct virtqueue *vq = dev->capture_vq;
 	unsigned int len, budget = dev->num_buffers;
-	void *buffer;
+	struct vcap_buffer *buffer;
 
 	lockdep_assert_held(&dev->lock);
 	if (dev->gone)
@@ -302,13 +318,14 @@ void vcap_capture_end(struct vcap_dev *dev, bool all)
 static void alloc_buffers(struct vcap_dev *dev, unsigned int n)
 {
 	for (; dev->num_buffers < n; dev->num_buffers++) {
-		void *buffer = (void *)__get_free_pages(GFP_KERNEL |
-							__GFP_NOWARN,
-							dev->buffer_order);
+		/* Zeros: a device that lies shows nobody what was there. */
+		void *data = (void *)__get_free_pages(GFP_KERNEL | __GFP_ZERO |
+						      __GFP_NOWARN,
+						      dev->buffer_order);
 
-		if (!buffer)
+		if (!data)
 			break;
-		dev->buffers[dev->num_buffers] = buffer;
+		dev->buffers[dev->num_buffers].data = data;
 	}
 }
 
@@ -341,7 +358,7 @@ void vcap_capture_start(struct vcap_dev *dev)
 	unsigned int i;
 
 	for (i = 0; i < dev->num_buffers; i++)
-		if (post(dev, dev->buffers[i]))
+		if (post(dev, &dev->buffers[i]))
 			break;
 	virtqueue_kick(dev->capture_vq);
 }
@@ -365,7 +382,7 @@ void vcap_capture_stop(struct vcap_dev *dev)
 void vcap_capture_free(struct vcap_dev *dev)
 {
 	while (dev->num_buffers > 0)
-		free_pages((unsigned long)dev->buffers[--dev->num_buffers],
+		free_pages((unsigned long)dev->buffers[--dev->num_buffers].data,
 			   dev->buffer_order);
 	kfree(dev->buffers);
 	dev->buffers = NULL;

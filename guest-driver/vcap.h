@@ -56,6 +56,16 @@ struct vcap_control {
 	struct virtio_capture_counters counters;
 };
 
+/**
+ * struct vcap_buffer - a capture buffer
+ * @data: its memory
+ * @len: bytes of that which the device has, or had last
+ */
+struct vcap_buffer {
+	void *data;
+	u32 len;
+};
+
 /*
  * So many records are checked, then handed to one listener after the other:
  * enough to share what is done for each batch, and few enough to stay in the
@@ -79,7 +89,7 @@ struct vcap_control {
  * @lock: see above
  * @listeners: struct vcap_file.listener; lock
  * @capture_vq: lock
- * @buffers: memory of the capture buffers, @num_buffers of them; lock
+ * @buffers: the capture buffers, @num_buffers of them; lock
  * @num_buffers: constant after probe
  * @buffer_order: each is so many times doubled pages; constant after probe
  * @records: a batch of records, out of a buffer; lock
@@ -119,7 +129,7 @@ struct vcap_dev {
 	struct mutex lock;		/* the capture side */
 	struct list_head listeners;
 	struct virtqueue *capture_vq;
-	void **buffers;
+	struct vcap_buffer *buffers;
 	unsigned int num_buffers;
 	unsigned int buffer_order;
 	struct vcap_record records[VCAP_BATCH];

@@ -111,15 +111,26 @@ static void load(const char *parameters)
 		bail("modprobe");
 }
 
+/* One capture buffer, and readers' that are larger than it. */
+static void load_for_large(void)
+{
+	load("buffers=1");
+	if (system("echo 1048576 >/proc/sys/net/bpf/maxbufsize"))
+		bail("maxbufsize");
+}
+
 static void test_drops(const char *what, int more)
 {
-	int fd = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK);
 	static uint8_t buf[SIZE];
 	struct bpf_stat st;
 	size_t off = 0;
 	unsigned int n = 0, i;
 	ssize_t len;
+	int fd;
 
+	/* Anew: a buffer that was filled for this reader would be larger. */
+	load_for_large();
+	fd = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK);
 	send_alone();
 	if (more) {
 		/* The device gets its buffer back, and goes on. */
@@ -145,13 +156,45 @@ static void test_drops(const char *what, int more)
 	close(fd);
 }
 
+/*
+ * The device has as much of a buffer as the smallest one of a listener holds.
+ * What it can keep shows after a frame, for which it gets the buffer anew.
+ */
+static unsigned int drops_beside(int fd)
+{
+	struct bpf_stat before, st;
+	int i;
+
+	send_frames("eth0", 0, 1, 1514);
+	before = stats(fd);
+	send_alone();
+	for (i = 0; i < 1000; i++) {
+		st = stats(fd);
+		if (st.bs_recv >= before.bs_recv + COUNT)
+			break;
+		usleep(10000);
+	}
+	return st.bs_drop - before.bs_drop;
+}
+
+static void test_sizes(void)
+{
+	int large, small;
+
+	load_for_large();
+	large = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK);
+	equal(drops_beside(large), 0, "a large listener: a large buffer");
+	small = listen_on("eth0", 131072, O_RDWR);
+	ok(drops_beside(large) > 0, "and a small one: a small buffer");
+	close(small);
+	close(large);
+}
+
 int main(void)
 {
-	load("buffers=1");
-	if (system("echo 1048576 >/proc/sys/net/bpf/maxbufsize"))
-		bail("maxbufsize");
 	test_drops("at the end", 0);
 	test_drops("in between", 1);
+	test_sizes();
 	load("");
 	return done_testing();
 }

@@ -11,14 +11,15 @@ from capture import frame  # noqa: E402
 from lifecycle import Descriptor, dgram_guest  # noqa: E402
 from tap import Tap  # noqa: E402
 
-# More than one buffer of 128 KiB holds, less than the NIC's ring of 256.
-BURST, LENGTH = 200, 1514
+# More than one buffer holds, less than the NIC's ring of 256. The device's has
+# the size of the readers'.
+BURST, LENGTH, SIZE = 200, 1514, 1 << 18
 
 
 def overtake(tap, guest, end, first):
     """A burst while the guest's one processor does nothing but interrupts."""
     before = guest.holdings()
-    both = [Descriptor(guest, "eth0", size=1 << 19, seesent=False)
+    both = [Descriptor(guest, "eth0", size=SIZE, seesent=False)
             for _ in range(2)]
     guest.call("spin 2000")
     time.sleep(0.5)
@@ -57,8 +58,7 @@ def main(tap):
         guest.ready()
         guest.shell("rmmod virtio_capture && "
                     "modprobe virtio_capture buffers=1 && "
-                    "sysctl -w kernel.sched_rt_runtime_us=-1 && "
-                    "sysctl -w net.bpf.maxbufsize=1048576")
+                    "sysctl -w kernel.sched_rt_runtime_us=-1")
         overtake(tap, guest, end, 0)
         overtake(tap, guest, end, 1000)
         guest.end(tap)
