@@ -13,13 +13,12 @@
 /*
  * Large buffers make few interrupts. But what comes in one goes into the store
  * buffers of readers that cannot run meanwhile, so no more of it is given to
- * the device than the smallest of those has, and until somebody listens as much
- * as they usually have. Where memory is in pieces smaller ones have to do. But
- * there is always room for a record of the longest frame there is (64 KiB of
- * payload from a NIC that segments in hardware).
+ * the device than half of what the smallest of those has. Where memory is in
+ * pieces smaller ones have to do. But there is always room for a record of the
+ * longest frame there is (64 KiB of payload from a NIC that segments in
+ * hardware), and until somebody listens no more than that is needed.
  */
 #define LARGE_ORDER	get_order(512 * 1024)
-#define USUAL_SIZE	(256U * 1024)
 #define SMALL_ORDER	get_order(128 * 1024)
 
 /* The queue's size is the other limit. */
@@ -32,13 +31,12 @@ MODULE_PARM_DESC(buffers, "Capture buffers of 512 KiB for each device (default 8
 /* How much of a buffer the device is given. */
 static u32 wanted_len(const struct vcap_dev *dev)
 {
-	u32 len = PAGE_SIZE << dev->buffer_order;
+	u32 len = list_empty(&dev->listeners) ?
+			  0 : PAGE_SIZE << dev->buffer_order;
 	const struct vcap_file *file;
 
-	if (list_empty(&dev->listeners))
-		len = min(len, USUAL_SIZE);
 	list_for_each_entry(file, &dev->listeners, listener)
-		len = min(len, file->desc.size);
+		len = min(len, file->desc.size / 2);
 	return max_t(u32, round_down(len, PAGE_SIZE), PAGE_SIZE << SMALL_ORDER);
 }
 

@@ -11,7 +11,7 @@
 #include "guest.h"
 
 #define SIZE		1048576	/* takes all that the device can keep */
-#define COUNT		220	/* frames of 1514 bytes: a buffer has 168, */
+#define COUNT		220	/* frames of 1514 bytes: a buffer has 84, */
 				/* and the ring of virtio-net 256 */
 #define MAX_CPUS	8
 
@@ -157,7 +157,7 @@ static void test_drops(const char *what, int more)
 }
 
 /*
- * The device has as much of a buffer as the smallest one of a listener holds.
+ * The device has half as much of a buffer as the smallest of a listener has.
  * What it can keep shows after a frame, for which it gets the buffer anew.
  */
 static unsigned int drops_beside(int fd)

@@ -11,8 +11,8 @@ from capture import frame  # noqa: E402
 from lifecycle import Descriptor, dgram_guest  # noqa: E402
 from tap import Tap  # noqa: E402
 
-# More than one buffer holds, less than the NIC's ring of 256. The device's has
-# the size of the readers'.
+# More than one buffer holds, less than the NIC's ring of 256. The device gets
+# 128 KiB for them.
 BURST, LENGTH, SIZE = 200, 1514, 1 << 18
 
 
