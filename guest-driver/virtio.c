@@ -167,6 +167,8 @@ static int vcap_restore(struct virtio_device *vdev)
 	mutex_lock(&dev->listen_lock);
 	memset(&dev->listen, 0, sizeof(dev->listen));
 	mutex_unlock(&dev->listen_lock);
+	/* What it had to do was cancelled with the queues. */
+	queue_work(system_highpri_wq, &dev->work);
 	return vcap_dev_update(dev);
 }
 #endif
