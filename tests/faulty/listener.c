@@ -100,6 +100,18 @@ static int listener(void)
 	return listen_on("eth0", 0, O_RDWR);
 }
 
+/* Order a lie, and read the frame with the order, in immediate mode. */
+static void listen_to_order(int fd, const char *what, const char *fault,
+			    unsigned int count)
+{
+	set(fd, BIOCIMMEDIATE, 1);
+	order(fault, count);
+	alarm(PATIENCE);
+	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0, "%s: the order is there",
+	   what);
+	alarm(0);
+}
+
 /* A frame gets from the NIC to a reader. */
 static int works(void)
 {
@@ -178,12 +190,7 @@ static void command_fails(const char *fault, int expected, const char *line)
 	struct bpf_stat st = { 0 };
 
 	logged("");
-	set(fd, BIOCIMMEDIATE, 1);
-	order(fault, 1000000);
-	alarm(PATIENCE);
-	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0, "%s: the order is there",
-	   fault);
-	alarm(0);
+	listen_to_order(fd, fault, fault, 1000000);
 	/* Times in nanoseconds, which the device has to be told to give. */
 	set(second, BIOCSTSTAMP, BPF_T_NANOTIME);
 	equal(error_of(attach(second, "eth0")), expected,
@@ -215,10 +222,8 @@ static void random_answers(unsigned int count)
 	unsigned int i;
 
 	logged("");
-	set(fd, BIOCIMMEDIATE, 1);
-	order("ctl-random", 1000000);
+	listen_to_order(fd, "random", "ctl-random", 1000000);
 	alarm(PATIENCE);
-	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0, "random: the order is there");
 	for (i = 0; i < count; i++) {
 		ioctl(fd, BIOCGSTATS, &st);
 		other = open_bpf(O_RDWR);
@@ -245,12 +250,7 @@ static void given_up_by_command(const char *fault)
 	int fd = listener(), second = open_bpf(O_RDWR);
 
 	logged("");
-	set(fd, BIOCIMMEDIATE, 1);
-	order(fault, 1);
-	alarm(PATIENCE);
-	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0, "%s: the order is there",
-	   fault);
-	alarm(0);
+	listen_to_order(fd, fault, fault, 1);
 	ok(attach(second, "eth0") < 0, "%s: who gave the command gets an error",
 	   fault);
 	equal(read_to_error(fd), EIO, "%s: other readers get EIO", fault);
@@ -302,11 +302,7 @@ static void silent(void)
 		bail("the NIC");
 	nic = strrchr(path, '/') + 1;
 	logged("");
-	set(fd, BIOCIMMEDIATE, 1);
-	order("ctl-silent", 1);
-	alarm(PATIENCE);
-	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0, "silent: the order is there");
-	alarm(0);
+	listen_to_order(fd, "silent", "ctl-silent", 1);
 	pid = fork();
 	if (pid == 0)
 		_exit(attach(second, "eth0") == 0);
@@ -336,11 +332,7 @@ static void endless_frames(void)
 	int fd = listener();
 	void *frame = calloc(1, len);
 
-	set(fd, BIOCIMMEDIATE, 1);
-	order("config-mtu", 1);
-	alarm(PATIENCE);
-	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0, "mtu: the order is there");
-	alarm(0);
+	listen_to_order(fd, "mtu", "config-mtu", 1);
 	close(fd);
 	fd = listener();
 	equal(error_of(write(fd, frame, len)), EMSGSIZE,
@@ -362,11 +354,8 @@ static void injection(const char *fault, int last)
 	struct frame f;
 
 	logged("");
-	set(fd, BIOCIMMEDIATE, 1);
-	order(fault, 3);
+	listen_to_order(fd, fault, fault, 3);
 	alarm(PATIENCE);
-	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0, "%s: the order is there",
-	   fault);
 	make_frame(&f, 2, 100);
 	for (i = 0; i < 10; i++)
 		if (write(fd, &f, 100) < 0 && errno != EIO && errno != ENXIO &&
@@ -423,11 +412,7 @@ static void lacks_queue(void)
 	struct frame f;
 
 	logged("");
-	set(fd, BIOCIMMEDIATE, 1);
-	order("no-queues", 1);
-	alarm(PATIENCE);
-	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0, "queues: the order is there");
-	alarm(0);
+	listen_to_order(fd, "queues", "no-queues", 1);
 	write_file("/sys/module/suspend/parameters/pm_test_delay", "0");
 	write_file("/sys/power/pm_test", "devices");
 	write_file("/sys/power/state", "freeze");
