@@ -3,6 +3,7 @@
 #include "guest.h"
 
 #define N	300
+#define LAST	999999
 
 static uint8_t buf[65536];
 
@@ -60,6 +61,27 @@ static void test_stream(const char *listener, const char *what)
 	equal(stats(fd).bs_capt, N, "%s: captured", what);
 	equal(stats(fd).bs_drop, 0, "%s: dropped", what);
 	close(fd);
+}
+
+/* Wait until all that eth1 sent before has crossed to eth0. */
+static void await_crossing(void)
+{
+	int fd = listen_on("eth0", sizeof(buf), O_RDWR | O_NONBLOCK), i;
+	struct bpf_hdr *h;
+	ssize_t len;
+	size_t off;
+
+	send_frames("eth1", LAST, 1, 100);
+	for (i = 0; i < 2000; i++) {
+		len = read(fd, buf, sizeof(buf));
+		for (off = 0; (h = next_packet(buf, len, &off));)
+			if (ntohl(packet_frame(h)->seq) == LAST) {
+				close(fd);
+				return;
+			}
+		usleep(5000);
+	}
+	bail("the last frame");
 }
 
 static void test_two_listeners(void)
@@ -144,6 +166,7 @@ int main(void)
 {
 	test_stream("eth0", "received");
 	test_stream("eth1", "sent");
+	await_crossing();
 	test_two_listeners();
 	test_earlier_packets();
 	test_snaplen();
