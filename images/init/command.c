@@ -1,253 +1,310 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Processes: the command, its output's way to the launcher, helpers. */
+/*
+ * The command, from its start to the end of all that it left running, and its
+ * output's way to the launcher. Nothing here waits for one thing only: the
+ * launcher may ask for the end at any time, also while the command cannot be
+ * killed or while nobody reads its output.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "init.h"
 
-#define CHUNK 65536
+/* How long processes have for their end after SIGTERM and after SIGKILL, when
+ * the launcher has asked for it. */
+#define TERM_MS 2000
+#define KILL_MS 1000
 
-/* In the child: become the program; what stops that is told as a shell does. */
-static void become(char *const args[])
+/* The most that a virtio-serial port takes at a time. */
+#define CHUNK 32768
+
+/* One of the command's outputs, from its pipe to the launcher's port. */
+struct stream {
+    int pipe; /* -1 after its end */
+    int port; /* does not block */
+    size_t start, end; /* of what is in data and not yet in the port */
+    size_t count; /* bytes that went to the port */
+    char data[CHUNK];
+};
+
+/* What is being waited for. */
+enum phase {
+    RUNNING, /* the command's end */
+    ENDED, /* the end of what it left running, which has got SIGKILL */
+    TERMINATED, /* everything's end, for TERM_MS after SIGTERM */
+    KILLED, /* everything's end, for KILL_MS after SIGKILL */
+};
+
+struct job {
+    pid_t command;
+    int status; /* the command's wait status */
+    enum phase phase;
+    int64_t deadline; /* of the phase, on the clock of now_ms() */
+    bool has_children;
+    struct stream streams[2];
+};
+
+static struct job job;
+
+int64_t now_ms(void)
 {
-    int error;
+    struct timespec now;
 
-    execvp(args[0], args);
-    error = errno;
-    fprintf(stderr, "init: %s: %s\n", args[0], strerror(error));
-    _exit(error == ENOENT ? 127 : 126);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
-/* Starts a program; a descriptor of -1 is /dev/null for input and the console
- * for output. */
-pid_t spawn(char *const args[], int in, int out, int err)
+static bool stream_is_open(const struct stream *stream)
 {
-    sigset_t none;
-    pid_t pid = fork();
-
-    if (pid) {
-        return pid;
-    }
-    setsid();
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    if (in < 0) {
-        in = open("/dev/null", O_RDONLY);
-    }
-    dup2(in, 0);
-    if (out >= 0) {
-        dup2(out, 1);
-    }
-    if (err >= 0) {
-        dup2(err, 2);
-    }
-    become(args);
-    return -1;
+    return stream->pipe >= 0 || stream->end > stream->start;
 }
 
-/* A wait status as a shell gives it. */
-static int shell_status(int status)
+/* What the stream waits for: room in the port, or else data in the pipe. */
+static struct pollfd stream_poll(const struct stream *stream)
 {
-    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    if (stream->end > stream->start) {
+        return (struct pollfd){ .fd = stream->port, .events = POLLOUT };
+    }
+    return (struct pollfd){ .fd = stream->pipe, .events = POLLIN };
 }
 
-/* Waits for one child; other children's ends are taken note of by nobody. */
-int wait_status(pid_t pid)
+/* Takes what is in the pipe and passes it on, as far as that does not block. */
+static void stream_relay(struct stream *stream)
 {
-    int status = 0;
+    ssize_t n;
 
-    if (pid < 0) {
-        return 127;
-    }
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    return shell_status(status);
-}
-
-/* Passes on what is there to read; false at the end of the input. */
-static bool relay(int from, int to, size_t *count)
-{
-    static char data[CHUNK];
-    ssize_t n = read(from, data, sizeof(data));
-
-    if (n <= 0) {
-        return n < 0 && (errno == EINTR || errno == EAGAIN);
-    }
-    *count += n;
-    write_all(to, data, n);
-    return true;
-}
-
-/* Ends every other process. What they wrote stays in the pipes. */
-void kill_all(void)
-{
-    kill(-1, SIGKILL);
-    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) {
-    }
-}
-
-/* Takes note of ended children; true when the command is one of them. */
-static bool reap(pid_t command, int *status)
-{
-    bool ended = false;
-    int any;
-    pid_t pid;
-
-    while ((pid = waitpid(-1, &any, WNOHANG)) > 0) {
-        if (pid == command) {
-            *status = any;
-            ended = true;
+    if (stream->end == stream->start) {
+        n = read(stream->pipe, stream->data, sizeof(stream->data));
+        if (n <= 0) {
+            if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+                close(stream->pipe);
+                stream->pipe = -1;
+            }
+            return;
         }
+        stream->start = 0;
+        stream->end = n;
     }
-    return ended;
+    n = write(stream->port, stream->data + stream->start,
+              stream->end - stream->start);
+    if (n > 0) {
+        stream->start += n;
+        stream->count += n;
+    } else if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        fail("output: %s", strerror(errno));
+        stream->start = stream->end;
+    }
 }
 
-/*
- * Relays both pipes until the command has ended; what it left running is ended
- * then, so that both pipes come to their end.
- */
-static int relay_command(pid_t pid, struct pollfd fds[3], const int ports[2],
-                         size_t *counts[2])
+static void enter(enum phase phase, int signal, int64_t deadline)
 {
-    int open_pipes = 2, status = 0;
+    kill(-1, signal);
+    job.phase = phase;
+    job.deadline = deadline;
+}
 
-    while (open_pipes || fds[2].fd >= 0) {
-        if (poll(fds, 3, -1) < 0 && errno != EINTR) {
+/* Goes on to the next phase when it is time; false when all is done. */
+static bool advance(void)
+{
+    int64_t now = now_ms();
+    bool is_late = job.deadline && now >= job.deadline;
+    bool is_open = stream_is_open(&job.streams[0]) ||
+                   stream_is_open(&job.streams[1]);
+
+    switch (job.phase) {
+    case RUNNING:
+        return true;
+    case ENDED:
+        return job.has_children || is_open;
+    case TERMINATED:
+        if (is_late || !job.has_children) {
+            enter(KILLED, SIGKILL, now + KILL_MS);
+        }
+        return true;
+    case KILLED:
+        return !is_late && (job.has_children || is_open);
+    }
+    return false;
+}
+
+/* Takes note of processes that ended. */
+static void children_ended(int fd)
+{
+    struct signalfd_siginfo info;
+    bool ended = false;
+
+    while (read(fd, &info, sizeof(info)) > 0) {
+    }
+    job.has_children = children_reap(job.command, &ended, &job.status);
+    if (ended && job.phase == RUNNING) {
+        enter(ENDED, SIGKILL, 0);
+        /* Those that it leaves become children of this process. */
+        job.has_children = children_reap(-1, &ended, &job.status);
+    }
+}
+
+/* The launcher wants the end. Programs may still write what they hold. */
+static void end_asked(void)
+{
+    if (job.phase == RUNNING) {
+        enter(TERMINATED, SIGTERM, now_ms() + TERM_MS);
+    } else if (job.phase == ENDED) {
+        enter(KILLED, SIGKILL, now_ms() + KILL_MS);
+    }
+}
+
+/* How long poll() may sleep, in milliseconds. */
+static int patience(int64_t next_look)
+{
+    int64_t until = job.deadline, now = now_ms();
+
+    if (next_look && (!until || next_look < until)) {
+        until = next_look;
+    }
+    return !until ? -1 : until > now ? until - now : 0;
+}
+
+/* Looks after the command until it and all it started have ended. */
+static int supervise(int children)
+{
+    enum { OUT, ERR, CHILDREN, REQUEST };
+    int64_t next_look = follow_look();
+
+    while (advance()) {
+        struct pollfd fds[] = {
+            [OUT] = stream_poll(&job.streams[0]),
+            [ERR] = stream_poll(&job.streams[1]),
+            [CHILDREN] = { .fd = children, .events = POLLIN },
+            [REQUEST] = { .fd = request_fd(), .events = POLLIN },
+        };
+
+        if (poll(fds, 4, patience(next_look)) < 0 && errno != EINTR) {
             fail("poll: %s", strerror(errno));
             break;
         }
         for (int i = 0; i < 2; i++) {
-            if (fds[i].revents && !relay(fds[i].fd, ports[i], counts[i])) {
-                fds[i].fd = -1;
-                open_pipes--;
+            if (fds[i].revents) {
+                stream_relay(&job.streams[i]);
             }
         }
-        if (fds[2].revents) {
-            struct signalfd_siginfo info;
-
-            if (read(fds[2].fd, &info, sizeof(info)) > 0 &&
-                reap(pid, &status)) {
-                kill_all();
-                fds[2].fd = -1;
-            }
+        if (fds[CHILDREN].revents) {
+            children_ended(children);
+        }
+        if (fds[REQUEST].revents && request_take() == REQUEST_END) {
+            end_asked();
+        }
+        if (next_look && now_ms() >= next_look) {
+            next_look = follow_look();
         }
     }
-    return shell_status(status);
+    close(children);
+    children_unblock();
+    return job.phase == ENDED ? shell_status(job.status) : 128 + SIGKILL;
 }
 
-/* Runs the command; returns its status and how much it wrote. */
-int run_command(const struct config *config, int out, int err,
-                size_t *out_count, size_t *err_count)
+/* Opens a stream's port and its pipe; returns the command's end, -1 after
+ * fail(). */
+static int stream_open(struct stream *stream, const char *name)
 {
-    int out_pipe[2], err_pipe[2], in = -1, status;
-    const int ports[2] = { out, err };
-    size_t *counts[2] = { out_count, err_count };
-    struct pollfd fds[3];
-    sigset_t child;
-    pid_t pid;
+    int ends[2];
 
-    if (config->has_stdin) {
-        in = port_open("stdin");
+    stream->port = port_open(name, O_NONBLOCK);
+    if (stream->port < 0) {
+        return -1;
     }
-    if (pipe2(out_pipe, O_CLOEXEC) || pipe2(err_pipe, O_CLOEXEC)) {
+    if (pipe2(ends, O_CLOEXEC)) {
         fail("pipe: %s", strerror(errno));
+        return -1;
+    }
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    stream->pipe = ends[0];
+    return ends[1];
+}
+
+static void job_reset(void)
+{
+    job.phase = RUNNING;
+    job.has_children = true;
+    job.streams[0].pipe = job.streams[1].pipe = -1;
+}
+
+/* Runs the command; returns its status, after fail() 125, and how much it
+ * wrote. */
+int run_command(const struct config *config, size_t *out_count,
+                size_t *err_count)
+{
+    int in = -1, out, err, children, status;
+
+    job_reset();
+    if (config->has_stdin) {
+        in = port_open("stdin", 0);
+    }
+    out = stream_open(&job.streams[0], "stdout");
+    /* One pipe for both keeps the order of what is written. */
+    err = config->merged ? out : stream_open(&job.streams[1], "stderr");
+    if (out < 0 || err < 0) {
         return 125;
     }
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &child, NULL);
-    fds[0] = (struct pollfd){ .fd = out_pipe[0], .events = POLLIN };
-    fds[1] = (struct pollfd){ .fd = err_pipe[0], .events = POLLIN };
-    fds[2] = (struct pollfd){ .fd = signalfd(-1, &child, SFD_CLOEXEC),
-                              .events = POLLIN };
-
-    pid = spawn(config->args, in, out_pipe[1], err_pipe[1]);
-    close(out_pipe[1]);
-    close(err_pipe[1]);
-    if (pid < 0) {
+    children = children_watch();
+    job.command = spawn(config->args, in, out, err);
+    close(out);
+    if (err != out) {
+        close(err);
+    }
+    if (job.command < 0) {
         fail("fork: %s", strerror(errno));
         return 125;
     }
-    status = relay_command(pid, fds, ports, counts);
-    sigprocmask(SIG_UNBLOCK, &child, NULL);
+    status = supervise(children);
+    *out_count = job.streams[0].count;
+    *err_count = job.streams[1].count;
     return status;
 }
 
-/* A login shell on the console; returns its status. */
-int run_shell(const struct config *config)
+/* In the child: a login shell on the console. */
+static void become_shell(const struct config *config)
 {
     struct winsize size = { .ws_row = config->rows,
                             .ws_col = config->columns };
-    pid_t pid = fork();
-    int tty, status;
+    int tty;
 
-    if (!pid) {
-        setsid();
-        tty = open("/dev/ttyS0", O_RDWR);
-        ioctl(tty, TIOCSCTTY, 1);
-        if (config->rows) {
-            ioctl(tty, TIOCSWINSZ, &size);
-        }
-        for (int fd = 0; fd < 3; fd++) {
-            dup2(tty, fd);
-        }
-        execl("/bin/sh", "-sh", NULL);
-        _exit(127);
+    setsid();
+    children_unblock();
+    tty = open("/dev/ttyS0", O_RDWR);
+    ioctl(tty, TIOCSCTTY, 1);
+    if (config->rows) {
+        ioctl(tty, TIOCSWINSZ, &size);
     }
-    status = wait_status(pid);
-    kill_all();
-    return status;
+    for (int fd = 0; fd < 3; fd++) {
+        dup2(tty, fd);
+    }
+    execl("/bin/sh", "-sh", NULL);
+    _exit(127);
 }
 
-/* Sends a file or folder to a port as a tar archive; false after fail(). */
-bool send_file(const char *path, int port, size_t *count)
+/* Runs a shell on the console; returns its status. */
+int run_shell(const struct config *config)
 {
-    char *copy = strdup(path), *folder = "/", *name = copy;
-    char *args[] = { "tar", "-cf", "-", "-C", NULL, "--", NULL, NULL };
-    char *slash = strrchr(copy, '/');
-    int pipe_fds[2];
-    struct stat st;
-    pid_t pid;
-    bool ok;
+    int children = children_watch();
 
-    if (lstat(path, &st)) {
-        fail("--get %s: %s", path, strerror(errno));
-        free(copy);
-        return false;
+    job_reset();
+    job.command = fork();
+    if (!job.command) {
+        become_shell(config);
     }
-    if (slash) {
-        *slash = 0;
-        name = slash + 1;
-        folder = slash == copy ? "/" : copy;
+    if (job.command < 0) {
+        fail("fork: %s", strerror(errno));
+        return 125;
     }
-    args[4] = folder;
-    args[6] = *name ? name : ".";
-    if (pipe2(pipe_fds, O_CLOEXEC)) {
-        fail("--get %s: pipe: %s", path, strerror(errno));
-        free(copy);
-        return false;
-    }
-    pid = spawn(args, -1, pipe_fds[1], -1);
-    close(pipe_fds[1]);
-    while (relay(pipe_fds[0], port, count)) {
-    }
-    close(pipe_fds[0]);
-    ok = !wait_status(pid);
-    if (!ok) {
-        fail("--get %s: tar failed (see the console)", path);
-    }
-    free(copy);
-    return ok;
+    return supervise(children);
 }

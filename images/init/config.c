@@ -8,6 +8,7 @@
  *   arg=WORD     the next word of the command; none: a shell on the console
  *   capture=1    load the capture driver
  *   stdin=1      the command reads the port "stdin"
+ *   merged=1     the command's errors go to its output's pipe and port
  *   term=NAME, rows=N, columns=N: the launcher's terminal
  */
 #include <fcntl.h>
@@ -32,6 +33,8 @@ static void config_set(struct config *config, const char *key, char *value)
         config->capture = true;
     } else if (!strcmp(key, "stdin")) {
         config->has_stdin = true;
+    } else if (!strcmp(key, "merged")) {
+        config->merged = true;
     } else if (!strcmp(key, "term")) {
         config->term = value;
     } else if (!strcmp(key, "rows")) {

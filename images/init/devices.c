@@ -198,13 +198,14 @@ static bool port_path(const char *name, char *path, size_t size)
     return matches;
 }
 
-int port_open(const char *name)
+/* Opens the launcher's port of that name; flags: O_NONBLOCK or 0. */
+int port_open(const char *name, int flags)
 {
     char path[128];
     int fd = -1;
 
     if (port_path(name, path, sizeof(path))) {
-        fd = open(path, O_RDWR | O_CLOEXEC);
+        fd = open(path, O_RDWR | O_CLOEXEC | flags);
     }
     if (fd < 0) {
         fail("cannot open the port %s: %s", name, strerror(errno));
@@ -212,32 +213,43 @@ int port_open(const char *name)
     return fd;
 }
 
+/* Whether a port that the launcher gave the guest is there; names it. */
+static bool port_ready(const char *port, char *name, size_t size)
+{
+    char path[128];
+
+    snprintf(name, size, "the port %s", port);
+    return port_path(port, path, sizeof(path));
+}
+
 /* Whether all that the launcher gave the guest is there; else names one. */
 bool devices_ready(const struct config *config, const char **missing)
 {
+    const struct {
+        const char *name;
+        bool wanted;
+    } ports[] = {
+        { "result", true },
+        { "follow", config->num_gets },
+        { "stdout", config->num_args },
+        { "stderr", config->num_args && !config->merged },
+        { "stdin", config->num_args && config->has_stdin },
+    };
     static char name[64];
-    char path[128];
+    char get[16];
     const char *mac;
 
     *missing = name;
-    strcpy(name, "the port result");
-    if (!port_path("result", path, sizeof(path))) {
-        return false;
-    }
-    for (size_t i = 0; i < config->num_gets; i++) {
-        snprintf(name, sizeof(name), "the port get%zu", i);
-        if (!port_path(name + strlen("the port "), path, sizeof(path))) {
+    for (size_t i = 0; i < sizeof(ports) / sizeof(*ports); i++) {
+        if (ports[i].wanted &&
+            !port_ready(ports[i].name, name, sizeof(name))) {
             return false;
         }
     }
-    if (config->num_args) {
-        static const char *const streams[] = { "stdout", "stderr", "stdin" };
-
-        for (size_t i = 0; i < (config->has_stdin ? 3 : 2); i++) {
-            snprintf(name, sizeof(name), "the port %s", streams[i]);
-            if (!port_path(streams[i], path, sizeof(path))) {
-                return false;
-            }
+    for (size_t i = 0; i < config->num_gets; i++) {
+        snprintf(get, sizeof(get), "get%zu", i);
+        if (!port_ready(get, name, sizeof(name))) {
+            return false;
         }
     }
     mac = network_missing(config);

@@ -7,13 +7,17 @@
  * config.c   what the launcher asks for
  * devices.c  file systems, modules, the launcher's ports
  * network.c  names and state of the interfaces
- * command.c  processes, their output, files for the launcher
+ * process.c  how processes are started and their ends noticed
+ * command.c  the command's life, its output
+ * archive.c  files for the launcher, as they are at the end
+ * follow.c   files for the launcher, as they grow
  */
 #ifndef INIT_H
 #define INIT_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #define MAX_ITEMS 64
@@ -34,6 +38,7 @@ struct config {
     size_t num_args;
     bool capture; /* the driver has to be there */
     bool has_stdin;
+    bool merged; /* the command's errors go to its output */
     const char *term;
     int rows, columns; /* of the launcher's terminal, 0: unknown */
 };
@@ -43,6 +48,15 @@ struct verdict {
     int port; /* -1 until the port is open */
     int status;
     bool failed;
+    bool ended_early; /* the launcher asked for the end */
+    bool alone; /* the launcher has closed the port */
+};
+
+/* What the launcher may ask for on the port "result", a byte each. */
+enum request {
+    REQUEST_NONE = 0,
+    REQUEST_END = 'e', /* end the command and send what is there */
+    REQUEST_OFF = '\n', /* switch off */
 };
 
 /* config.c */
@@ -53,7 +67,7 @@ void devices_mount(void);
 bool devices_ready(const struct config *config, const char **missing);
 bool devices_coldplug(void);
 bool driver_load(void);
-int port_open(const char *name);
+int port_open(const char *name, int flags);
 
 /* network.c */
 const char *network_missing(const struct config *config);
@@ -61,17 +75,31 @@ bool network_name(const struct config *config);
 void network_up(const struct config *config);
 void network_dhcp(const struct config *config);
 
-/* command.c */
+/* process.c */
 pid_t spawn(char *const args[], int in, int out, int err);
+int shell_status(int status);
 int wait_status(pid_t pid);
-int run_command(const struct config *config, int out, int err,
-                size_t *out_count, size_t *err_count);
+int children_watch(void);
+void children_unblock(void);
+bool children_reap(pid_t command, bool *ended, int *status);
+
+/* command.c */
+int64_t now_ms(void);
+int run_command(const struct config *config, size_t *out_count,
+                size_t *err_count);
 int run_shell(const struct config *config);
-void kill_all(void);
-bool send_file(const char *path, int port, size_t *count);
+
+/* archive.c */
+const char *archive_send(const char *path, int port, size_t *count);
+
+/* follow.c */
+void follow_start(const struct config *config);
+int64_t follow_look(void);
 
 /* main.c */
 __attribute__((format(printf, 1, 2))) void fail(const char *format, ...);
+int request_fd(void);
+enum request request_take(void);
 bool write_all(int fd, const void *data, size_t length);
 bool read_text(const char *path, char *text, size_t size);
 bool write_text(const char *path, const char *text);

@@ -5,10 +5,13 @@
  * The verdict goes to the port "result" as lines, "exit" the last:
  *   error TEXT      the guest failed; TEXT says why
  *   count NAME N    N bytes went to the port NAME
+ *   missing N TEXT  the N-th file asked for did not come out whole; TEXT says
+ *                   why
  *   taint N         the kernel's taint flags
  *   exit N          the command's status
- * The launcher answers with one byte when it has all those bytes, and only then
- * is the guest switched off: what is still under way would be lost.
+ * The launcher answers with REQUEST_OFF when it has all those bytes, and only
+ * then is the guest switched off: what is still under way would be lost. Before,
+ * it may send REQUEST_END: the command is ended, and the rest goes on as usual.
  *
  * The verdict comes after every check: the command's processes are gone, files
  * are sent and the driver is unloaded before the kernel's flags are read.
@@ -95,6 +98,16 @@ __attribute__((format(printf, 1, 2))) static void report(const char *format,
     }
 }
 
+/* Makes one line of a text that may hold a file's name. */
+static void make_line(char *text)
+{
+    for (; *text; text++) {
+        if ((unsigned char)*text < ' ') {
+            *text = '?';
+        }
+    }
+}
+
 /* The guest is no good: says why, on the console and to the launcher. */
 void fail(const char *format, ...)
 {
@@ -104,10 +117,29 @@ void fail(const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    make_line(text);
     printf("init: %s\n", text);
     fflush(stdout);
     verdict.failed = true;
     report("error %s", text);
+}
+
+/* Can be read when the launcher asks for something; -1 when it cannot. */
+int request_fd(void)
+{
+    return verdict.ended_early || verdict.alone ? -1 : verdict.port;
+}
+
+/* Waits for what the launcher asks for. */
+enum request request_take(void)
+{
+    char byte = REQUEST_NONE;
+
+    if (read(verdict.port, &byte, 1) == 0) {
+        verdict.alone = true;
+    }
+    verdict.ended_early |= byte == REQUEST_END;
+    return byte;
 }
 
 /* Waits until the launcher's ports and NICs are there; opens the port for the
@@ -122,12 +154,12 @@ static bool wait_for_devices(const struct config *config)
             usleep(2000);
         }
         if (time(NULL) > start + DEVICES_WAIT_S) {
-            verdict.port = port_open("result");
+            verdict.port = port_open("result", 0);
             fail("the guest does not find %s", missing);
             return false;
         }
     }
-    verdict.port = port_open("result");
+    verdict.port = port_open("result", 0);
     return verdict.port >= 0;
 }
 
@@ -156,17 +188,17 @@ static bool prepare(const struct config *config)
 static void run(const struct config *config)
 {
     size_t out_count = 0, err_count = 0;
-    int out, err;
 
+    follow_start(config);
     if (!config->num_args) {
         verdict.status = run_shell(config);
         return;
     }
-    out = port_open("stdout");
-    err = port_open("stderr");
-    verdict.status = run_command(config, out, err, &out_count, &err_count);
+    verdict.status = run_command(config, &out_count, &err_count);
     report("count stdout %zu", out_count);
-    report("count stderr %zu", err_count);
+    if (!config->merged) {
+        report("count stderr %zu", err_count);
+    }
 }
 
 static void send_files(const struct config *config)
@@ -174,13 +206,17 @@ static void send_files(const struct config *config)
     char name[16];
 
     for (size_t i = 0; i < config->num_gets; i++) {
+        const char *error;
         size_t count = 0;
         int port;
 
         snprintf(name, sizeof(name), "get%zu", i);
-        port = port_open(name);
+        port = port_open(name, 0);
         if (port >= 0) {
-            send_file(config->gets[i], port, &count);
+            error = archive_send(config->gets[i], port, &count);
+            if (error) {
+                report("missing %zu %s", i, error);
+            }
             report("count %s %zu", name, count);
         }
     }
@@ -199,7 +235,8 @@ static void driver_unload(void)
 int main(void)
 {
     struct config config;
-    char text[32], byte;
+    char text[32];
+    enum request request;
 
     devices_mount();
     config_read(&config);
@@ -209,15 +246,23 @@ int main(void)
     if (prepare(&config)) {
         run(&config);
         send_files(&config);
-        driver_unload();
+        /* A process that cannot be killed may hold it. */
+        if (!verdict.ended_early) {
+            driver_unload();
+        }
     }
     if (read_text("/proc/sys/kernel/tainted", text, sizeof(text))) {
         report("taint %s", text);
     }
     report("exit %d", verdict.status);
     sync();
-    if (verdict.port >= 0 && read(verdict.port, &byte, 1) < 0) {
-        printf("init: no answer from the launcher: %s\n", strerror(errno));
+    if (verdict.port >= 0) {
+        do {
+            request = request_take();
+        } while (request != REQUEST_OFF && request != REQUEST_NONE);
+        if (request == REQUEST_NONE) {
+            printf("init: no answer from the launcher: %s\n", strerror(errno));
+        }
     }
     reboot(RB_POWER_OFF);
     return 1;

@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The launcher, images/vm: a QEMU process, its guest, and the guest's verdict.
 
-main.py     the order of events and the exit status
-options.py  the command line
-image.py    what the guest boots: kernel, initramfs, what the launch adds
-files.py    files into the guest and out of it
-qemu.py     QEMU's command line
-guest.py    the running guest: ports, output, verdict
-console.py  faults in the kernel's console
+main.py       the order of events
+options.py    the command line
+image.py      what the guest boots: kernel, initramfs, what the launch adds
+files.py      files into the guest: --add
+gets.py       files out of the guest: --get
+place.py      how a file that came out gets to its place
+qemu.py       QEMU's command line
+guest.py      the running guest: its process, its ports, its time
+verdict.py    what the guest says of itself
+judgement.py  the exit status, and the reasons for it
+console.py    faults in the kernel's console
+streams.py    the launcher's own standard input, output and error
+signals.py    signals that end the launcher
+workspace.py  temporary folders, also those of launchers that were killed
 """

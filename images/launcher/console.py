@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Faults of the guest's kernel: on its console, and in its taint flags."""
+import collections
 import re
 
 FAULTS = re.compile(
@@ -17,36 +18,43 @@ TAINTS = {1: "a module was forced in", 4: "machine check", 5: "bad page",
           7: "oops", 9: "warning", 14: "soft lockup"}
 
 SHOWN_LINES = 200
+LINES_BEFORE = 20
+LONGEST_LINE = 1 << 16
 
 
-def read(path):
-    """What the console has said so far."""
-    try:
-        with open(path, errors="replace", newline="") as log:
-            return log.read().replace("\r", "")
-    except FileNotFoundError:
-        return ""
+class Console:
+    """What the console says, as far as it is worth showing: from just before
+    the first fault, or else the end."""
 
+    def __init__(self):
+        self.fault = None       # the first line that tells of one
+        self._rest = b""
+        self._last = collections.deque(maxlen=SHOWN_LINES)
+        self._around = []       # the fault
 
-def fault(text):
-    """The first line that tells of a fault, or None."""
-    for line in text.splitlines():
-        if FAULTS.search(line):
-            return re.sub(r"^\[ *[0-9.]+\] ", "", line).strip()
-    return None
+    def feed(self, data):
+        """Takes in more of it; nothing means its end."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if self._rest and (not data or len(self._rest) > LONGEST_LINE):
+            lines.append(self._rest)
+            self._rest = b""
+        for line in lines:
+            self._line(line.replace(b"\r", b"").decode(errors="replace"))
+
+    def _line(self, line):
+        self._last.append(line)
+        if self.fault:
+            if len(self._around) < LINES_BEFORE + SHOWN_LINES:
+                self._around.append(line)
+        elif FAULTS.search(line):
+            self.fault = re.sub(r"^\[ *[0-9.]+\] ", "", line).strip()
+            self._around = list(self._last)[-LINES_BEFORE - 1:]
+
+    def excerpt(self):
+        """Those lines."""
+        return "\n".join(self._around or self._last).rstrip("\n")
 
 
 def taint_faults(flags):
     """What the kernel's taint flags tell of faults, in words."""
     return [name for bit, name in TAINTS.items() if flags & 1 << bit]
-
-
-def excerpt(text):
-    """The part of the console that is worth showing: from just before the
-    first fault, or else its end."""
-    lines = text.splitlines()
-    first = next((number for number, line in enumerate(lines)
-                  if FAULTS.search(line)), None)
-    if first is None:
-        return "\n".join(lines[-SHOWN_LINES:])
-    return "\n".join(lines[max(first - 20, 0):first + SHOWN_LINES])

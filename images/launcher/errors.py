@@ -6,13 +6,23 @@ class Failure(Exception):
     """The launcher or the guest failed; the text says what and why."""
 
 
-class TimedOut(Exception):
-    """The guest's time is up."""
-
-
 class Interrupted(Exception):
     """A signal asked the launcher to end."""
 
     def __init__(self, number):
         super().__init__(number)
         self.number = number
+
+
+def describe(error):
+    """An OSError in one phrase, with the file where there is one."""
+    reason = error.strerror or str(error)
+    if error.filename is None:
+        return reason
+    return f"{os_text(error.filename)}: {reason}"
+
+
+def os_text(name):
+    """A file's name for a message."""
+    return name.decode(errors="replace") if isinstance(name, bytes) \
+        else str(name)

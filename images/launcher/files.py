@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Files into the guest and out of it: --add and --get."""
+"""Files into the guest: --add."""
 import os
 import shutil
-import subprocess
 
 from .errors import Failure
 
@@ -28,53 +27,16 @@ def stage_additions(additions, stage, folders):
             lambda path: path in folders
             or os.path.isdir(f"{stage}/{path}"))
         place = f"{stage}/{os.path.normpath(target).lstrip('/')}"
-        os.makedirs(os.path.dirname(place), exist_ok=True)
         try:
+            os.makedirs(os.path.dirname(place), exist_ok=True)
             if os.path.isdir(source):
                 shutil.copytree(source, place, symlinks=True,
                                 dirs_exist_ok=True)
             else:
                 shutil.copy2(source, place)
-        except (OSError, shutil.Error) as error:
+        except shutil.Error as error:
+            # One triple of source, destination and reason for each file.
+            source, _, reason = error.args[0][0]
+            raise Failure(f"--add {spec}: {source}: {reason}") from None
+        except OSError as error:
             raise Failure(f"--add {spec}: {error}") from None
-
-
-def check_targets(options):
-    """Fails now, and not after COMMAND, when --get cannot write."""
-    for spec in options.get:
-        source, _, target = spec.partition(":")
-        if not source:
-            raise Failure(f"--get {spec}: no SRC")
-        folder = os.path.dirname(target.rstrip("/")) or "."
-        if not os.path.isdir(folder):
-            raise Failure(f"--get {spec}: no folder {folder}")
-
-
-def fetch(options, verdict, folder):
-    """Unpacks what --get brought out; returns what went wrong. tar refuses
-    names that lead out of the folder, and that is why it is tar."""
-    problems = []
-    for number, spec in enumerate(options.get):
-        source, _, target = spec.partition(":")
-        if not verdict.counts.get(f"get{number}"):
-            continue    # the guest has told why
-        unpacked = f"{folder}/got{number}"
-        os.mkdir(unpacked)
-        untar = subprocess.run(
-            ["tar", "--no-same-owner", "-xf", f"{folder}/get{number}.tar",
-             "-C", unpacked], stderr=subprocess.PIPE)
-        names = os.listdir(unpacked)
-        if untar.returncode or len(names) != 1:
-            problems.append(f"--get {spec}: "
-                            + untar.stderr.decode(errors="replace").strip())
-            continue
-        place = target_path(names[0], target, ".", os.path.isdir)
-        try:
-            if os.path.isdir(place) and not os.path.islink(place):
-                shutil.copytree(f"{unpacked}/{names[0]}", place,
-                                symlinks=True, dirs_exist_ok=True)
-            else:
-                shutil.move(f"{unpacked}/{names[0]}", place)
-        except (OSError, shutil.Error) as error:
-            problems.append(f"--get {spec}: {error}")
-    return problems

@@ -1,90 +1,92 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The running guest: its QEMU process, its ports, its verdict."""
+"""The running guest: its QEMU process, its ports, its time."""
 import os
 import selectors
+import signal
 import socket
 import subprocess
-import sys
 import threading
+import time
 
-from .errors import Failure
+from . import streams
+from .errors import Failure, describe
+from .verdict import Verdict
 
 CHUNK = 1 << 16
 
+# A guest that is asked to end may take so many seconds, and so many in which
+# nothing comes from it.
+MOST_SECONDS = 60
+IDLE_SECONDS = 10
 
-class Verdict:
-    """What the guest says on the port "result"; see images/init/main.c."""
-
-    def __init__(self):
-        self.errors = []
-        self.counts = {}
-        self.taint = 0
-        self.status = None
-        self._rest = b""
-
-    def feed(self, data):
-        """Takes in more of the port's text."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            self._line(line.decode(errors="replace"))
-
-    def _line(self, line):
-        key, _, value = line.partition(" ")
-        try:
-            if key == "error":
-                self.errors.append(value)
-            elif key == "count":
-                name, count = value.split()
-                self.counts[name] = int(count)
-            elif key == "taint":
-                self.taint = int(value)
-            elif key == "exit":
-                self.status = int(value)
-            else:
-                raise ValueError
-        except ValueError:
-            self.errors.append(f"unexpected on the port result: {line!r}")
-
-    def complete(self, received):
-        """Whether the verdict is in, and all the bytes that it counts."""
-        return self.status is not None and all(
-            received.get(name, 0) >= count
-            for name, count in self.counts.items())
+ASK, ANSWER = b"e", b"\n"       # see images/init/init.h
 
 
 class Guest:
-    """A context: the process lives inside it and is gone after it."""
+    """A context: the process lives inside it and is gone after it.
 
-    def __init__(self, ports):
-        """ports: for each port of the guest a file descriptor for what comes
-        out of it, or None for a port of the launcher's own."""
+    ports: by the names of the guest's ports, what takes in their data, with
+    feed(); None for the guest's own, "result", "stdin", "stdout" and "stderr".
+    console takes in the console's.
+    """
+
+    def __init__(self, ports, console):
         self.verdict = Verdict()
         self.process = None
-        self._outputs = ports
-        self._sockets = {}
-        self._received = {}
+        self.status = None          # QEMU's, None when it was killed
+        self.was_ended = False      # asked to end, or killed
+        self.is_timed_out = False
+        self.input_error = None
+        self.received = {}
+        self.outputs = {number: streams.Output(number) for number in (1, 2)}
+        self._sinks = {"result": self.verdict, "console": console,
+                       "errors": self.outputs[2], "stdout": self.outputs[1],
+                       "stderr": self.outputs[2]}
+        self._ours = {}
         self._theirs = {}
-        for name in ports:
-            ours, theirs = socket.socketpair()
-            self._sockets[name] = ours
-            self._theirs[name] = theirs
+        for name, sink in ports.items():
+            self._ours[name], self._theirs[name] = socket.socketpair()
+            if name != "stdin":
+                self._ours[name].setblocking(False)
+            if sink is not None:
+                self._sinks[name] = sink
+        self._pipes = {}
+        for name in ("console", "errors"):
+            ends = os.pipe()
+            os.set_blocking(ends[0], False)
+            self._pipes[name] = [open(end, mode, buffering=0)
+                                 for end, mode in zip(ends, ("rb", "wb"))]
+        self._process_end = None
+        self._limits = []           # times at which to end the guest
 
     def descriptors(self):
         """QEMU's ends of the ports."""
         return {name: end.fileno() for name, end in self._theirs.items()}
 
-    def start(self, words, console_is_terminal, errors, inherit):
+    def console_path(self):
+        """Where QEMU writes what the console says."""
+        return f"/dev/fd/{self._pipes['console'][1].fileno()}"
+
+    def start(self, words, console_is_terminal, inherit):
         """Starts QEMU, which dies with the launcher whatever kills that."""
+        errors, console = (self._pipes[name][1] for name in ("errors",
+                                                             "console"))
+        nothing, end = os.pipe()
+        os.close(end)
         try:
             self.process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "--", *words],
-                stdin=None if console_is_terminal else subprocess.DEVNULL,
+                stdin=None if console_is_terminal else nothing,
                 stdout=None if console_is_terminal else errors,
                 stderr=errors, start_new_session=not console_is_terminal,
-                pass_fds=[*self.descriptors().values(), *inherit])
+                pass_fds=[*self.descriptors().values(), console.fileno(),
+                          *inherit])
         except OSError as error:
-            raise Failure(f"cannot start QEMU: {error}") from None
-        for end in self._theirs.values():
+            raise Failure(f"cannot start QEMU: {describe(error)}") from None
+        finally:
+            os.close(nothing)
+        self._process_end = os.pidfd_open(self.process.pid)
+        for end in (*self._theirs.values(), errors, console):
             end.close()
 
     def feed_stdin(self):
@@ -92,80 +94,156 @@ class Guest:
         threading.Thread(target=self._pump, daemon=True).start()
 
     def _pump(self):
-        port = self._sockets["stdin"]
-        try:
-            while data := os.read(0, CHUNK):
+        port = self._ours["stdin"]
+        data = True
+        while data:
+            try:
+                data = os.read(0, CHUNK)
+            except BlockingIOError:
+                streams.wait_readable(0)
+                continue
+            except OSError as error:
+                self.input_error = error
+                data = b""
+            try:
                 port.sendall(data)
-            # The guest sees the end of its input; QEMU still may write.
-            port.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
+                if not data:
+                    # The guest sees the end of its input; QEMU may write on.
+                    port.shutdown(socket.SHUT_WR)
+            except OSError:
+                return
 
-    def run(self):
-        """Passes output on until QEMU has ended; returns QEMU's status."""
+    def run(self, limit, signals, has_files):
+        """Passes output on until QEMU has ended and all is written.
+
+        limit: in seconds, 0 for none. When it is reached, or output cannot be
+        written, the guest is asked to end; on a signal only if it has_files to
+        send, else it is killed.
+        """
+        if limit:
+            self._limits = [time.monotonic() + limit]
+        sources = {name: self._ours[name] for name in self._sinks
+                   if name in self._ours}
+        sources.update((name, self._pipes[name][0]) for name in self._pipes)
         answered = False
-        with selectors.DefaultSelector() as selector:
-            for name, port in self._sockets.items():
-                selector.register(port, selectors.EVENT_READ, name)
-            while selector.get_map():
-                for key, _ in selector.select():
-                    if not self._receive(key.data):
-                        selector.unregister(key.fileobj)
-                if not answered and self.verdict.complete(self._received):
-                    answered = True
-                    self._answer()
-        return self.process.wait()
+        while sources or self._is_writing():
+            if not self._wait(sources, signals):
+                break
+            for name in list(sources):
+                if not self._receive(name, sources[name]):
+                    del sources[name]
+            if not answered and self.verdict.complete(self.received):
+                answered = True
+                self._tell(ANSWER)
+            if signals.number is not None or self._output_error():
+                self._end(ask=has_files or signals.number is None)
+            if self._limits and time.monotonic() >= min(self._limits):
+                self._late()
+        for output in self.outputs.values():
+            output.give_up()
+        status = self.process.wait()
+        self.status = status if status != -signal.SIGKILL \
+            or not self.was_ended else None
 
-    def _receive(self, name):
-        """Takes what a port has; False at its end."""
+    def _wait(self, sources, signals):
+        """Waits until there is something to do; false when QEMU has ended and
+        nothing has come since."""
+        left = None
+        if self._limits:
+            left = max(min(self._limits) - time.monotonic(), 0)
+        with selectors.PollSelector() as selector:
+            for name, source in sources.items():
+                if not self._is_full(name):
+                    selector.register(source, selectors.EVENT_READ)
+            for output in self.outputs.values():
+                if output.pending:
+                    selector.register(output.descriptor,
+                                      selectors.EVENT_WRITE)
+            selector.register(signals.wakeup, selectors.EVENT_READ)
+            has_ended = self.process.poll() is not None
+            if has_ended and not self._is_writing():
+                left = 0
+            elif not has_ended:
+                selector.register(self._process_end, selectors.EVENT_READ)
+            events = selector.select(left)
+        for output in self.outputs.values():
+            output.push()
         try:
-            data = self._sockets[name].recv(CHUNK)
+            os.read(signals.wakeup, CHUNK)
+        except BlockingIOError:
+            pass
+        return events or not has_ended or self._is_writing()
+
+    def _is_writing(self):
+        return any(output.pending for output in self.outputs.values())
+
+    def _is_full(self, name):
+        """Whether what comes from there has no place to go now."""
+        return bool(getattr(self._sinks[name], "pending", None))
+
+    def _output_error(self):
+        return any(output.error for output in self.outputs.values())
+
+    def _receive(self, name, source):
+        """Takes what a port or a pipe has; False at its end."""
+        if self._is_full(name):
+            return True
+        try:
+            data = os.read(source.fileno(), CHUNK)
+        except BlockingIOError:
+            return True
         except ConnectionError:
             data = b""
-        if name == "result":
-            self.verdict.feed(data)
-        elif self._outputs[name] is not None:
-            write_all(self._outputs[name], data)
-        self._received[name] = self._received.get(name, 0) + len(data)
+        self._sinks[name].feed(data)
+        self.received[name] = self.received.get(name, 0) + len(data)
+        if self._limits and self.was_ended and data and name != "console":
+            self._limits = [self._limits[0],
+                            time.monotonic() + IDLE_SECONDS]
         return bool(data)
 
-    def _answer(self):
-        """Lets the guest go."""
+    def _late(self):
+        """The time is up: the launch's, or that of a guest asked to end."""
+        if self.was_ended:
+            self.kill()
+            self._limits = []
+            for output in self.outputs.values():
+                output.give_up()
+        else:
+            self.is_timed_out = True
+            self._end(ask=True)
+
+    def _end(self, ask):
+        """Ends the guest, after it has sent what it has."""
+        if self.was_ended:
+            return
+        self.was_ended = True
+        now = time.monotonic()
+        self._limits = [now + MOST_SECONDS, now + IDLE_SECONDS]
+        if ask:
+            self._tell(ASK)
+        else:
+            self.kill()
+
+    def _tell(self, byte):
         try:
-            self._sockets["result"].send(b"\n")
+            self._ours["result"].send(byte)
         except OSError:
             pass
+
+    def kill(self):
+        """Ends QEMU if it is there."""
+        if self.process and self.process.poll() is None:
+            self.was_ended = True
+            self.process.kill()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        if self.process and self.process.poll() is None:
-            self.process.kill()
+        self.kill()
+        if self.process:
             self.process.wait()
-        for end in (*self._sockets.values(), *self._theirs.values()):
+            os.close(self._process_end)
+        for end in (*self._ours.values(), *self._theirs.values(),
+                    *sum(self._pipes.values(), [])):
             end.close()
-
-
-def write_all(descriptor, data):
-    """Writes all of it, however little the other end takes at a time."""
-    while data:
-        data = data[os.write(descriptor, data):]
-
-
-def stdin_is_worth_passing():
-    """Whether COMMAND should read the launcher's input: not a terminal, which
-    two programs would share, nor closed, nor /dev/null."""
-    try:
-        if os.isatty(0):
-            return False
-        null = os.stat(os.devnull)
-        return os.fstat(0).st_rdev != null.st_rdev
-    except OSError:
-        return False
-
-
-def say(text):
-    """A message of the launcher's own."""
-    sys.stdout.flush()
-    print(f"images/vm: {text}", file=sys.stderr, flush=True)

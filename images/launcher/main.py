@@ -3,78 +3,76 @@
 import os
 import shutil
 import signal
-import sys
-import tempfile
+import stat
 import termios
 
-from . import console, files, image, qemu
-from .errors import Failure, Interrupted, TimedOut
-from .guest import Guest, say, stdin_is_worth_passing
+from . import gets, image, qemu, signals, streams, workspace
+from .console import Console
+from .errors import Failure, Interrupted, describe
+from .guest import Guest
+from .judgement import FAILED, judge
 from .options import DEFAULT_TIMEOUT, parse
-
-TIMED_OUT = 124
-FAILED = 125
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from .streams import say
 
 
 def main(words):
     """Runs one guest; returns the exit status."""
-    saved = terminal_state()
+    streams.reserve()
     try:
         options = parse(words)
-        catch_signals()
-        # None may come between the making of the folder and the block.
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        with tempfile.TemporaryDirectory(prefix="vm-") as folder:
-            try:
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-                return launch(options, folder)
-            finally:
-                # Cleaning up is not to be interrupted.
-                signal.setitimer(signal.ITIMER_REAL, 0)
-                for number in SIGNALS:
-                    signal.signal(number, signal.SIG_IGN)
-    except Failure as error:
-        say(error)
-        return FAILED
+        if not options.command and not os.isatty(0):
+            # A shell that reads a file or a pipe is a command like any other.
+            options.command = ["sh"]
+        caught = signals.Signals()
+        caught.catch()
+        status = launch_in_folder(options, caught)
+        return status if caught.number is None else 128 + caught.number
     except Interrupted as error:
         return 128 + error.number
     except BrokenPipeError:
-        # Nobody reads the output. Nothing is left for Python to flush there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 128 + signal.SIGPIPE
+    except Failure as error:
+        say(error)
+    except OSError as error:
+        say(describe(error))
+    return FAILED
+
+
+def launch_in_folder(options, caught):
+    """Launches with a temporary folder and the terminal's state."""
+    workspace.clear(workspace.temporary())
+    folder = workspace.Workspace(workspace.temporary())
+    saved = None if options.command else terminal_state()
+    # None may come between the making of the folder and the block.
+    with signals.blocked():
+        path = folder.__enter__()
+    try:
+        return launch(options, caught, path)
     finally:
+        # Cleaning up is not to be interrupted.
+        signals.ignore()
+        folder.__exit__()
         restore_terminal(saved)
-
-
-def catch_signals():
-    """Signals and the time limit unwind the stack from wherever it is."""
-    def interrupt(number, _frame):
-        raise Interrupted(number)
-
-    def time_out(_number, _frame):
-        raise TimedOut
-
-    for number in SIGNALS:
-        signal.signal(number, interrupt)
-    signal.signal(signal.SIGALRM, time_out)
 
 
 def terminal_state():
     """The terminal's settings, which QEMU changes for its console."""
     try:
         return termios.tcgetattr(0)
-    except (termios.error, OSError, ValueError):
+    except termios.error:
         return None
 
 
 def restore_terminal(saved):
     """Undoes what a QEMU that was killed could not undo itself."""
-    if saved is not None:
-        termios.tcsetattr(0, termios.TCSADRAIN, saved)
+    try:
+        if saved is not None:
+            termios.tcsetattr(0, termios.TCSADRAIN, saved)
+    except termios.error:
+        pass    # it has gone
 
 
-def guest_settings(options, has_stdin):
+def guest_settings(options, wanted, ports):
     """What init is told: see images/init/config.c."""
     settings = []
     for number, model in enumerate(options.nic):
@@ -83,14 +81,14 @@ def guest_settings(options, has_stdin):
         settings.append(("nic", qemu.nic_mac(model, number)[0]))
         if options.netdev[number].split(",")[0] == "user":
             settings.append(("dhcp", 1))
-    settings += [("get", os.path.normpath(os.path.join(
-                      "/root", spec.partition(":")[0])))
-                 for spec in options.get]
+    settings += [("get", get.path) for get in wanted]
     if not options.no_capture:
         settings.append(("capture", 1))
-    if has_stdin:
+    if "stdin" in ports:
         settings.append(("stdin", 1))
     if options.command:
+        if "stderr" not in ports:
+            settings.append(("merged", 1))
         settings += [("arg", word) for word in options.command]
     else:
         size = shutil.get_terminal_size()
@@ -99,74 +97,55 @@ def guest_settings(options, has_stdin):
     return settings
 
 
-def launch(options, folder):
+def port_names(options, wanted):
+    """The names of the guest's ports."""
+    names = ["result"]
+    if options.command:
+        names.append("stdout")
+        if not streams.are_one_file():
+            names.append("stderr")
+        if streams.stdin_is_worth_passing():
+            names.append("stdin")
+    if wanted:
+        names.append("follow")
+    return names + [f"get{get.number}" for get in wanted]
+
+
+def launch(options, caught, folder):
     """Boots the guest and judges it."""
-    if not options.command and not os.isatty(0):
-        # A shell that reads a file or a pipe is a command like any other.
-        options.command = ["sh"]
-    has_stdin = bool(options.command) and stdin_is_worth_passing()
-    limit = options.timeout
-    if limit is None:
-        limit = DEFAULT_TIMEOUT if options.command else 0
-    files.check_targets(options)
+    if options.timeout is None:
+        options.timeout = DEFAULT_TIMEOUT if options.command else 0
+    wanted = gets.make_gets(options, folder)
+    for get in wanted:
+        get.clear()
     kernel = image.choose_kernel(options.kernel)
-    initrd, log = f"{folder}/initrd", f"{folder}/console"
-    image.write_initrd(initrd, guest_settings(options, has_stdin),
+    names = port_names(options, wanted)
+    initrd = f"{folder}/initrd"
+    image.write_initrd(initrd, guest_settings(options, wanted, names),
                        options.add, folder)
 
-    archives = [open(f"{folder}/get{number}.tar", "wb")
-                for number in range(len(options.get))]
-    ports = {"result": None}
-    if options.command:
-        ports.update(stdout=1, stderr=2)
-    if has_stdin:
-        ports["stdin"] = None
-    ports.update((f"get{number}", archive.fileno())
-                 for number, archive in enumerate(archives))
-
-    with Guest(ports) as guest, open(f"{folder}/errors", "w+") as errors:
-        words = qemu.command_line(options, kernel, initrd, log,
-                                  guest.descriptors())
-        signal.setitimer(signal.ITIMER_REAL, limit)
-        try:
-            guest.start(words, not options.command, errors,
-                        qemu.inherited(options))
-            if has_stdin:
+    seen = Console()
+    follower = gets.Follower(wanted) if wanted else None
+    sinks = {"follow": follower}
+    sinks.update((f"get{get.number}", get.archive) for get in wanted)
+    with caught.deferred():
+        with Guest({name: sinks.get(name) for name in names}, seen) as guest:
+            guest.start(qemu.command_line(options, kernel, initrd,
+                                          guest.console_path(),
+                                          guest.descriptors()),
+                        not options.command, qemu.inherited(options))
+            if "stdin" in names:
                 guest.feed_stdin()
-            status = guest.run()
-        except TimedOut:
-            status = None
-            say(f"the guest was ended after {limit:g} s")
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        errors.seek(0)
-        sys.stderr.write(errors.read())
-    return judge(options, guest.verdict, status, console.read(log), folder)
+            guest.run(options.timeout, caught, bool(wanted))
+        if guest.status is None:
+            remove_socket(options.qmp)
+        return judge(options, guest, seen, wanted, follower)
 
 
-def judge(options, verdict, status, text, folder):
-    """The exit status, after every reason for a failure was looked for.
-    status: QEMU's, None after a time-out; text: what the console says."""
-    reasons = [f"guest: {error}" for error in verdict.errors]
-    fault = console.fault(text)
-    if fault:
-        reasons.append(f"the guest's kernel: {fault}")
-    taints = console.taint_faults(verdict.taint)
-    if taints:
-        reasons.append("the guest's kernel is tainted: " + ", ".join(taints))
-    if status:
-        reasons.append(f"QEMU ended with status {status}")
-    elif status == 0 and verdict.status is None and not reasons:
-        reasons.append("the guest ended without a verdict")
-    if verdict.status is not None:
-        reasons += files.fetch(options, verdict, folder)
-    for reason in reasons:
-        say(reason)
-    if reasons and verdict.status:
-        say(f"COMMAND's status was {verdict.status}")
-    if text.strip() and (status is None or verdict.status is None or fault
-                         or verdict.errors):
-        say("the guest's console:")
-        print(console.excerpt(text), file=sys.stderr, flush=True)
-    if reasons:
-        return FAILED
-    return TIMED_OUT if status is None else verdict.status
+def remove_socket(path):
+    """Removes the QMP socket of a QEMU that was killed."""
+    try:
+        if path and stat.S_ISSOCK(os.lstat(path).st_mode):
+            os.unlink(path)
+    except OSError:
+        pass

@@ -3,6 +3,7 @@
 import argparse
 
 from .errors import Failure
+from .streams import write_all
 
 DEFAULT_NIC = "virtio-net-pci"
 DEFAULT_NETDEV = "user"
@@ -12,20 +13,48 @@ EPILOG = """\
 Without COMMAND: a root shell on the guest's console (Ctrl-A X ends QEMU). With
 it: the driver is loaded, the interfaces eth0, eth1, ... are up (those on a
 netdev "user" have a DHCP lease), IPv6 is off on them, and COMMAND runs as root
-in /root. Its standard output and error are the launcher's; so is its standard
-input, unless that is a terminal.
+in /root. Its standard output and error are the launcher's, in their order when
+both go to the same place; so is its standard input, unless that is a terminal,
+the null device or closed. All of it is passed on as it comes.
 
 Exit status: COMMAND's; 124 when the time was up; 125 when the launcher or the
-guest failed, which a kernel panic, oops, warning or lock-up is.
+guest failed, which a kernel panic, oops, warning or lock-up is, and a disk that
+is full; 128 and the signal's number after SIGINT, SIGTERM, SIGHUP or SIGQUIT,
+141 (SIGPIPE) when nobody reads the output any more.
 
---get takes a file as long as stat(2) says; one of /proc has to be copied first.
+--get puts a file in its place at once and whole, or leaves what is there; it
+goes into a folder that exists file by file. It takes a file as long as stat(2)
+says; one of /proc has to be copied first. When the guest has to end before
+COMMAND does, every process gets SIGTERM, 2 seconds later SIGKILL, and then the
+files are sent; the guest is given 10 seconds for each sign of life, 60 in all.
+That is so when the time is up, when output cannot be written, and with --get on
+a signal; a second signal ends the launcher at once, without files.
+
+After a panic, or when the kernel hangs, --get has of each regular file, also
+those in a folder, what the guest had sent of it: init looks every 0.1 s for
+what they gained, at 256 files at most, and sends up to 1 MB each time. tcpdump
+needs -U for that. Empty folders, links and modes are lost then, and a change
+inside a file that also grew. What did not come out whole is told.
+
+TMPDIR (default /tmp) needs room for the guest's image and for the files. What a
+killed launcher left there, and beside the targets of --get, the next one
+removes; the folders' names have virtio-capture-vm- in them.
 
 The n-th NIC, from 0, has netdev netN, device nicN, capture device captureN.
 """
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with the launcher's exit status for a bad option."""
+    """argparse with the launcher's exit status for a bad option, and for help
+    that cannot be written."""
+
+    def _print_message(self, message, file=None):
+        try:
+            write_all(1, message.encode())
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise Failure(f"standard output: {error.strerror}") from None
 
     def error(self, message):
         raise Failure(f"{message} (see images/vm --help)")
@@ -68,7 +97,7 @@ def make_parser():
         help="put a host file or folder into the guest (default DST: /root)")
     add("--get", metavar="SRC[:DST]", action="append", default=[],
         help="bring a guest file or folder out after COMMAND "
-             "(default DST: here)")
+             "however that ends (default DST: here)")
     add("--timeout", metavar="SECONDS", type=seconds,
         help="end the guest after that long, 0: never "
              f"(default {DEFAULT_TIMEOUT}; never for a shell)")

@@ -104,8 +104,9 @@ def inherited(options):
             for number in re.findall(r"\bfds?=(\d+)", spec)]
 
 
-def command_line(options, kernel, initrd, console_log, ports):
-    """QEMU and its arguments. ports: file descriptors by port name."""
+def command_line(options, kernel, initrd, console_path, ports):
+    """QEMU and its arguments. console_path: where to write what the console
+    says; ports: file descriptors by port name."""
     words = [options.qemu, "-name", "capture", "-nodefaults",
              "-no-user-config", "-display", "none", "-no-reboot",
              "-machine", "pc", "-m", options.memory,
@@ -115,10 +116,10 @@ def command_line(options, kernel, initrd, console_log, ports):
               " ".join([*KERNEL_PARAMETERS, *options.append])]
 
     if options.command:
-        words += ["-chardev", f"file,id=console,path={quote(console_log)}"]
+        words += ["-chardev", f"file,id=console,path={quote(console_path)}"]
     else:
         words += ["-chardev", "stdio,id=console,mux=on,signal=off,"
-                              f"logfile={quote(console_log)}",
+                              f"logfile={quote(console_path)}",
                   "-mon", "chardev=console"]
     words += ["-serial", "chardev:console"]
 

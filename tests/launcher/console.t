@@ -54,15 +54,24 @@ DEBUG: this is no fault
 """
 
 
+def seen(text, piece=1000):
+    """A console that has said that, in pieces."""
+    result, data = console.Console(), text.encode()
+    for start in range(0, len(data), piece):
+        result.feed(data[start:start + piece])
+    result.feed(b"")
+    return result
+
+
 def test_faults(tap):
     for line in FAULTS.strip().splitlines():
-        tap.equal(console.fault(f"before\n[    1.979597] {line}\nafter"),
+        tap.equal(seen(f"before\r\n[    1.979597] {line}\r\nafter").fault,
                   line, f"a fault: {line}")
 
 
 def test_harmless(tap):
     for line in HARMLESS.strip().splitlines():
-        tap.equal(console.fault(f"[    1.979597] {line}\n"), None,
+        tap.equal(seen(f"[    1.979597] {line}\n").fault, None,
                   f"no fault: {line}")
 
 
@@ -77,13 +86,25 @@ def test_taint(tap):
 
 def test_excerpt(tap):
     lines = [f"line {number}" for number in range(1000)]
-    tap.equal(console.excerpt("\n".join(lines)), "\n".join(lines[-200:]),
+    tap.equal(seen("\n".join(lines)).excerpt(), "\n".join(lines[-200:]),
               "without a fault the end is shown")
     lines[300] = "WARNING: here"
-    tap.equal(console.excerpt("\n".join(lines)), "\n".join(lines[280:500]),
-              "with one what is around it")
+    for piece in (1, 7, 10000):
+        tap.equal(seen("\n".join(lines), piece).excerpt(),
+                  "\n".join(lines[280:500]),
+                  f"with one what is around it; in pieces of {piece}")
+
+
+def test_unfinished(tap):
+    tap.equal(seen("Kernel panic - not syn").fault, "Kernel panic - not syn",
+              "the last line needs no newline")
+    flood = console.Console()
+    for _ in range(1000):
+        flood.feed(b"x" * 100000)
+    tap.ok(len(flood.excerpt()) < 400 * 100000,
+           "a console without newlines is not kept for ever")
 
 
 tap = Tap()
-tap.run(test_faults, test_harmless, test_taint, test_excerpt)
+tap.run(test_faults, test_harmless, test_taint, test_excerpt, test_unfinished)
 sys.exit(tap.done())

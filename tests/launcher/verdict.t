@@ -7,11 +7,11 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "lib"), str(TESTS.parent / "images")]
 sys.dont_write_bytecode = True
-from launcher.guest import Verdict  # noqa: E402
+from launcher.verdict import Verdict  # noqa: E402
 from tap import Tap  # noqa: E402
 
 WHOLE = (b"count stdout 1000000\ncount stderr 0\nerror one: two\n"
-         b"count get0 10240\ntaint 12288\nexit 7\n")
+         b"count get0 10240\nmissing 1 No such file\ntaint 12288\nexit 7\n")
 
 
 def test_pieces(tap):
@@ -24,8 +24,9 @@ def test_pieces(tap):
     tap.ok(not verdict.complete(received), "not before its last newline")
     verdict.feed(WHOLE[-1:])
     tap.ok(verdict.complete(received), "complete with it")
-    tap.equal((verdict.status, verdict.taint, verdict.errors, verdict.counts),
-              (7, 12288, ["one: two"],
+    tap.equal((verdict.status, verdict.taint, verdict.errors, verdict.missing,
+               verdict.counts),
+              (7, 12288, ["one: two"], {1: "No such file"},
                {"stdout": 1000000, "stderr": 0, "get0": 10240}),
               "every line is understood")
 
@@ -45,7 +46,7 @@ def test_counts(tap):
 
 def test_garbage(tap):
     for line in (b"", b"exit", b"exit seven", b"count stdout", b"taint x",
-                 b"hello", b"\xff\xfe"):
+                 b"missing", b"missing x y", b"hello", b"\xff\xfe"):
         verdict = Verdict()
         verdict.feed(line + b"\n")
         tap.equal((len(verdict.errors), verdict.status), (1, None),

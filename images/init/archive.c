@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Files for the launcher, as they are at the end: one tar archive each. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "init.h"
+
+#define CHUNK 65536
+
+/* Passes on what is there to read; false at the end of the input. */
+static bool relay(int from, int to, size_t *count)
+{
+    static char data[CHUNK];
+    ssize_t n = read(from, data, sizeof(data));
+
+    if (n <= 0) {
+        return n < 0 && (errno == EINTR || errno == EAGAIN);
+    }
+    *count += n;
+    write_all(to, data, n);
+    return true;
+}
+
+/* Sends a file or folder to a port as a tar archive; counts its bytes. Returns
+ * NULL, or why the archive is missing or not whole. */
+const char *archive_send(const char *path, int port, size_t *count)
+{
+    char *copy = strdup(path), *folder = "/", *name = copy;
+    char *args[] = { "tar", "-cf", "-", "-C", NULL, "--", NULL, NULL };
+    char *slash = strrchr(copy, '/');
+    const char *error = NULL;
+    int pipe_fds[2];
+    struct stat st;
+    pid_t pid;
+
+    if (slash) {
+        *slash = 0;
+        name = slash + 1;
+        folder = slash == copy ? "/" : copy;
+    }
+    args[4] = folder;
+    args[6] = name;
+    if (lstat(path, &st) || pipe2(pipe_fds, O_CLOEXEC)) {
+        error = strerror(errno);
+    } else {
+        pid = spawn(args, -1, pipe_fds[1], -1);
+        close(pipe_fds[1]);
+        while (relay(pipe_fds[0], port, count)) {
+        }
+        close(pipe_fds[0]);
+        if (wait_status(pid)) {
+            error = "tar failed (see the console)";
+        }
+    }
+    free(copy);
+    return error;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Processes: how they are started, and how their ends are noticed. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "init.h"
+
+/* In the child: become the program; what stops that is told as a shell does. */
+static void become(char *const args[])
+{
+    int error;
+
+    execvp(args[0], args);
+    error = errno;
+    fprintf(stderr, "init: %s: %s\n", args[0], strerror(error));
+    _exit(error == ENOENT ? 127 : 126);
+}
+
+/* Starts a program; a descriptor of -1 is /dev/null for input and the console
+ * for output. */
+pid_t spawn(char *const args[], int in, int out, int err)
+{
+    pid_t pid = fork();
+
+    if (pid) {
+        return pid;
+    }
+    setsid();
+    children_unblock();
+    if (in < 0) {
+        in = open("/dev/null", O_RDONLY);
+    }
+    dup2(in, 0);
+    if (out >= 0) {
+        dup2(out, 1);
+    }
+    if (err >= 0) {
+        dup2(err, 2);
+    }
+    become(args);
+    return -1;
+}
+
+/* A wait status as a shell gives it. */
+int shell_status(int status)
+{
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* Waits for one child; other children's ends are taken note of by nobody. */
+int wait_status(pid_t pid)
+{
+    int status = 0;
+
+    if (pid < 0) {
+        return 127;
+    }
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    return shell_status(status);
+}
+
+/* A descriptor that can be read after a child has ended, until
+ * children_unblock(). */
+int children_watch(void)
+{
+    sigset_t child;
+
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &child, NULL);
+    return signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+void children_unblock(void)
+{
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Takes note of ended children: sets *ended and *status when the command is
+ * one of them. Returns whether there are children left. */
+bool children_reap(pid_t command, bool *ended, int *status)
+{
+    int any;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &any, WNOHANG)) > 0) {
+        if (pid == command) {
+            *status = any;
+            *ended = true;
+        }
+    }
+    return pid == 0;
+}

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The exit status of a launch, and the reasons for it."""
+import errno
+import signal
+
+from . import console
+from .errors import describe
+from .gets import bring_out
+from .streams import say, show
+
+TIMED_OUT = 124
+FAILED = 125
+
+
+def judge(options, guest, seen, gets, follower):
+    """The exit status, after every reason for a failure was looked for.
+    seen: the console; follower: takes in the port "follow", or None."""
+    if guest.is_timed_out:
+        say(f"the guest was ended after {options.timeout:g} s")
+    reasons = kernel_reasons(guest, seen) + stream_reasons(guest)
+    problems = bring_out(gets, guest.verdict, guest.received)
+    reasons += [problem.text for problem in problems if problem.is_ours]
+    missing = [problem.text for problem in problems if not problem.is_ours]
+    if follower and follower.error:
+        missing.append(f"guest: {follower.error}")
+    if not guest.was_ended:
+        reasons += missing
+        missing = []
+    verdict = guest.verdict
+    if guest.status:
+        reasons.append(f"QEMU ended with status {guest.status}")
+    elif guest.status == 0 and verdict.status is None and not reasons:
+        reasons.append("the guest ended without a verdict")
+    for reason in reasons + missing:
+        say(reason)
+    if reasons and verdict.status and not guest.was_ended:
+        say(f"COMMAND's status was {verdict.status}")
+    if is_console_wanted(guest, seen):
+        say("the guest's console:")
+        show(seen.excerpt())
+    if reasons:
+        return FAILED
+    if is_reader_gone(guest):
+        return 128 + signal.SIGPIPE
+    return TIMED_OUT if guest.is_timed_out else verdict.status
+
+
+def kernel_reasons(guest, seen):
+    """What is wrong with the guest and its kernel."""
+    reasons = [f"guest: {error}" for error in guest.verdict.errors]
+    if seen.fault:
+        reasons.append(f"the guest's kernel: {seen.fault}")
+    taints = console.taint_faults(guest.verdict.taint)
+    if taints:
+        reasons.append("the guest's kernel is tainted: " + ", ".join(taints))
+    return reasons
+
+
+def stream_reasons(guest):
+    """What is wrong with the launcher's own input and output."""
+    reasons = [f"{output.name}: {describe(output.error)}"
+               for output in guest.outputs.values()
+               if output.error and output.error.errno != errno.EPIPE]
+    if guest.input_error:
+        reasons.append(f"standard input: {describe(guest.input_error)}")
+    return reasons
+
+
+def is_reader_gone(guest):
+    """Whether nobody reads the output any more."""
+    return any(output.error and output.error.errno == errno.EPIPE
+               for output in guest.outputs.values())
+
+
+def is_console_wanted(guest, seen):
+    """Whether the console tells more of what went wrong."""
+    if not seen.excerpt():
+        return False
+    is_on_purpose = guest.was_ended and not guest.is_timed_out
+    return bool(seen.fault or guest.verdict.errors
+                or (guest.is_timed_out or guest.verdict.status is None)
+                and not is_on_purpose)
