@@ -3,10 +3,11 @@
 #include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/sched.h>
+#include <asm/irqflags.h>
 
 static char *kind = "";
 module_param(kind, charp, 0444);
-MODULE_PARM_DESC(kind, "warning, oops, lockup or hang");
+MODULE_PARM_DESC(kind, "warning, oops, lockup, hang, stuck or dead");
 
 static int __init fault_init(void)
 {
@@ -21,6 +22,13 @@ static int __init fault_init(void)
 	} else if (!strcmp(kind, "hang")) {
 		set_current_state(TASK_UNINTERRUPTIBLE);
 		schedule_timeout(10 * HZ);
+	} else if (!strcmp(kind, "stuck")) {
+		set_current_state(TASK_UNINTERRUPTIBLE);
+		schedule_timeout(1000 * HZ);
+	} else if (!strcmp(kind, "dead")) {
+		local_irq_disable();
+		for (;;)
+			halt();
 	} else {
 		return -EINVAL;
 	}

@@ -1,29 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """images/vm: whatever goes wrong in the guest's kernel fails the launch."""
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import launches  # noqa: E402
 from guest import vm  # noqa: E402
 from tap import Tap  # noqa: E402
 
-TOP = Path(__file__).resolve().parents[2]
-BUILD = TOP / "build" / "tests" / "launcher"
-MODULE = BUILD / "fault.ko"
-
-
-def build_module():
-    """Builds fault.ko for the image's kernel."""
-    release = (TOP / "build/images/release").read_text().split()[0]
-    BUILD.mkdir(parents=True, exist_ok=True)
-    shutil.copy(TOP / "tests/launcher/fault.c", BUILD)
-    (BUILD / "Kbuild").write_text("obj-m := fault.o\n")
-    subprocess.run(
-        ["make", "-s", "-C", f"/usr/src/linux-headers-{release}",
-         f"M={BUILD}", "modules"], check=True, stdout=sys.stderr)
+MODULE = launches.build_fault()
 
 
 def fault(kind, before="true"):
@@ -104,13 +90,8 @@ def test_fault_and_time_out(tap):
                  "a warning and a time-out: both are told")
 
 
-def main():
-    build_module()
-    tap = Tap()
-    tap.run(test_warning, test_silenced_warning, test_oops, test_lockup,
-            test_hang, test_panic, test_silent_end, test_time_out,
-            test_fault_and_time_out)
-    return tap.done()
-
-
-sys.exit(main())
+tap = Tap()
+tap.run(test_warning, test_silenced_warning, test_oops, test_lockup,
+        test_hang, test_panic, test_silent_end, test_time_out,
+        test_fault_and_time_out)
+sys.exit(tap.done())

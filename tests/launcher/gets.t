@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""images/vm --get when the host's side goes wrong: a full disk, a folder that
+goes, a signal, two at a time, targets that are no plain files."""
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import launches  # noqa: E402
+from guest import TOP  # noqa: E402
+from tap import Tap  # noqa: E402
+
+NO_SPACE = "No space left on device"
+LARGE = ["sh", "-c", "head -c 4000000 /dev/zero >large; echo x >small; echo out"]
+
+
+def test_full_target(tap, folder):
+    target = folder / "disk"
+    target.mkdir()
+    # The disk is the launcher's only: it tells what is there.
+    look = [*launches.small_disk(target, 1000000), "sh", "-c",
+            f'echo old >{target}/large; "$@"; status=$?; cat {target}/large '
+            f"{target}/small; ls -A {target}; exit $status", "sh"]
+    status, out, err = launches.run("--get", f"large:{target}", "--get",
+                                    f"small:{target}", command=LARGE,
+                                    prefix=look)
+    tap.equal((status, out), (125, "out\nold\nx\nlarge\nsmall\n"),
+              "--get to a full disk: status 125, the old file, the other one")
+    tap.ok(err.startswith(f"images/vm: --get large:{target}: ")
+           and err.count("\n") == 1, "--get to a full disk: one line", err)
+
+
+def test_full_temporary(tap, folder):
+    target, tmp = folder / "out", folder / "tmp"
+    target.mkdir()
+    tmp.mkdir()
+    image = Path(TOP, "build/images/initramfs").stat().st_size
+    for what, size, expected in (
+            ("the guest's image", 1000000, (125, "")),
+            ("an archive", image + 3000000, (125, "out\n"))):
+        status, out, err = launches.run(
+            "--get", f"large:{target}", "--get", f"small:{target}", tmp=tmp,
+            command=LARGE, prefix=launches.small_disk(tmp, size))
+        tap.equal((status, out), expected,
+                  f"no room in TMPDIR for {what}: status 125")
+        tap.ok(NO_SPACE in err and err.count("\n") == 1,
+               f"no room in TMPDIR for {what}: one line", err)
+    tap.equal(os.listdir(target), ["small"], "what there is room for comes out")
+
+
+def test_no_temporary(tap, folder):
+    tap.contains(launches.run(tmp=folder / "no", command=["true"])[2],
+                 f"images/vm: {folder}/no/", "no TMPDIR: one line says so")
+
+
+def test_folder_goes(tap, folder):
+    target = folder / "target"
+    target.mkdir()
+    guest = launches.start("--get", f"file:{target}/file", stdin=-1, command=[
+        "sh", "-c", "echo x >file; echo ready; read line"])
+    launches.wait_until(guest, "ready")
+    target.rmdir()
+    tap.equal(guest.communicate("on\n"), ("", ""),
+              "the target's folder is removed meanwhile")
+    tap.equal((guest.returncode, (target / "file").read_text()), (0, "x\n"),
+              "it is made again")
+
+
+def test_signal(tap, folder):
+    shim = launches.shim(folder, "tar",
+                         'kill -TERM $PPID; sleep 1; exec "$real" "$@"')
+    tap.equal(launches.run("--get", f"file:{folder}", path=shim,
+                           command=["sh", "-c", "echo x >file"]),
+              (143, "", ""), "SIGTERM while --get unpacks: status 143")
+    tap.equal((folder / "file").read_text(), "x\n",
+              "SIGTERM while --get unpacks: the file is there")
+
+
+def test_two_launchers(tap, folder):
+    both = [launches.start("--get", f"tree:{folder}", command=[
+        "sh", "-c", f"mkdir tree; head -c 2000000 /dev/zero | tr '\\0' {text}"
+                    f" >tree/file; echo {text} >tree/{text}"])
+            for text in "ab"]
+    tap.equal([launches.finish(one) for one in both], [(0, "", "")] * 2,
+              "two launchers with the same target")
+    tap.ok((folder / "tree/file").read_bytes() in (b"a" * 2000000,
+                                                   b"b" * 2000000),
+           "a file is whole, of one of them")
+    tap.equal(sorted(os.listdir(folder / "tree")), ["a", "b", "file"],
+              "a folder has what both have")
+
+
+def test_one_place(tap, folder):
+    (folder / "sub").mkdir()
+    (folder / "locked").mkdir(mode=0o500)
+    for first, second in ((f"a/x:{folder}", f"b/x:{folder}/"),
+                          (f"a:{folder}/x", f"b:{folder}/sub/../x")):
+        status, _, err = launches.run("--get", first, "--get", second,
+                                      command=["true"])
+        tap.equal((status, err), (
+            125, f"images/vm: --get {second}: --get {first} goes to the same "
+                 "place\n"), f"refused: {first} and {second}")
+    status, _, err = launches.run("--get", f"/:{folder}", command=["true"])
+    tap.equal((status, err), (125, f"images/vm: --get /:{folder}: the root "
+                                   "folder has no name\n"), "refused: --get /")
+
+
+def test_read_only(tap, folder):
+    script = (f"mount -t tmpfs tmpfs {folder}; echo old >{folder}/file;"
+              f"mount -o remount,ro {folder}")
+    status, _, err = launches.run("--get", f"file:{folder}", command=["true"],
+                                  prefix=launches.mounts(script))
+    tap.equal((status, err), (125, f"images/vm: --get file:{folder}: cannot "
+                                   f"write to {folder}\n"),
+              "a disk that cannot be written is told before COMMAND")
+
+
+def test_names(tap, folder):
+    status, _, err = launches.run(
+        "--get", f"two\nlines:{folder}", "--get", f"no\nne:{folder}",
+        command=["sh", "-c", "echo x >'two\nlines'"])
+    tap.equal((status, err), (
+        125, "images/vm: guest: --get /root/no?ne: No such file or "
+             "directory\n"), "names with a newline: one line for each problem")
+    tap.equal((folder / "two\nlines").read_text(), "x\n", "and the file")
+
+
+def test_special_targets(tap, folder):
+    fifo, link, real = folder / "fifo", folder / "link", folder / "real"
+    os.mkfifo(fifo)
+    real.write_text("old and longer\n")
+    link.symlink_to("real")
+    read = []
+    reader = threading.Thread(target=lambda: read.append(fifo.read_text()),
+                              daemon=True)
+    reader.start()
+    done = launches.run(
+        "--get", f"a:{fifo}", "--get", f"b:{link}", "--get",
+        "c:/dev/stdout", command=[
+            "sh", "-c", "for f in a b c; do echo $f >$f; done; echo out"])
+    tap.equal(done, (0, "out\nc\n", ""), "/dev/stdout as a target")
+    reader.join(60)
+    tap.equal(read, ["a\n"], "a FIFO as a target")
+    tap.equal((os.readlink(link), real.read_text()), ("real", "b\n"),
+              "a symbolic link as a target: what it leads to")
+
+
+def test_merge(tap, folder):
+    tree = folder / "tree"
+    (tree / "sub").mkdir(parents=True)
+    (tree / "sub/mine").write_text("mine\n")
+    (tree / "old").write_text("old\n")
+    (tree / "folder").mkdir()
+    tap.equal(launches.run("--get", f"tree:{folder}", command=[
+        "sh", "-c", "mkdir -p tree/sub; echo new >tree/old;"
+                    "echo new >tree/sub/theirs"]), (0, "", ""),
+              "a folder into one that is there")
+    found = {str(path.relative_to(tree)): path.read_text()
+             for path in tree.rglob("*") if path.is_file()}
+    tap.equal(found, {"sub/mine": "mine\n", "sub/theirs": "new\n",
+                      "old": "new\n"}, "has the files of both")
+    status, _, err = launches.run("--get", f"tree:{folder}", command=[
+        "sh", "-c", "mkdir tree; echo x >tree/folder"])
+    tap.equal((status, err), (125, f"images/vm: --get tree:{folder}: {tree}/"
+                                   "folder: a folder there, none in the guest"
+                                   "\n"), "a file where a folder is: one line")
+    tap.equal(launches.leftovers(folder) + launches.leftovers(tree), [],
+              "nothing is left beside")
+
+
+def test_early_reader(tap, folder):
+    done = subprocess.run(
+        f"'{TOP}/images/vm' --no-capture --get file:{folder} --"
+        " sh -c 'echo x >file; yes' | head -n 1; echo ${PIPESTATUS[0]}",
+        shell=True, executable="/bin/bash", capture_output=True, text=True,
+        stdin=subprocess.DEVNULL, check=False)
+    tap.equal((done.stdout, done.stderr), ("y\n141\n", ""),
+              "nobody reads the output: the guest ends")
+    tap.equal((folder / "file").read_text(), "x\n", "and the file comes out")
+
+
+tap = Tap()
+for test in (test_full_target, test_full_temporary, test_no_temporary,
+             test_folder_goes, test_signal, test_two_launchers, test_one_place,
+             test_read_only, test_names, test_special_targets, test_merge,
+             test_early_reader):
+    with tempfile.TemporaryDirectory() as name:
+        tap.run(lambda tap: test(tap, Path(name)))
+sys.exit(tap.done())
