@@ -42,7 +42,8 @@ driver: setup
 image: setup driver
 	$(MAKE) -C images
 
-programs: setup
+# The image has the libpcap that some of them are built with.
+programs: setup image
 	$(if $(wildcard tests/Makefile),$(MAKE) -C tests)
 
 run: device image

@@ -1,0 +1,291 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""libpcap's own test programs, each with an outcome that needs /dev/bpf."""
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+from scapy.utils import RawPcapReader, wrpcap
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from clients import BY_LINES, CLIENTS, add_programs  # noqa: E402
+from guest import PROGRAMS, TWO_NICS, vm  # noqa: E402
+from tap import Tap  # noqa: E402
+
+REPLAY = os.path.join(PROGRAMS, "tools", "replay")
+NAMES = ("can_set_rfmon_test", "capturetest", "filtertest", "findalldevstest",
+         "findalldevstest-perf", "nonblocktest", "opentest", "reactivatetest",
+         "selpolltest", "writecaptest")
+COUNT = 20
+OURS = "ether proto 0x88b5"
+
+# threadsignaltest sleeps for a minute. With this the guest's clock goes on to
+# the next timer when nothing else is to be done.
+NO_WAITING = ["--accel", "tcg", "--qemu-arg", "-icount",
+              "--qemu-arg", "shift=3,sleep=off"]
+
+# eth0 is captured, eth1 on the same hub sends. Each program that captures has
+# to have seen all the frames before it is interrupted; "seen" says that no
+# sooner than after a minute. "status NAME N" is how a program ended, "listed
+# NAME D P" how many descriptors of /dev/bpf and packet sockets it had.
+SCRIPT = BY_LINES + f"""
+mkdir out
+ip addr add 192.0.2.1/24 broadcast 192.0.2.255 dev eth0
+listed() {{
+    echo "listed $1 $(grep -c "^$2 eth0 " /proc/net/bpf)" \\
+        "$(tail -n +2 /proc/net/packet | wc -l)"
+}}
+start() {{
+    name=$1
+    shift
+    "$@" > out/$name 2>&1 &
+    pid=$!
+    until grep -q Listening out/$name || ! kill -0 $pid; do sleep 0.1; done
+    listed $name $pid
+}}
+seen() {{
+    tries=0
+    until awk '/packets seen/ {{ n += $1 }} END {{ exit n < {COUNT} }}' \\
+            out/$name || [ $tries -ge 600 ]; do
+        tries=$((tries + 1))
+        sleep 0.1
+    done
+}}
+capture() {{
+    start "$@"
+    ./replay eth1 ${{frames:-sent.pcap}} > /dev/null
+    seen
+    kill -${{signal:-INT}} $pid
+    wait $pid
+    echo "status $name $?"
+}}
+once() {{
+    name=$1
+    shift
+    "$@" > out/$name 2>&1
+    echo "status $name $?"
+}}
+
+for options in '' -m -n -r; do
+    capture capture$options ./capturetest -i eth0 -s -b $options '{OURS}'
+done
+# It has no handler, and the shell has its children in the background ignore
+# SIGINT.
+signal=TERM
+for options in '' -s -p -st -pn; do
+    capture selpoll$options ./selpolltest -q -i eth0 $options '{OURS}'
+done
+signal=
+capture write ./writecaptest -i eth0 -w out/first.pcap '{OURS}'
+frames=out/first.pcap
+capture again ./writecaptest -i eth0 -w out/second.pcap '{OURS}'
+frames=
+capture short ./writecaptest -i eth0 -s 60 -w out/short.pcap
+once links ./writecaptest -i eth0 -L
+
+./nonblocktest -i eth0 > out/nonblock 2>&1 &
+pid=$!
+until grep -q "^$pid eth0 " /proc/net/bpf; do sleep 0.1; done
+listed nonblock $pid
+while kill -0 $pid; do ./replay eth1 sent.pcap > /dev/null; sleep 0.1; done
+wait $pid
+echo "status nonblock $?"
+
+once interfaces ./findalldevstest
+once often ./findalldevstest-perf
+echo "left $(tail -n +2 /proc/net/bpf | wc -l)"
+once filter ./filtertest EN10MB '{OURS} and greater 100'
+once same tcpdump -i eth0 -s 262144 -d '{OURS} and greater 100'
+once monitor ./can_set_rfmon_test eth0
+once open ./opentest -i eth0
+once options ./opentest -p -s 100 -B 64 -i eth0
+once absent ./opentest -i eth9
+once loopback ./reactivatetest
+ip link set eth1 down
+ip link set eth1 name lo0
+ip link set lo0 up
+once reactivate ./reactivatetest
+
+rm /dev/bpf /dev/bpf0
+once without-capture ./capturetest -i eth0
+once without-poll ./selpolltest -p -i eth0
+once without-write ./writecaptest -i eth0 -w out/none.pcap
+once without-nonblock ./nonblocktest -i eth0
+once without-open ./opentest -i eth0
+once without-interfaces ./findalldevstest
+once without-reactivate ./reactivatetest
+"""
+
+THREAD = BY_LINES + """
+./threadsignaltest -i eth0 &
+pid=$!
+until grep -q "^$pid eth0 " /proc/net/bpf; do sleep 0.1; done
+cat /proc/net/bpf /proc/net/packet
+wait $pid
+echo "status $?"
+"""
+
+
+class Results:
+    """What the programs wrote, and what the script says of them."""
+
+    def __init__(self, folder, text):
+        self.folder = folder
+        lines = [line.split() for line in text.splitlines()]
+        self.status = {words[1]: int(words[2]) for words in lines
+                       if words[0] == "status"}
+        self.listed = {words[1]: words[2:] for words in lines
+                       if words[0] == "listed"}
+        self.left = [words[1] for words in lines if words[0] == "left"]
+
+    def text(self, name):
+        """A program's output."""
+        with open(f"{self.folder}/{name}") as file:
+            return file.read()
+
+    def frames(self, name):
+        """The frames in a file that a program wrote."""
+        with open(f"{self.folder}/{name}.pcap", "rb") as file:
+            return [data for data, _ in RawPcapReader(file)]
+
+    def seen(self, name):
+        """The packets that a program says it saw."""
+        return sum(map(int, re.findall(r"(\d+) packets seen",
+                                       self.text(name))))
+
+
+def check_counts(tap, got):
+    """capturetest and selpolltest."""
+    for name in ("capture", "capture-m", "capture-n", "capture-r",
+                 "selpoll", "selpoll-s", "selpoll-p", "selpoll-st",
+                 "selpoll-pn"):
+        tap.equal(got.seen(name), COUNT, f"{name}: sees each frame once")
+        tap.equal(got.listed.get(name), ["1", "0"],
+                  f"{name}: on one descriptor and no packet socket")
+    for name in ("capture", "capture-m", "capture-n", "capture-r"):
+        text = got.text(name)
+        tap.ok(got.status[name] == 0 and text.endswith(
+            "\nBroken out of loop from SIGINT handler\n"),
+            f"{name}: pcap_breakloop() in a signal handler ends the wait",
+            got.status[name], text)
+        received, dropped = re.findall(r"(\d+) ps_recv, (\d+) ps_drop",
+                                       text)[-1]
+        tap.ok(int(received) >= COUNT and dropped == "0",
+               f"{name}: statistics have them, and no loss", text)
+
+
+def check_files(tap, got, sent):
+    """writecaptest."""
+    tap.equal(got.frames("first"), sent, "writecaptest: the frames as sent")
+    tap.equal(got.frames("second"), sent,
+              "writecaptest: the same of its file, sent again")
+    tap.equal(got.frames("short"), [frame[:60] for frame in sent],
+              "writecaptest -s 60: cut, without a filter of its own")
+    for name in ("write", "again", "short"):
+        tap.ok(got.status[name] == 0 and got.listed[name] == ["1", "0"],
+               f"{name}: ended by SIGINT, no packet socket",
+               got.status[name], got.listed[name], got.text(name))
+    tap.contains(got.text("links"), "EN10MB\n", "writecaptest -L")
+
+
+def check_nonblock(tap, got):
+    """nonblocktest. Its last check is of the eventfd that libpcap has on Linux's
+    own packet sockets and nowhere else."""
+    text = got.text("nonblock")
+    tap.equal(text.splitlines(),
+              ["nonblocktest: WARNING: using pcap_breakloop()",
+               "nonblocktest: pcap_setnonblock succeeded even though file "
+               "table is full"],
+              "nonblocktest: sets and gets, then a frame ends pcap_loop()")
+    tap.equal(got.listed["nonblock"], ["1", "0"],
+              "nonblocktest: on one descriptor and no packet socket")
+
+
+def check_interfaces(tap, got):
+    """findalldevstest, can_set_rfmon_test."""
+    text = got.text("interfaces")
+    names = re.findall(r"^(\S+)$", text, re.M)
+    tap.equal((got.status["interfaces"], sorted(names)), (0, ["eth0", "eth1"]),
+              "findalldevstest: lists what /dev/bpf captures, and not lo")
+    for part in ("UP, RUNNING", "Address: 192.0.2.1\n",
+                 "Netmask: 255.255.255.0\n",
+                 "Broadcast Address: 192.0.2.255\n",
+                 "network: 192.0.2.0/255.255.255.0"):
+        tap.contains(text, part, f"findalldevstest: {part.strip()}")
+    tap.ok(got.status["often"] == 0, "findalldevstest-perf: 500 times",
+           got.text("often"))
+    tap.equal(got.left, ["0"], "and leaves no descriptor")
+    tap.contains(got.text("monitor"), "eth0: Monitor mode cannot be set",
+                 "can_set_rfmon_test: an Ethernet has no monitor mode")
+
+
+def check_opening(tap, got):
+    """filtertest, opentest, reactivatetest."""
+    tap.ok(got.status["filter"] == 0 and "#0x88b5" in got.text("filter"),
+           "filtertest: compiles", got.text("filter"))
+    tap.equal(got.text("filter"), got.text("same"),
+              "filtertest: the program that tcpdump has on the interface")
+    for name in ("open", "options"):
+        tap.equal((got.status[name], got.text(name)),
+                  (0, "eth0 opened successfully\n"), f"opentest: {name}")
+    tap.ok(got.status["absent"] == 1 and "eth9" in got.text("absent"),
+           "opentest: an interface that is not there", got.text("absent"))
+    tap.contains(got.text("loopback"), "Neither lo0 nor lo could be opened",
+                 "reactivatetest: /dev/bpf has no loopback interface")
+    tap.equal((got.status["reactivate"], got.text("reactivate")), (0, ""),
+              "reactivatetest: on a NIC with that name, only one activation")
+
+
+def check_without(tap, got):
+    """None of it works without /dev/bpf."""
+    for name in ("capture", "poll", "write", "nonblock", "open", "reactivate"):
+        name = f"without-{name}"
+        tap.ok(got.status[name] == 1, f"{name}: fails when /dev/bpf is gone",
+               got.text(name))
+    tap.contains(got.text("without-interfaces"), "\nlo\n",
+                 "without-interfaces: cannot tell that lo is not captured")
+
+
+def programs(tap):
+    """All but threadsignaltest, in one guest."""
+    sent = [bytes.fromhex("ffffffffffff52540099999988b5")
+            + os.urandom(86 + 10 * number) for number in range(COUNT)]
+    with tempfile.TemporaryDirectory() as folder:
+        wrpcap(f"{folder}/sent.pcap", sent, linktype=1)
+        done = vm([*TWO_NICS, "--timeout", "300", "--add", REPLAY,
+                   "--add", f"{folder}/sent.pcap",
+                   *add_programs(*(f"{CLIENTS}/libpcap/{name}"
+                                   for name in NAMES)),
+                   "--get", f"out:{folder}"], ["sh", "-c", SCRIPT])
+        if not tap.ok(done.returncode == 0, "the guest did its part",
+                      done.returncode, done.stdout, done.stderr):
+            return
+        got = Results(f"{folder}/out", done.stdout)
+        check_counts(tap, got)
+        check_files(tap, got, sent)
+        check_nonblock(tap, got)
+        check_interfaces(tap, got)
+        check_opening(tap, got)
+        check_without(tap, got)
+
+
+def thread(tap):
+    """threadsignaltest: a reader that no frame will wake for five minutes."""
+    done = vm([*TWO_NICS, *NO_WAITING,
+               *add_programs(f"{CLIENTS}/libpcap/threadsignaltest")],
+              ["sh", "-c", THREAD])
+    tap.ok(done.returncode == 0 and
+           re.search("Doing pcap_breakloop.*Sending SIGUSR1.*Got SIGUSR1.*"
+                     "\nLoop got broken\nstatus 0\n$", done.stdout, re.S),
+           "threadsignaltest: pcap_breakloop() and a signal end a read",
+           done.returncode, done.stdout, done.stderr)
+    tap.ok(re.search(r"^\d+ eth0 .*\nsk .*\nDoing", done.stdout, re.M),
+           "threadsignaltest: on a descriptor and no packet socket",
+           done.stdout)
+
+
+TAP = Tap()
+TAP.run(programs, thread)
+sys.exit(TAP.done())
