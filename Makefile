@@ -24,7 +24,7 @@ help:
 	@echo 'make run      all of it, then a guest whose traffic tcpdump captures'
 	@echo 'make check    all of it, then every test; TESTS="FILE..." selects'
 	@echo 'make fuzz     all of it, then the fuzzers for FUZZ_TIME seconds (3600)'
-	@echo 'make soak     the hot-plug tests, 1000 times over'
+	@echo 'make soak     the hot-plug tests, 1000 times over, and the slowest client'
 	@echo 'make bench    measure beside the peers, into build/bench/; ARGS=--help'
 	@echo 'make spec     the specification as HTML and PDF, into build/spec/'
 	@echo 'make clean    remove what was built, but not the downloads'
@@ -56,7 +56,9 @@ fuzz: device image programs
 	tests/fuzz/run $(or $(FUZZ_TIME),3600)
 
 soak: device image programs
-	SOAK=1 prove --exec '' --timer tests/lifecycle/hotplug.t
+	$(MAKE) -C tests/clients dhclient
+	SOAK=1 prove --exec '' --timer tests/lifecycle/hotplug.t \
+		tests/clients/dhcp.t
 
 # What only this needs is not in images/packages.
 bench: device image
