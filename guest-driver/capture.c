@@ -254,8 +254,9 @@ void vcap_capture_interrupt(struct virtqueue *vq)
  * vcap_capture_sync() - the barrier
  * @dev: the device
  *
- * When it returns, every frame that the NIC transmitted or received before the
- * call is in the listeners' buffers or counts.
+ * When it returns 0, every frame that the NIC transmitted or received before
+ * the call is in the listeners' buffers or counts. Otherwise at least those
+ * are that the device has handed over; errors are those of vcap_dev_update().
  */
 int vcap_capture_sync(struct vcap_dev *dev)
 {

@@ -64,6 +64,9 @@ static int reply_error(struct vcap_dev *dev, u32 status)
 /*
  * Send the command in dev->control: @out bytes after its header; expect @in
  * bytes after the reply's. Called with control_lock.
+ *
+ * Return: 0; -ENOBUFS if the command could not be given, but may be later;
+ * -ENXIO if the netdev is gone; -EIO for any other failure.
  */
 static int execute(struct vcap_dev *dev, u32 command, size_t out, size_t in)
 {
@@ -85,7 +88,8 @@ static int execute(struct vcap_dev *dev, u32 command, size_t out, size_t in)
 	err = virtqueue_add_sgs(dev->control_vq, sgs, 1, 1, control,
 				GFP_KERNEL);
 	if (err)
-		return err;
+		/* The ring has no room, or DMA could not be set up: for now. */
+		return err == -EIO ? err : -ENOBUFS;
 	virtqueue_kick(dev->control_vq);
 	err = await_reply(dev, &len);
 	if (err) {

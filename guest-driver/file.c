@@ -113,22 +113,60 @@ static struct vcap_dev *attached(struct vcap_file *file)
  * What the interface transmitted or received before the call is in its buffers
  * and counts afterwards. Without an interface, and with one that is gone, there
  * is nothing to wait for.
+ *
+ * Return: 0, or why the device could not be asked, as vcap_capture_sync().
  */
-void vcap_file_sync(struct vcap_file *file)
+int vcap_file_sync(struct vcap_file *file)
 {
 	struct vcap_dev *dev = attached(file);
+	int err = dev ? vcap_capture_sync(dev) : 0;
 
-	if (dev)
-		vcap_capture_sync(dev);
+	return READ_ONCE(file->desc.gone) ? 0 : err;
 }
 
-/** vcap_file_update() - tell the device that this listener's wishes changed */
-void vcap_file_update(struct vcap_file *file)
+static int update(struct vcap_file *file)
 {
 	struct vcap_dev *dev = attached(file);
+	int err = dev ? vcap_dev_update(dev) : 0;
 
-	if (dev)
-		vcap_dev_update(dev);
+	return READ_ONCE(file->desc.gone) ? 0 : err;
+}
+
+/**
+ * vcap_file_prepare() - get the device ready for a change of the set-up
+ * @file: the descriptor; config is held
+ * @next: what it will need of the device, beside what it needs now
+ *
+ * Afterwards all frames come as they are needed with the old set-up and with
+ * the new one, and those that came before are in the buffers. The caller then
+ * changes the set-up, which cannot fail, and calls vcap_file_settle().
+ *
+ * Return: 0, or why the device could not be told: then nothing may change.
+ */
+int vcap_file_prepare(struct vcap_file *file, const struct vcap_wish *next)
+{
+	int err;
+
+	lockdep_assert_held(&file->config);
+	mutex_lock(&file->lock);
+	file->next = *next;
+	mutex_unlock(&file->lock);
+	err = update(file);
+	if (!err)
+		err = vcap_file_sync(file);
+	if (err)
+		vcap_file_settle(file);
+	return err;
+}
+
+/** vcap_file_settle() - a change was made, or given up: need no more for it */
+void vcap_file_settle(struct vcap_file *file)
+{
+	mutex_lock(&file->lock);
+	memset(&file->next, 0, sizeof(file->next));
+	mutex_unlock(&file->lock);
+	/* Until the device knows, it does more than it needs to: no error. */
+	update(file);
 }
 
 /*
@@ -170,7 +208,8 @@ static void free_buffers(struct vcap_file *file)
  * @name: of the interface or the capture device
  *
  * Return: 0, -EINVAL if it was attached before, -ENXIO if there is no such
- * interface or no device captures on it, -ENOMEM.
+ * interface or no device captures on it, -ENOMEM, or why the device could not
+ * be told.
  */
 int vcap_file_attach(struct vcap_file *file, const char *name)
 {
@@ -188,8 +227,11 @@ int vcap_file_attach(struct vcap_file *file, const char *name)
 		goto put_dev;
 
 	/* Frames that others captured before are not for this descriptor. */
-	vcap_capture_sync(dev);
-	err = vcap_dev_add_listener(dev, file);
+	err = vcap_capture_sync(dev);
+	if (err && READ_ONCE(dev->gone))
+		err = -ENXIO;
+	if (!err)
+		err = vcap_dev_add_listener(dev, file);
 	if (err)
 		goto free_buffers;
 	err = vcap_dev_update(dev);
@@ -218,26 +260,29 @@ put_dev:
  * @file: the descriptor
  * @filter: the new one, owned by the descriptor from now on; NULL: none
  * @flush: start afresh, without what the old one let in
+ *
+ * Return: 0, or why the device could not be told: then the old filter stays, and
+ * the new one is still the caller's.
  */
-void vcap_file_set_filter(struct vcap_file *file, struct vcap_program *filter,
-			  bool flush)
+int vcap_file_set_filter(struct vcap_file *file, struct vcap_program *filter,
+			 bool flush)
 {
-	lockdep_assert_held(&file->config);
 	/* The new filter must not meet frames cut to what the old one wanted. */
-	mutex_lock(&file->lock);
-	file->next_snaplen = filter ? filter->snaplen : U32_MAX;
-	mutex_unlock(&file->lock);
-	vcap_file_update(file);
-	/* What came before goes through the old filter. */
-	vcap_file_sync(file);
+	struct vcap_wish next = {
+		.snaplen = filter ? filter->snaplen : U32_MAX,
+	};
+	int err = vcap_file_prepare(file, &next);
+
+	if (err)
+		return err;
 	mutex_lock(&file->lock);
 	swap(file->filter, filter);
-	file->next_snaplen = 0;
 	if (flush)
 		vcap_desc_flush(&file->desc);
 	mutex_unlock(&file->lock);
 	vcap_program_free(filter);
-	vcap_file_update(file);
+	vcap_file_settle(file);
+	return 0;
 }
 
 /*
@@ -320,7 +365,10 @@ static ssize_t await_packets(struct vcap_file *file, bool nonblock,
 			if (err != -ETIME)
 				return err;
 		}
-		/* Take what the device still has, and do not wait again. */
+		/*
+		 * Take what the device still has, and do not wait again. What
+		 * it cannot be asked for now, a later read gets.
+		 */
 		vcap_file_sync(file);
 		now = true;
 	}

@@ -171,24 +171,32 @@ int vcap_dev_name(struct vcap_dev *dev, bool own_name, char *name)
 	return 0;
 }
 
-/* Add what one listener wants to what all want. */
-static void want(struct vcap_file *file, u32 *snaplen, u32 *flags, u32 *delay)
+/** vcap_direction_flags() - a BPF_D_* direction as VIRTIO_CAPTURE_L_* bits */
+u32 vcap_direction_flags(u32 direction)
+{
+	u32 flags = 0;
+
+	if (direction != BPF_D_OUT)
+		flags |= VIRTIO_CAPTURE_L_RECEIVED;
+	if (direction != BPF_D_IN)
+		flags |= VIRTIO_CAPTURE_L_SENT;
+	return flags;
+}
+
+/* Add what one listener needs to what all need. */
+static void add_wish(struct vcap_wish *all, struct vcap_file *file)
 {
 	const struct vcap_desc *desc = &file->desc;
 
 	mutex_lock(&file->lock);
-	*snaplen = max3(*snaplen, file->next_snaplen,
-			file->filter ? file->filter->snaplen : U32_MAX);
-	if (desc->direction != BPF_D_OUT)
-		*flags |= VIRTIO_CAPTURE_L_RECEIVED;
-	if (desc->direction != BPF_D_IN)
-		*flags |= VIRTIO_CAPTURE_L_SENT;
+	all->snaplen = max3(all->snaplen, file->next.snaplen,
+			    file->filter ? file->filter->snaplen : U32_MAX);
+	all->flags |= file->next.flags | vcap_direction_flags(desc->direction);
 	if (desc->promisc)
-		*flags |= VIRTIO_CAPTURE_L_PROMISC;
+		all->flags |= VIRTIO_CAPTURE_L_PROMISC;
 	if (desc->format.tstamp != BPF_T_MICROTIME)
-		*flags |= VIRTIO_CAPTURE_L_NANOSECONDS;
-	if (desc->immediate)
-		*delay = 0;
+		all->flags |= VIRTIO_CAPTURE_L_NANOSECONDS;
+	all->immediate |= file->next.immediate || desc->immediate;
 	mutex_unlock(&file->lock);
 }
 
@@ -197,23 +205,26 @@ static void want(struct vcap_file *file, u32 *snaplen, u32 *flags, u32 *delay)
  * @dev: the device
  *
  * Called without locks after a change of a listener or of their list.
+ *
+ * Return: 0; -ENOBUFS if the command could not be given, -ENXIO if the netdev
+ * is gone, -EIO for any other failure. The device does as before then.
  */
 int vcap_dev_update(struct vcap_dev *dev)
 {
-	u32 snaplen = 0, flags = 0, delay = DELAY_US;
 	struct virtio_capture_listen listen = {};
+	struct vcap_wish all = {};
 	struct vcap_file *file;
 	int err = 0;
 
 	mutex_lock(&dev->listen_lock);
 	mutex_lock(&dev->lock);
 	list_for_each_entry(file, &dev->listeners, listener)
-		want(file, &snaplen, &flags, &delay);
+		add_wish(&all, file);
 	mutex_unlock(&dev->lock);
 
-	listen.snaplen = cpu_to_le32(snaplen);
-	listen.flags = cpu_to_le32(flags);
-	listen.delay = cpu_to_le32(delay);
+	listen.snaplen = cpu_to_le32(all.snaplen);
+	listen.flags = cpu_to_le32(all.flags);
+	listen.delay = cpu_to_le32(all.immediate ? 0 : DELAY_US);
 	if (memcmp(&listen, &dev->listen, sizeof(listen))) {
 		/* The clock first: no frame gets the time of an old offset. */
 		if (!dev->listen.snaplen)

@@ -59,11 +59,14 @@ static int install_filter(struct vcap_file *file, union vcap_argument *arg,
 			  bool flush)
 {
 	struct vcap_program *program = copy_program(&arg->program);
+	int err;
 
 	if (IS_ERR(program))
 		return PTR_ERR(program);
-	vcap_file_set_filter(file, program, flush);
-	return 0;
+	err = vcap_file_set_filter(file, program, flush);
+	if (err)
+		vcap_program_free(program);
+	return err;
 }
 
 static int set_filter(struct vcap_file *file, union vcap_argument *arg)
@@ -97,7 +100,10 @@ static int lock(struct vcap_file *file, union vcap_argument *arg)
 
 static int flush(struct vcap_file *file, union vcap_argument *arg)
 {
-	vcap_file_sync(file);
+	int err = vcap_file_sync(file);
+
+	if (err)
+		return err;
 	mutex_lock(&file->lock);
 	vcap_desc_flush(&file->desc);
 	mutex_unlock(&file->lock);
@@ -112,14 +118,19 @@ static bool has_interface(struct vcap_file *file)
 
 static int set_promisc(struct vcap_file *file, union vcap_argument *arg)
 {
+	struct vcap_wish next = { .flags = VIRTIO_CAPTURE_L_PROMISC };
+	int err;
+
 	if (!has_interface(file))
 		return -EINVAL;
 	/* What came before is judged without it. */
-	vcap_file_sync(file);
+	err = vcap_file_prepare(file, &next);
+	if (err)
+		return err;
 	mutex_lock(&file->lock);
 	file->desc.promisc = true;
 	mutex_unlock(&file->lock);
-	vcap_file_update(file);
+	vcap_file_settle(file);
 	return 0;
 }
 
@@ -170,7 +181,10 @@ static int set_interface(struct vcap_file *file, union vcap_argument *arg)
 
 static int get_stats(struct vcap_file *file, union vcap_argument *arg)
 {
-	vcap_file_sync(file);
+	int err = vcap_file_sync(file);
+
+	if (err)
+		return err;
 	mutex_lock(&file->lock);
 	arg->stat.bs_recv = file->desc.recv;
 	arg->stat.bs_drop = file->desc.drop;
@@ -181,10 +195,15 @@ static int get_stats(struct vcap_file *file, union vcap_argument *arg)
 
 static int set_immediate(struct vcap_file *file, union vcap_argument *arg)
 {
+	struct vcap_wish next = { .immediate = arg->value != 0 };
+	int err = vcap_file_prepare(file, &next);
+
+	if (err)
+		return err;
 	mutex_lock(&file->lock);
-	file->desc.immediate = arg->value != 0;
+	file->desc.immediate = next.immediate;
 	mutex_unlock(&file->lock);
-	vcap_file_update(file);
+	vcap_file_settle(file);
 	/* What was stored without waking anyone is to be read at once now. */
 	vcap_file_wake(file);
 	return 0;
@@ -235,14 +254,19 @@ static int get_direction(struct vcap_file *file, union vcap_argument *arg)
 
 static int set_direction(struct vcap_file *file, union vcap_argument *arg)
 {
+	struct vcap_wish next = { .flags = vcap_direction_flags(arg->value) };
+	int err;
+
 	if (arg->value > BPF_D_OUT)
 		return -EINVAL;
 	/* What came before is judged by the old direction. */
-	vcap_file_sync(file);
+	err = vcap_file_prepare(file, &next);
+	if (err)
+		return err;
 	mutex_lock(&file->lock);
 	file->desc.direction = arg->value;
 	mutex_unlock(&file->lock);
-	vcap_file_update(file);
+	vcap_file_settle(file);
 	return 0;
 }
 
@@ -287,23 +311,33 @@ static int get_tstamp(struct vcap_file *file, union vcap_argument *arg)
 
 static int set_tstamp(struct vcap_file *file, union vcap_argument *arg)
 {
+	struct vcap_wish next = {};
+	int err;
+
 	if (arg->value > BPF_T_BINTIME)
 		return -EINVAL;
 	if (arg->value == file->desc.format.tstamp)
 		return 0;
-	vcap_file_sync(file);
+	if (arg->value != BPF_T_MICROTIME)
+		next.flags = VIRTIO_CAPTURE_L_NANOSECONDS;
+	err = vcap_file_prepare(file, &next);
+	if (err)
+		return err;
 	mutex_lock(&file->lock);
 	/* A reader could not tell the packets of two formats apart. */
 	vcap_desc_discard(&file->desc);
 	file->desc.format.tstamp = arg->value;
 	mutex_unlock(&file->lock);
-	vcap_file_update(file);
+	vcap_file_settle(file);
 	return 0;
 }
 
 static int get_readable(struct vcap_file *file, union vcap_argument *arg)
 {
-	vcap_file_sync(file);
+	int err = vcap_file_sync(file);
+
+	if (err)
+		return err;
 	mutex_lock(&file->lock);
 	arg->value = vcap_desc_available(&file->desc);
 	mutex_unlock(&file->lock);

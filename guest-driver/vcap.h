@@ -156,12 +156,24 @@ struct vcap_dev {
 };
 
 /**
+ * struct vcap_wish - what a listener needs of the device
+ * @snaplen: bytes of each frame; U32_MAX: all
+ * @flags: VIRTIO_CAPTURE_L_* bits
+ * @immediate: frames are needed as they come
+ */
+struct vcap_wish {
+	u32 snaplen;
+	u32 flags;
+	bool immediate;
+};
+
+/**
  * struct vcap_file - an open descriptor
  * @config: see above
  * @lock: see above
  * @desc: lock
  * @filter: NULL accepts everything; lock, changed under config, too
- * @next_snaplen: what the filter that is about to be installed needs; lock
+ * @next: what the change of the set-up that is being made needs; lock
  * @write_filter: what may be written; NULL: anything; lock
  * @locked: only harmless requests are left (BIOCLOCK); config
  * @pid: process that opened it or made the last request; config
@@ -179,7 +191,7 @@ struct vcap_file {
 	struct mutex lock;		/* desc, and what readers use */
 	struct vcap_desc desc;
 	struct vcap_program *filter;
-	u32 next_snaplen;
+	struct vcap_wish next;
 	struct vcap_program *write_filter;
 	bool locked;
 	pid_t pid;
@@ -238,6 +250,7 @@ int vcap_dev_name(struct vcap_dev *dev, bool own_name, char *name);
 int vcap_dev_add_listener(struct vcap_dev *dev, struct vcap_file *file);
 void vcap_dev_del_listener(struct vcap_dev *dev, struct vcap_file *file);
 int vcap_dev_update(struct vcap_dev *dev);
+u32 vcap_direction_flags(u32 direction);
 void vcap_dev_check(struct vcap_dev *dev);
 bool vcap_dev_lost(struct vcap_dev *dev, const char *name);
 int vcap_interface_init(void);
@@ -245,11 +258,12 @@ void vcap_interface_exit(void);
 
 /* file.c */
 extern const struct file_operations vcap_fops;
-void vcap_file_sync(struct vcap_file *file);
+int vcap_file_sync(struct vcap_file *file);
+int vcap_file_prepare(struct vcap_file *file, const struct vcap_wish *next);
+void vcap_file_settle(struct vcap_file *file);
 int vcap_file_attach(struct vcap_file *file, const char *name);
-void vcap_file_set_filter(struct vcap_file *file, struct vcap_program *filter,
-			  bool flush);
-void vcap_file_update(struct vcap_file *file);
+int vcap_file_set_filter(struct vcap_file *file, struct vcap_program *filter,
+			 bool flush);
 void vcap_file_wake(struct vcap_file *file);
 
 /* peers.c */

@@ -462,8 +462,7 @@ int main(void)
 	command_fails("ctl-status", EIO, "failed with status 77");
 	/* These lines of the kernel are among those that it leaves out. */
 	command_fails("ctl-empty", EIO, NULL);
-	/* LISTEN, of which the success of BIOCSETIF depends, has none. */
-	command_fails("ctl-no-counters", 0, NULL);
+	command_fails("ctl-no-counters", EIO, NULL);
 	command_fails("ctl-gone", ENXIO, NULL);
 	random_answers(2000);
 	given_up_by_command("ctl-not-given");
