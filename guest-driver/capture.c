@@ -40,14 +40,35 @@ static u32 wanted_len(const struct vcap_dev *dev)
 	return max_t(u32, round_down(len, PAGE_SIZE), PAGE_SIZE << SMALL_ORDER);
 }
 
-/* Give a buffer to the device. Called with the device's lock, or at probe. */
+/* Give a buffer to the device. */
 static int post(struct vcap_dev *dev, struct vcap_buffer *buffer)
 {
 	struct scatterlist sg;
+	int err;
 
+	lockdep_assert_held(&dev->lock);
 	buffer->len = wanted_len(dev);
 	sg_init_one(&sg, buffer->data, buffer->len);
-	return virtqueue_add_inbuf(dev->capture_vq, &sg, 1, buffer, GFP_KERNEL);
+	err = virtqueue_add_inbuf(dev->capture_vq, &sg, 1, buffer, GFP_KERNEL);
+	if (err)
+		return err;
+	buffer->posted = true;
+	dev->num_posted++;
+	return 0;
+}
+
+/* Give the device all buffers that it does not have, or as many as it takes. */
+static void post_all(struct vcap_dev *dev)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < dev->num_buffers && !err; i++)
+		if (!dev->buffers[i].posted)
+			err = post(dev, &dev->buffers[i]);
+	/* For want of memory, that is: a queue may be shorter than all. */
+	if (err && (err != -ENOSPC || !dev->num_posted))
+		vcap_dev_retry(dev);
 }
 
 /* Tell all listeners of @total drops of the device's, if that is news. */
@@ -167,24 +188,6 @@ static void end_listeners(struct vcap_dev *dev, bool all)
 	}
 }
 
-/* The device is no more. */
-static void end_capture(struct vcap_dev *dev)
-{
-	dev->gone = true;
-	end_listeners(dev, true);
-}
-
-static void break_device(struct vcap_dev *dev, const char *why)
-{
-	dev_err(&dev->vdev->dev, "%s: %s; the device is given up\n",
-		dev->name, why);
-	virtio_break_device(dev->vdev);
-	end_capture(dev);
-	/* Who waits for a reply or for room waits for nothing now. */
-	vcap_control_interrupt(dev->control_vq);
-	vcap_inject_interrupt(dev->inject_vq);
-}
-
 /*
  * Take the frames out of all completed buffers. While it does, the device need
  * not interrupt: what completes meanwhile is found here. But a flood does not
@@ -195,27 +198,30 @@ static void drain(struct vcap_dev *dev)
 	struct virtqueue *vq = dev->capture_vq;
 	unsigned int len, budget = dev->num_buffers;
 	struct vcap_buffer *buffer;
+	int err = 0;
 
 	lockdep_assert_held(&dev->lock);
-	if (dev->gone)
+	if (vcap_dev_error(dev))
 		return;
 	do {
 		virtqueue_disable_cb(vq);
 		while (budget && (buffer = virtqueue_get_buf(vq, &len))) {
 			budget--;
+			buffer->posted = false;
+			dev->num_posted--;
 			if (deliver(dev, buffer, len)) {
-				break_device(dev, "malformed capture buffer");
+				vcap_dev_break(dev, "malformed capture buffer");
 				return;
 			}
-			if (post(dev, buffer)) {
-				break_device(dev, "capture queue is full");
-				return;
-			}
+			err |= post(dev, buffer);
 		}
+		if (err)
+			post_all(dev);
+		err = 0;
 		/* The device asked for no notifications: this is no exit. */
 		virtqueue_kick(vq);
 		if (virtqueue_is_broken(vq)) {
-			break_device(dev, "the device needs a reset");
+			vcap_dev_break(dev, VCAP_MALFORMED_QUEUE);
 			return;
 		}
 		if (!budget) {
@@ -225,22 +231,38 @@ static void drain(struct vcap_dev *dev)
 	} while (!virtqueue_enable_cb(vq));
 }
 
-static void work_fn(struct work_struct *work)
+/* The device's work, also in a suspend, when interfaces may go, too. */
+void vcap_capture_work(struct work_struct *work)
 {
 	struct vcap_dev *dev = container_of(work, struct vcap_dev, work);
-	bool gone;
+	bool broken;
 
 	mutex_lock(&dev->lock);
 	drain(dev);
-	gone = dev->gone;
+	broken = !vcap_dev_error(dev) && virtqueue_is_broken(dev->capture_vq);
 	mutex_unlock(&dev->lock);
-	if (gone)
-		return;
+	if (broken)
+		vcap_dev_set_state(dev, VCAP_BROKEN);
 	if (xchg(&dev->orphans, false))
 		vcap_capture_end(dev, false);
 	if (xchg(&dev->changed, false))
 		vcap_dev_check(dev);
 	vcap_clock_refresh(dev);
+}
+
+/* What there was no memory for. */
+void vcap_capture_retry(struct work_struct *work)
+{
+	struct vcap_dev *dev = container_of(to_delayed_work(work),
+					    struct vcap_dev, retry);
+
+	mutex_lock(&dev->lock);
+	if (!vcap_dev_error(dev)) {
+		post_all(dev);
+		virtqueue_kick(dev->capture_vq);
+	}
+	mutex_unlock(&dev->lock);
+	vcap_dev_check(dev);
 }
 
 void vcap_capture_interrupt(struct virtqueue *vq)
@@ -270,7 +292,7 @@ int vcap_capture_sync(struct vcap_dev *dev)
 
 	mutex_lock(&dev->lock);
 	drain(dev);
-	if (!err && !dev->gone)
+	if (!err && !vcap_dev_error(dev))
 		count_dropped(dev, (u32)le64_to_cpu(counters.dropped));
 	mutex_unlock(&dev->lock);
 	if (!err)
@@ -313,6 +335,12 @@ void vcap_capture_end(struct vcap_dev *dev, bool all)
 	vcap_dev_update(dev);
 }
 
+/** vcap_capture_end_all() - end all listeners; the caller has the lock */
+void vcap_capture_end_all(struct vcap_dev *dev)
+{
+	end_listeners(dev, true);
+}
+
 /* Allocate at most @n buffers, as many as there is memory for. */
 static void alloc_buffers(struct vcap_dev *dev, unsigned int n)
 {
@@ -333,7 +361,6 @@ int vcap_capture_init(struct vcap_dev *dev)
 {
 	unsigned int n = clamp(buffers, 1U, MAX_BUFFERS);
 
-	INIT_WORK(&dev->work, work_fn);
 	dev->buffers = kcalloc(n, sizeof(*dev->buffers), GFP_KERNEL);
 	if (!dev->buffers)
 		return -ENOMEM;
@@ -351,30 +378,29 @@ int vcap_capture_init(struct vcap_dev *dev)
 	return 0;
 }
 
-/** vcap_capture_start() - give all buffers to a device that is ready */
-void vcap_capture_start(struct vcap_dev *dev)
+/**
+ * vcap_capture_start() - give the buffers to a device whose queues are new
+ * @dev: the device
+ *
+ * What it does not get for want of memory, it gets later.
+ *
+ * Return: 0, or -ENOMEM if it has none now.
+ */
+int vcap_capture_start(struct vcap_dev *dev)
 {
-	unsigned int i;
+	unsigned int i, posted;
 
-	for (i = 0; i < dev->num_buffers; i++)
-		if (post(dev, &dev->buffers[i]))
-			break;
-	virtqueue_kick(dev->capture_vq);
-}
-
-/** vcap_capture_kill() - end the capture of a device that has no queues more */
-void vcap_capture_kill(struct vcap_dev *dev)
-{
 	mutex_lock(&dev->lock);
-	end_capture(dev);
+	/* It counts from zero. */
+	dev->dropped = 0;
+	dev->num_posted = 0;
+	for (i = 0; i < dev->num_buffers; i++)
+		dev->buffers[i].posted = false;
+	post_all(dev);
+	posted = dev->num_posted;
+	virtqueue_kick(dev->capture_vq);
 	mutex_unlock(&dev->lock);
-}
-
-/** vcap_capture_stop() - take the last frames, then end the capture */
-void vcap_capture_stop(struct vcap_dev *dev)
-{
-	vcap_capture_sync(dev);
-	vcap_capture_kill(dev);
+	return posted ? 0 : -ENOMEM;
 }
 
 /** vcap_capture_free() - free the buffers of a device that was reset */

@@ -20,7 +20,9 @@ void vcap_control_interrupt(struct virtqueue *vq)
 
 /*
  * Wait for the reply to the command that was just made available, and return
- * how much of it the device wrote. Called with control_lock.
+ * how much of it the device wrote. After an error the device may still write,
+ * until it is reset: the queue is not used again before. Called with
+ * control_lock.
  */
 static int await_reply(struct vcap_dev *dev, unsigned int *len)
 {
@@ -28,16 +30,21 @@ static int await_reply(struct vcap_dev *dev, unsigned int *len)
 	long left = REPLY_TIMEOUT;
 
 	while (!virtqueue_get_buf(dev->control_vq, len)) {
-		if (virtqueue_is_broken(dev->control_vq))
+		int err = vcap_dev_error(dev);
+
+		if (err)
+			return err;
+		if (virtqueue_is_broken(dev->control_vq)) {
+			vcap_dev_break(dev, VCAP_MALFORMED_QUEUE);
 			return -EIO;
+		}
 		/*
 		 * An interrupt without a reply does not end the waiting, and
 		 * only one that completes anew wakes it again.
 		 */
 		if (left <= 0 ||
 		    !wait_for_completion_timeout(&dev->control_done, left)) {
-			dev_err(&dev->vdev->dev,
-				"no answer to a control command\n");
+			vcap_dev_break(dev, "no answer to a control command");
 			return -EIO;
 		}
 		left = (long)(end - jiffies);
@@ -66,7 +73,8 @@ static int reply_error(struct vcap_dev *dev, u32 status)
  * bytes after the reply's. Called with control_lock.
  *
  * Return: 0; -ENOBUFS if the command could not be given, but may be later;
- * -ENXIO if the netdev is gone; -EIO for any other failure.
+ * -EAGAIN if a suspend is in the way; -ENXIO if the netdev or the device is
+ * gone; -EIO for any other failure.
  */
 static int execute(struct vcap_dev *dev, u32 command, size_t out, size_t in)
 {
@@ -78,8 +86,9 @@ static int execute(struct vcap_dev *dev, u32 command, size_t out, size_t in)
 	int err;
 
 	lockdep_assert_held(&dev->control_lock);
-	if (dev->dead)
-		return -EIO;
+	err = vcap_dev_error(dev);
+	if (err)
+		return err;
 	control->ctrl.command = cpu_to_le32(command);
 	control->ctrl.reserved = 0;
 	sg_init_one(&sg_out, &control->ctrl, sizeof(control->ctrl) + out);
@@ -92,16 +101,8 @@ static int execute(struct vcap_dev *dev, u32 command, size_t out, size_t in)
 		return err == -EIO ? err : -ENOBUFS;
 	virtqueue_kick(dev->control_vq);
 	err = await_reply(dev, &len);
-	if (err) {
-		/*
-		 * The device may still write: the queue is not used again, and
-		 * the work tells the listeners that the device is given up.
-		 */
-		dev->dead = true;
-		virtio_break_device(dev->vdev);
-		queue_work(system_highpri_wq, &dev->work);
+	if (err)
 		return err;
-	}
 	if (len < sizeof(control->reply))
 		return reply_error(dev, U32_MAX);
 	status = le32_to_cpu(control->reply.status);
@@ -154,12 +155,4 @@ int vcap_control_clock(struct vcap_dev *dev, const s64 *offset,
 	*counters = dev->control->counters;
 	mutex_unlock(&dev->control_lock);
 	return err;
-}
-
-/** vcap_control_kill() - let no more commands through; waits for the last */
-void vcap_control_kill(struct vcap_dev *dev)
-{
-	mutex_lock(&dev->control_lock);
-	dev->dead = true;
-	mutex_unlock(&dev->control_lock);
 }

@@ -228,8 +228,6 @@ int vcap_file_attach(struct vcap_file *file, const char *name)
 
 	/* Frames that others captured before are not for this descriptor. */
 	err = vcap_capture_sync(dev);
-	if (err && READ_ONCE(dev->gone))
-		err = -ENXIO;
 	if (!err)
 		err = vcap_dev_add_listener(dev, file);
 	if (err)

@@ -17,12 +17,16 @@ struct vcap_injection {
 	u8 frame[];
 };
 
-void vcap_inject_interrupt(struct virtqueue *vq)
+/** vcap_inject_wake() - have writers look for queue space again */
+void vcap_inject_wake(struct vcap_dev *dev)
 {
-	struct vcap_dev *dev = vq->vdev->priv;
-
 	atomic_inc(&dev->inject_events);
 	wake_up_interruptible_all(&dev->inject_wait);
+}
+
+void vcap_inject_interrupt(struct virtqueue *vq)
+{
+	vcap_inject_wake(vq->vdev->priv);
 }
 
 /* Free what the device is done with. Called with inject_lock. */
@@ -51,7 +55,8 @@ static bool has_nic(struct vcap_dev *dev)
 
 /*
  * Give a frame to the device. Returns -ENOSPC when the queue is full, as it is
- * while the backend takes no more; the next event after @seen tells of room.
+ * while the backend takes no more, and when there is none because of a suspend;
+ * the next event after @seen tells of room.
  */
 static int post(struct vcap_dev *dev, struct vcap_injection *injection,
 		size_t len, int *seen)
@@ -64,7 +69,12 @@ static int post(struct vcap_dev *dev, struct vcap_injection *injection,
 	mutex_lock(&dev->inject_lock);
 	do {
 		*seen = atomic_read(&dev->inject_events);
-		if (dev->inject_dead || !has_nic(dev)) {
+		err = vcap_dev_error(dev);
+		if (err) {
+			err = err == -EAGAIN ? -ENOSPC : err;
+			break;
+		}
+		if (!has_nic(dev)) {
 			err = -ENXIO;
 			break;
 		}
@@ -78,11 +88,8 @@ static int post(struct vcap_dev *dev, struct vcap_injection *injection,
 		virtqueue_disable_cb(dev->inject_vq);
 		virtqueue_kick(dev->inject_vq);
 	}
-	if (err == -EIO) {
-		/* The ring makes no sense; the work gives the device up. */
-		virtio_break_device(dev->vdev);
-		queue_work(system_highpri_wq, &dev->work);
-	}
+	if (err == -EIO)
+		vcap_dev_break(dev, VCAP_MALFORMED_QUEUE);
 	mutex_unlock(&dev->inject_lock);
 	return err;
 }
@@ -156,21 +163,6 @@ int vcap_inject(struct vcap_dev *dev, struct vcap_file *file,
 	if (err)
 		kfree(injection);
 	return err;
-}
-
-/**
- * vcap_inject_kill() - let no more frames through
- * @dev: the device
- *
- * Who waits for room gets -ENXIO.
- */
-void vcap_inject_kill(struct vcap_dev *dev)
-{
-	mutex_lock(&dev->inject_lock);
-	dev->inject_dead = true;
-	mutex_unlock(&dev->inject_lock);
-	atomic_inc(&dev->inject_events);
-	wake_up_interruptible_all(&dev->inject_wait);
 }
 
 /**

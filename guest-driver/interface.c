@@ -47,20 +47,6 @@ void vcap_dev_unregister(struct vcap_dev *dev)
 	ida_free(&ids, dev->id);
 }
 
-static void release(struct kref *ref)
-{
-	struct vcap_dev *dev = container_of(ref, struct vcap_dev, ref);
-
-	kfree(dev->control);
-	kfree(dev);
-}
-
-/** vcap_dev_put() - give a reference back */
-void vcap_dev_put(struct vcap_dev *dev)
-{
-	kref_put(&dev->ref, release);
-}
-
 /* The tapped NIC's MAC address now; zeros without a NIC. */
 static void read_mac(struct vcap_dev *dev, u8 *mac)
 {
@@ -206,8 +192,8 @@ static void add_wish(struct vcap_wish *all, struct vcap_file *file)
  *
  * Called without locks after a change of a listener or of their list.
  *
- * Return: 0; -ENOBUFS if the command could not be given, -ENXIO if the netdev
- * is gone, -EIO for any other failure. The device does as before then.
+ * Return: 0 or the error of the command. The device does as before then; it is
+ * told later if it could not be told now.
  */
 int vcap_dev_update(struct vcap_dev *dev)
 {
@@ -235,6 +221,8 @@ int vcap_dev_update(struct vcap_dev *dev)
 			dev->listen = listen;
 	}
 	mutex_unlock(&dev->listen_lock);
+	if (err == -ENOBUFS)
+		vcap_dev_retry(dev);
 	return err;
 }
 
@@ -245,17 +233,16 @@ int vcap_dev_update(struct vcap_dev *dev)
  *
  * The caller holds a reference and calls vcap_dev_update() next.
  *
- * Return: 0, or -ENXIO when the device is gone or was given up.
+ * Return: 0, or the error of vcap_dev_error().
  */
 int vcap_dev_add_listener(struct vcap_dev *dev, struct vcap_file *file)
 {
-	int err = 0;
+	int err;
 
 	mutex_lock(&dev->lock);
 	file->orphan = false;
-	if (dev->gone)
-		err = -ENXIO;
-	else
+	err = vcap_dev_error(dev);
+	if (!err)
 		list_add_tail(&file->listener, &dev->listeners);
 	mutex_unlock(&dev->lock);
 	return err;
@@ -269,10 +256,15 @@ void vcap_dev_del_listener(struct vcap_dev *dev, struct vcap_file *file)
 	mutex_unlock(&dev->lock);
 }
 
-/** vcap_dev_check() - the device's configuration changed: is its netdev gone? */
+/**
+ * vcap_dev_check() - tell the device anew what it was told
+ * @dev: the device
+ *
+ * After a resume it knows nothing, and after a change of its configuration its
+ * netdev may be gone, which the answer tells: then no more frames will come.
+ */
 void vcap_dev_check(struct vcap_dev *dev)
 {
-	/* Telling it anew what it was told asks just this. */
 	mutex_lock(&dev->listen_lock);
 	memset(&dev->listen, 0, sizeof(dev->listen));
 	mutex_unlock(&dev->listen_lock);

@@ -8,6 +8,7 @@
  *   vcap_file.config   one change of a descriptor's set-up at a time
  *   RTNL               the kernel's, of its interfaces: when one goes
  *   registry_lock      (interface.c) the list of devices
+ *   vcap_dev.state_lock   one change of the device's state at a time
  *   vcap_dev.listen_lock  one LISTEN at a time; what the device was told last
  *   vcap_dev.lock      the capture queue, the list of listeners, the drop count
  *   vcap_file.lock     the state of a descriptor
@@ -60,10 +61,12 @@ struct vcap_control {
  * struct vcap_buffer - a capture buffer
  * @data: its memory
  * @len: bytes of that which the device has, or had last
+ * @posted: the device has it
  */
 struct vcap_buffer {
 	void *data;
 	u32 len;
+	bool posted;
 };
 
 /*
@@ -74,14 +77,34 @@ struct vcap_buffer {
 #define VCAP_BATCH	64
 
 /**
+ * enum vcap_state - what may be done with a device
+ * @VCAP_SUSPENDED: there are no queues: before probe and in a suspend
+ * @VCAP_READY: there are
+ * @VCAP_BROKEN: it was given up; a resume may mend it
+ * @VCAP_REMOVED: there is no virtio device any more; the last state
+ *
+ * Listeners outlive a suspend, and nothing else: see vcap_dev_set_state().
+ */
+enum vcap_state {
+	VCAP_SUSPENDED,
+	VCAP_READY,
+	VCAP_BROKEN,
+	VCAP_REMOVED,
+};
+
+/**
  * struct vcap_dev - a capture device
  * @ref: one for the virtio device, one for each attached descriptor
  * @node: in the registry; registry_lock
- * @vdev: the virtio device; valid until @dead
+ * @vdev: the virtio device; valid until it is removed
  * @id: number in @name
  * @name: its own name, which BIOCSETIF takes beside the interface's
  * @link_type: DLT_ number of its frames; constant after probe
  * @mtu: longest payload of a frame to write, bytes; as of the last attach
+ *
+ * @state_lock: see above
+ * @state: written with state_lock; see vcap_dev_error()
+ * @fault: why the device is to be given up, or NULL
  *
  * @listen_lock: see above
  * @listen: what the device was told last; listen_lock
@@ -91,11 +114,12 @@ struct vcap_buffer {
  * @capture_vq: lock
  * @buffers: the capture buffers, @num_buffers of them; lock
  * @num_buffers: constant after probe
+ * @num_posted: how many of them the device has; lock
  * @buffer_order: each is so many times doubled pages; constant after probe
  * @records: a batch of records, out of a buffer; lock
  * @dropped: the device's drop count, low 32 bits, as far as listeners know; lock
- * @gone: no more frames will come: removed or broken; lock
- * @work: takes frames out of completed buffers; looks into the next two
+ * @work: takes frames out of completed buffers; looks into the last two
+ * @retry: does what there was no memory for
  * @orphans: there are listeners whose interface is gone
  * @changed: the device's configuration did; set by its interrupt
  *
@@ -103,13 +127,11 @@ struct vcap_buffer {
  * @control_vq: control_lock
  * @control: control_lock, and the device between kick and reply
  * @control_done: a reply may have come
- * @dead: no more commands; control_lock
  *
  * @inject_lock: see above
  * @inject_vq: inject_lock; NULL when there are no queues
- * @inject_dead: no more frames are sent; inject_lock
- * @inject_events: interrupts of the queue, or its end
- * @inject_wait: writers, for room in the queue
+ * @inject_events: interrupts of the queue, and changes of the state
+ * @inject_wait: writers that wait for queue space
  *
  * @clock_offset: ns from the device's clock to CLOCK_REALTIME; listen_lock
  * @clock_checked: jiffies of the last comparison
@@ -123,6 +145,10 @@ struct vcap_dev {
 	u32 link_type;
 	u32 mtu;
 
+	struct mutex state_lock;	/* changes of the state */
+	enum vcap_state state;
+	const char *fault;
+
 	struct mutex listen_lock;	/* listen, clock_offset */
 	struct virtio_capture_listen listen;
 
@@ -131,11 +157,12 @@ struct vcap_dev {
 	struct virtqueue *capture_vq;
 	struct vcap_buffer *buffers;
 	unsigned int num_buffers;
+	unsigned int num_posted;
 	unsigned int buffer_order;
 	struct vcap_record records[VCAP_BATCH];
 	u32 dropped;
-	bool gone;
 	struct work_struct work;
+	struct delayed_work retry;
 	bool orphans;
 	bool changed;
 
@@ -143,11 +170,9 @@ struct vcap_dev {
 	struct virtqueue *control_vq;
 	struct vcap_control *control;
 	struct completion control_done;
-	bool dead;
 
 	struct mutex inject_lock;	/* frames that are written */
 	struct virtqueue *inject_vq;
-	bool inject_dead;
 	atomic_t inject_events;
 	wait_queue_head_t inject_wait;
 
@@ -205,6 +230,16 @@ struct vcap_file {
 	struct list_head node;
 };
 
+/* device.c */
+#define VCAP_MALFORMED_QUEUE	"malformed queue"
+
+struct vcap_dev *vcap_dev_alloc(struct virtio_device *vdev);
+void vcap_dev_put(struct vcap_dev *dev);
+int vcap_dev_error(struct vcap_dev *dev);
+void vcap_dev_set_state(struct vcap_dev *dev, enum vcap_state state);
+void vcap_dev_break(struct vcap_dev *dev, const char *fault);
+void vcap_dev_retry(struct vcap_dev *dev);
+
 /* virtio.c */
 extern struct virtio_driver vcap_virtio_driver;
 
@@ -216,24 +251,24 @@ int vcap_control_flush(struct vcap_dev *dev,
 int vcap_control_clock(struct vcap_dev *dev, const s64 *offset,
 		       struct virtio_capture_counters *counters);
 void vcap_control_interrupt(struct virtqueue *vq);
-void vcap_control_kill(struct vcap_dev *dev);
 
 /* capture.c */
 int vcap_capture_init(struct vcap_dev *dev);
-void vcap_capture_start(struct vcap_dev *dev);
+int vcap_capture_start(struct vcap_dev *dev);
 void vcap_capture_free(struct vcap_dev *dev);
 void vcap_capture_interrupt(struct virtqueue *vq);
-void vcap_capture_kill(struct vcap_dev *dev);
-void vcap_capture_stop(struct vcap_dev *dev);
+void vcap_capture_work(struct work_struct *work);
+void vcap_capture_retry(struct work_struct *work);
 int vcap_capture_sync(struct vcap_dev *dev);
 void vcap_capture_orphan(struct vcap_dev *dev);
 void vcap_capture_end(struct vcap_dev *dev, bool all);
+void vcap_capture_end_all(struct vcap_dev *dev);
 
 /* inject.c */
 int vcap_inject(struct vcap_dev *dev, struct vcap_file *file,
 		struct iov_iter *from, bool nonblock);
 void vcap_inject_interrupt(struct virtqueue *vq);
-void vcap_inject_kill(struct vcap_dev *dev);
+void vcap_inject_wake(struct vcap_dev *dev);
 void vcap_inject_free(struct vcap_dev *dev);
 
 /* clock.c */
@@ -244,7 +279,6 @@ void vcap_clock_refresh(struct vcap_dev *dev);
 /* interface.c */
 int vcap_dev_register(struct vcap_dev *dev);
 void vcap_dev_unregister(struct vcap_dev *dev);
-void vcap_dev_put(struct vcap_dev *dev);
 struct vcap_dev *vcap_dev_find(const char *name, bool *own_name);
 int vcap_dev_name(struct vcap_dev *dev, bool own_name, char *name);
 int vcap_dev_add_listener(struct vcap_dev *dev, struct vcap_file *file);

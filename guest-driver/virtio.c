@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The virtio side of a capture device: probe, remove. */
+/* The virtio side of a capture device: probe, remove, suspend, resume. */
 #include <linux/module.h>
-#include <linux/slab.h>
 #include <linux/virtio_config.h>
 
 #include "vcap.h"
@@ -26,35 +25,26 @@ static int find_queues(struct vcap_dev *dev)
 	return 0;
 }
 
-static struct vcap_dev *alloc_dev(struct virtio_device *vdev)
+/* Have the device use the queues that it has. */
+static int start(struct vcap_dev *dev)
 {
-	struct vcap_dev *dev = kzalloc(sizeof(*dev), GFP_KERNEL);
+	int err;
 
-	if (!dev)
-		return NULL;
-	dev->control = kzalloc(sizeof(*dev->control), GFP_KERNEL);
-	if (!dev->control) {
-		kfree(dev);
-		return NULL;
-	}
-	kref_init(&dev->ref);
-	dev->vdev = vdev;
-	INIT_LIST_HEAD(&dev->node);
-	INIT_LIST_HEAD(&dev->listeners);
-	mutex_init(&dev->listen_lock);
-	mutex_init(&dev->lock);
-	mutex_init(&dev->control_lock);
-	mutex_init(&dev->inject_lock);
-	init_completion(&dev->control_done);
-	init_waitqueue_head(&dev->inject_wait);
-	return dev;
+	dev->fault = NULL;
+	virtio_device_ready(dev->vdev);
+	err = vcap_capture_start(dev);
+	vcap_dev_set_state(dev, VCAP_READY);
+	return err;
 }
 
-/* Undo find_queues() and what is in the queues; the device was reset. */
-static void release_queues(struct vcap_dev *dev)
+/* Undo start() and find_queues(); @state says why. */
+static void stop(struct vcap_dev *dev, enum vcap_state state)
 {
+	vcap_dev_set_state(dev, state);
+	virtio_reset_device(dev->vdev);
 	/* An interrupt that came before the reset may have scheduled it. */
 	cancel_work_sync(&dev->work);
+	cancel_delayed_work_sync(&dev->retry);
 	vcap_inject_free(dev);
 	dev->vdev->config->del_vqs(dev->vdev);
 }
@@ -64,7 +54,7 @@ static int vcap_probe(struct virtio_device *vdev)
 	struct vcap_dev *dev;
 	int err;
 
-	dev = alloc_dev(vdev);
+	dev = vcap_dev_alloc(vdev);
 	if (!dev)
 		return -ENOMEM;
 	vdev->priv = dev;
@@ -75,18 +65,17 @@ static int vcap_probe(struct virtio_device *vdev)
 	err = find_queues(dev);
 	if (err)
 		goto free_buffers;
-	virtio_device_ready(vdev);
-	vcap_capture_start(dev);
-
+	err = start(dev);
+	if (err)
+		goto stop;
 	err = vcap_dev_register(dev);
 	if (err)
-		goto reset;
+		goto stop;
 	dev_info(&vdev->dev, "%s ready\n", dev->name);
 	return 0;
 
-reset:
-	virtio_reset_device(vdev);
-	release_queues(dev);
+stop:
+	stop(dev, VCAP_REMOVED);
 free_buffers:
 	vcap_capture_free(dev);
 put_dev:
@@ -98,13 +87,10 @@ static void vcap_remove(struct virtio_device *vdev)
 {
 	struct vcap_dev *dev = vdev->priv;
 
-	/* In this order: nobody new, the last frames, no commands, no device. */
+	/* In this order: nobody new, the last frames, no device. */
 	vcap_dev_unregister(dev);
-	vcap_capture_stop(dev);
-	vcap_control_kill(dev);
-	vcap_inject_kill(dev);
-	virtio_reset_device(vdev);
-	release_queues(dev);
+	vcap_capture_sync(dev);
+	stop(dev, VCAP_REMOVED);
 	vcap_capture_free(dev);
 	vcap_dev_put(dev);
 }
@@ -118,10 +104,7 @@ static void vcap_config_changed(struct virtio_device *vdev)
 	struct vcap_dev *dev = vdev->priv;
 
 	if (vdev->config->get_status(vdev) & VIRTIO_CONFIG_S_NEEDS_RESET) {
-		virtio_break_device(vdev);
-		queue_work(system_highpri_wq, &dev->work);
-		vcap_control_interrupt(dev->control_vq);
-		vcap_inject_interrupt(dev->inject_vq);
+		vcap_dev_break(dev, "the device needs a reset");
 		return;
 	}
 	xchg(&dev->changed, true);
@@ -130,16 +113,16 @@ static void vcap_config_changed(struct virtio_device *vdev)
 
 #ifdef CONFIG_PM_SLEEP
 /*
- * Programs are frozen by now, so nobody else is in the queues; descriptors keep
- * what they have.
+ * Programs are frozen by now, but the device's work and other threads of the
+ * kernel's are not: who wants a command gets -EAGAIN until the resume, which
+ * does what they wanted. Descriptors keep what they have.
  */
 static int vcap_freeze(struct virtio_device *vdev)
 {
 	struct vcap_dev *dev = vdev->priv;
 
 	vcap_capture_sync(dev);
-	virtio_reset_device(vdev);
-	release_queues(dev);
+	stop(dev, VCAP_SUSPENDED);
 	return 0;
 }
 
@@ -150,26 +133,16 @@ static int vcap_restore(struct virtio_device *vdev)
 
 	err = find_queues(dev);
 	if (err) {
-		dev_err(&vdev->dev,
-			"%s: no queues after a suspend; the device is given up\n",
-			dev->name);
-		vcap_control_kill(dev);
-		vcap_inject_kill(dev);
-		vcap_capture_kill(dev);
+		dev->fault = "no queues after a suspend";
+		vcap_dev_set_state(dev, VCAP_BROKEN);
 		return err;
 	}
-	virtio_device_ready(vdev);
-	/* The device counts from zero again, and listens to nobody. */
-	mutex_lock(&dev->lock);
-	dev->dropped = 0;
-	vcap_capture_start(dev);
-	mutex_unlock(&dev->lock);
-	mutex_lock(&dev->listen_lock);
-	memset(&dev->listen, 0, sizeof(dev->listen));
-	mutex_unlock(&dev->listen_lock);
+	/* Buffers that there is no memory for now are given later. */
+	start(dev);
+	vcap_dev_check(dev);
 	/* What it had to do was cancelled with the queues. */
 	queue_work(system_highpri_wq, &dev->work);
-	return vcap_dev_update(dev);
+	return 0;
 }
 #endif
 

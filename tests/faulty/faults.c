@@ -34,6 +34,17 @@ void __wrap_virtio_notify(VirtIODevice *vdev, VirtQueue *vq);
 static char fault[32];          /* the lie */
 static unsigned left;           /* how often it is still to be told */
 
+/* A reply that is held back. */
+static struct {
+    VirtQueue *queue;           /* of which it is; NULL: there is none */
+    VirtIODevice *device;
+    unsigned index;
+    unsigned len;
+    int64_t delay;              /* ms */
+    QEMUTimer *timer;
+    void (*reset)(VirtIODevice *vdev);
+} slow;
+
 /* The device's own, while there is a lie about it. */
 static void (*real_config)(VirtIODevice *vdev, uint8_t *config);
 static void (*real_reset)(VirtIODevice *vdev);
@@ -213,6 +224,54 @@ static unsigned int false_length(const VirtQueueElement *elem,
     return len;
 }
 
+/*
+ * Hold a reply back for as long as a suspend takes to get where it resets the
+ * device; that to a FLUSH, with which it begins, for longer than others.
+ */
+static void hold_back(VirtQueue *vq, const VirtQueueElement *elem,
+                      unsigned int len)
+{
+    struct virtio_capture_ctrl ctrl = { 0 };
+
+    iov_to_buf(elem->out_sg, elem->out_num, 0, &ctrl, sizeof(ctrl));
+    slow.queue = vq;
+    slow.index = elem->index;
+    slow.len = len;
+    slow.delay = ctrl.command == cpu_to_le32(VIRTIO_CAPTURE_C_FLUSH) ? 500
+                                                                     : 100;
+}
+
+static void give_slow(void *opaque)
+{
+    VirtQueueElement elem = { .index = slow.index, .ndescs = 1 };
+
+    __real_virtqueue_push(slow.queue, &elem, slow.len);
+    __real_virtio_notify(slow.device, slow.queue);
+    slow.queue = NULL;
+}
+
+/* A reset forgets the command. */
+static void slow_reset(VirtIODevice *vdev)
+{
+    timer_del(slow.timer);
+    slow.queue = NULL;
+    slow.reset(vdev);
+}
+
+static void start_slow(VirtIODevice *vdev)
+{
+    VirtioDeviceClass *class = VIRTIO_DEVICE_GET_CLASS(vdev);
+
+    if (!slow.timer) {
+        slow.timer = timer_new_ms(QEMU_CLOCK_REALTIME, give_slow, NULL);
+        slow.reset = class->reset;
+        class->reset = slow_reset;
+    }
+    slow.device = vdev;
+    timer_mod(slow.timer,
+              qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + slow.delay);
+}
+
 void __wrap_virtqueue_push(VirtQueue *vq, const VirtQueueElement *elem,
                            unsigned int len)
 {
@@ -235,6 +294,9 @@ void __wrap_virtqueue_push(VirtQueue *vq, const VirtQueueElement *elem,
         other.index = NO_BUFFER;
     } else if (g_str_has_suffix(fault, "-silent")) {
         virtqueue_detach_element(vq, elem, len);
+        return;
+    } else if (tell("ctl-slow")) {
+        hold_back(vq, elem, len);
         return;
     }
     __real_virtqueue_push(vq, &other, false_length(elem, len));
@@ -264,6 +326,10 @@ void __wrap_virtio_notify(VirtIODevice *vdev, VirtQueue *vq)
 {
     VirtioDeviceClass *class = VIRTIO_DEVICE_GET_CLASS(vdev);
 
+    if (slow.queue && vq == slow.queue) {
+        start_slow(vdev);
+        return;
+    }
     if (left && tell("needs-reset")) {
         left = 0;
         virtio_error(vdev, "a test's fault");

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A device that cannot be told, because the kernel refuses a buffer of one of
+ * its queues (module/refuse.c): a request that did not happen says so and
+ * changes nothing, and what nobody waits for is done later.
+ */
+#include <dirent.h>
+
+#include "guest.h"
+
+#define REFUSE	"/sys/module/refuse/parameters/"
+#define DRIVER	"/sys/bus/virtio/drivers/virtio_capture/"
+#define MANY	1000000
+#define BUFFERS	8	/* of the driver's, for the device */
+
+static uint8_t buf[65536];
+
+static int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY), err;
+
+	if (fd < 0)
+		bail(path);
+	err = error_of(write(fd, text, strlen(text)));
+	close(fd);
+	return err;
+}
+
+static void write_number(const char *path, unsigned int value)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", value);
+	if (write_file(path, text))
+		bail(path);
+}
+
+static unsigned int read_number(const char *path)
+{
+	char text[16] = "";
+	int fd = open(path, O_RDONLY);
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+		bail(path);
+	close(fd);
+	return strtoul(text, NULL, 10);
+}
+
+/* Let so many buffers of a queue through, and refuse so many then. */
+static void refuse(const char *queue, unsigned int skip, unsigned int count)
+{
+	write_number(REFUSE "count", 0);
+	write_file(REFUSE "queue", queue);
+	write_number(REFUSE "skip", skip);
+	write_number(REFUSE "count", count);
+}
+
+/* The line of the only descriptor, without the process and the counts. */
+static void set_up_of(char *line, size_t size)
+{
+	FILE *file = fopen("/proc/net/bpf", "r");
+	char text[256] = "";
+
+	if (!file || !fgets(text, sizeof(text), file) ||
+	    !fgets(text, sizeof(text), file))
+		bail("/proc/net/bpf");
+	fclose(file);
+	if (sscanf(text, "%*d %*s %*u %*u %*u %*u %79[^\n]", line) != 1 ||
+	    size < 80)
+		bail(text);
+}
+
+struct request {
+	const char *name;
+	unsigned long number;
+	unsigned int value;
+	int changes;		/* it shows in /proc/net/bpf */
+};
+
+static struct bpf_insn all_insns[] = { BPF_STMT(BPF_RET | BPF_K, 0xffffffff) };
+static struct bpf_program all = { 1, all_insns };
+
+static int make(int fd, const struct request *request)
+{
+	struct bpf_stat st;
+	struct ifreq ifr = { .ifr_name = "eth0" };
+	unsigned int value = request->value;
+	void *arg = &value;
+
+	if (request->number == BIOCSETF || request->number == BIOCSETFNR)
+		arg = &all;
+	else if (request->number == BIOCGSTATS)
+		arg = &st;
+	else if (request->number == BIOCSETIF)
+		arg = &ifr;
+	return error_of(ioctl(fd, request->number, arg));
+}
+
+/* What a descriptor is like, as far as requests can change it. */
+struct state {
+	struct bpf_stat stats;
+	unsigned int tstamp;
+	unsigned int direction;
+	unsigned int readable;
+	char set_up[80];
+};
+
+static void look(int fd, struct state *state)
+{
+	memset(state, 0, sizeof(*state));
+	state->stats = stats(fd);
+	state->tstamp = get(fd, BIOCGTSTAMP);
+	state->direction = get(fd, BIOCGDIRECTION);
+	set_up_of(state->set_up, sizeof(state->set_up));
+}
+
+/* Each of the commands of a request is refused once. */
+static void fails(const struct request *request)
+{
+	unsigned int skip, left = 0, failed = 0;
+
+	for (skip = 0; !left; skip++) {
+		int fd = listen_on("eth0", 0, O_RDWR | O_NONBLOCK), err;
+		struct state before, after;
+
+		/* One that its filter accepts. */
+		send_frames("eth1", 0, 1, 100);
+		if (!await_received(fd, 1))
+			bail("no frame");
+		look(fd, &before);
+		refuse("control", skip, 1);
+		err = make(fd, request);
+		left = read_number(REFUSE "count");
+		refuse("", 0, 0);
+		look(fd, &after);
+		if (err) {
+			failed++;
+			equal(err, ENOBUFS, "%s: command %u is refused: ENOBUFS",
+			      request->name, skip);
+			ok(!memcmp(&before, &after, sizeof(before)),
+			   "%s: nothing has changed", request->name);
+			equal(read(fd, buf, get(fd, BIOCGBLEN)), HEADER + 104,
+			      "%s: the packet is still there", request->name);
+			equal(make(fd, request), 0, "%s: again, it succeeds",
+			      request->name);
+			look(fd, &after);
+		}
+		if (request->changes)
+			ok(memcmp(&before, &after, sizeof(before)),
+			   "%s: what it says has happened", request->name);
+		close(fd);
+	}
+	ok(failed > 0, "%s: it can fail", request->name);
+}
+
+/* Attaching takes many commands. */
+static void attaching(void)
+{
+	unsigned int skip, left = 0;
+
+	for (skip = 0; !left; skip++) {
+		int fd = open_bpf(O_RDWR), err;
+
+		refuse("control", skip, 1);
+		err = error_of(attach(fd, "eth0"));
+		left = read_number(REFUSE "count");
+		refuse("", 0, 0);
+		if (!left) {
+			equal(err, ENOBUFS, "BIOCSETIF: command %u is refused",
+			      skip);
+			equal(attach(fd, "eth0"), 0, "BIOCSETIF: and again");
+		}
+		filter_test_frames(fd);
+		send_frames("eth1", 0, 1, 100);
+		ok(await_received(fd, 1), "BIOCSETIF: it captures");
+		close(fd);
+	}
+}
+
+/* A read gets what there is. */
+static void reading(void)
+{
+	int fd = listen_on("eth0", 0, O_RDWR | O_NONBLOCK);
+	unsigned int size = get(fd, BIOCGBLEN);
+
+	refuse("control", 0, MANY);
+	equal(error_of(read(fd, buf, size)), EAGAIN,
+	      "read: without packets it says so");
+	refuse("", 0, 0);
+	send_frames("eth1", 0, 1, 100);
+	ok(await_received(fd, 1), "read: a packet is stored");
+	refuse("control", 0, MANY);
+	equal(read(fd, buf, size), HEADER + 104,
+	      "read: what is stored is returned");
+	refuse("", 0, 0);
+	close(fd);
+}
+
+/* Waits until the device was told what to capture. */
+static int told(unsigned int snaplen)
+{
+	int i;
+
+	for (i = 0; i < 2000; i++) {
+		if (read_number(REFUSE "snaplen") == snaplen)
+			return 1;
+		usleep(5000);
+	}
+	return 0;
+}
+
+static void closing(void)
+{
+	int fd = listen_on("eth0", 0, O_RDWR);
+
+	equal(read_number(REFUSE "snaplen"), 0xffffffff,
+	      "close: the device captures");
+	refuse("control", 0, 3);
+	close(fd);
+	equal(read_number(REFUSE "snaplen"), 0xffffffff,
+	      "close: it cannot be told now");
+	ok(told(0), "close: it is told later");
+	refuse("", 0, 0);
+}
+
+/* The first capture device, which is eth0's. */
+static const char *device(void)
+{
+	static char name[64];
+	struct dirent *entry;
+	DIR *dir = opendir(DRIVER);
+
+	while (dir && (entry = readdir(dir)))
+		if (!strncmp(entry->d_name, "virtio", 6))
+			snprintf(name, sizeof(name), "%.63s", entry->d_name);
+	closedir(dir);
+	return name;
+}
+
+/* No buffer gets back to the device; later they all do. */
+static void buffers(void)
+{
+	int fd = listen_on("eth0", 0, O_RDWR | O_NONBLOCK), i;
+	struct bpf_stat st = { 0 };
+
+	set(fd, BIOCIMMEDIATE, 1);
+	refuse("capture", 0, MANY);
+	for (i = 0; i < 1000 && !st.bs_drop; i++) {
+		send_frames("eth1", i, 1, 100);
+		usleep(1000);
+		st = stats(fd);
+	}
+	ok(st.bs_drop > 0 && st.bs_capt == BUFFERS,
+	   "buffers: after %d the device has none", BUFFERS);
+	refuse("", 0, 0);
+	for (i = 0; i < 1000 && stats(fd).bs_capt < 3 * BUFFERS; i++) {
+		send_frames("eth1", i, 1, 100);
+		usleep(10000);
+	}
+	ok(stats(fd).bs_capt >= 3 * BUFFERS,
+	   "buffers: it gets them when there is memory again");
+	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0, "buffers: capture goes on");
+	close(fd);
+}
+
+static void probing(const char *name)
+{
+	int fd;
+
+	if (write_file(DRIVER "unbind", name))
+		bail("unbind");
+	refuse("capture", 0, MANY);
+	equal(write_file(DRIVER "bind", name), ENOMEM,
+	      "probe: fails when the device gets no buffer");
+	refuse("", 0, 0);
+	equal(write_file(DRIVER "bind", name), 0, "probe: succeeds later");
+	fd = listen_on("eth0", 0, O_RDWR);
+	send_frames("eth1", 0, 1, 100);
+	ok(await_received(fd, 1), "probe: and the device captures");
+	close(fd);
+}
+
+static void resuming(void)
+{
+	int fd = listen_on("eth0", 0, O_RDWR), i;
+
+	write_file("/sys/module/suspend/parameters/pm_test_delay", "0");
+	write_file("/sys/power/pm_test", "devices");
+	refuse("capture", 0, MANY);
+	equal(write_file("/sys/power/state", "freeze"), 0,
+	      "resume: the device gets no buffer");
+	refuse("", 0, 0);
+	for (i = 0; i < 1000 && !stats(fd).bs_capt; i++) {
+		send_frames("eth1", i, 1, 100);
+		usleep(10000);
+	}
+	ok(i < 1000, "resume: it gets them later, and captures");
+	refuse("control", 0, 4);
+	equal(write_file("/sys/power/state", "freeze"), 0,
+	      "resume: the device cannot be told to capture");
+	for (i = 0; i < 1000 && ioctl(fd, FIONREAD, buf); i++)
+		usleep(10000);
+	stats(fd);
+	ok(told(0xffffffff), "resume: it is told later");
+	close(fd);
+}
+
+int main(void)
+{
+	static const struct request requests[] = {
+		{ "FIONREAD", FIONREAD, 0, 0 },
+		{ "BIOCGSTATS", BIOCGSTATS, 0, 0 },
+		{ "BIOCFLUSH", BIOCFLUSH, 0, 1 },
+		{ "BIOCPROMISC", BIOCPROMISC, 0, 1 },
+		{ "BIOCIMMEDIATE", BIOCIMMEDIATE, 1, 1 },
+		{ "BIOCSDIRECTION", BIOCSDIRECTION, BPF_D_OUT, 1 },
+		{ "BIOCSSEESENT", BIOCSSEESENT, 0, 1 },
+		{ "BIOCSTSTAMP", BIOCSTSTAMP, BPF_T_NANOTIME, 1 },
+		{ "BIOCSETF", BIOCSETF, 0, 1 },
+		{ "BIOCSETFNR", BIOCSETFNR, 0, 1 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
+		fails(&requests[i]);
+	attaching();
+	reading();
+	closing();
+	buffers();
+	resuming();
+	probing(device());
+	return done_testing();
+}

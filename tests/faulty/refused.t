@@ -1,0 +1,28 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The driver when the kernel refuses a buffer of a queue, as without memory."""
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+from guest import RUN, TOP, TWO_NICS, relay, vm  # noqa: E402
+from tap import Tap  # noqa: E402
+
+HERE = os.path.join(TOP, "tests", "faulty")
+OUT = os.path.join(TOP, "build", "tests", "faulty")
+
+tap = Tap()
+made = subprocess.run(["make", "-s", "-C", HERE, "refused"], text=True,
+                      check=False, stdout=subprocess.PIPE,
+                      stderr=subprocess.STDOUT)
+if tap.ok(made.returncode == 0, "the module and the program are built",
+          made.stdout):
+    done = vm([*TWO_NICS, "--timeout", "200",
+               "--add", os.path.join(OUT, "refused"),
+               "--add", os.path.join(OUT, "module", "refuse.ko")],
+              ["sh", "-c", "insmod refuse.ko && " + RUN % "refused"])
+    tap.equal(relay(tap, done.stdout), ["refused"], "the program ran")
+    tap.ok(done.returncode == 0, "the guest and its kernel are well",
+           f"exit status {done.returncode}", done.stderr)
+sys.exit(tap.done())
