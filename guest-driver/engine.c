@@ -22,7 +22,7 @@ struct vcap_program *vcap_program_alloc(u32 len)
 {
 	struct vcap_program *program;
 
-	program = kzalloc(struct_size(program, insns, len), GFP_KERNEL);
+	program = kzalloc(struct_size(program, insns, len), GFP_KERNEL_ACCOUNT);
 	if (!program)
 		return NULL;
 	program->len = len;

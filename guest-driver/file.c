@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* An open descriptor of /dev/bpf: open, attach, read, poll, close. */
-#include <linux/atomic.h>
 #include <linux/capability.h>
 #include <linux/compat.h>
 #include <linux/cred.h>
@@ -13,25 +12,6 @@
 #include <linux/vmalloc.h>
 
 #include "vcap.h"
-
-#define MAX_DESCRIPTORS	4096
-
-static unsigned int descriptors = 16;
-
-static int set_descriptors(const char *value, const struct kernel_param *param)
-{
-	return param_set_uint_minmax(value, param, 1, MAX_DESCRIPTORS);
-}
-
-static const struct kernel_param_ops descriptors_ops = {
-	.set = set_descriptors,
-	.get = param_get_uint,
-};
-
-module_param_cb(descriptors, &descriptors_ops, &descriptors, 0644);
-MODULE_PARM_DESC(descriptors, "Descriptors of /dev/bpf open at once (default 16, at most 4096)");
-
-static atomic_t open_descriptors = ATOMIC_INIT(0);
 
 /*
  * Who got past the node's mode may open it with CAP_NET_RAW, or as a member of
@@ -48,17 +28,17 @@ static bool may_open(const struct inode *inode)
 static int vcap_open(struct inode *inode, struct file *filp)
 {
 	struct vcap_file *file;
+	int err;
 
 	if (!may_open(inode))
 		return -EACCES;
-	if (atomic_inc_return(&open_descriptors) > READ_ONCE(descriptors)) {
-		atomic_dec(&open_descriptors);
-		return -ENOBUFS;
-	}
-	file = kzalloc(sizeof(*file), GFP_KERNEL);
-	if (!file) {
-		atomic_dec(&open_descriptors);
+	file = kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
+	if (!file)
 		return -ENOMEM;
+	err = vcap_limits_open(file);
+	if (err) {
+		kfree(file);
+		return err;
 	}
 	mutex_init(&file->config);
 	mutex_init(&file->lock);
@@ -82,10 +62,12 @@ static int vcap_release(struct inode *inode, struct file *filp)
 	}
 	vfree(file->desc.store);
 	vfree(file->desc.hold);
+	if (file->desc.store)
+		vcap_limits_uncharge(file);
 	vcap_program_free(file->filter);
 	vcap_program_free(file->write_filter);
+	vcap_limits_close(file);
 	kfree(file);
-	atomic_dec(&open_descriptors);
 	return 0;
 }
 
@@ -177,13 +159,19 @@ void vcap_file_settle(struct vcap_file *file)
 
 static int alloc_buffers(struct vcap_file *file)
 {
-	void *store = __vmalloc(file->desc.size, BUFFER_GFP);
-	void *hold = __vmalloc(file->desc.size, BUFFER_GFP);
+	int err = vcap_limits_charge(file);
+	void *store, *hold;
 
+	if (err)
+		return err;
+	store = __vmalloc(file->desc.size, BUFFER_GFP);
+	hold = __vmalloc(file->desc.size, BUFFER_GFP);
 	if (!store || !hold) {
 		vfree(store);
 		vfree(hold);
-		return -ENOMEM;
+		vcap_limits_uncharge(file);
+		/* Programs ask for less then; ENOMEM ends them. */
+		return -ENOBUFS;
 	}
 	mutex_lock(&file->lock);
 	vcap_desc_attach(&file->desc, store, hold);
@@ -197,6 +185,7 @@ static void free_buffers(struct vcap_file *file)
 {
 	vfree(file->desc.store);
 	vfree(file->desc.hold);
+	vcap_limits_uncharge(file);
 	mutex_lock(&file->lock);
 	vcap_desc_attach(&file->desc, NULL, NULL);
 	mutex_unlock(&file->lock);
@@ -208,8 +197,8 @@ static void free_buffers(struct vcap_file *file)
  * @name: of the interface or the capture device
  *
  * Return: 0, -EINVAL if it was attached before, -ENXIO if there is no such
- * interface or no device captures on it, -ENOMEM, or why the device could not
- * be told.
+ * interface or no device captures on it, -ENOBUFS if its user may have no more
+ * memory or there is none, or why the device could not be told.
  */
 int vcap_file_attach(struct vcap_file *file, const char *name)
 {

@@ -27,6 +27,7 @@ static int __init vcap_init(void)
 {
 	int err;
 
+	vcap_limits_init();
 	err = vcap_sysctl_init();
 	if (err)
 		return err;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* net.bpf: the largest buffer, and the counts of all descriptors together. */
+/* net.bpf: settings, and the counts of all descriptors together. */
 #include <linux/atomic.h>
 #include <linux/kernel.h>
 #include <linux/sysctl.h>
@@ -7,7 +7,7 @@
 #include "vcap.h"
 
 /* Largest buffer that BIOCSBLEN gives, bytes; within the limits below. */
-unsigned int vcap_max_buffer = 262144;
+unsigned int vcap_max_buffer = 4194304;
 
 static unsigned int lower_limit = BPF_MINBUFSIZE;
 static unsigned int upper_limit = BPF_MAXBUFSIZE;
@@ -51,6 +51,12 @@ static struct ctl_table table[] = {
 		.proc_handler = proc_douintvec_minmax,
 		.extra1 = &lower_limit,
 		.extra2 = &upper_limit,
+	}, {
+		.procname = "maxusermem",
+		.data = &vcap_max_memory,
+		.maxlen = sizeof(vcap_max_memory),
+		.mode = 0644,
+		.proc_handler = proc_doulongvec_minmax,
 	}, {
 		.procname = "stats",
 		.mode = 0444,

@@ -14,6 +14,7 @@
  *   vcap_file.lock     the state of a descriptor
  *   vcap_dev.control_lock  the control queue; a command and its reply
  *   vcap_dev.inject_lock   the inject queue
+ *   users_lock         (limits.c) what users have
  *
  * All are mutexes: frames are taken out of buffers in process context, by the
  * device's work or by a reader that cannot wait for it. The interrupt handlers
@@ -202,6 +203,8 @@ struct vcap_wish {
  * @write_filter: what may be written; NULL: anything; lock
  * @locked: only harmless requests are left (BIOCLOCK); config
  * @pid: process that opened it or made the last request; config
+ * @user: who opened it (limits.c); constant
+ * @privileged: who had CAP_SYS_RESOURCE; constant
  * @dev: the device it is attached to, with a reference; set once, under both
  * @own_name: it was attached by the device's own name; constant after @dev
  * @orphan: its interface is gone; the device's lock
@@ -220,6 +223,8 @@ struct vcap_file {
 	struct vcap_program *write_filter;
 	bool locked;
 	pid_t pid;
+	struct vcap_user *user;
+	bool privileged;
 	struct vcap_dev *dev;
 	bool own_name;
 	bool orphan;
@@ -305,6 +310,14 @@ int vcap_peers_init(void);
 void vcap_peers_exit(void);
 void vcap_peers_add(struct vcap_file *file);
 void vcap_peers_del(struct vcap_file *file);
+
+/* limits.c */
+extern unsigned long vcap_max_memory;
+void vcap_limits_init(void);
+int vcap_limits_open(struct vcap_file *file);
+void vcap_limits_close(struct vcap_file *file);
+int vcap_limits_charge(struct vcap_file *file);
+void vcap_limits_uncharge(struct vcap_file *file);
 
 /* sysctl.c */
 extern unsigned int vcap_max_buffer;

@@ -67,6 +67,7 @@ once precision --time-stamp-precision=nano -c 1 '{OURS}' > precision.text
 once short -s 50 -c 1 -w short.pcap '{OURS}'
 once plain -p --immediate-mode -c 1 -w plain.pcap '{OURS}'
 once buffer -B 64 -c 1 -w buffer.pcap '{OURS}'
+echo 262144 > /proc/sys/net/bpf/maxbufsize
 once large -B 4096 -c 1 -w large.pcap '{OURS}'
 echo 4194304 > /proc/sys/net/bpf/maxbufsize
 once larger -B 4096 -c 1 -w larger.pcap '{OURS}'

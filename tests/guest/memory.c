@@ -3,6 +3,7 @@
 #include "guest.h"
 
 #define MAXBUFSIZE	"/proc/sys/net/bpf/maxbufsize"
+#define MAXUSERMEM	"/proc/sys/net/bpf/maxusermem"
 #define LIMIT		"/sys/module/virtio_capture/parameters/descriptors"
 #define LARGE		(16 << 20)
 #define MANY		1024	/* with 32 GiB of buffers */
@@ -12,6 +13,15 @@ static void write_file(const char *path, const char *text)
 	int fd = open(path, O_WRONLY);
 
 	if (write(fd, text, strlen(text)) < 0)
+		bail(path);
+	close(fd);
+}
+
+static void read_file(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY);
+
+	if (read(fd, text, size - 1) < 0)
 		bail(path);
 	close(fd);
 }
@@ -66,15 +76,18 @@ static void test_filters(void)
 int main(void)
 {
 	int fds[MANY], n, error = 0;
+	char usual[32] = "";
 
+	read_file(MAXUSERMEM, usual, sizeof(usual));
 	write_file(MAXBUFSIZE, "16777216");
+	write_file(MAXUSERMEM, "100000000000");
 	write_file(LIMIT, "1024");
 	for (n = 0; n < MANY && !error; n++) {
 		fds[n] = open_bpf(O_RDWR);
 		set(fds[n], BIOCSBLEN, LARGE);
 		error = error_of(attach(fds[n], "eth0"));
 	}
-	equal(error, ENOMEM, "BIOCSETIF: no memory for buffers");
+	equal(error, ENOBUFS, "BIOCSETIF: no memory for buffers");
 	n--;
 	ok(n > 0, "after %d descriptors with theirs", n);
 	equal(get(fds[n], BIOCGBLEN), LARGE, "the descriptor is as it was");
@@ -90,8 +103,9 @@ int main(void)
 		close(fds[n]);
 	}
 	equal(error, 0, "what was closed gave its memory back");
-	write_file(MAXBUFSIZE, "262144");
-	write_file(LIMIT, "16");
+	write_file(MAXBUFSIZE, "4194304");
+	write_file(LIMIT, "256");
+	write_file(MAXUSERMEM, usual);
 	test_filters();
 	return done_testing();
 }

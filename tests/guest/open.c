@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Every open of the cloner is a descriptor of its own; there are 16. */
+/* Every open of the cloner is a descriptor of its own; there are 256. */
 #include <sys/resource.h>
 
 #include "guest.h"
@@ -30,7 +30,7 @@ static void test_limit(void)
 		opened += (fds[i] = open("/dev/bpf", O_RDWR)) >= 0;
 	equal(opened, 4096, "can be open at once");
 	equal(error_of(open("/dev/bpf", O_RDWR)), ENOBUFS, "and no more");
-	equal(set_limit("16"), 0, "a lower limit while they are open");
+	equal(set_limit("256"), 0, "a lower limit while they are open");
 	close(fds[0]);
 	equal(error_of(open("/dev/bpf", O_RDWR)), ENOBUFS,
 	      "is for those to come");
@@ -43,7 +43,7 @@ static void test_limit(void)
 
 int main(void)
 {
-	int fds[17], a, b, i;
+	int fds[256], a, b, i;
 	struct bpf_version version;
 
 	a = open_bpf(O_RDWR);
@@ -64,14 +64,14 @@ int main(void)
 	equal(error_of(lseek(a, 0, SEEK_SET)), ESPIPE, "no seeking");
 	close(a);
 
-	for (i = 0; i < 16; i++)
+	for (i = 0; i < 256; i++)
 		fds[i] = open("/dev/bpf", O_RDWR);
-	ok(fds[15] >= 0, "16 descriptors at once");
-	equal(error_of(open("/dev/bpf", O_RDWR)), ENOBUFS, "no 17th");
+	ok(fds[255] >= 0, "256 descriptors at once");
+	equal(error_of(open("/dev/bpf", O_RDWR)), ENOBUFS, "no 257th");
 	close(fds[7]);
 	fds[7] = open("/dev/bpf", O_RDWR);
 	ok(fds[7] >= 0, "one closed makes room for another");
-	for (i = 0; i < 16; i++)
+	for (i = 0; i < 256; i++)
 		close(fds[i]);
 	test_limit();
 	return done_testing();

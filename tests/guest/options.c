@@ -54,16 +54,16 @@ static void test_size(int fd)
 	equal(size, 32, "is raised to the smallest, and told");
 	size = 0xffffffff;
 	equal(ioctl(fd, BIOCSBLEN, &size), 0, "too large a size");
-	equal(size, 262144, "is lowered to the largest");
-	equal(get(fd, BIOCGBLEN), 262144, "which is then set");
+	equal(size, 4194304, "is lowered to the largest");
+	equal(get(fd, BIOCGBLEN), 4194304, "which is then set");
 	set(fd, BIOCSBLEN, 31);
 	equal(get(fd, BIOCGBLEN), 32, "just below the smallest");
 	set(fd, BIOCSBLEN, 33);
 	equal(get(fd, BIOCGBLEN), 33, "just above it");
-	set(fd, BIOCSBLEN, 262145);
-	equal(get(fd, BIOCGBLEN), 262144, "just above the largest");
-	set(fd, BIOCSBLEN, 262143);
-	equal(get(fd, BIOCGBLEN), 262143, "just below it");
+	set(fd, BIOCSBLEN, 4194305);
+	equal(get(fd, BIOCGBLEN), 4194304, "just above the largest");
+	set(fd, BIOCSBLEN, 4194303);
+	equal(get(fd, BIOCGBLEN), 4194303, "just below it");
 	set(fd, BIOCSBLEN, 5001);
 	equal(get(fd, BIOCGBLEN), 5001, "a valid size is not rounded");
 }

@@ -9,6 +9,7 @@
 #include "guest.h"
 
 #define MAXBUFSIZE	"/proc/sys/net/bpf/maxbufsize"
+#define MAXUSERMEM	"/proc/sys/net/bpf/maxusermem"
 #define BPF_GROUP	1234
 
 static const char *read_file(const char *path)
@@ -38,16 +39,20 @@ static void test_maxbufsize(void)
 {
 	int fd = open_bpf(O_RDWR);
 	unsigned int size = 0xffffffff;
+	static char usual[64];
 
-	ok(!strcmp(read_file(MAXBUFSIZE), "262144\n"), "largest buffer by default");
+	strcpy(usual, read_file(MAXUSERMEM));
+	ok(!strcmp(read_file(MAXBUFSIZE), "4194304\n"), "largest buffer by default");
 	equal(write_file(MAXBUFSIZE, "31"), EINVAL, "no less than 32");
 	equal(write_file(MAXBUFSIZE, "16777217"), EINVAL, "nor over 16 MiB");
 	equal(write_file(MAXBUFSIZE, "16777216"), 0, "16 MiB");
 	ioctl(fd, BIOCSBLEN, &size);
 	equal(size, 16777216, "is what BIOCSBLEN gives");
+	equal(write_file(MAXUSERMEM, "33554432"), 0, "with memory for two");
 	equal(attach(fd, "eth0"), 0, "and such buffers can be had");
-	equal(write_file(MAXBUFSIZE, "262144"), 0, "back to the default");
+	equal(write_file(MAXBUFSIZE, "4194304"), 0, "back to the default");
 	equal(get(fd, BIOCGBLEN), 16777216, "leaves open descriptors alone");
+	write_file(MAXUSERMEM, usual);
 	close(fd);
 }
 

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What descriptors take of a limited resource. */
+#include "tap.h"
+#include "usage.h"
+
+#define MOST	0xffffffffffffffffULL
+
+static void test_limits(void)
+{
+	static const struct {
+		const char *name;
+		struct vcap_usage used, more, limit;
+		bool fits;
+	} cases[] = {
+		{ "the first", { 0, 0 }, { 1, 0 }, { 1, 0 }, true },
+		{ "one too many", { 1, 0 }, { 1, 0 }, { 1, 9 }, false },
+		{ "all memory", { 1, 4 }, { 0, 6 }, { 1, 10 }, true },
+		{ "a byte too much", { 1, 4 }, { 0, 7 }, { 1, 10 }, false },
+		{ "memory with too many descriptors", { 9, 4 }, { 0, 6 },
+		  { 1, 10 }, true },
+		{ "a descriptor with too much memory", { 1, 20 }, { 1, 0 },
+		  { 2, 10 }, true },
+		{ "both, memory too much", { 0, 0 }, { 1, 11 }, { 1, 10 },
+		  false },
+		{ "above a lowered limit", { 0, 20 }, { 0, 1 }, { 1, 10 },
+		  false },
+		{ "a sum that would wrap around", { 0, MOST - 1 }, { 0, 3 },
+		  { 1, MOST }, false },
+		{ "the most", { 0, MOST - 1 }, { 0, 1 }, { 1, MOST }, true },
+	};
+	struct vcap_usage usage;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		usage = cases[i].used;
+		equal(vcap_usage_add(&usage, &cases[i].more, &cases[i].limit),
+		      cases[i].fits, "%s: %s", cases[i].name,
+		      cases[i].fits ? "fits" : "does not fit");
+		if (cases[i].fits)
+			vcap_usage_sub(&usage, &cases[i].more);
+		equal(usage.descriptors, cases[i].used.descriptors,
+		      "%s: descriptors as before", cases[i].name);
+		equal(usage.memory, cases[i].used.memory,
+		      "%s: memory as before", cases[i].name);
+	}
+}
+
+static void test_counts(void)
+{
+	static const struct vcap_usage more = { 1, 100 }, limit = { 3, 250 };
+	struct vcap_usage usage = { 0, 0 };
+
+	ok(vcap_usage_add(&usage, &more, &limit) &&
+	   vcap_usage_add(&usage, &more, &limit), "twice fits");
+	equal(usage.descriptors, 2, "descriptors add up");
+	equal(usage.memory, 200, "memory adds up");
+	ok(!vcap_usage_add(&usage, &more, &limit), "a third time does not");
+	equal(usage.descriptors, 2, "and takes nothing");
+	vcap_usage_sub(&usage, &more);
+	equal(usage.descriptors, 1, "less descriptors");
+	equal(usage.memory, 100, "less memory");
+}
+
+int main(void)
+{
+	test_limits();
+	test_counts();
+	return done_testing();
+}
