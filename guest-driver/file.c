@@ -211,6 +211,7 @@ int vcap_file_attach(struct vcap_file *file, const char *name)
 	dev = vcap_dev_find(name, &file->own_name);
 	if (!dev)
 		return -ENXIO;
+	vcap_interface_remember(file, name);
 	err = alloc_buffers(file);
 	if (err)
 		goto put_dev;
@@ -405,6 +406,8 @@ static ssize_t vcap_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	if (!len)
 		return 0;
 	err = check_length(dev, len);
+	if (!err && vcap_interface_down(file))
+		err = -ENETDOWN;
 	if (!err)
 		err = vcap_inject(dev, file, from, nonblock);
 	return err ? err : len;

@@ -169,6 +169,58 @@ u32 vcap_direction_flags(u32 direction)
 	return flags;
 }
 
+/**
+ * vcap_interface_remember() - note which interface a descriptor is attached by
+ * @file: the descriptor
+ * @name: in the caller's network namespace; a device's own name will do
+ */
+void vcap_interface_remember(struct vcap_file *file, const char *name)
+{
+	struct net *net = current->nsproxy->net_ns;
+	const struct net_device *netdev;
+
+	rcu_read_lock();
+	netdev = dev_get_by_name_rcu(net, name);
+	file->ifindex = netdev && !file->own_name ? netdev->ifindex : 0;
+	file->net_cookie = net->net_cookie;
+	rcu_read_unlock();
+}
+
+/* The network namespace with a cookie, which no other one ever has. */
+static struct net *find_net(u64 cookie)
+{
+	struct net *net;
+
+	for_each_net_rcu(net)
+		if (net->net_cookie == cookie)
+			return net;
+	return NULL;
+}
+
+/**
+ * vcap_interface_down() - is the interface down that a descriptor is attached by?
+ * @file: the descriptor, attached
+ *
+ * Return: false also if it was attached by the device's own name, or if the
+ * interface is no more.
+ */
+bool vcap_interface_down(const struct vcap_file *file)
+{
+	const struct net_device *netdev = NULL;
+	struct net *net;
+	bool down;
+
+	if (!file->ifindex)
+		return false;
+	rcu_read_lock();
+	net = find_net(file->net_cookie);
+	if (net)
+		netdev = dev_get_by_index_rcu(net, file->ifindex);
+	down = netdev && !(READ_ONCE(netdev->flags) & IFF_UP);
+	rcu_read_unlock();
+	return down;
+}
+
 /* Add what one listener needs to what all need. */
 static void add_wish(struct vcap_wish *all, struct vcap_file *file)
 {

@@ -207,6 +207,9 @@ struct vcap_wish {
  * @privileged: who had CAP_SYS_RESOURCE; constant
  * @dev: the device it is attached to, with a reference; set once, under both
  * @own_name: it was attached by the device's own name; constant after @dev
+ * @ifindex: of the interface it was attached by; 0: by the device's own name;
+ *           constant after @dev
+ * @net_cookie: of its network namespace; likewise
  * @orphan: its interface is gone; the device's lock
  * @reading: a read is pending; lock
  * @timeout: of reads; 0: none; lock
@@ -227,6 +230,8 @@ struct vcap_file {
 	bool privileged;
 	struct vcap_dev *dev;
 	bool own_name;
+	int ifindex;
+	u64 net_cookie;
 	bool orphan;
 	bool reading;
 	ktime_t timeout;
@@ -292,6 +297,8 @@ int vcap_dev_update(struct vcap_dev *dev);
 u32 vcap_direction_flags(u32 direction);
 void vcap_dev_check(struct vcap_dev *dev);
 bool vcap_dev_lost(struct vcap_dev *dev, const char *name);
+void vcap_interface_remember(struct vcap_file *file, const char *name);
+bool vcap_interface_down(const struct vcap_file *file);
 int vcap_interface_init(void);
 void vcap_interface_exit(void);
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* write(2): frames leave through the NIC, and its listeners see them. */
+#define _GNU_SOURCE
+#include <sched.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 
 #include "guest.h"
 
@@ -164,6 +167,56 @@ static void test_write_filter(void)
 	close(fd);
 }
 
+/* Write a frame in another network namespace. */
+static int write_elsewhere(int fd)
+{
+	struct frame f;
+	pid_t pid;
+	int status;
+
+	make_frame(&f, 1, 60);
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		_exit(unshare(CLONE_NEWNET) ? 255 :
+		      error_of(write(fd, &f, 60)));
+	waitpid(pid, &status, 0);
+	return WEXITSTATUS(status);
+}
+
+static void test_down(void)
+{
+	int fd = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK), i;
+	int far = listen_on("eth1", SIZE, O_RDWR | O_NONBLOCK);
+	int own[2] = { listen_on("capture0", SIZE, O_RDWR | O_NONBLOCK),
+		       listen_on("capture1", SIZE, O_RDWR | O_NONBLOCK) };
+	struct frame f;
+
+	make_frame(&f, 1, 60);
+	if (system("ip link set eth0 down"))
+		bail("ip");
+	equal(error_of(write(fd, &f, 60)), ENETDOWN, "the interface is down");
+	equal(write_elsewhere(fd), ENETDOWN, "from another network namespace");
+	equal(write(fd, &f, 0), 0, "nothing can be written");
+	equal(error_of(write(fd, buf, 1515)), EMSGSIZE,
+	      "what is too long is so first");
+	for (i = 0; i < 2; i++)
+		equal(write(own[i], &f, 60), 60,
+		      "capture%d, the device itself: it goes out", i);
+	equal(write(far, &f, 60), 60, "so does one from another interface");
+	if (system("ip link set eth0 name nic"))
+		bail("ip");
+	equal(error_of(write(fd, &f, 60)), ENETDOWN, "renamed: down it is");
+	if (system("ip link set nic name eth0 && ip link set eth0 up"))
+		bail("ip");
+	equal(write(fd, &f, 60), 60, "up again: a frame goes out");
+	equal(write_elsewhere(fd), 0, "from another network namespace, too");
+	for (i = 0; i < 2; i++)
+		close(own[i]);
+	close(far);
+	close(fd);
+}
+
 static void test_many(void)
 {
 	int fd = listen_on("eth0", SIZE, O_RDWR);
@@ -197,6 +250,7 @@ int main(void)
 	test_feedback();
 	test_direction();
 	test_write_filter();
+	test_down();
 	test_many();
 	return done_testing();
 }

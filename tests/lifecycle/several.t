@@ -90,7 +90,9 @@ def down(tap, guest, links):
     """An interface that is down."""
     guest.shell("ip link set eth1 down")
     one = listener(guest, "eth1")
-    one.call("write", 1, 1, 60)
+    other = listener(guest, "capture1")
+    other.call("write", 1, 1, 60)
+    other.close()
     tap.equal(captured(one, 1), [1], "down: it can be attached and captured")
     links[1].send(frame(2))
     tap.equal(captured(one, 1), [2], "down: what arrives, too")
