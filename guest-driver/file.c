@@ -43,6 +43,7 @@ static int vcap_open(struct inode *inode, struct file *filp)
 	mutex_init(&file->config);
 	mutex_init(&file->lock);
 	init_waitqueue_head(&file->wait);
+	vcap_timeout_init(file);
 	vcap_desc_init(&file->desc);
 	file->pid = task_tgid_nr(current);
 	filp->private_data = file;
@@ -54,6 +55,7 @@ static int vcap_release(struct inode *inode, struct file *filp)
 {
 	struct vcap_file *file = filp->private_data;
 
+	vcap_timeout_stop(file);
 	vcap_peers_del(file);
 	if (file->dev) {
 		vcap_dev_del_listener(file->dev, file);
@@ -307,19 +309,26 @@ static int begin_read(struct vcap_file *file, size_t size, ktime_t *deadline)
 		err = -EIO;
 	else if (!file->dev || size != file->desc.size)
 		err = -EINVAL;
-	else
+	if (!err) {
 		file->reading = true;
+		vcap_timeout_begin_read(file);
+	}
 	*deadline = file->timeout ? ktime_add(ktime_get(), file->timeout)
 				  : KTIME_MAX;
 	mutex_unlock(&file->lock);
 	return err;
 }
 
-static void end_read(struct vcap_file *file, bool taken)
+/* End a read that returns @len. */
+static void end_read(struct vcap_file *file, ssize_t len, ktime_t deadline)
 {
 	mutex_lock(&file->lock);
-	vcap_desc_read_end(&file->desc, taken);
+	vcap_desc_read_end(&file->desc, len > 0);
 	file->reading = false;
+	if (len == -ERESTARTNOHAND)
+		vcap_timeout_interrupt_read(file, deadline);
+	else
+		vcap_timeout_end_read(file);
 	mutex_unlock(&file->lock);
 }
 
@@ -378,7 +387,7 @@ static ssize_t vcap_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	len = await_packets(file, nonblock, deadline);
 	if (len > 0 && copy_to_iter(file->desc.hold, len, to) != len)
 		len = -EFAULT;
-	end_read(file, len > 0);
+	end_read(file, len, deadline);
 	return len;
 }
 
@@ -422,6 +431,8 @@ static __poll_t vcap_poll(struct file *filp, poll_table *wait)
 	mutex_lock(&file->lock);
 	if (!file->dev || vcap_desc_readable(&file->desc))
 		events |= EPOLLIN | EPOLLRDNORM;
+	else if (poll_requested_events(wait) & (EPOLLIN | EPOLLRDNORM))
+		vcap_timeout_poll(file);
 	mutex_unlock(&file->lock);
 	return events;
 }

@@ -299,7 +299,11 @@ static int set_timeout(struct vcap_file *file, union vcap_argument *arg)
 		return -EDOM;
 	mutex_lock(&file->lock);
 	file->timeout = ns;
+	vcap_timeout_cancel(file);
+	file->desc.timed_out = false;
 	mutex_unlock(&file->lock);
+	/* Who polls starts anew, with the new timeout. */
+	vcap_file_wake(file);
 	return 0;
 }
 

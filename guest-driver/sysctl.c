@@ -9,6 +9,9 @@
 /* Largest buffer that BIOCSBLEN gives, bytes; within the limits below. */
 unsigned int vcap_max_buffer = 4194304;
 
+/* Whether the read timeout also ends waiting in poll. */
+unsigned int vcap_poll_timeout = 1;
+
 static unsigned int lower_limit = BPF_MINBUFSIZE;
 static unsigned int upper_limit = BPF_MAXBUFSIZE;
 
@@ -57,6 +60,14 @@ static struct ctl_table table[] = {
 		.maxlen = sizeof(vcap_max_memory),
 		.mode = 0644,
 		.proc_handler = proc_doulongvec_minmax,
+	}, {
+		.procname = "polltimeout",
+		.data = &vcap_poll_timeout,
+		.maxlen = sizeof(vcap_poll_timeout),
+		.mode = 0644,
+		.proc_handler = proc_douintvec_minmax,
+		.extra1 = SYSCTL_ZERO,
+		.extra2 = SYSCTL_ONE,
 	}, {
 		.procname = "stats",
 		.mode = 0444,

@@ -25,6 +25,7 @@
 
 #include <linux/completion.h>
 #include <linux/fs.h>
+#include <linux/hrtimer.h>
 #include <linux/if.h>
 #include <linux/kref.h>
 #include <linux/ktime.h>
@@ -213,6 +214,11 @@ struct vcap_wish {
  * @orphan: its interface is gone; the device's lock
  * @reading: a read is pending; lock
  * @timeout: of reads; 0: none; lock
+ * @timeout_end: when it is up for those who wait without a read; 0: it does not
+ *               run; lock
+ * @interrupted: it runs for a read that was interrupted; lock
+ * @timeout_timer: has the work look then; started and stopped under lock
+ * @timeout_work: ends the waiting
  * @wait: readers and pollers
  * @listener: in the device's list; the device's lock
  * @node: in the list of all descriptors; files_lock
@@ -235,6 +241,10 @@ struct vcap_file {
 	bool orphan;
 	bool reading;
 	ktime_t timeout;
+	ktime_t timeout_end;
+	bool interrupted;
+	struct hrtimer timeout_timer;
+	struct work_struct timeout_work;
 	wait_queue_head_t wait;
 	struct list_head listener;
 	struct list_head node;
@@ -312,6 +322,15 @@ int vcap_file_set_filter(struct vcap_file *file, struct vcap_program *filter,
 			 bool flush);
 void vcap_file_wake(struct vcap_file *file);
 
+/* timeout.c */
+void vcap_timeout_init(struct vcap_file *file);
+void vcap_timeout_stop(struct vcap_file *file);
+void vcap_timeout_poll(struct vcap_file *file);
+void vcap_timeout_cancel(struct vcap_file *file);
+void vcap_timeout_begin_read(struct vcap_file *file);
+void vcap_timeout_interrupt_read(struct vcap_file *file, ktime_t deadline);
+void vcap_timeout_end_read(struct vcap_file *file);
+
 /* peers.c */
 int vcap_peers_init(void);
 void vcap_peers_exit(void);
@@ -328,6 +347,7 @@ void vcap_limits_uncharge(struct vcap_file *file);
 
 /* sysctl.c */
 extern unsigned int vcap_max_buffer;
+extern unsigned int vcap_poll_timeout;
 int vcap_sysctl_init(void);
 void vcap_sysctl_exit(void);
 void vcap_stats_add(u64 recv, u64 drop, u64 capt);

@@ -70,7 +70,7 @@ static inline bool vcap_desc_input(struct vcap_desc *d,
 	d->capt++;
 	rotated = vcap_desc_catch(d, rec,
 				  accept < rec->caplen ? accept : rec->caplen);
-	return rotated || d->immediate;
+	return rotated | d->immediate | d->timed_out;
 }
 
 #endif /* VCAP_CATCH_H */

@@ -23,6 +23,7 @@ void vcap_desc_attach(struct vcap_desc *d, void *store, void *hold)
 	/* A former attempt to attach may have left traces. */
 	vcap_desc_flush(d);
 	d->gone = false;
+	d->timed_out = false;
 	d->store = store;
 	d->hold = hold;
 }
@@ -110,19 +111,19 @@ bool vcap_desc_readable(const struct vcap_desc *d)
 {
 	if (!d->store || d->gone || d->hold_len > 0)
 		return true;
-	return d->immediate && d->store_len > 0;
+	return (d->immediate || d->timed_out) && d->store_len > 0;
 }
 
 u32 vcap_desc_available(const struct vcap_desc *d)
 {
 	if (d->hold_len > 0)
 		return d->hold_len;
-	return d->immediate ? d->store_len : 0;
+	return d->immediate || d->timed_out ? d->store_len : 0;
 }
 
 u32 vcap_desc_read_begin(struct vcap_desc *d, bool now)
 {
-	if (d->hold_len == 0 && (now || d->immediate || d->gone))
+	if (d->hold_len == 0 && (now || d->immediate || d->timed_out || d->gone))
 		rotate(d);
 	if (d->hold_len > 0)
 		d->hold_busy = true;

@@ -30,6 +30,7 @@
  * @hold_stale: the descriptor was flushed meanwhile
  * @gone: the interface that it was attached to is no more
  * @immediate: packets are to be read as they come (BIOCIMMEDIATE)
+ * @timed_out: so they are until a read has ended: the time of who waits is up
  * @promisc: sees frames for other hosts, too (BIOCPROMISC)
  * @header_complete: writes bring their source address (BIOCSHDRCMPLT)
  * @direction: BPF_D_* (BIOCSDIRECTION, BIOCSSEESENT)
@@ -49,6 +50,7 @@ struct vcap_desc {
 	bool hold_stale;
 	bool gone;
 	bool immediate;
+	bool timed_out;
 	bool promisc;
 	bool header_complete;
 	bool feedback;
@@ -114,8 +116,8 @@ u32 vcap_desc_available(const struct vcap_desc *d);
 /**
  * vcap_desc_read_begin() - start to read the hold buffer
  * @d: the descriptor
- * @now: do not wait for a full buffer: immediate mode, a non-blocking read, or
- *       one whose time is up
+ * @now: do not wait for a full buffer: a non-blocking read, or one whose time
+ *       is up
  *
  * Return: the bytes at @d->hold, which is then left alone until
  * vcap_desc_read_end(), or 0 when there is nothing to read yet.

@@ -189,6 +189,29 @@ static void test_immediate(void)
 	free_desc(&d);
 }
 
+/* As in immediate mode, until a read has ended. */
+static void test_timed_out(void)
+{
+	struct vcap_desc d = new_desc(SIZE);
+
+	ok(!input(&d, 60), "the time is not up: a packet wakes nobody");
+	d.timed_out = true;
+	ok(vcap_desc_readable(&d), "time is up: readable");
+	equal(vcap_desc_available(&d), 96, "FIONREAD is the store buffer");
+	equal(take(&d, false), 96, "read without waiting");
+	ok(!vcap_desc_readable(&d), "time is up, and nothing there");
+	equal(vcap_desc_available(&d), 0, "FIONREAD is 0");
+	equal(take(&d, false), 0, "a read would wait");
+	ok(input(&d, 60), "then a packet wakes");
+	vcap_desc_flush(&d);
+	ok(!vcap_desc_readable(&d), "a flush takes it away");
+	ok(input(&d, 60), "the next one wakes, too");
+	d.timed_out = false;
+	ok(!vcap_desc_readable(&d), "a read has ended: not readable");
+	equal(vcap_desc_available(&d), 0, "in FIONREAD neither");
+	free_desc(&d);
+}
+
 static void test_direction(void)
 {
 	static const struct {
@@ -287,6 +310,7 @@ int main(void)
 	test_cut();
 	test_filter_result();
 	test_immediate();
+	test_timed_out();
 	test_direction();
 	test_flush();
 	test_failed_read();

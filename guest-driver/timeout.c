@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The read timeout where no read is there to wait for it: in poll(2), select(2)
+ * and epoll(7), and between the parts of a read that signals interrupted.
+ *
+ * The first wait starts it, and later ones do not put it off. When the time is
+ * up, packets are to be had as they come, as in immediate mode, until a read
+ * has ended. A timer has the work do the barrier first, so that packets which
+ * only the device has count, too.
+ */
+#include <linux/hrtimer.h>
+#include <linux/workqueue.h>
+
+#include "vcap.h"
+
+/* Is the time up, and does somebody care? */
+static bool is_due(const struct vcap_file *file)
+{
+	lockdep_assert_held(&file->lock);
+	return file->timeout_end && ktime_get() >= file->timeout_end &&
+	       !file->desc.gone;
+}
+
+static void work_fn(struct work_struct *work)
+{
+	struct vcap_file *file = container_of(work, struct vcap_file,
+					      timeout_work);
+	bool due, wake = false;
+
+	mutex_lock(&file->lock);
+	due = is_due(file);
+	mutex_unlock(&file->lock);
+	if (!due)
+		return;
+	/* What it cannot get from the device now comes soon by itself. */
+	vcap_file_sync(file);
+	mutex_lock(&file->lock);
+	/* Unless a read came first, or a later timeout began. */
+	if (is_due(file)) {
+		file->desc.timed_out = file->interrupted ||
+				       READ_ONCE(vcap_poll_timeout);
+		wake = vcap_desc_readable(&file->desc);
+		vcap_timeout_cancel(file);
+	}
+	mutex_unlock(&file->lock);
+	if (wake)
+		vcap_file_wake(file);
+}
+
+static enum hrtimer_restart timer_fn(struct hrtimer *timer)
+{
+	struct vcap_file *file = container_of(timer, struct vcap_file,
+					      timeout_timer);
+
+	/* Freezable: no command to a device that is suspended. */
+	queue_work(system_freezable_wq, &file->timeout_work);
+	return HRTIMER_NORESTART;
+}
+
+/** vcap_timeout_init() - for a descriptor that is being opened */
+void vcap_timeout_init(struct vcap_file *file)
+{
+	hrtimer_init(&file->timeout_timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
+	file->timeout_timer.function = timer_fn;
+	INIT_WORK(&file->timeout_work, work_fn);
+}
+
+/** vcap_timeout_stop() - for one that is being closed, which nobody uses */
+void vcap_timeout_stop(struct vcap_file *file)
+{
+	hrtimer_cancel(&file->timeout_timer);
+	cancel_work_sync(&file->timeout_work);
+}
+
+static void start(struct vcap_file *file, ktime_t end)
+{
+	file->timeout_end = end;
+	hrtimer_start(&file->timeout_timer, end, HRTIMER_MODE_ABS);
+}
+
+/**
+ * vcap_timeout_poll() - somebody waits in poll; called with lock
+ * @file: the descriptor, which is not readable
+ */
+void vcap_timeout_poll(struct vcap_file *file)
+{
+	lockdep_assert_held(&file->lock);
+	if (file->timeout && !file->timeout_end && !file->desc.timed_out &&
+	    READ_ONCE(vcap_poll_timeout))
+		start(file, ktime_add(ktime_get(), file->timeout));
+}
+
+/**
+ * vcap_timeout_cancel() - nobody waits any more, or anew; called with lock
+ * @file: the descriptor
+ *
+ * A work that the timer has already scheduled finds nothing due.
+ */
+void vcap_timeout_cancel(struct vcap_file *file)
+{
+	lockdep_assert_held(&file->lock);
+	file->interrupted = false;
+	if (!file->timeout_end)
+		return;
+	file->timeout_end = 0;
+	hrtimer_cancel(&file->timeout_timer);
+}
+
+/** vcap_timeout_begin_read() - a read waits by itself now; called with lock */
+void vcap_timeout_begin_read(struct vcap_file *file)
+{
+	/* If it is the same read again, its first time counts, too. */
+	if (!file->interrupted)
+		vcap_timeout_cancel(file);
+}
+
+/**
+ * vcap_timeout_interrupt_read() - a signal ends a read, or interrupts it
+ * @file: the descriptor; lock is held
+ * @deadline: of the read; KTIME_MAX: none
+ *
+ * If no handler runs the kernel makes the call again, with all of its timeout.
+ */
+void vcap_timeout_interrupt_read(struct vcap_file *file, ktime_t deadline)
+{
+	lockdep_assert_held(&file->lock);
+	if (deadline == KTIME_MAX || file->desc.timed_out)
+		return;
+	file->interrupted = true;
+	if (!file->timeout_end || deadline < file->timeout_end)
+		start(file, deadline);
+}
+
+/** vcap_timeout_end_read() - a read has ended otherwise; called with lock */
+void vcap_timeout_end_read(struct vcap_file *file)
+{
+	vcap_timeout_cancel(file);
+	file->desc.timed_out = false;
+	/* Who waits in epoll goes on, and need not call poll again. */
+	if (!vcap_desc_readable(&file->desc) && wq_has_sleeper(&file->wait))
+		vcap_timeout_poll(file);
+}

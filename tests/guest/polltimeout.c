@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The read timeout while no read waits but poll, select or epoll. */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <time.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+
+#include "guest.h"
+
+#define SIZE		4096
+#define POLLTIMEOUT	"/proc/sys/net/bpf/polltimeout"
+#define LONG		20000	/* ms: for what must happen */
+#define SHORT		300	/* ms: for what must not */
+
+static uint8_t buf[SIZE];
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+static void set_timeout(int fd, int ms)
+{
+	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+
+	if (ioctl(fd, BIOCSRTIMEOUT, &tv) < 0)
+		bail("BIOCSRTIMEOUT");
+}
+
+static int set_polltimeout(const char *text)
+{
+	int fd = open(POLLTIMEOUT, O_WRONLY), result;
+
+	result = error_of(write(fd, text, strlen(text)));
+	close(fd);
+	return result;
+}
+
+/* A descriptor with a timeout, and so many packets stored. */
+static int with_packets(unsigned int n, int timeout_ms)
+{
+	int fd = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK);
+
+	set_timeout(fd, timeout_ms);
+	send_frames("eth0", 0, n, 100);
+	if (stats(fd).bs_capt != n)
+		bail("stats");
+	return fd;
+}
+
+static int selected(int fd, int timeout_ms)
+{
+	struct timeval tv = { timeout_ms / 1000, timeout_ms % 1000 * 1000 };
+	fd_set set;
+
+	FD_ZERO(&set);
+	FD_SET(fd, &set);
+	return select(fd + 1, &set, NULL, NULL, &tv);
+}
+
+static void test_expiry(void)
+{
+	int fd = with_packets(2, 100);
+	double start = now();
+
+	ok(readable(fd, LONG), "time is up: stored packets are readable");
+	ok(now() - start >= 0.1, "not before its time");
+	equal(get(fd, FIONREAD), 2 * 136, "FIONREAD tells of them");
+	ok(readable(fd, 0), "until they are read");
+	fcntl(fd, F_SETFL, 0);
+	equal(read(fd, buf, SIZE), 2 * 136, "a read gets them");
+	ok(!readable(fd, 0), "then it is not readable");
+	close(fd);
+
+	fd = with_packets(1, 50);
+	equal(selected(fd, LONG), 1, "select: time is up");
+	close(fd);
+
+	fd = listen_on("eth0", SIZE, O_RDWR);
+	set_timeout(fd, 50);
+	send_frames("eth0", 0, 1, 100);
+	ok(readable(fd, LONG), "what only the device has counts, too");
+	close(fd);
+
+	fd = with_packets(1, 0);
+	ok(!readable(fd, SHORT), "no timeout: never");
+	close(fd);
+}
+
+/* Nothing is there when the time is up: the next packet does not wait. */
+static void test_late_packet(void)
+{
+	int fd = with_packets(0, 10);
+
+	ok(!readable(fd, SHORT), "time is up with nothing: not readable");
+	equal(get(fd, FIONREAD), 0, "FIONREAD is 0");
+	send_frames("eth0", 0, 1, 100);
+	ok(readable(fd, LONG), "then one packet is enough");
+	equal(get(fd, FIONREAD), 136, "and in FIONREAD");
+	equal(read(fd, buf, SIZE), 136, "it is read");
+	send_frames("eth0", 0, 1, 100);
+	stats(fd);
+	ok(!readable(fd, 0), "the next one waits again");
+	equal(get(fd, FIONREAD), 0, "in FIONREAD, too");
+	close(fd);
+}
+
+/* Short polls, as of a program's loop, each of them before the time is up. */
+static void test_short_polls(void)
+{
+	int fd = with_packets(1, 1000), polls;
+
+	for (polls = 0; polls < 1000 && !readable(fd, 20); polls++)
+		;
+	ok(polls < 1000, "a poll does not put off what an earlier one started");
+	close(fd);
+}
+
+/* What ends a timeout, so that nothing is left of it. */
+static void test_ends(void)
+{
+	struct pollfd out = { .events = POLLOUT };
+	double start;
+	int fd, i;
+
+	fd = with_packets(1, 50);
+	out.fd = fd;
+	poll(&out, 1, 0);
+	usleep(SHORT * 1000);
+	ok(!readable(fd, 0), "a poll for writing starts no timeout");
+	close(fd);
+
+	fd = with_packets(1, 200);
+	readable(fd, 0);
+	usleep(150000);
+	equal(read(fd, buf, SIZE), 136, "a read before the time is up");
+	start = now();
+	send_frames("eth0", 0, 1, 100);
+	ok(readable(fd, LONG) && now() - start >= 0.2, "has the next one begin");
+	close(fd);
+
+	fd = with_packets(1, 100);
+	readable(fd, 0);
+	set_timeout(fd, 0);
+	ok(!readable(fd, SHORT), "so does another timeout: none");
+	set_timeout(fd, 50);
+	ok(readable(fd, LONG), "or one");
+	set_timeout(fd, 0);
+	ok(!readable(fd, 0), "even when the old one was up");
+	close(fd);
+
+	for (i = 0; i < 100; i++) {
+		fd = with_packets(0, 1 + i / 10);
+		readable(fd, i % 3);
+		close(fd);
+	}
+	ok(!system("rmmod virtio_capture && modprobe virtio_capture"),
+	   "closed with timeouts that ran: the module can go");
+}
+
+static void *poller(void *arg)
+{
+	return (void *)(long)readable(*(int *)arg, LONG);
+}
+
+static void test_several(void)
+{
+	pthread_t threads[3];
+	int fd, i;
+	void *woken;
+
+	fd = with_packets(1, 200);
+	for (i = 0; i < 3; i++)
+		pthread_create(&threads[i], NULL, poller, &fd);
+	for (i = 0; i < 3; i++) {
+		pthread_join(threads[i], &woken);
+		ok(woken, "poller %d of 3 is woken", i + 1);
+	}
+	close(fd);
+
+	fd = with_packets(1, 1000000);
+	pthread_create(&threads[0], NULL, poller, &fd);
+	usleep(50000);
+	set_timeout(fd, 50);
+	pthread_join(threads[0], &woken);
+	ok(woken, "a poll that waits has the new timeout");
+	close(fd);
+}
+
+static void test_epoll(unsigned int how)
+{
+	const char *name = how == EPOLLET ? "edges" : "levels";
+	struct epoll_event event = { .events = EPOLLIN | how };
+	int fd = with_packets(1, 50), ep = epoll_create1(0), i;
+
+	epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event);
+	for (i = 0; i < 3; i++) {
+		if (i)
+			send_frames("eth0", i, 1, 100);
+		equal(epoll_wait(ep, &event, 1, LONG), 1,
+		      "epoll, %s: time is up, round %d", name, i);
+		equal(epoll_wait(ep, &event, 1, 0), how != EPOLLET,
+		      "epoll, %s: told again", name);
+		equal(read(fd, buf, SIZE), 136, "epoll, %s: a read", name);
+		equal(error_of(read(fd, buf, SIZE)), EAGAIN,
+		      "epoll, %s: and no more", name);
+	}
+	set_timeout(fd, 0);
+	send_frames("eth0", i, 1, 100);
+	equal(epoll_wait(ep, &event, 1, SHORT), 0, "epoll, %s: no timeout",
+	      name);
+	close(ep);
+	close(fd);
+}
+
+/* MINIX's way. */
+static void test_without(void)
+{
+	int fd = with_packets(1, 200);
+
+	equal(set_polltimeout("2"), EINVAL, "polltimeout is 0 or 1");
+	equal(set_polltimeout("-1"), EINVAL, "and nothing else");
+	readable(fd, 0);
+	equal(set_polltimeout("0"), 0, "polltimeout 0 while one runs");
+	ok(!readable(fd, 2 * SHORT), "ends nothing");
+	close(fd);
+	fd = with_packets(1, 10);
+	ok(!readable(fd, SHORT), "polltimeout 0: the timeout has no effect");
+	equal(selected(fd, SHORT), 0, "nor on select");
+	fcntl(fd, F_SETFL, 0);
+	equal(read(fd, buf, SIZE), 136, "but on a read");
+	equal(set_polltimeout("1"), 0, "polltimeout 1 again");
+	send_frames("eth0", 1, 1, 100);
+	ok(readable(fd, LONG), "has an effect");
+	close(fd);
+}
+
+int main(void)
+{
+	test_expiry();
+	test_late_packet();
+	test_short_polls();
+	test_ends();
+	test_several();
+	test_epoll(0);
+	test_epoll(EPOLLET);
+	test_without();
+	return done_testing();
+}
