@@ -277,7 +277,8 @@ int vcap_file_set_filter(struct vcap_file *file, struct vcap_program *filter,
 
 /*
  * Wait until there may be something to read. Looks at the state without the
- * lock; the caller looks again with it. Returns -ETIME at the deadline.
+ * lock; the caller looks again with it. Returns -ETIME at the deadline. With a
+ * signal, the kernel makes the call again unless a handler is run.
  */
 static int wait_readable(struct vcap_file *file, ktime_t deadline)
 {
@@ -296,7 +297,7 @@ static int wait_readable(struct vcap_file *file, ktime_t deadline)
 				     vcap_desc_readable(&file->desc), left,
 				     (TASK_INTERRUPTIBLE |
 				      TASK_FREEZABLE));
-	return err == -ERESTARTSYS ? -EINTR : err;
+	return err == -ERESTARTSYS ? -ERESTARTNOHAND : err;
 }
 
 /* Start a read: the checks in the order of the BSDs. */

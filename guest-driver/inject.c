@@ -131,7 +131,7 @@ static int send(struct vcap_dev *dev, struct vcap_injection *injection,
 		if (wait_event_freezable(dev->inject_wait,
 					 atomic_read(&dev->inject_events) !=
 					 seen))
-			return -EINTR;
+			return -ERESTARTNOHAND;
 	}
 	return err;
 }
@@ -144,8 +144,8 @@ static int send(struct vcap_dev *dev, struct vcap_injection *injection,
  * @nonblock: do not wait for room in the queue
  *
  * Return: 0 when the device has the frame; -EAGAIN without room; -EPERM when
- * the write filter rejects it; -EINTR, -ENOMEM, -EFAULT; -ENXIO when the device
- * is gone.
+ * the write filter rejects it; -ERESTARTNOHAND with a signal; -ENOMEM; -EFAULT;
+ * -ENXIO when the device is gone.
  */
 int vcap_inject(struct vcap_dev *dev, struct vcap_file *file,
 		struct iov_iter *from, bool nonblock)
