@@ -10,10 +10,23 @@
 TESTS = $(sort $(shell ls tests/*/*.t build/tests/unit/*.t))
 TEST_JOBS := 3
 
-# KVER=RELEASE: a guest with another kernel than that of the newest headers.
+# A guest with another kernel than Debian's newest whose headers are installed:
+#
+#   KVER=RELEASE              another one of Debian's
+#   KERNEL=FILE MODULES=DIR   any: a bzImage or vmlinux, and its modules as they
+#                             are in /lib/modules/RELEASE; KDIR, the tree that
+#                             the driver is built against, is DIR/build
+#
+# What depends on the kernel, the driver and the image, goes to GUEST_OUT, and
+# images/vm and the tests take it from there. These are all relative to here.
+export GUEST_OUT
 ifdef KVER
 export KVER
 export KDIR := /usr/src/linux-headers-$(KVER)
+endif
+ifneq ($(KERNEL)$(MODULES),)
+export KERNEL MODULES
+export KDIR := $(abspath $(MODULES)/build)
 endif
 
 help:

@@ -11,7 +11,8 @@ from .errors import Failure
 from .files import stage_additions
 
 TOP = Path(__file__).resolve().parents[2]
-IMAGES = TOP / "build" / "images"
+# GUEST_OUT: see the Makefile.
+IMAGES = TOP / (os.environ.get("GUEST_OUT") or "build") / "images"
 PLUGIN = TOP / "build" / "qemu-device" / "virtio-capture.so"
 
 LINUX_VERSION = re.compile(rb"Linux version (\S+) ")
@@ -25,19 +26,19 @@ def product(path, target):
     return path
 
 
-def kernel_release(path):
+def kernel_release(path, prefix="--kernel"):
     """The release of a kernel file, from a bzImage's header or an ELF file."""
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise Failure(f"--kernel {path}: {error.strerror}") from None
+        raise Failure(f"{prefix} {path}: {error.strerror}") from None
     if data[0x202:0x206] == b"HdrS":
         start = struct.unpack_from("<H", data, 0x20e)[0] + 0x200
         words = data[start:start + 200].split()
         return words[0].decode("ascii", "replace") if words else "unknown"
     match = LINUX_VERSION.search(data)
     if not data.startswith(b"\x7fELF") or not match:
-        raise Failure(f"--kernel {path}: not a Linux kernel for x86")
+        raise Failure(f"{prefix} {path}: not a Linux kernel for x86")
     return match[1].decode("ascii", "replace")
 
 
@@ -52,7 +53,8 @@ def choose_kernel(path):
         raise Failure(
             f"--kernel {path}: it is {other}, and the image's modules "
             f"with virtio_capture are for {release}; build the image for "
-            f"that kernel: make image KVER={other}")
+            f"that kernel: make image KVER={other} (Debian's), or "
+            f"make image KERNEL={path} MODULES=/lib/modules/{other}")
     return path
 
 

@@ -2,25 +2,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The driver with a device that lies: it gives the device up, readers get EIO,
 and nothing else happens to the guest."""
-import glob
 import os
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from guest import RUN, TOP, relay, vm  # noqa: E402
+from guest import RUN, TOP, kernel_module, relay, vm  # noqa: E402
 from tap import Tap  # noqa: E402
 
 HERE = os.path.join(TOP, "tests", "faulty")
 OUT = os.path.join(TOP, "build", "tests", "faulty")
 
-# Debian's module of an interface that has no permanent address.
-with open(os.path.join(TOP, "build", "images", "release"),
-          encoding="ascii") as file:
-    RELEASE = file.read().split()[0]
-DUMMY = (glob.glob(os.path.join(
-    TOP, "build", "downloads", "*", "lib", "modules", RELEASE, "kernel",
-    "drivers", "net", "dummy.ko")) or ["dummy.ko"])[0]
+# The module of an interface that has no permanent address.
+DUMMY = kernel_module("drivers/net/dummy.ko")
 
 tap = Tap()
 made = subprocess.run(["make", "-s", "-C", HERE], text=True, check=False,

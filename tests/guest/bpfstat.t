@@ -7,10 +7,10 @@ import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from guest import TOP, vm  # noqa: E402
+from guest import guest_file, vm  # noqa: E402
 from tap import Tap  # noqa: E402
 
-BPFSTAT = os.path.join(TOP, "build", "guest-driver", "bpfstat")
+BPFSTAT = guest_file("guest-driver", "bpfstat")
 
 FLAGS = {"promisc", "immediate", "hdrcmplt", "seesent"}
 WORDS = {"interface", "direction", "filter", "state"}

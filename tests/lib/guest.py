@@ -7,6 +7,10 @@ import subprocess
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 VM = os.path.join(TOP, "images", "vm")
 PROGRAMS = os.path.join(TOP, "build", "tests", "guest")
+# The image and the driver: see the Makefile.
+GUEST = os.path.join(TOP, os.environ.get("GUEST_OUT") or "build")
+# By how much limits of time are to be stretched: see images/vm --help.
+TIME_SCALE = float(os.environ.get("TIME_SCALE") or "1")
 
 # Two NICs on one hub: what one sends, the other receives. No IPv6: its own
 # frames would come between those of the tests.
@@ -20,6 +24,22 @@ TWO_NICS = ["--nic", "virtio-net-pci", "--netdev", "hubport,hubid=0",
 NO_TABLE = ["--append", "acpi=noirq"]
 
 RUN = "for p in %s; do echo \"# program $p\"; /root/$p; echo \"# exit $p $?\"; done"
+
+
+def guest_file(*names):
+    """A file of the guest's that make has built."""
+    return os.path.join(GUEST, *names)
+
+
+def release():
+    """The release of the guest's kernel."""
+    with open(guest_file("images", "release"), encoding="ascii") as file:
+        return file.read().split()[0]
+
+
+def kernel_module(path):
+    """A module of the guest's kernel, by its path below kernel/."""
+    return guest_file("images", "lib", "modules", release(), "kernel", path)
 
 
 def vm(options, command, table=False, **kwargs):

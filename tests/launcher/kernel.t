@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""make image with a kernel of the user's own: KERNEL=FILE MODULES=DIR."""
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from guest import TOP, guest_file, release, vm  # noqa: E402
+from tap import Tap  # noqa: E402
+
+OUT = Path(TOP, "build/tests/launcher/kernel")
+MODULES = Path(guest_file("images", "lib", "modules", release())).resolve()
+KERNEL = guest_file("images", "kernel")
+
+# What the guest needs is built in or loaded; what it does without is not there.
+SCRIPT = """
+uname -r
+modprobe -q igb && echo igb
+[ -e /sys/bus/virtio/drivers/virtio_rng ] && echo rng
+[ -c /dev/bpf ] && echo bpf
+"""
+
+
+def make(*variables):
+    """make image, without the driver, with its output in OUT."""
+    return subprocess.run(
+        ["make", "-s", "-C", f"{TOP}/images", f"GUEST_OUT={OUT}", *variables],
+        text=True, capture_output=True, check=False)
+
+
+def prepare():
+    """A kernel's modules without some of them, and with one that it claims to
+    have built in."""
+    shutil.rmtree(OUT, ignore_errors=True)
+    modules = OUT / "modules" / release()
+    shutil.copytree(MODULES, modules, symlinks=True)
+    for name in ("net/ethernet/intel/igb/igb", "net/vmxnet3/vmxnet3",
+                 "char/hw_random/virtio-rng"):
+        (modules / f"kernel/drivers/{name}.ko").unlink(missing_ok=True)
+    with open(modules / "modules.builtin", "a", encoding="ascii") as file:
+        file.write("kernel/drivers/char/hw_random/virtio-rng.ko\n")
+    root = OUT / "root"
+    (root / "lib").mkdir(parents=True)
+    (root / "lib/modules").symlink_to(OUT / "modules")
+    subprocess.run(["/sbin/depmod", "-b", root, release()], check=True)
+    (OUT / "guest-driver").symlink_to(guest_file("guest-driver"))
+    return modules
+
+
+def test_own(tap, modules):
+    done = make(f"KERNEL={KERNEL}", f"MODULES={modules}")
+    tap.equal(done.returncode, 0, "a kernel that lacks modules: make succeeds")
+    print("#", done.stdout.strip())
+    tap.contains(done.stdout, " igb", "and says what the guest will not have")
+    tap.ok("virtio_rng" not in done.stdout,
+           "what is built in is not missing", done.stdout)
+    os.environ["GUEST_OUT"] = str(OUT)
+    done = vm([], ["sh", "-c", SCRIPT])
+    tap.equal((done.returncode, done.stdout), (0, f"{release()}\nbpf\n"),
+              "the guest runs, with the driver and without the others")
+    done = vm(["--kernel", KERNEL], ["uname", "-r"])
+    tap.equal((done.returncode, done.stdout), (0, f"{release()}\n"),
+              "images/vm --kernel takes the same file")
+    del os.environ["GUEST_OUT"]
+
+
+def test_wrong(tap, modules):
+    other = modules.with_name("1.2.3-other")
+    shutil.copytree(modules, other, symlinks=True)
+    for variables, message in (
+            ([f"KERNEL={KERNEL}"], "MODULES=: this is no folder"),
+            ([f"MODULES={modules}"], "KERNEL=: there is no such file"),
+            (["KERNEL=/no/kernel", f"MODULES={modules}"],
+             "KERNEL=/no/kernel: there is no such file"),
+            ([f"KERNEL={KERNEL}", "MODULES=/no/modules"],
+             "MODULES=/no/modules: this is no folder"),
+            ([f"KERNEL={__file__}", f"MODULES={modules}"],
+             "not a Linux kernel"),
+            ([f"KERNEL={KERNEL}", f"MODULES={other}"],
+             f"it is {release()}, and the modules are for 1.2.3-other")):
+        done = make(*variables)
+        what = " ".join(word.replace(f"{OUT}/", "") for word in variables)
+        tap.ok(done.returncode != 0, f"{what}: make fails")
+        tap.contains(done.stderr, message, f"{what}: a clear error")
+
+
+def main():
+    tap = Tap()
+    modules = prepare()
+    tap.run(lambda tap: test_own(tap, modules),
+            lambda tap: test_wrong(tap, modules))
+    shutil.rmtree(OUT)
+    return tap.done()
+
+
+sys.exit(main())
