@@ -9,6 +9,7 @@
  *   capture=1    load the capture driver
  *   stdin=1      the command reads the port "stdin"
  *   merged=1     the command's errors go to its output's pipe and port
+ *   patience=N   wait so many seconds for devices; a guest may be slow
  *   term=NAME, rows=N, columns=N: the launcher's terminal
  */
 #include <fcntl.h>
@@ -18,6 +19,8 @@
 #include <unistd.h>
 
 #include "init.h"
+
+#define PATIENCE_S 30
 
 static void config_set(struct config *config, const char *key, char *value)
 {
@@ -35,6 +38,8 @@ static void config_set(struct config *config, const char *key, char *value)
         config->has_stdin = true;
     } else if (!strcmp(key, "merged")) {
         config->merged = true;
+    } else if (!strcmp(key, "patience")) {
+        config->patience = atoi(value);
     } else if (!strcmp(key, "term")) {
         config->term = value;
     } else if (!strcmp(key, "rows")) {
@@ -54,7 +59,7 @@ void config_read(struct config *config)
     struct stat st;
     char *text;
 
-    *config = (struct config){ .term = "linux" };
+    *config = (struct config){ .term = "linux", .patience = PATIENCE_S };
     config->args = calloc(1, sizeof(char *));
     if (fd < 0 || fstat(fd, &st)) {
         return;

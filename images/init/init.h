@@ -11,6 +11,7 @@
  * command.c  the command's life, its output
  * archive.c  files for the launcher, as they are at the end
  * follow.c   files for the launcher, as they grow
+ * checks.c   what a debug kernel found
  */
 #ifndef INIT_H
 #define INIT_H
@@ -39,6 +40,7 @@ struct config {
     bool capture; /* the driver has to be there */
     bool has_stdin;
     bool merged; /* the command's errors go to its output */
+    int patience; /* seconds to wait for devices */
     const char *term;
     int rows, columns; /* of the launcher's terminal, 0: unknown */
 };
@@ -95,6 +97,9 @@ const char *archive_send(const char *path, int port, size_t *count);
 /* follow.c */
 void follow_start(const struct config *config);
 int64_t follow_look(void);
+
+/* checks.c */
+void checks_end(void);
 
 /* main.c */
 __attribute__((format(printf, 1, 2))) void fail(const char *format, ...);

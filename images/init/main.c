@@ -14,7 +14,8 @@
  * it may send REQUEST_END: the command is ended, and the rest goes on as usual.
  *
  * The verdict comes after every check: the command's processes are gone, files
- * are sent and the driver is unloaded before the kernel's flags are read.
+ * are sent and the driver is unloaded before a debug kernel is asked what it has
+ * found and the kernel's flags are read.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,8 +29,6 @@
 #include <unistd.h>
 
 #include "init.h"
-
-#define DEVICES_WAIT_S 30
 
 static struct verdict verdict = { .port = -1 };
 
@@ -153,7 +152,7 @@ static bool wait_for_devices(const struct config *config)
         if (!devices_coldplug()) {
             usleep(2000);
         }
-        if (time(NULL) > start + DEVICES_WAIT_S) {
+        if (time(NULL) > start + config->patience) {
             verdict.port = port_open("result", 0);
             fail("the guest does not find %s", missing);
             return false;
@@ -250,6 +249,7 @@ int main(void)
         if (!verdict.ended_early) {
             driver_unload();
         }
+        checks_end();
     }
     if (read_text("/proc/sys/kernel/tainted", text, sizeof(text))) {
         report("taint %s", text);

@@ -11,7 +11,7 @@ from .console import Console
 from .errors import Failure, Interrupted, describe
 from .guest import Guest
 from .judgement import FAILED, judge
-from .options import DEFAULT_TIMEOUT, parse
+from .options import DEFAULT_TIMEOUT, parse, time_scale
 from .streams import say
 
 
@@ -84,6 +84,7 @@ def guest_settings(options, wanted, ports):
     settings += [("get", get.path) for get in wanted]
     if not options.no_capture:
         settings.append(("capture", 1))
+    settings.append(("patience", round(30 * time_scale())))
     if "stdin" in ports:
         settings.append(("stdin", 1))
     if options.command:
@@ -115,6 +116,7 @@ def launch(options, caught, folder):
     """Boots the guest and judges it."""
     if options.timeout is None:
         options.timeout = DEFAULT_TIMEOUT if options.command else 0
+    options.timeout *= time_scale()
     wanted = gets.make_gets(options, folder)
     for get in wanted:
         get.clear()

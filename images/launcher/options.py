@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The command line of images/vm."""
 import argparse
+import os
 
 from .errors import Failure
 from .streams import write_all
@@ -40,6 +41,10 @@ TMPDIR (default /tmp) needs room for the guest's image and for the files. What a
 killed launcher left there, and beside the targets of --get, the next one
 removes; the folders' names have virtio-capture-vm- in them.
 
+GUEST_OUT in the environment is the folder, relative to the tree's top, that has
+the guest's image (default build). TIME_SCALE is how many times as much time as
+usual the guest is given, because it or the machine is slow (default 1).
+
 The n-th NIC, from 0, has netdev netN, device nicN, capture device captureN.
 """
 
@@ -65,6 +70,20 @@ def seconds(text):
     value = float(text)
     if not 0 <= value < 1e6:
         raise ValueError
+    return value
+
+
+def time_scale():
+    """By how much every limit of time is to be stretched: a debug kernel's
+    checks take several times as long as what they check."""
+    text = os.environ.get("TIME_SCALE") or "1"
+    try:
+        value = float(text)
+        if not 1 <= value <= 1000:
+            raise ValueError
+    except ValueError:
+        raise Failure(f"TIME_SCALE={text}: not a number from 1 to 1000"
+                      ) from None
     return value
 
 

@@ -5,6 +5,7 @@ import os
 import re
 
 from .image import PLUGIN, product
+from .options import time_scale
 
 KERNEL_PARAMETERS = (
     "console=ttyS0",
@@ -57,6 +58,16 @@ def choose_accelerator(wanted):
         return ["-accel", "kvm", "-cpu", "host"]
     # rdrand: the kernel has random numbers from the start.
     return ["-accel", "tcg", "-cpu", "qemu64,+rdrand"]
+
+
+def patience():
+    """Kernel parameters for a guest that is slow: its own limits of time."""
+    scale = time_scale()
+    if scale == 1:
+        return []
+    return [f"rcupdate.rcu_cpu_stall_timeout={min(300, round(21 * scale))}",
+            f"sysctl.kernel.watchdog_thresh={min(60, round(10 * scale))}",
+            f"sysctl.kernel.hung_task_timeout_secs={round(120 * scale)}"]
 
 
 def quote(text):
@@ -113,7 +124,7 @@ def command_line(options, kernel, initrd, console_path, ports):
              "-smp", str(options.smp)]
     words += choose_accelerator(options.accel)
     words += ["-kernel", kernel, "-initrd", initrd, "-append",
-              " ".join([*KERNEL_PARAMETERS, *options.append])]
+              " ".join([*KERNEL_PARAMETERS, *patience(), *options.append])]
 
     if options.command:
         words += ["-chardev", f"file,id=console,path={quote(console_path)}"]

@@ -35,6 +35,13 @@ UBSAN: array-index-out-of-bounds in file.c:12:3
 refcount_t: underflow; use-after-free.
 list_del corruption. prev->next should be ffff888
 unregister_netdevice: waiting for eth0 to become free. Usage count = 2
+INFO: trying to register non-static key.
+INFO: lockdep is turned off.
+[ BUG: Invalid wait context ]
+kmemleak: 1 new suspected memory leaks (see /sys/kernel/debug/kmemleak)
+kmemleak: Kernel memory leak detector disabled
+unreferenced object 0xffff888012345678 (size 128):
+ODEBUG: Out of memory. ODEBUG disabled
 Objects remaining in vcap_frames on __kmem_cache_shutdown()
 """
 
@@ -48,6 +55,7 @@ rcu: Preemptible hierarchical RCU implementation.
 x86/bugs: Speculative Store Bypass: Vulnerable
 Spectre V2 : Vulnerable
 random: crng init done
+kmemleak: Kernel memory leak detector initialized (mem pool available: 15679)
 reboot: Power down
 Freeing unused kernel image (initmem) memory: 2824K
 DEBUG: this is no fault

@@ -2,12 +2,57 @@
 /* Gives a guest's kernel one fault, the one that its parameter names. */
 #include <linux/delay.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+
 #include <asm/irqflags.h>
 
 static char *kind = "";
 module_param(kind, charp, 0444);
-MODULE_PARM_DESC(kind, "warning, oops, lockup, hang, stuck or dead");
+MODULE_PARM_DESC(kind, "warning, oops, lockup, hang, stuck or dead; for a debug kernel also leak, freed, shift, order, asleep or rcu");
+
+static DEFINE_MUTEX(one);
+static DEFINE_MUTEX(two);
+static DEFINE_SPINLOCK(spin);
+static int __rcu *shared;
+
+/* What only a debug kernel finds. Returns false for other names. */
+static bool hidden_fault(void)
+{
+	volatile unsigned int bits = 40;
+	volatile char *memory;
+
+	if (!strcmp(kind, "leak")) {
+		memory = kmalloc(100, GFP_KERNEL);
+	} else if (!strcmp(kind, "freed")) {
+		memory = kmalloc(100, GFP_KERNEL);
+		kfree((void *)memory);
+		(void)memory[7];
+	} else if (!strcmp(kind, "shift")) {
+		pr_info("%d\n", 1 << bits);
+	} else if (!strcmp(kind, "order")) {
+		mutex_lock(&one);
+		mutex_lock(&two);
+		mutex_unlock(&two);
+		mutex_unlock(&one);
+		mutex_lock(&two);
+		mutex_lock(&one);
+		mutex_unlock(&one);
+		mutex_unlock(&two);
+	} else if (!strcmp(kind, "asleep")) {
+		spin_lock(&spin);
+		might_sleep();
+		spin_unlock(&spin);
+	} else if (!strcmp(kind, "rcu")) {
+		(void)rcu_dereference(shared);
+	} else {
+		return false;
+	}
+	return true;
+}
 
 static int __init fault_init(void)
 {
@@ -29,7 +74,7 @@ static int __init fault_init(void)
 		local_irq_disable();
 		for (;;)
 			halt();
-	} else {
+	} else if (!hidden_fault()) {
 		return -EINVAL;
 	}
 	return 0;

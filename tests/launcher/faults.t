@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/vm: whatever goes wrong in the guest's kernel fails the launch."""
+"""images/vm: whatever goes wrong in the guest's kernel fails the launch; with the
+debug kernel (make debug-check) also what only that finds."""
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import launches  # noqa: E402
-from guest import vm  # noqa: E402
+from guest import release, vm  # noqa: E402
 from tap import Tap  # noqa: E402
 
 MODULE = launches.build_fault()
@@ -90,8 +91,29 @@ def test_fault_and_time_out(tap):
                  "a warning and a time-out: both are told")
 
 
-tap = Tap()
-tap.run(test_warning, test_silenced_warning, test_oops, test_lockup,
-        test_hang, test_panic, test_silent_end, test_time_out,
-        test_fault_and_time_out)
-sys.exit(tap.done())
+# What a debug kernel finds, and what it says of it.
+HIDDEN = (("leak", "unreferenced object"), ("freed", "BUG: KASAN: use-after"),
+          ("shift", "UBSAN: shift-out-of-bounds"),
+          ("order", "possible circular locking dependency"),
+          ("asleep", "BUG: sleeping function called"),
+          ("rcu", "WARNING: suspicious RCU usage"))
+
+
+def test_hidden(tap):
+    for kind, message in HIDDEN:
+        done = fault(kind, "true")
+        tap.equal(done.returncode, 125, f"{kind}: status 125")
+        tap.contains(done.stderr, message, f"{kind}: it is shown")
+
+
+def main():
+    tap = Tap()
+    if release().endswith("-debug"):
+        tap.run(test_hidden)
+    tap.run(test_warning, test_silenced_warning, test_oops, test_lockup,
+            test_hang, test_panic, test_silent_end, test_time_out,
+            test_fault_and_time_out)
+    return tap.done()
+
+
+sys.exit(main())

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from guest import TOP, VM
+from guest import TOP, VM, guest_file
 
 BUILD = Path(TOP, "build", "tests", "launcher")
 PREFIXES = ("virtio-capture-vm-", ".virtio-capture-vm-")
@@ -15,14 +15,14 @@ PREFIXES = ("virtio-capture-vm-", ".virtio-capture-vm-")
 
 def build_fault():
     """Builds fault.ko for the image's kernel; several tests may at a time."""
-    release = Path(TOP, "build/images/release").read_text().split()[0]
+    headers = Path(guest_file("guest-driver", "kdir")).read_text().strip()
     BUILD.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:
         shutil.copy(Path(TOP, "tests/launcher/fault.c"), folder)
         Path(folder, "Kbuild").write_text("obj-m := fault.o\n")
         subprocess.run(
-            ["make", "-s", "-C", f"/usr/src/linux-headers-{release}",
-             f"M={folder}", "modules"], check=True, stdout=subprocess.PIPE)
+            ["make", "-s", "-C", headers, f"M={folder}", "modules"],
+            check=True, stdout=subprocess.PIPE)
         os.replace(f"{folder}/fault.ko", BUILD / "fault.ko")
     return BUILD / "fault.ko"
 

@@ -10,6 +10,7 @@ import atexit
 import base64
 import fcntl
 import json
+import os
 import shutil
 import select
 import socket
@@ -25,7 +26,8 @@ PLUGIN = TOP / "build" / "qemu-device" / "virtio-capture.so"
 QEMU = "qemu-system-x86_64"
 
 # How long to wait for what must come. Only a failure takes so long.
-PATIENCE = 20
+# TIME_SCALE: see images/vm --help.
+PATIENCE = 20 * float(os.environ.get("TIME_SCALE") or "1")
 
 RAM = 64 << 20
 FIRST_FREE = 1 << 20            # guest memory below belongs to the firmware
