@@ -1,0 +1,65 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Random requests, reads, writes, polls, mmaps, forks and closes from many
+threads, of 64-bit and 32-bit programs, under traffic, while the drivers are
+unbound and bound and the machine is suspended; and with a kernel that can have
+them fail (make debug-check), failing allocations.
+
+FUZZ_SEED is where the random numbers start, FUZZ_TIME for how many seconds it
+goes on."""
+import os
+import sys
+
+import fuzzing
+from guest import TWO_NICS, relay, vm
+from tap import Tap
+
+SECONDS = int(os.environ.get("FUZZ_TIME", "15"))
+NAMES = ("fuzz-ioctl", "fuzz-ioctl-32")
+
+# Any allocation may fail but those of the checkers themselves, which would
+# check no more. The threads say which one is to.
+SCRIPT = """
+debug=/sys/kernel/debug
+for kind in failslab fail_page_alloc fail_usercopy; do
+    [ -d $debug/$kind ] || continue
+    echo 0 > $debug/$kind/verbose
+    [ ! -e $debug/$kind/ignore-gfp-wait ] ||
+        echo N > $debug/$kind/ignore-gfp-wait
+    [ ! -e $debug/$kind/ignore-gfp-highmem ] ||
+        echo N > $debug/$kind/ignore-gfp-highmem
+    [ ! -e $debug/$kind/min-order ] || echo 0 > $debug/$kind/min-order
+done
+if [ -d $debug/failslab ]; then
+    for cache in /sys/kernel/slab/*; do
+        case $cache in
+        */kmemleak*|*/debug_objects*) ;;
+        *) echo 1 > $cache/failslab ;;
+        esac
+    done
+    echo Y > $debug/failslab/cache-filter
+fi
+
+./fuzz-ioctl-32 {seconds} {seed} calm > second &
+echo "# program fuzz-ioctl"
+./fuzz-ioctl {seconds} {seed}
+echo "# exit fuzz-ioctl $?"
+wait
+echo "# program fuzz-ioctl-32"
+cat second
+echo "# exit fuzz-ioctl-32 0"
+tail -n +2 /proc/net/bpf | wc -l
+rmmod virtio_capture && echo removed
+"""
+
+tap = Tap()
+adds = [word for name in NAMES for word in ("--add", fuzzing.built(name))]
+done = vm([*TWO_NICS, "--smp", "2", "--timeout", str(10 * SECONDS + 100), *adds],
+          ["sh", "-c", SCRIPT.format(seconds=SECONDS, seed=fuzzing.seed())])
+tap.equal(relay(tap, done.stdout), list(NAMES), "both programs ran")
+lines = done.stdout.splitlines()
+tap.equal(lines[-2:], ["0", "removed"],
+          "no descriptor is left, and the module can be removed")
+tap.ok(done.returncode == 0, "the guest and its kernel are well",
+       f"exit status {done.returncode}", done.stderr)
+sys.exit(tap.done())
