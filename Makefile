@@ -2,7 +2,8 @@
 # "make run" shows a live capture, "make check" runs every test; see "make help".
 
 .DEFAULT_GOAL := help
-.PHONY: help setup device driver image programs run check fuzz soak bench spec clean
+.PHONY: help setup device driver image programs run check debug-check fuzz soak \
+	bench spec clean
 
 # Tests for "make check" to run, and how many at a time: many boot a guest, and
 # many wait more than they work.
@@ -36,6 +37,8 @@ help:
 	@echo 'make image    build the guest image into build/images/'
 	@echo 'make run      all of it, then a guest whose traffic tcpdump captures'
 	@echo 'make check    all of it, then every test; TESTS="FILE..." selects'
+	@echo 'make debug-check  build a kernel with KASAN, lockdep and more (minutes), and run'
+	@echo '              the guests'"'"' tests on it; FUZZ_TIME sets the seconds of its fuzzer'
 	@echo 'make fuzz     all of it, then the fuzzers for FUZZ_TIME seconds (3600)'
 	@echo 'make soak     the hot-plug tests, 1000 times over, and the slowest client'
 	@echo 'make bench    measure beside the peers, into build/bench/; ARGS=--help'
@@ -64,6 +67,20 @@ run: device image
 
 check: device image programs
 	prove --exec '' --timer -j$(TEST_JOBS) $(TESTS)
+
+# The tests whose guests exercise the driver, on a kernel that checks itself. It
+# is several times slower than the usual one, and so are its guests.
+# What only this needs is not in images/packages.
+DEBUG_KERNEL := build/downloads/debug-kernel
+DEBUG_TESTS = $(sort $(wildcard tests/guest/*.t tests/faulty/*.t \
+	tests/lifecycle/*.t)) tests/launcher/faults.t tests/fuzz/ioctl.t
+debug-check: device driver image programs
+	images/setup libelf-dev
+	$(MAKE) -C images/debug-kernel
+	$(MAKE) image GUEST_OUT=build/debug KERNEL=$(DEBUG_KERNEL)/kernel \
+		MODULES=$(DEBUG_KERNEL)/modules
+	GUEST_OUT=build/debug TIME_SCALE=5 FUZZ_TIME=$(or $(FUZZ_TIME),600) \
+		prove --exec '' --timer -j$(TEST_JOBS) $(DEBUG_TESTS)
 
 fuzz: device image programs
 	tests/fuzz/run $(or $(FUZZ_TIME),3600)
