@@ -69,7 +69,7 @@ check: device image programs
 	prove --exec '' --timer -j$(TEST_JOBS) $(TESTS)
 
 # The tests whose guests exercise the driver, on a kernel that checks itself. It
-# is several times slower than the usual one, and so are its guests.
+# is many times slower than the usual one: a guest takes most of a minute to boot.
 # What only this needs is not in images/packages.
 DEBUG_KERNEL := build/downloads/debug-kernel
 DEBUG_TESTS = $(sort $(wildcard tests/guest/*.t tests/faulty/*.t \
@@ -79,7 +79,7 @@ debug-check: device driver image programs
 	$(MAKE) -C images/debug-kernel
 	$(MAKE) image GUEST_OUT=build/debug KERNEL=$(DEBUG_KERNEL)/kernel \
 		MODULES=$(DEBUG_KERNEL)/modules
-	GUEST_OUT=build/debug TIME_SCALE=5 FUZZ_TIME=$(or $(FUZZ_TIME),600) \
+	GUEST_OUT=build/debug TIME_SCALE=10 FUZZ_TIME=$(or $(FUZZ_TIME),600) \
 		prove --exec '' --timer -j$(TEST_JOBS) $(DEBUG_TESTS)
 
 fuzz: device image programs

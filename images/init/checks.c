@@ -39,9 +39,13 @@ static unsigned int print_leaks(void)
  */
 static void check_leaks(void)
 {
+    char parameters[2048];
     unsigned int count;
 
-    if (access(KMEMLEAK, F_OK)) {
+    /* It may have been told to stay off: it costs much time. */
+    if (access(KMEMLEAK, F_OK) ||
+        (read_text("/proc/cmdline", parameters, sizeof(parameters)) &&
+         strstr(parameters, "kmemleak=off"))) {
         return;
     }
     sleep(LEAK_AGE_S);

@@ -111,7 +111,7 @@ void error_check(const char *what, int result, const int *allowed);
 
 /* faults.c */
 void faults_init(struct worker *worker);
-bool faults_begin(struct worker *worker, unsigned int reach);
+bool faults_begin(struct worker *worker, int fd, unsigned int reach);
 bool faults_end(struct worker *worker);
 
 /* world.c */

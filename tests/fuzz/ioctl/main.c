@@ -16,6 +16,8 @@
 
 atomic_bool stop;
 
+static atomic_uint finished;	/* workers that need no nudge any more */
+
 static atomic_ulong done[NUM_COUNTS], succeeded[NUM_COUNTS];
 
 static struct worker workers[THREADS];
@@ -94,6 +96,7 @@ static void *worker_run(void *arg)
 	}
 	if (target.fd >= 0)
 		close(target.fd);
+	finished++;
 	return NULL;
 }
 
@@ -226,10 +229,13 @@ int main(int argc, char **argv)
 	     passed++)
 		sleep(1);
 	stop = true;
-	for (i = threads; i-- > 0;)
-		pthread_join(workers[i].thread, NULL);
+	/* Until it has ended no thread may be joined: it would nudge nobody. */
+	while (finished < WORKERS)
+		usleep(10000);
 	ended = true;
 	pthread_join(nudger, NULL);
+	for (i = threads; i-- > 0;)
+		pthread_join(workers[i].thread, NULL);
 	for (i = 0; i < SHARED; i++)
 		if (shared[i] >= 0)
 			close(shared[i]);

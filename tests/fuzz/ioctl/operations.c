@@ -36,7 +36,7 @@ static const int write_errors[] = {
 
 int open_descriptor(struct worker *worker)
 {
-	bool armed = faults_begin(worker, REACH);
+	bool armed = faults_begin(worker, -1, REACH);
 	int fd = open("/dev/bpf", O_RDWR | O_CLOEXEC |
 		      (below(&worker->random, 2) ? O_NONBLOCK : 0));
 
@@ -60,7 +60,7 @@ static int request(struct worker *worker, struct target *target,
 
 	if (bad && _IOC_SIZE(number))
 		arg = below(&worker->random, 2) ? NULL : (void *)-4096L;
-	armed = faults_begin(worker, REACH);
+	armed = faults_begin(worker, -1, REACH);
 	result = ioctl(target->fd, number, arg);
 	error = errno;
 	if (armed)
@@ -270,7 +270,7 @@ static void do_read(struct worker *w, struct target *t)
 		size = MAX_BUFFER;
 	if (below(&w->random, 16) == 0)
 		size = below(&w->random, MAX_BUFFER);
-	armed = faults_begin(w, REACH);
+	armed = faults_begin(w, t->fd, REACH);
 	if (below(&w->random, 4)) {
 		len = read(t->fd, w->buffer, size);
 	} else {
@@ -306,7 +306,7 @@ static void do_write(struct worker *w, struct target *t)
 		   len < sizeof(frame) ? len : sizeof(frame));
 	if (len > sizeof(frame))
 		len = sizeof(frame);
-	armed = faults_begin(w, REACH);
+	armed = faults_begin(w, t->fd, REACH);
 	result = write(t->fd, &frame, len);
 	error = errno;
 	if (armed)

@@ -85,7 +85,7 @@ static void rebind(struct worker *worker, const struct devices *devices,
 	usleep(below(&worker->random, 30000));
 	for (turn = 0; turn < 5 && !is_bound(devices, which); turn++) {
 		armed = faults && turn < 3 &&
-			faults_begin(worker, PROBE_REACH);
+			faults_begin(worker, -1, PROBE_REACH);
 		count(bind, bind_or_unbind(devices, which, "bind"));
 		if (armed)
 			faults_end(worker);
