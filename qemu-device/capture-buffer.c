@@ -50,32 +50,33 @@ static void buffer_put_frame(CaptureBuffer *b, const CaptureFrame *frame,
     }
 }
 
-/* Take the driver's next buffer into progress. False: there is none. */
+/*
+ * Take the driver's next buffer into progress. False: there is none. This is on
+ * the NIC's path, and what virtqueue_pop() reads can run the code of a device.
+ */
 static bool buffer_take(VirtIOCapture *s, int64_t now)
 {
-    VirtIODevice *vdev = VIRTIO_DEVICE(s);
     CaptureBuffer *b = &s->buffer;
     VirtQueueElement *elem;
     size_t size;
-    bool outer;
 
-    if (!virtio_capture_active(s)) {
+    if (!virtio_capture_active(s) ||
+        !virtio_capture_queue_usable(s, s->capture_vq)) {
         return false;
     }
-    outer = virtio_capture_enter(s);
     /* The next buffer is looked for when it is needed: no kicks, please. */
     virtio_queue_set_notification(s->capture_vq, 0);
-    elem = virtqueue_pop(s->capture_vq, sizeof(*elem));
-    virtio_capture_leave(s, outer);
+    s->in_tap++;
+    elem = virtio_capture_pop(s, s->capture_vq);
+    s->in_tap--;
     if (!elem) {
         return false;
     }
     size = MIN(iov_size(elem->in_sg, elem->in_num), UINT32_MAX);
     if (elem->out_num || size < SHORTEST_RECORD) {
-        virtio_error(vdev, "virtio-capture: capture buffer with %u readable "
-                     "parts and %zu writable bytes", elem->out_num, size);
-        virtqueue_detach_element(s->capture_vq, elem, 0);
-        g_free(elem);
+        virtio_capture_error(s, "capture buffer with %u readable parts and %zu "
+                             "writable bytes", elem->out_num, size);
+        virtio_capture_forget(s->capture_vq, elem);
         return false;
     }
     *b = (CaptureBuffer) {
@@ -166,7 +167,7 @@ static void count_captured(VirtIOCapture *s, const CaptureFrame *frame,
 }
 
 /* Puts a frame of any kind into the buffer in progress, or into the next. */
-static COLD void append_anywhere(VirtIOCapture *s, const CaptureFrame *frame)
+static void append_anywhere(VirtIOCapture *s, const CaptureFrame *frame)
 {
     static const uint8_t zeros[VIRTIO_CAPTURE_RECORD_ALIGN];
     CaptureBuffer *b = &s->buffer;
@@ -198,6 +199,15 @@ static COLD void append_anywhere(VirtIOCapture *s, const CaptureFrame *frame)
     }
 }
 
+/* The same, and has the driver told what it is to know. */
+static COLD void append_and_tell(VirtIOCapture *s, const CaptureFrame *frame)
+{
+    append_anywhere(s, frame);
+    if (s->notify) {
+        virtio_capture_notify_soon(s);
+    }
+}
+
 void virtio_capture_append(VirtIOCapture *s, const CaptureFrame *frame)
 {
     CaptureBuffer *b = &s->buffer;
@@ -212,7 +222,7 @@ void virtio_capture_append(VirtIOCapture *s, const CaptureFrame *frame)
      * progress, which there is then, has room for this record and one more.
      */
     if (caplen > frame->first_len || size + SHORTEST_RECORD > b->room) {
-        append_anywhere(s, frame);
+        append_and_tell(s, frame);
         return;
     }
     write_header(s, (RecordHeader *)to, frame, caplen);
@@ -229,7 +239,6 @@ void virtio_capture_complete(VirtIOCapture *s)
 {
     CaptureBuffer *b = &s->buffer;
     VirtQueueElement *elem = b->elem;
-    bool outer;
 
     if (!elem) {
         return;
@@ -239,11 +248,7 @@ void virtio_capture_complete(VirtIOCapture *s)
     b->elem = NULL;
     b->room = 0;
     trace_virtio_capture_complete(s, b->used);
-    outer = virtio_capture_enter(s);
-    virtqueue_push(s->capture_vq, elem, b->used);
-    virtio_notify(VIRTIO_DEVICE(s), s->capture_vq);
-    virtio_capture_leave(s, outer);
-    g_free(elem);
+    virtio_capture_push(s, s->capture_vq, elem, b->used);
 }
 
 void virtio_capture_discard(VirtIOCapture *s)
@@ -272,7 +277,8 @@ static void complete_aged(VirtIOCapture *s)
 {
     int64_t end = s->buffer.start + LAST_BUFFER_GRACE;
 
-    if (s->buffer.elem && virtio_queue_empty(s->capture_vq) &&
+    if (s->buffer.elem && virtio_capture_queue_usable(s, s->capture_vq) &&
+        virtio_queue_empty(s->capture_vq) &&
         qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) < end) {
         virtio_queue_set_notification(s->capture_vq, 1);
         if (virtio_queue_empty(s->capture_vq)) {
@@ -288,30 +294,27 @@ void virtio_capture_handle_capture(VirtIODevice *vdev, VirtQueue *vq)
 {
     VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
 
+    if (!virtio_capture_active(s) || !virtio_capture_queue_usable(s, vq)) {
+        return;
+    }
     virtio_queue_set_notification(vq, 0);
     if (s->awaits_driver) {
         virtio_capture_complete(s);
     }
+    virtio_capture_notify(s);
 }
 
-static void delay_bh(void *opaque)
+/* Also the bottom half of a delay of zero. */
+static void delay_over(void *opaque)
 {
     complete_aged(opaque);
-}
-
-static void delay_timer(void *opaque)
-{
-    VirtIOCapture *s = opaque;
-    bool outer = virtio_capture_enter(s);
-
-    complete_aged(s);
-    virtio_capture_leave(s, outer);
+    virtio_capture_notify(opaque);
 }
 
 void virtio_capture_buffer_init(VirtIOCapture *s)
 {
-    s->delay_bh = virtio_bh_new_guarded(DEVICE(s), delay_bh, s);
-    timer_init_ns(&s->delay_timer, QEMU_CLOCK_VIRTUAL, delay_timer, s);
+    s->delay_bh = virtio_bh_new_guarded(DEVICE(s), delay_over, s);
+    timer_init_ns(&s->delay_timer, QEMU_CLOCK_VIRTUAL, delay_over, s);
 }
 
 void virtio_capture_buffer_cleanup(VirtIOCapture *s)

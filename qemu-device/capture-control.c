@@ -29,6 +29,9 @@
  */
 #define FLUSH_PASSES    3
 
+/* Commands in one go: others want the main loop, too. */
+#define CONTROL_BURST   64
+
 /* Not a status: the reply comes later. */
 #define REPLY_LATER     UINT32_MAX
 
@@ -150,27 +153,41 @@ static uint32_t control_execute(VirtIOCapture *s, VirtQueueElement *elem,
     return (*command)->execute(s, &request);
 }
 
-void virtio_capture_handle_control(VirtIODevice *vdev, VirtQueue *vq)
+/* Executes the next command, if there is one. */
+static bool control_next(VirtIOCapture *s)
 {
-    VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
-    bool outer = virtio_capture_enter(s);
     const ControlCommand *command;
     VirtQueueElement *elem;
     uint32_t status;
 
-    /* Commands behind a FLUSH wait for it, so that they keep their order. */
-    while (!s->flush &&
-           (elem = virtio_capture_pop_request(s, vq, "control"))) {
-        status = control_execute(s, elem, &command);
-        if (status == REPLY_LATER) {
-            s->flush = elem;
-            s->flush_passes = FLUSH_PASSES;
-            qemu_bh_schedule(s->control_bh);
-            break;
-        }
+    elem = virtio_capture_pop_request(s, s->control_vq, "control");
+    if (!elem) {
+        return false;
+    }
+    status = control_execute(s, elem, &command);
+    if (status == REPLY_LATER) {
+        s->flush = elem;
+        s->flush_passes = FLUSH_PASSES;
+        qemu_bh_schedule(s->control_bh);
+    } else {
         control_reply(s, elem, status, command && command->reply_size);
     }
-    virtio_capture_leave(s, outer);
+    return true;
+}
+
+void virtio_capture_handle_control(VirtIODevice *vdev, VirtQueue *vq)
+{
+    VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
+    unsigned n = 0;
+
+    /* Commands behind a FLUSH wait for it, so that they keep their order. */
+    while (!s->flush && n < CONTROL_BURST && control_next(s)) {
+        n++;
+    }
+    if (n == CONTROL_BURST) {
+        qemu_bh_schedule(s->control_bh);
+    }
+    virtio_capture_notify(s);
 }
 
 void virtio_capture_control_settle(VirtIOCapture *s)
@@ -193,7 +210,7 @@ void virtio_capture_control_discard(VirtIOCapture *s)
     qemu_bh_cancel(s->control_bh);
     if (elem) {
         s->flush = NULL;
-        virtio_capture_forget_request(s->control_vq, elem);
+        virtio_capture_forget(s->control_vq, elem);
     }
 }
 

@@ -33,17 +33,18 @@ static void inject_reply(VirtIOCapture *s, VirtQueueElement *elem,
     virtio_capture_reply(s, s->inject_vq, elem, status, NULL, 0);
 }
 
-/* Ends the waiting for the backend; returns the frame's element, or NULL. */
-static VirtQueueElement *stop_waiting(VirtIOCapture *s)
+static void start_waiting(VirtIOCapture *s, NetClientState *nic)
 {
-    VirtQueueElement *elem = s->injection;
+    s->injection_nic = nic;
+    QTAILQ_INSERT_TAIL(&waiting, s, injection_next);
+}
 
-    if (elem) {
-        s->injection = NULL;
+static void stop_waiting(VirtIOCapture *s)
+{
+    if (s->injection_nic) {
         s->injection_nic = NULL;
         QTAILQ_REMOVE(&waiting, s, injection_next);
     }
-    return elem;
 }
 
 /* The backend has a frame that had to wait, or will never take it. */
@@ -53,10 +54,8 @@ static void inject_sent(NetClientState *nic, ssize_t ret)
 
     QTAILQ_FOREACH(s, &waiting, injection_next) {
         if (s->injection_nic == nic) {
-            bool outer = virtio_capture_enter(s);
-
-            inject_reply(s, stop_waiting(s), VIRTIO_CAPTURE_E_OK);
-            virtio_capture_leave(s, outer);
+            stop_waiting(s);
+            virtio_capture_inject_settle(s);
             /* We are in the middle of the backend's work: go on later. */
             qemu_bh_schedule(s->inject_bh);
             return;
@@ -64,18 +63,44 @@ static void inject_sent(NetClientState *nic, ssize_t ret)
     }
 }
 
-/* Let the NIC receive a frame, past the taps: it is captured as it is sent. */
+/* Does a frame wait for the backend, so that no other can be sent? */
+static bool is_waiting(VirtIOCapture *s)
+{
+    NetClientState *netdev;
+
+    if (!s->injection_nic) {
+        return false;
+    }
+    netdev = virtio_capture_find_netdev(s);
+    if (netdev && netdev->peer == s->injection_nic) {
+        return true;
+    }
+    /* Netdev or NIC has gone, and nobody will tell. */
+    stop_waiting(s);
+    virtio_capture_inject_settle(s);
+    return false;
+}
+
+/*
+ * Let the NIC receive a frame, past the taps: it is captured as it is sent.
+ * QEMU would keep a copy for a NIC without room, which loses the frame instead.
+ */
 static void feed_back(NetClientState *netdev, const struct iovec *iov,
                       int iovcnt)
 {
-    virtio_capture_feeding = netdev;
-    qemu_sendv_packet(netdev, iov, iovcnt);
-    virtio_capture_feeding = NULL;
+    if (qemu_can_send_packet(netdev)) {
+        virtio_capture_feeding = netdev;
+        qemu_sendv_packet(netdev, iov, iovcnt);
+        virtio_capture_feeding = NULL;
+    }
 }
 
 /*
  * Sends the frame of len bytes at s->inject_frame. A backend that wants a
  * virtio-net header before it gets one that says nothing.
+ *
+ * Whoever receives the frame may write it to the guest's memory, and so run the
+ * code of a device: this one can be reset or unplugged in the meantime.
  */
 static uint32_t inject_send(VirtIOCapture *s, size_t len, uint32_t flags)
 {
@@ -83,6 +108,7 @@ static uint32_t inject_send(VirtIOCapture *s, size_t len, uint32_t flags)
     NetClientState *netdev = virtio_capture_find_netdev(s);
     NetClientState *nic = netdev ? netdev->peer : NULL;
     g_autofree uint8_t *copy = NULL;
+    uint32_t resets = s->resets;
     struct iovec iov[2];
     ssize_t ret;
 
@@ -101,15 +127,14 @@ static uint32_t inject_send(VirtIOCapture *s, size_t len, uint32_t flags)
     iov[1] = (struct iovec) { s->inject_frame, len };
     trace_virtio_capture_inject(s, len, flags);
     ret = qemu_sendv_packet_async(nic, iov, ARRAY_SIZE(iov), inject_sent);
-    if (copy) {
+    if (ret == 0 && DEVICE(s)->realized) {
+        start_waiting(s, nic);
+    }
+    if (copy && s->resets == resets) {
         iov[1].iov_base = copy;
         feed_back(netdev, iov, ARRAY_SIZE(iov));
     }
-    if (ret == 0) {
-        s->injection_nic = nic;
-        return REPLY_LATER;
-    }
-    return VIRTIO_CAPTURE_E_OK;
+    return ret == 0 ? REPLY_LATER : VIRTIO_CAPTURE_E_OK;
 }
 
 /* Copies the frame in, so that the driver cannot change it any more. */
@@ -135,56 +160,85 @@ static uint32_t inject_element(VirtIOCapture *s, VirtQueueElement *elem)
     return inject_send(s, len, flags);
 }
 
+/* Sends the next frame, if there is one. Is there more to do? */
+static bool inject_next(VirtIOCapture *s)
+{
+    uint32_t resets = s->resets;
+    VirtQueueElement *elem;
+    uint32_t status;
+
+    elem = virtio_capture_pop_request(s, s->inject_vq, "inject");
+    if (!elem) {
+        return false;
+    }
+    s->injection = elem;
+    status = inject_element(s, elem);
+    /* A reset has forgotten the request; the frame may wait all the same. */
+    if (s->resets != resets || status == REPLY_LATER) {
+        return false;
+    }
+    s->injection = NULL;
+    inject_reply(s, elem, status);
+    return true;
+}
+
 void virtio_capture_handle_inject(VirtIODevice *vdev, VirtQueue *vq)
 {
     VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
-    bool outer = virtio_capture_enter(s);
-    VirtQueueElement *elem;
-    uint32_t status;
-    unsigned n;
+    CaptureStay stay;
+    unsigned n = 0;
 
-    for (n = 0; !s->injection; n++) {
-        if (n == INJECT_BURST) {
-            qemu_bh_schedule(s->inject_bh);
-            break;
-        }
-        elem = virtio_capture_pop_request(s, vq, "inject");
-        if (!elem) {
-            break;
-        }
-        status = inject_element(s, elem);
-        if (status == REPLY_LATER) {
-            s->injection = elem;
-            QTAILQ_INSERT_TAIL(&waiting, s, injection_next);
-        } else {
-            inject_reply(s, elem, status);
-        }
+    /* It is here already: who receives a frame ran the code that kicks. */
+    if (s->injecting || is_waiting(s)) {
+        return;
     }
-    virtio_capture_leave(s, outer);
+    stay = virtio_capture_enter(s);
+    s->injecting = true;
+    while (n < INJECT_BURST && inject_next(s)) {
+        n++;
+    }
+    s->injecting = false;
+    if (n == INJECT_BURST) {
+        qemu_bh_schedule(s->inject_bh);
+    }
+    virtio_capture_notify(s);
+    virtio_capture_leave(stay);
 }
 
 bool virtio_capture_inject_busy(VirtIOCapture *s)
 {
-    return virtio_capture_active(s) && !s->injection &&
+    return virtio_capture_active(s) && !s->injection_nic &&
+           virtio_capture_queue_usable(s, s->inject_vq) &&
            !virtio_queue_empty(s->inject_vq);
 }
 
 void virtio_capture_inject_settle(VirtIOCapture *s)
 {
-    VirtQueueElement *elem = stop_waiting(s);
+    VirtQueueElement *elem = s->injection;
 
     if (elem) {
+        s->injection = NULL;
         inject_reply(s, elem, VIRTIO_CAPTURE_E_OK);
+    }
+}
+
+void virtio_capture_inject_gone(VirtIOCapture *s)
+{
+    if (s->injection_nic) {
+        stop_waiting(s);
+        virtio_capture_inject_settle(s);
+        qemu_bh_schedule(s->inject_bh);
     }
 }
 
 void virtio_capture_inject_discard(VirtIOCapture *s)
 {
-    VirtQueueElement *elem = stop_waiting(s);
+    VirtQueueElement *elem = s->injection;
 
     qemu_bh_cancel(s->inject_bh);
     if (elem) {
-        virtio_capture_forget_request(s->inject_vq, elem);
+        s->injection = NULL;
+        virtio_capture_forget(s->inject_vq, elem);
     }
 }
 
@@ -202,15 +256,19 @@ static void inject_bh(void *opaque)
 
 void virtio_capture_inject_init(VirtIOCapture *s)
 {
-    s->inject_frame = g_malloc(NET_BUFSIZE);
+    s->inject_frame = g_realloc(s->inject_frame, NET_BUFSIZE);
     s->inject_bh = virtio_bh_new_guarded(DEVICE(s), inject_bh, s);
 }
 
 void virtio_capture_inject_cleanup(VirtIOCapture *s)
 {
     virtio_capture_inject_discard(s);
+    stop_waiting(s);
     qemu_bh_delete(s->inject_bh);
     s->inject_bh = NULL;
+}
+
+void virtio_capture_inject_finalize(VirtIOCapture *s)
+{
     g_free(s->inject_frame);
-    s->inject_frame = NULL;
 }

@@ -1,26 +1,190 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the control queue and the inject queue have in common: requests with
- * room for a reply behind them.
+ * The queues: buffers come from the driver and go back to it. What the control
+ * queue and the inject queue have in common is here, too: requests with room
+ * for a reply behind them.
+ *
+ * An access to a register instead of RAM runs the code of a device. So rings
+ * and buffers that are not in RAM are refused. The rings are looked up when
+ * they are used, because a memory region can move; whether they are in RAM is
+ * remembered until one does. The descriptors, which the driver can change
+ * at any time, are judged by what has been mapped for them.
  */
 #include "qemu/osdep.h"
+#include "exec/address-spaces.h"
 #include "qemu/iov.h"
 #include "virtio-capture.h"
+
+void virtio_capture_error(VirtIOCapture *s, const char *format, ...)
+{
+    VirtIODevice *vdev = &s->parent_obj;
+    uint16_t vector = vdev->config_vector;
+    g_autofree char *message = NULL;
+    va_list args;
+
+    va_start(args, format);
+    message = g_strdup_vprintf(format, args);
+    va_end(args);
+
+    /* Its interrupt is sent with the others. */
+    vdev->config_vector = VIRTIO_NO_VECTOR;
+    virtio_error(vdev, "virtio-capture: %s", message);
+    vdev->config_vector = vector;
+    s->notify |= CAPTURE_NOTIFY_CONFIG;
+}
+
+static bool in_ram(VirtIODevice *vdev, hwaddr address, hwaddr size)
+{
+    hwaddr offset, len = size;
+    MemoryRegion *region;
+
+    RCU_READ_LOCK_GUARD();
+    region = address_space_translate(vdev->dma_as, address, &offset, &len,
+                                     true, MEMTXATTRS_UNSPECIFIED);
+    return len == size && memory_access_is_direct(region, true);
+}
+
+/* Finds out whether the rings of a queue may be accessed. */
+static COLD bool check_rings(VirtIOCapture *s, unsigned n)
+{
+    VirtIODevice *vdev = &s->parent_obj;
+    hwaddr desc = virtio_queue_get_desc_addr(vdev, n);
+
+    if (!desc || vdev->broken) {
+        return false;
+    }
+    /* QEMU has mapped as much of them as was needed then. */
+    if (virtio_queue_get_num(vdev, n) != s->ring_size[n]) {
+        virtio_capture_error(s, "queue %u was enabled with a size of %u, and "
+                             "has one of %d now", n, s->ring_size[n],
+                             virtio_queue_get_num(vdev, n));
+        return false;
+    }
+    if (!in_ram(vdev, desc, virtio_queue_get_desc_size(vdev, n)) ||
+        !in_ram(vdev, virtio_queue_get_avail_addr(vdev, n),
+                virtio_queue_get_avail_size(vdev, n)) ||
+        !in_ram(vdev, virtio_queue_get_used_addr(vdev, n),
+                virtio_queue_get_used_size(vdev, n))) {
+        virtio_capture_error(s, "queue %u has a ring that is not in RAM", n);
+        return false;
+    }
+    /* An IOMMU's mappings change without a word. */
+    if (vdev->dma_as == &address_space_memory) {
+        s->rings_in_ram |= 1u << n;
+    }
+    return true;
+}
+
+bool virtio_capture_queue_usable(VirtIOCapture *s, VirtQueue *vq)
+{
+    unsigned n = virtio_get_queue_index(vq);
+
+    return (s->rings_in_ram & (1u << n) &&
+            virtio_queue_get_num(&s->parent_obj, n) == s->ring_size[n]) ||
+           check_rings(s, n);
+}
+
+void virtio_capture_queues_changed(VirtIOCapture *s)
+{
+    s->rings_in_ram = 0;
+}
+
+void virtio_capture_queue_enabled(VirtIODevice *vdev, uint32_t index)
+{
+    VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
+
+    if (index < VIRTIO_CAPTURE_NUM_VQS) {
+        virtio_capture_queues_changed(s);
+        s->ring_size[index] = virtio_queue_get_num(vdev, index);
+    }
+}
+
+static bool all_in_ram(const struct iovec *iov, unsigned count)
+{
+    ram_addr_t offset;
+
+    /* What is not, has been mapped by a buffer of QEMU's. */
+    for (; count; count--, iov++) {
+        if (!memory_region_from_host(iov->iov_base, &offset)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* virtqueue_pop(), with the interrupt for a fault of the driver's held back. */
+static VirtQueueElement *pop(VirtIOCapture *s, VirtQueue *vq)
+{
+    VirtIODevice *vdev = &s->parent_obj;
+    uint16_t vector = vdev->config_vector;
+    uint32_t resets = s->resets;
+    VirtQueueElement *elem;
+
+    vdev->config_vector = VIRTIO_NO_VECTOR;
+    elem = virtqueue_pop(vq, sizeof(*elem));
+    if (s->resets == resets) {
+        vdev->config_vector = vector;
+        if (vdev->broken) {
+            s->notify |= CAPTURE_NOTIFY_CONFIG;
+        }
+    } else if (elem) {
+        /* By what it read. The buffer is none of the device as it is now. */
+        virtio_capture_forget(vq, elem);
+        elem = NULL;
+    }
+    return elem;
+}
+
+VirtQueueElement *virtio_capture_pop(VirtIOCapture *s, VirtQueue *vq)
+{
+    VirtQueueElement *elem;
+    CaptureStay stay;
+
+    if (!virtio_capture_active(s) || !virtio_capture_queue_usable(s, vq)) {
+        return NULL;
+    }
+    stay = virtio_capture_enter(s);
+    elem = pop(s, vq);
+    virtio_capture_leave(stay);
+    if (elem && (!all_in_ram(elem->in_sg, elem->in_num) ||
+                 !all_in_ram(elem->out_sg, elem->out_num))) {
+        virtio_capture_error(s, "queue %u has a buffer that is not in RAM",
+                             virtio_get_queue_index(vq));
+        virtio_capture_forget(vq, elem);
+        elem = NULL;
+    }
+    return elem;
+}
+
+void virtio_capture_push(VirtIOCapture *s, VirtQueue *vq,
+                         VirtQueueElement *elem, unsigned len)
+{
+    if (!virtio_capture_queue_usable(s, vq)) {
+        virtqueue_detach_element(vq, elem, len);
+        g_free(elem);
+        return;
+    }
+    virtqueue_push(vq, elem, len);
+    g_free(elem);
+    s->notify |= 1u << virtio_get_queue_index(vq);
+}
+
+void virtio_capture_forget(VirtQueue *vq, VirtQueueElement *elem)
+{
+    /* No byte of it: what is not in RAM is not written. */
+    virtqueue_detach_element(vq, elem, 0);
+    g_free(elem);
+}
 
 VirtQueueElement *virtio_capture_pop_request(VirtIOCapture *s, VirtQueue *vq,
                                              const char *name)
 {
-    VirtQueueElement *elem;
+    VirtQueueElement *elem = virtio_capture_pop(s, vq);
 
-    if (!virtio_capture_active(s)) {
-        return NULL;
-    }
-    elem = virtqueue_pop(vq, sizeof(*elem));
     if (elem && iov_size(elem->in_sg, elem->in_num) <
                 sizeof(struct virtio_capture_reply)) {
-        virtio_error(VIRTIO_DEVICE(s), "virtio-capture: %s buffer without room "
-                     "for a reply", name);
-        virtio_capture_forget_request(vq, elem);
+        virtio_capture_error(s, "%s buffer without room for a reply", name);
+        virtio_capture_forget(vq, elem);
         return NULL;
     }
     return elem;
@@ -36,13 +200,25 @@ void virtio_capture_reply(VirtIOCapture *s, VirtQueue *vq,
     if (len) {
         iov_from_buf(elem->in_sg, elem->in_num, sizeof(reply), more, len);
     }
-    virtqueue_push(vq, elem, sizeof(reply) + len);
-    virtio_notify(VIRTIO_DEVICE(s), vq);
-    g_free(elem);
+    virtio_capture_push(s, vq, elem, sizeof(reply) + len);
 }
 
-void virtio_capture_forget_request(VirtQueue *vq, VirtQueueElement *elem)
+static void memory_changed(MemoryListener *listener)
 {
-    virtqueue_detach_element(vq, elem, 0);
-    g_free(elem);
+    virtio_capture_queues_changed(container_of(listener, VirtIOCapture,
+                                               memory_listener));
+}
+
+void virtio_capture_queue_init(VirtIOCapture *s)
+{
+    s->memory_listener = (MemoryListener) {
+        .name = "virtio-capture",
+        .commit = memory_changed,
+    };
+    memory_listener_register(&s->memory_listener, &address_space_memory);
+}
+
+void virtio_capture_queue_cleanup(VirtIOCapture *s)
+{
+    memory_listener_unregister(&s->memory_listener);
 }

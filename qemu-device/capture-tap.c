@@ -24,7 +24,7 @@
 
 struct CaptureTap {
     NetFilterState parent_obj;
-    VirtIOCapture *owner;       /* NULL: it takes the tap away */
+    VirtIOCapture *owner;       /* NULL: it destroys the tap */
 };
 
 NetClientState *virtio_capture_find_netdev(VirtIOCapture *s)
@@ -87,6 +87,30 @@ bool virtio_capture_check_netdev(VirtIOCapture *s, Error **errp)
     return true;
 }
 
+static void destroy(CaptureTap *tap)
+{
+    tap->owner = NULL;
+    object_unparent(OBJECT(tap));
+}
+
+static void destroy_old_tap(VirtIOCapture *s)
+{
+    if (s->old_tap && !s->in_tap) {
+        destroy(s->old_tap);
+        s->old_tap = NULL;
+    }
+}
+
+static void tap_bh(void *opaque)
+{
+    VirtIOCapture *s = opaque;
+
+    destroy_old_tap(s);
+    if (s->old_tap) {
+        qemu_bh_schedule(s->tap_bh);
+    }
+}
+
 bool virtio_capture_tap_start(VirtIOCapture *s, Error **errp)
 {
     CaptureTap *tap;
@@ -94,6 +118,11 @@ bool virtio_capture_tap_start(VirtIOCapture *s, Error **errp)
 
     if (s->tap) {
         return true;
+    }
+    destroy_old_tap(s);
+    if (s->old_tap) {
+        error_setg(errp, "the last tap of netdev '%s' is in use", s->netdev_id);
+        return false;
     }
     /* The netdev of that name may be another one by now. */
     if (!virtio_capture_check_netdev(s, errp)) {
@@ -124,10 +153,32 @@ void virtio_capture_tap_stop(VirtIOCapture *s)
         return;
     }
     s->tap = NULL;
-    tap->owner = NULL;
     virtio_capture_rxfilter_forget(s);
-    object_unparent(OBJECT(tap));
     trace_virtio_capture_tap(s, s->netdev_id, false);
+    if (!s->in_tap) {
+        destroy(tap);
+        return;
+    }
+    /*
+     * QEMU, which is in the middle of a walk over the filters, goes on with the
+     * next one when it comes back from this. No frame enters this one any more.
+     */
+    tap->parent_obj.on = false;
+    s->old_tap = tap;
+    qemu_bh_schedule(s->tap_bh);
+}
+
+void virtio_capture_tap_init(VirtIOCapture *s)
+{
+    s->tap_bh = virtio_bh_new_guarded(DEVICE(s), tap_bh, s);
+}
+
+/* A tap that is left then is destroyed with the device, whose child it is. */
+void virtio_capture_tap_cleanup(VirtIOCapture *s)
+{
+    virtio_capture_tap_stop(s);
+    qemu_bh_delete(s->tap_bh);
+    s->tap_bh = NULL;
 }
 
 /*
@@ -136,21 +187,22 @@ void virtio_capture_tap_stop(VirtIOCapture *s)
  */
 static void capture_tap_cleanup(NetFilterState *nf)
 {
-    VirtIOCapture *s = CAPTURE_TAP(nf)->owner;
-    bool outer;
+    CaptureTap *tap = CAPTURE_TAP(nf);
+    VirtIOCapture *s = tap->owner;
 
     if (!s) {
+        return;
+    }
+    if (tap == s->old_tap) {
+        s->old_tap = NULL;
         return;
     }
     s->tap = NULL;
     virtio_capture_rxfilter_forget(s);
     trace_virtio_capture_tap(s, s->netdev_id, false);
-    /* Nobody will tell that the netdev has a frame that waits for it. */
-    outer = virtio_capture_enter(s);
-    virtio_capture_inject_settle(s);
-    virtio_capture_leave(s, outer);
-    virtio_capture_inject_resume(s);
-    virtio_notify_config(VIRTIO_DEVICE(s));
+    virtio_capture_inject_gone(s);
+    s->notify |= CAPTURE_NOTIFY_CONFIG;
+    virtio_capture_notify_soon(s);
 }
 
 /* What the virtio-net header that iov begins with says about its frame. */

@@ -29,31 +29,36 @@
 
 bool virtio_capture_active(VirtIOCapture *s)
 {
-    VirtIODevice *vdev = VIRTIO_DEVICE(s);
+    VirtIODevice *vdev = &s->parent_obj;
 
     return vdev->vm_running && !vdev->broken &&
            (vdev->status & VIRTIO_CONFIG_S_DRIVER_OK);
 }
 
-static MemReentrancyGuard *reentrancy_guard(VirtIOCapture *s)
+CaptureStay virtio_capture_enter(VirtIOCapture *s)
 {
-    DeviceState *proxy = qdev_get_parent_bus(DEVICE(s))->parent;
+    MemReentrancyGuard *guard = &s->proxy->mem_reentrancy_guard;
+    CaptureStay stay = { .proxy = s->proxy, .outer = guard->engaged_in_io };
 
-    return &proxy->mem_reentrancy_guard;
-}
-
-bool virtio_capture_enter(VirtIOCapture *s)
-{
-    MemReentrancyGuard *guard = reentrancy_guard(s);
-    bool outer = guard->engaged_in_io;
-
+    object_ref(OBJECT(s->proxy));
     guard->engaged_in_io = true;
-    return outer;
+    return stay;
 }
 
-void virtio_capture_leave(VirtIOCapture *s, bool outer)
+static void unref_bh(void *opaque)
 {
-    reentrancy_guard(s)->engaged_in_io = outer;
+    object_unref(OBJECT(opaque));
+}
+
+void virtio_capture_leave(CaptureStay stay)
+{
+    stay.proxy->mem_reentrancy_guard.engaged_in_io = stay.outer;
+    if (stay.proxy->realized) {
+        object_unref(OBJECT(stay.proxy));
+    } else {
+        /* Unplugged in between: those who called still use the device. */
+        aio_bh_schedule_oneshot(qemu_get_aio_context(), unref_bh, stay.proxy);
+    }
 }
 
 /* The size of the largest payload to inject; the NIC's own where it has one. */
@@ -108,6 +113,28 @@ static void virtio_capture_get_config(VirtIODevice *vdev, uint8_t *data)
     memcpy(data, &config, sizeof(config));
 }
 
+/*
+ * All that a driver set up and made available is forgotten, but for a frame
+ * that the backend has not yet taken.
+ */
+static void forget_driver(VirtIOCapture *s)
+{
+    s->resets++;
+    s->notify = 0;
+    virtio_capture_queues_changed(s);
+    memset(s->ring_size, 0, sizeof(s->ring_size));
+    virtio_capture_tap_stop(s);
+    virtio_capture_discard(s);
+    virtio_capture_control_discard(s);
+    virtio_capture_inject_discard(s);
+    virtio_capture_set_delay(s, 0);
+    s->snaplen = 0;
+    s->listen_flags = 0;
+    s->clock_offset = 0;
+    s->captured = 0;
+    s->dropped = 0;
+}
+
 static uint64_t virtio_capture_get_features(VirtIODevice *vdev,
                                             uint64_t features, Error **errp)
 {
@@ -123,27 +150,33 @@ static uint64_t virtio_capture_get_features(VirtIODevice *vdev,
 static void virtio_capture_set_status(VirtIODevice *vdev, uint8_t status)
 {
     VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
-    bool outer;
 
     if (!(status & VIRTIO_CONFIG_S_DRIVER_OK)) {
-        return;
-    }
-    if (vdev->vm_running) {
+        if (vdev->status & VIRTIO_CONFIG_S_DRIVER_OK) {
+            forget_driver(s);
+        }
+    } else if (vdev->vm_running) {
         virtio_capture_inject_resume(s);
         virtio_capture_control_resume(s);
-        return;
+        virtio_capture_notify_soon(s);
+    } else {
+        virtio_capture_inject_settle(s);
+        virtio_capture_complete(s);
+        virtio_capture_control_settle(s);
     }
-    outer = virtio_capture_enter(s);
-    virtio_capture_inject_settle(s);
-    virtio_capture_complete(s);
-    virtio_capture_control_settle(s);
-    virtio_capture_leave(s, outer);
 }
 
 static void virtio_capture_queue_reset(VirtIODevice *vdev, uint32_t index)
 {
     VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
 
+    if (index >= VIRTIO_CAPTURE_NUM_VQS) {
+        return;
+    }
+    s->resets++;
+    s->notify &= ~(1u << index);
+    virtio_capture_queues_changed(s);
+    s->ring_size[index] = 0;
     if (index == VIRTIO_CAPTURE_VQ_CAPTURE) {
         virtio_capture_discard(s);
     } else if (index == VIRTIO_CAPTURE_VQ_CONTROL) {
@@ -155,30 +188,26 @@ static void virtio_capture_queue_reset(VirtIODevice *vdev, uint32_t index)
 
 static void virtio_capture_reset(VirtIODevice *vdev)
 {
-    VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
-
-    virtio_capture_tap_stop(s);
-    virtio_capture_discard(s);
-    virtio_capture_control_discard(s);
-    virtio_capture_inject_discard(s);
-    virtio_capture_set_delay(s, 0);
-    s->snaplen = 0;
-    s->listen_flags = 0;
-    s->clock_offset = 0;
-    s->captured = 0;
-    s->dropped = 0;
+    forget_driver(VIRTIO_CAPTURE(vdev));
 }
 
 static int virtio_capture_post_load(VirtIODevice *vdev)
 {
     VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
     Error *err = NULL;
+    unsigned n;
 
     if (s->listen_flags & ~VIRTIO_CAPTURE_L_ALL) {
         error_report("virtio-capture: unknown listen flags 0x%" PRIx32,
                      s->listen_flags);
         return -EINVAL;
     }
+    virtio_capture_queues_changed(s);
+    for (n = 0; n < VIRTIO_CAPTURE_NUM_VQS; n++) {
+        s->ring_size[n] = virtio_queue_get_num(vdev, n);
+    }
+    /* What was used as the machine stopped, the driver has not been told. */
+    s->notify = CAPTURE_NOTIFY_CONFIG - 1;
     /* A netdev that is gone here is no reason to lose the whole machine. */
     if (s->snaplen && !virtio_capture_tap_start(s, &err)) {
         warn_reportf_err(err, "virtio-capture: capture does not go on: ");
@@ -195,6 +224,7 @@ static void virtio_capture_realize(DeviceState *dev, Error **errp)
         return;
     }
 
+    s->proxy = qdev_get_parent_bus(dev)->parent;
     virtio_init(vdev, NAMED_ID, sizeof(struct virtio_capture_config));
     vdev->name = "virtio-capture";
     s->capture_vq = virtio_add_queue(vdev, CAPTURE_QUEUE_SIZE,
@@ -203,6 +233,9 @@ static void virtio_capture_realize(DeviceState *dev, Error **errp)
                                      virtio_capture_handle_control);
     s->inject_vq = virtio_add_queue(vdev, INJECT_QUEUE_SIZE,
                                     virtio_capture_handle_inject);
+    virtio_capture_queue_init(s);
+    virtio_capture_notify_init(s);
+    virtio_capture_tap_init(s);
     virtio_capture_buffer_init(s);
     virtio_capture_control_init(s);
     virtio_capture_inject_init(s);
@@ -213,14 +246,22 @@ static void virtio_capture_unrealize(DeviceState *dev)
     VirtIODevice *vdev = VIRTIO_DEVICE(dev);
     VirtIOCapture *s = VIRTIO_CAPTURE(dev);
 
-    virtio_capture_tap_stop(s);
+    s->resets++;
+    virtio_capture_tap_cleanup(s);
     virtio_capture_inject_cleanup(s);
     virtio_capture_control_cleanup(s);
     virtio_capture_buffer_cleanup(s);
+    virtio_capture_notify_cleanup(s);
+    virtio_capture_queue_cleanup(s);
     virtio_del_queue(vdev, VIRTIO_CAPTURE_VQ_INJECT);
     virtio_del_queue(vdev, VIRTIO_CAPTURE_VQ_CONTROL);
     virtio_del_queue(vdev, VIRTIO_CAPTURE_VQ_CAPTURE);
     virtio_cleanup(vdev);
+}
+
+static void virtio_capture_finalize(Object *obj)
+{
+    virtio_capture_inject_finalize(VIRTIO_CAPTURE(obj));
 }
 
 static const VMStateDescription vmstate_virtio_capture = {
@@ -272,6 +313,7 @@ static void virtio_capture_class_init(ObjectClass *klass, void *data)
     vdc->set_status = virtio_capture_set_status;
     vdc->reset = virtio_capture_reset;
     vdc->queue_reset = virtio_capture_queue_reset;
+    vdc->queue_enable = virtio_capture_queue_enabled;
     vdc->vmsd = &vmstate_virtio_capture_device;
     vdc->post_load = virtio_capture_post_load;
 }
@@ -280,6 +322,7 @@ static const TypeInfo virtio_capture_info = {
     .name = TYPE_VIRTIO_CAPTURE,
     .parent = TYPE_VIRTIO_DEVICE,
     .instance_size = sizeof(VirtIOCapture),
+    .instance_finalize = virtio_capture_finalize,
     .class_init = virtio_capture_class_init,
 };
 

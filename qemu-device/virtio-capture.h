@@ -5,14 +5,29 @@
  * A frame's way: capture-tap.c sees it on the NIC's path, capture-rxfilter.c
  * says whether the NIC would take it, capture-buffer.c puts it into the
  * driver's buffer. capture-control.c executes the driver's commands, and
- * capture-inject.c sends the frames that it injects; capture-queue.c is what
- * these two share.
+ * capture-inject.c sends the frames that it injects. They use the queues by way
+ * of capture-queue.c, and tell the driver by way of capture-notify.c.
  *
  * Everything runs under the big QEMU lock.
+ *
+ * Re-entrancy. An access to guest memory that is not plain RAM runs the code of
+ * a device at once, in the middle of whoever made it, and a driver can point a
+ * descriptor, a ring or an MSI-X message anywhere: at a register that resets or
+ * unplugs this device, the NIC or the bridge before them. Therefore:
+ *
+ * - Rings and buffers outside RAM are refused (capture-queue.c).
+ * - An interrupt is sent last by who came from QEMU's main loop or from a
+ *   register access, never on the NIC's path (capture-notify.c).
+ * - What remains is what virtqueue_pop() reads, an indirect table or a readable
+ *   buffer, before it can be refused, and what others do with a frame that is
+ *   injected. Behind these, who goes on looks first whether s->resets is as it
+ *   was; and nothing that somebody stands in is freed: virtio_capture_enter()
+ *   keeps the device, and CaptureTap is first taken out of use, then destroyed.
  */
 #ifndef VIRTIO_CAPTURE_DEVICE_H
 #define VIRTIO_CAPTURE_DEVICE_H
 
+#include "exec/memory.h"
 #include "hw/virtio/virtio.h"
 #include "net/net.h"
 #include "qemu/main-loop.h"
@@ -60,12 +75,21 @@ typedef struct CaptureBuffer {
 } CaptureBuffer;
 
 struct VirtIOCapture {
-    VirtIODevice parent_obj;
+    VirtIODevice parent_obj;    /* for each buffer a cast would be slow */
 
     char *netdev_id;            /* property "netdev" */
+    DeviceState *proxy;         /* the device on the bus; this is part of it */
     VirtQueue *capture_vq;
     VirtQueue *control_vq;
     VirtQueue *inject_vq;
+
+    uint32_t resets;            /* of the device or a queue, and its removal */
+    uint32_t rings_in_ram;      /* bit per queue: known to be there */
+    uint16_t ring_size[VIRTIO_CAPTURE_NUM_VQS]; /* when it was enabled, or 0 */
+    MemoryListener memory_listener; /* the guest's memory changes its places */
+
+    uint32_t notify;            /* due: bit per queue, CAPTURE_NOTIFY_CONFIG */
+    QEMUBH *notify_bh;
 
     /* What the listeners want: struct virtio_capture_listen. */
     uint32_t snaplen;
@@ -74,6 +98,9 @@ struct VirtIOCapture {
 
     /* On the NIC's path, a child object; NULL while nobody listens. */
     CaptureTap *tap;
+    CaptureTap *old_tap;        /* out of use, not yet of the path; or NULL */
+    unsigned in_tap;            /* who stands in one of them */
+    QEMUBH *tap_bh;             /* destroys old_tap */
     CaptureRxFilter *rxfilter;
 
     int64_t clock_offset;       /* record time is the device clock plus this */
@@ -90,8 +117,14 @@ struct VirtIOCapture {
     QEMUBH *control_bh;
 
     uint8_t *inject_frame;      /* NET_BUFSIZE bytes: the frame to send */
-    VirtQueueElement *injection; /* one that waits for the backend, or NULL */
-    NetClientState *injection_nic; /* its sender; compared, never followed */
+    VirtQueueElement *injection; /* the request in work, or NULL */
+    bool injecting;             /* its frame is being sent */
+    /*
+     * The sender of a frame that waits for the backend, or NULL; compared,
+     * never followed. It outlives a reset, which forgets the request but cannot
+     * take the frame back: there is never more than one.
+     */
+    NetClientState *injection_nic;
     QTAILQ_ENTRY(VirtIOCapture) injection_next;
     QEMUBH *inject_bh;
 };
@@ -114,8 +147,15 @@ bool virtio_capture_check_netdev(VirtIOCapture *s, Error **errp);
 /** virtio_capture_tap_start: put the tap into the NIC's path, if it is not */
 bool virtio_capture_tap_start(VirtIOCapture *s, Error **errp);
 
-/** virtio_capture_tap_stop: take the tap out of the NIC's path */
+/**
+ * virtio_capture_tap_stop: take the tap out of use
+ *
+ * It leaves the NIC's path at once, or soon when somebody stands in it.
+ */
 void virtio_capture_tap_stop(VirtIOCapture *s);
+
+void virtio_capture_tap_init(VirtIOCapture *s);
+void virtio_capture_tap_cleanup(VirtIOCapture *s);
 
 /* capture-rxfilter.c */
 
@@ -152,6 +192,44 @@ void virtio_capture_buffer_cleanup(VirtIOCapture *s);
 /* capture-queue.c */
 
 /**
+ * virtio_capture_queue_usable: may the rings of a queue be accessed?
+ *
+ * They may if they are in RAM; if they are not, or if the driver changed the
+ * size of a queue in use, the device needs a reset. False also for a queue
+ * that is not set up. To be asked before each use of a queue: nothing runs
+ * between the two that could change the answer.
+ */
+bool virtio_capture_queue_usable(VirtIOCapture *s, VirtQueue *vq);
+
+/** virtio_capture_queues_changed: forget what is known of the rings */
+void virtio_capture_queues_changed(VirtIOCapture *s);
+
+/** virtio_capture_queue_enabled: the driver has set a queue up */
+void virtio_capture_queue_enabled(VirtIODevice *vdev, uint32_t index);
+
+/**
+ * virtio_capture_pop: take the driver's next buffer off a queue
+ *
+ * Returns NULL if there is none, if the device may not use the driver's memory,
+ * if the buffer is not in RAM (then the device needs a reset), and if it was
+ * reset by what it read.
+ */
+VirtQueueElement *virtio_capture_pop(VirtIOCapture *s, VirtQueue *vq);
+
+/**
+ * virtio_capture_push: give a buffer back to the driver, and free the element
+ * @len: bytes written to it
+ *
+ * The driver is to be notified afterwards.
+ */
+void virtio_capture_push(VirtIOCapture *s, VirtQueue *vq,
+                         VirtQueueElement *elem, unsigned len);
+
+/** virtio_capture_error: a fault of the driver's; the device needs a reset */
+void G_GNUC_PRINTF(2, 3) virtio_capture_error(VirtIOCapture *s,
+                                              const char *format, ...);
+
+/**
  * virtio_capture_pop_request: take the driver's next request off its queue
  * @name: of the queue, for the error
  *
@@ -170,8 +248,30 @@ void virtio_capture_reply(VirtIOCapture *s, VirtQueue *vq,
                           VirtQueueElement *elem, uint32_t status,
                           const void *more, size_t len);
 
-/** virtio_capture_forget_request: let a request go without an answer */
-void virtio_capture_forget_request(VirtQueue *vq, VirtQueueElement *elem);
+/** virtio_capture_forget: let a buffer go without using it, free the element */
+void virtio_capture_forget(VirtQueue *vq, VirtQueueElement *elem);
+
+void virtio_capture_queue_init(VirtIOCapture *s);
+void virtio_capture_queue_cleanup(VirtIOCapture *s);
+
+/* capture-notify.c */
+
+/* In VirtIOCapture.notify: that the configuration changed. */
+#define CAPTURE_NOTIFY_CONFIG   (1u << VIRTIO_CAPTURE_NUM_VQS)
+
+/**
+ * virtio_capture_notify: send the notifications that are due
+ *
+ * They can run the code of any device, and so end this one: to be called last,
+ * and not on the NIC's path. While the machine is stopped they wait.
+ */
+void virtio_capture_notify(VirtIOCapture *s);
+
+/** virtio_capture_notify_soon: as above, in a bottom half, from anywhere */
+void virtio_capture_notify_soon(VirtIOCapture *s);
+
+void virtio_capture_notify_init(VirtIOCapture *s);
+void virtio_capture_notify_cleanup(VirtIOCapture *s);
 
 /* capture-control.c */
 
@@ -201,8 +301,11 @@ void virtio_capture_inject_resume(VirtIOCapture *s);
 /** virtio_capture_inject_busy: are there frames that could be sent now? */
 bool virtio_capture_inject_busy(VirtIOCapture *s);
 
-/** virtio_capture_inject_settle: do not wait for the backend; it has it */
+/** virtio_capture_inject_settle: answer the request in work, if there is one */
 void virtio_capture_inject_settle(VirtIOCapture *s);
+
+/** virtio_capture_inject_gone: the netdev goes, with the frame that waits */
+void virtio_capture_inject_gone(VirtIOCapture *s);
 
 /** virtio_capture_inject_discard: forget what waits; the queue is reset */
 void virtio_capture_inject_discard(VirtIOCapture *s);
@@ -223,6 +326,9 @@ static inline bool virtio_capture_is_feedback(NetClientState *sender)
 void virtio_capture_inject_init(VirtIOCapture *s);
 void virtio_capture_inject_cleanup(VirtIOCapture *s);
 
+/** virtio_capture_inject_finalize: the frame's memory, when nobody sends it */
+void virtio_capture_inject_finalize(VirtIOCapture *s);
+
 /* virtio-capture.c */
 
 /** virtio_capture_mtu: the longest payload that the NIC sends, bytes */
@@ -231,16 +337,21 @@ uint32_t virtio_capture_mtu(VirtIOCapture *s);
 /** virtio_capture_active: may the device use the driver's memory now? */
 bool virtio_capture_active(VirtIOCapture *s);
 
+/* Between virtio_capture_enter() and virtio_capture_leave(). */
+typedef struct CaptureStay {
+    DeviceState *proxy;
+    bool outer;                 /* the guard was set before */
+} CaptureStay;
+
 /**
- * virtio_capture_enter: the device begins to write to the guest's memory
+ * virtio_capture_enter: the device begins what may run the code of others
  *
- * Outside bottom halves and register accesses, where QEMU does the same by
- * itself. Until the matching virtio_capture_leave() a write that a hostile
- * driver aimed at the device's own registers fails, so that it cannot reset
- * the device in the middle of its work. Returns what leave wants to know.
+ * Until the matching virtio_capture_leave() an access to the device's own
+ * registers fails, as it does by QEMU's doing in bottom halves and register
+ * accesses; and the device is not freed, not even if it is unplugged.
  */
-bool virtio_capture_enter(VirtIOCapture *s);
-void virtio_capture_leave(VirtIOCapture *s, bool outer);
+CaptureStay virtio_capture_enter(VirtIOCapture *s);
+void virtio_capture_leave(CaptureStay stay);
 
 /* Types; inside QEMU's own tree type_init() calls these. */
 void virtio_capture_register_types(void);

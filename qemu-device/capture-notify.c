@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Notifications to the driver.
+ *
+ * An MSI-X message is a write to an address of the driver's choice. So it is
+ * not sent where its reason arises, but by who has nothing left to do.
+ */
+#include "qemu/osdep.h"
+#include "hw/virtio/virtio-bus.h"
+#include "virtio-capture.h"
+
+static void notify_config(VirtIODevice *vdev)
+{
+    BusState *bus = qdev_get_parent_bus(DEVICE(vdev));
+
+    if (vdev->broken) {
+        /* virtio_error() has done all but this, which QEMU would refuse now. */
+        VIRTIO_BUS_GET_CLASS(bus)->notify(bus->parent, vdev->config_vector);
+    } else {
+        virtio_notify_config(vdev);
+    }
+}
+
+static void notify_one(VirtIOCapture *s, unsigned index)
+{
+    VirtIODevice *vdev = &s->parent_obj;
+    VirtQueue *vq;
+
+    if (index == VIRTIO_CAPTURE_NUM_VQS) {
+        notify_config(vdev);
+        return;
+    }
+    vq = virtio_get_queue(vdev, index);
+    /* Whether the driver wants to be notified is in its ring. */
+    if (virtio_capture_queue_usable(s, vq)) {
+        virtio_notify(vdev, vq);
+    }
+}
+
+void virtio_capture_notify(VirtIOCapture *s)
+{
+    uint32_t due = s->notify;
+    uint32_t resets = s->resets;
+    CaptureStay stay;
+
+    if (!due || !s->parent_obj.vm_running) {
+        return;
+    }
+    stay = virtio_capture_enter(s);
+    s->notify = 0;
+    /* A device that one of them resets has nothing more to tell. */
+    for (; due && s->resets == resets; due &= due - 1) {
+        notify_one(s, ctz32(due));
+    }
+    if (s->notify) {
+        virtio_capture_notify_soon(s);
+    }
+    virtio_capture_leave(stay);
+}
+
+void virtio_capture_notify_soon(VirtIOCapture *s)
+{
+    qemu_bh_schedule(s->notify_bh);
+}
+
+static void notify_bh(void *opaque)
+{
+    virtio_capture_notify(opaque);
+}
+
+void virtio_capture_notify_init(VirtIOCapture *s)
+{
+    s->notify_bh = virtio_bh_new_guarded(DEVICE(s), notify_bh, s);
+}
+
+void virtio_capture_notify_cleanup(VirtIOCapture *s)
+{
+    s->notify = 0;
+    qemu_bh_delete(s->notify_bh);
+    s->notify_bh = NULL;
+}
