@@ -9,6 +9,7 @@ from capture import CLOCK, CTRL, LISTEN, frame, spec  # noqa: E402
 from qtest import RAM, wait_for  # noqa: E402
 from stage import Stage  # noqa: E402
 from tap import Tap  # noqa: E402
+from virtio_pci import NEEDS_RESET  # noqa: E402
 
 GOOD = LISTEN.pack(100, spec.L_ALL, 0, 0)
 
@@ -136,23 +137,24 @@ def rings(tap):
 
 
 def own_registers(tap):
-    """Buffers in the device's own registers, or nowhere: QEMU survives."""
-    with Stage(buffers=0, capture_args=",ioeventfd=off") as stage:
-        cap = stage.cap
-        for target in (cap.common, cap.notify, cap.config, 1 << 63):
-            cap.captures.add([], [(target, 0x100), (RAM - 4096, 4096)])
-        cap.listen()
-        for i in range(5):
-            stage.receive(frame(i))
-        cap.controls.add([(cap.request, 8)], [(cap.notify, 64)])
-        cap.controls.kick()
-        tap.ok(stage.machine.alive(), "QEMU goes on")
-        cap.start()
-        cap.post(4096)
-        cap.listen()
-        stage.receive(frame(9))
-        tap.equal([r.data for r in cap.wait_records(1)], [frame(9)],
-                  "it captures after a reset")
+    """Buffers in the device's own registers, or nowhere."""
+    for extra in ("", ",ioeventfd=off"):
+        for name in ("common", "notify", "config", None):
+            def fault(stage, name=name):
+                target = getattr(stage.cap, name) if name else 1 << 63
+                stage.cap.captures.add([], [(target, 0x100),
+                                            (RAM - 4096, 4096)])
+                stage.cap.listen()
+                stage.link.send(frame(1))
+                stage.nic.receive()
+            breaks(tap, f"a capture buffer in {name}{extra}", fault, buffers=0,
+                   capture_args=extra)
+
+    def reply(stage):
+        stage.cap.controls.add([(stage.cap.request, 8)],
+                               [(stage.cap.notify, 64)])
+        stage.cap.controls.kick()
+    breaks(tap, "a reply in notify", reply)
 
 
 def own_status(tap):
@@ -161,30 +163,62 @@ def own_status(tap):
     itself in the middle of completing a buffer.
     """
     for name, extra in (("eventfd", ""), ("no eventfd", ",ioeventfd=off")):
-        for delay in (0, 1, spec.DELAY_NONE):
-            with Stage(buffers=0, capture_args=extra) as stage:
-                cap = stage.cap
-                cap.set("status", 0)
-                cap.set("status", 3)
-                cap.set("driver_select", 1)
-                cap.set("driver_feature", 1)
-                cap.set("status", 11)
-                for queue in cap.queues:
-                    queue._enable()
-                cap.set("queue_select", spec.VQ_CAPTURE)
-                cap.set("queue_used", cap.common + 20 - 4)
-                cap.set("queue_enable", 1)
-                cap.set("status", 15)
-                cap.post(96)
-                cap.post(4096)
-                cap.listen(delay=delay)
-                for i in range(4):
-                    stage.receive(frame(i))
-                cap.flush()
-                stage.machine.qmp("stop")
-                stage.machine.qmp("cont")
-                tap.equal(cap.get("status"), 15,
-                          f"{name}, delay {delay}: no reset from inside")
+        with Stage(buffers=0, capture_args=extra) as stage:
+            cap = stage.cap
+            cap.listen()
+            cap.set("queue_select", spec.VQ_CAPTURE)
+            cap.set("queue_used", cap.common + 20 - 4)
+            cap.set("queue_enable", 1)
+            cap.post(96)
+            for i in range(4):
+                stage.receive(frame(i))
+            tap.equal(cap.get("status"), 15 | NEEDS_RESET,
+                      f"{name}: needs a reset, and does not make one")
+            stage.machine.qmp("stop")
+            stage.machine.qmp("cont")
+            tap.equal(cap.get("status"), 15 | NEEDS_RESET, "nor at a stop")
+
+
+def resized(tap):
+    """A queue whose size changes after QEMU has mapped its rings."""
+    def fault(stage):
+        queue = stage.cap.controls
+        for _ in range(queue.size + 2):
+            stage.cap.clock()
+        stage.cap.set("queue_select", spec.VQ_CONTROL)
+        stage.cap.set("queue_size", 1024)
+        stage.machine.put("w", queue.avail + 2, queue.added + 1)
+        queue.kick()
+    breaks(tap, "a queue of another size", fault)
+
+
+def turns(tap):
+    """More commands than are executed in one go."""
+    with Stage(capture_args=",ioeventfd=off") as stage:
+        cap, machine, queue = stage.cap, stage.machine, stage.cap.controls
+        cap.set("status", 0)
+        cap.set("status", 3)
+        cap.set("driver_select", 1)
+        cap.set("driver_feature", 1)
+        cap.set("status", 11)
+        queue.size = 256
+        queue.desc, queue.avail, queue.used = [machine.allocate(4096)
+                                               for _ in range(3)]
+        cap.set("queue_select", spec.VQ_CONTROL)
+        cap.set("queue_size", queue.size)
+        for one in cap.queues:
+            one._enable()
+        cap.set("status", 15)
+        machine.write(cap.request, CTRL.pack(spec.C_CLOCK, 0)
+                      + CLOCK.pack(0, 0, 0))
+        for _ in range(100):
+            queue.add([(cap.request, 24)], [(cap.answer, 32)])
+        answers = machine.commands(queue.kick_line(),
+                                   f"readw {queue.used + 2}")
+        tap.equal(int(answers[1], 16), 64, "64 of 100 commands in one go")
+        wait_for(lambda: machine.get("w", queue.used + 2) == 100,
+                 "the others")
+        tap.ok(not cap.broken(), "and then the others")
 
 
 def early(tap):
@@ -211,5 +245,5 @@ def early(tap):
 
 main = Tap()
 main.run(answered, scattered, silent, capture_buffers, rings, own_registers,
-         own_status, early)
+         own_status, resized, turns, early)
 sys.exit(main.done())

@@ -105,6 +105,7 @@ class Machine:
         self.events = []
         self.next_memory = FIRST_FREE
         self.next_bar = FIRST_BAR
+        self.buses = [0]        # of PCI, as far as they can be reached
         listeners = [self._listener(name) for name in ("qtest", "qmp")]
         self.log = open(self.folder / "log", "w+b")
         self.process = subprocess.Popen(
@@ -254,7 +255,8 @@ class Machine:
         assert self.next_memory <= RAM, "out of guest memory"
         return start
 
-    # PCI configuration space, bus 0.
+    # PCI configuration space. A slot's number is 32 for each bus before its own,
+    # and its number on that.
 
     def _pci_address(self, slot, offset):
         self.command(f"outl 0xcf8 {0x80000000 | slot << 11 | offset & ~3}")
@@ -273,7 +275,8 @@ class Machine:
     def pci_find(self, vendor, device, skip=0):
         """The slot of the device with this ID, or None."""
         wanted = device << 16 | vendor
-        slots = [slot for slot in range(32)
+        slots = [slot for bus in self.buses
+                 for slot in range(32 * bus, 32 * bus + 32)
                  if self.pci_get("l", slot, 0) == wanted]
         return slots[skip] if len(slots) > skip else None
 

@@ -11,24 +11,28 @@ class Stage:
     """
     A machine with a NIC on a link to the test, and a capture device.
 
-    capture_args is appended to the capture device's option, args are QEMU's.
-    Without a driver for the NIC (driver=None) it may not receive frames.
-    With adopt, another Stage, the drivers' state is that one's: this machine's
-    state comes from there, too.
+    capture_args is appended to the capture device's option, args are QEMU's,
+    and first are those of them that have to stand before the devices.
+    prepare(machine) makes the machine ready for its drivers. Without a driver
+    for the NIC (driver=None) it may not receive frames. With adopt, another
+    Stage, the drivers' state is that one's: this machine's state comes from
+    there, too.
     """
 
     def __init__(self, *args, model=nics.MODEL, driver=nics.VirtioNet,
-                 buffers=4, size=65536, capture_args="", adopt=None,
-                 **keywords):
+                 buffers=4, size=65536, capture_args="", adopt=None, first=(),
+                 prepare=None, **keywords):
         option, self.link = qtest.link()
         device = capture.options()
         device[-1] += capture_args
         self.machine = qtest.Machine(
-            "-netdev", f"{option},id=n0", *nics.options(model), *device,
+            *first, "-netdev", f"{option},id=n0", *nics.options(model), *device,
             *args, **keywords)
         if adopt:
             self._adopt(adopt)
             return
+        if prepare:
+            prepare(self.machine)
         self.nic = driver(self.machine) if driver else None
         self.cap = capture.Capture(self.machine, buffers, size)
 
@@ -44,6 +48,7 @@ class Stage:
         driver.queues = [copy.copy(queue) for queue in driver.queues]
         for queue in driver.queues:
             queue.device, queue.machine = driver, self.machine
+            queue.free, queue.chains = queue.free[:], queue.chains.copy()
         return driver
 
     def __enter__(self):
