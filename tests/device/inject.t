@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import nics  # noqa: E402
 from capture import Capture, REPLY, frame, options, spec  # noqa: E402
 from qtest import Machine, link, wait_for  # noqa: E402
 from stage import Stage  # noqa: E402
@@ -185,7 +186,63 @@ def ends(tap):
         tap.ok(stage.machine.alive(), "removal")
 
 
+def received(stage):
+    """How many frames the link gets until QEMU has no more of them."""
+    count = 0
+    while True:
+        stage.machine.qmp("query-status")
+        if stage.link.empty():
+            return count
+        while not stage.link.empty():
+            stage.link.receive()
+            count += 1
+
+
+def resets(tap):
+    """Resets do not have a backend that takes no more keep one frame each."""
+    with Stage() as stage:
+        _, replies = fill(stage, 60)
+        for i in range(100):
+            stage.cap.start()
+            submit(stage.cap, frame(i))
+            stage.cap.queues[2].kick()
+            stage.cap.flush()
+        # Those it took, one that was waiting, and the last one.
+        tap.equal(received(stage), replies + 2,
+                  "100 resets leave one frame, not 100")
+        stage.cap.queues[2].wait("reply")
+        tap.equal(inject(stage.cap, frame(9)), spec.E_OK, "injection goes on")
+
+
+def unplugs(tap):
+    """The netdev goes with a frame that waits, and no tap sees it go."""
+    with Stage() as stage:
+        _, replies = fill(stage, 60)
+        stage.machine.qmp("netdev_del", id="n0")
+        stage.cap.queues[2].kick()
+        for _ in range(60 - replies):
+            stage.cap.queues[2].wait("reply")
+        tap.ok(True, "all are answered")
+
+
+def no_room(tap):
+    """Feedback to a NIC without buffers is not kept for it."""
+    with Stage(driver=lambda machine: nics.VirtioNet(machine, buffers=0)) \
+            as stage:
+        for i in range(200):
+            if inject(stage.cap, frame(i), spec.I_FEEDBACK) != spec.E_OK:
+                tap.ok(False, f"frame {i} is refused")
+            stage.link.receive()
+        for _ in range(100):
+            stage.nic._post(stage.machine.allocate(nics.VirtioNet.BUFFER))
+        stage.nic.queues[0].kick()
+        for _ in range(5):
+            stage.machine.qmp("query-status")
+        used = stage.machine.get("w", stage.nic.queues[0].used + 2)
+        tap.ok(used <= 1, "a NIC without room gets one of 200 later", used)
+
+
 main = Tap()
 main.run(sent, source, feedback, refused, without_nic, many, backpressure,
-         ends)
+         ends, resets, unplugs, no_room)
 sys.exit(main.done())
