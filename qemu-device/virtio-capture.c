@@ -191,16 +191,94 @@ static void virtio_capture_reset(VirtIODevice *vdev)
     forget_driver(VIRTIO_CAPTURE(vdev));
 }
 
+/*
+ * The queues of a saved state, before QEMU looks into the rings. It lets a
+ * driver choose a size of up to VIRTQUEUE_MAX_SIZE, and asserts that it is one.
+ */
+static bool check_saved_queues(VirtIODevice *vdev, Error **errp)
+{
+    int n, size;
+
+    for (n = 0; n < VIRTIO_QUEUE_MAX; n++) {
+        size = virtio_queue_get_num(vdev, n);
+        if (n < VIRTIO_CAPTURE_NUM_VQS) {
+            if (size < 1 || size > VIRTQUEUE_MAX_SIZE) {
+                error_setg(errp, "queue %d has a size of %u", n, size);
+                return false;
+            }
+        } else if (size || virtio_queue_get_desc_addr(vdev, n)) {
+            error_setg(errp, "queue %d, which does not exist, is set up", n);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What the driver said, as if it said it again. */
+static bool check_saved_listen(VirtIOCapture *s, Error **errp)
+{
+    if (s->listen_flags & ~VIRTIO_CAPTURE_L_ALL) {
+        error_setg(errp, "unknown listen_flags 0x%" PRIx32, s->listen_flags);
+        return false;
+    }
+    if (s->snaplen &&
+        !(VIRTIO_DEVICE(s)->status & VIRTIO_CONFIG_S_DRIVER_OK)) {
+        error_setg(errp, "snaplen is %" PRIu32 ", but no driver has set "
+                   "DRIVER_OK", s->snaplen);
+        return false;
+    }
+    return true;
+}
+
+/* The ring indices of packed queues; QEMU checks those of split ones itself. */
+static bool check_saved_indices(VirtIODevice *vdev, Error **errp)
+{
+    unsigned n, both, size;
+
+    if (!virtio_vdev_has_feature(vdev, VIRTIO_F_RING_PACKED)) {
+        return true;
+    }
+    for (n = 0; n < VIRTIO_CAPTURE_NUM_VQS; n++) {
+        size = virtio_queue_get_num(vdev, n);
+        /* Two of 15 bits, each with its wrap counter. */
+        both = virtio_queue_get_last_avail_idx(vdev, n);
+        if ((both & 0x7fff) >= size || (both >> 16 & 0x7fff) >= size) {
+            error_setg(errp, "queue %u of %u has the indices 0x%x", n, size,
+                       both);
+            return false;
+        }
+    }
+    return true;
+}
+
+static int refuse_saved(Error *err)
+{
+    error_reportf_err(err, "virtio-capture: bad saved state: ");
+    return -EINVAL;
+}
+
+/* As soon as the device's own fields are there. */
+static int virtio_capture_fields_loaded(void *opaque, int version)
+{
+    VirtIOCapture *s = opaque;
+    Error *err = NULL;
+
+    if (!check_saved_queues(VIRTIO_DEVICE(s), &err) ||
+        !check_saved_listen(s, &err)) {
+        return refuse_saved(err);
+    }
+    return 0;
+}
+
+/* When all is there. */
 static int virtio_capture_post_load(VirtIODevice *vdev)
 {
     VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
     Error *err = NULL;
     unsigned n;
 
-    if (s->listen_flags & ~VIRTIO_CAPTURE_L_ALL) {
-        error_report("virtio-capture: unknown listen flags 0x%" PRIx32,
-                     s->listen_flags);
-        return -EINVAL;
+    if (!check_saved_indices(vdev, &err)) {
+        return refuse_saved(err);
     }
     virtio_capture_queues_changed(s);
     for (n = 0; n < VIRTIO_CAPTURE_NUM_VQS; n++) {
@@ -279,6 +357,7 @@ static const VMStateDescription vmstate_virtio_capture_device = {
     .name = "virtio-capture-device",
     .minimum_version_id = 1,
     .version_id = 1,
+    .post_load = virtio_capture_fields_loaded,
     .fields = (VMStateField[]) {
         VMSTATE_UINT32(snaplen, VirtIOCapture),
         VMSTATE_UINT32(listen_flags, VirtIOCapture),

@@ -226,7 +226,7 @@ def saved_state(tap):
         target.machine.qmp("migrate-incoming", uri=f"exec:cat {file}")
         target.machine.process.wait(qtest.PATIENCE)
         tap.contains(target.machine.output(),
-                     "virtio-capture: unknown listen flags 0x10",
+                     "bad saved state: unknown listen_flags 0x10",
                      "the state is refused")
 
 
