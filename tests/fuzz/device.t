@@ -1,12 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Random descriptors, commands, registers and frames for the device, whose code
-runs under ASan and UBSan in a stock QEMU: it neither ends nor hangs, and after a
-reset the device works. FUZZ_SECONDS and FUZZ_SEED set how long, and what."""
-import os
+"""Random descriptors, rings, interrupts, commands, registers and frames for the
+device, whose code runs under ASan and UBSan in a stock QEMU, as a PCI device and
+as one behind a PCIe root port: it neither ends nor hangs, and after a reset the
+device works. FUZZ_SECONDS and FUZZ_SEED set how long, and what."""
 import random
 import struct
-import subprocess
 import sys
 import time
 
@@ -14,14 +13,14 @@ import fuzzing
 from tap import Tap
 
 import capture
+import nics
+import q35
 import qtest
+import sanitizer
 from capture import CTRL, LISTEN, CLOCK, frame, spec
 from stage import Stage
 
-OUT = fuzzing.built("asan")
-PLUGIN = os.path.join(OUT, "virtio-capture.so")
 SECONDS = fuzzing.seconds()
-SANITIZE = "-fsanitize=address,undefined -fno-sanitize-recover=all"
 
 NEXT, WRITE, INDIRECT = 1, 2, 4
 LENGTHS = [0, 1, 7, 8, 14, 16, 22, 24, 31, 32, 39, 40, 60, 68, 96, 127, 1514,
@@ -29,32 +28,9 @@ LENGTHS = [0, 1, 7, 8, 14, 16, 22, 24, 31, 32, 39, 40, 60, 68, 96, 127, 1514,
 AREA = 1 << 20
 QUEUES = spec.NUM_VQS
 
-
-def build():
-    """The device's objects with sanitizers, linked past its own checks of what
-    QEMU exports; gives make's complaints."""
-    names = [name[:-2] for name in os.listdir(f"{fuzzing.TOP}/qemu-device")
-             if name.endswith(".c")]
-    objects = [os.path.join(OUT, f"{name}.o") for name in [*names, "trace"]]
-    os.makedirs(OUT, exist_ok=True)
-    for words in (["make", "-s", "-C", f"{fuzzing.TOP}/qemu-device",
-                   f"OUT={OUT}", f"DEFINES={SANITIZE}", *objects],
-                  ["cc", "-shared", *SANITIZE.split(), "-Wl,-z,now", "-o",
-                   PLUGIN, *objects]):
-        done = subprocess.run(words, text=True, check=False,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        if done.returncode:
-            return done.stdout or f"exit status {done.returncode}"
-    return ""
-
-
-def preload():
-    """Has QEMU load the sanitizers before all else."""
-    libraries = [subprocess.run(["cc", f"-print-file-name={name}"], text=True,
-                                check=True, stdout=subprocess.PIPE)
-                 .stdout.strip() for name in ("libasan.so", "libubsan.so")]
-    os.environ["LD_PRELOAD"] = ":".join(map(os.path.realpath, libraries))
-    os.environ["ASAN_OPTIONS"] = "detect_leaks=0"
+# With and without eventfds, and behind a root port.
+MACHINES = {"": {}, ",ioeventfd=off": {"capture_args": ",ioeventfd=off"},
+            "q35": q35.stage_options()}
 
 
 class Fuzzer:
@@ -64,12 +40,20 @@ class Fuzzer:
         self.stage, self.rng = stage, rng
         self.cap, self.machine = stage.cap, stage.machine
         self.area = self.machine.allocate(AREA)
+        self.slot = self.cap.slot
+        self.port = self.machine.pci_find(*q35.ROOT_PORT)
+        self.resets = []
+        if self.port is not None:
+            self.resets = [q35.function_reset(self.machine, self.slot),
+                           q35.bus_reset(self.machine),
+                           q35.ecam(self.port, q35.BRIDGE_CONTROL - 2)]
         self.count = 0
         self.operations = [
             (12, self.chain), (4, self.command), (4, self.buffer),
             (3, self.injection), (6, self.kick), (4, self.frames),
             (2, self.register), (1, self.scribble), (1, self.queue_reset),
-            (1, self.stop), (1, self.link), (2, self.restart)]
+            (1, self.stop), (1, self.link), (2, self.interrupts),
+            (3, self.restart)]
         self.weights, self.actions = zip(*self.operations)
 
     def address(self):
@@ -78,9 +62,19 @@ class Fuzzer:
         if rng.random() < 0.8:
             return self.area + rng.randrange(AREA - 65536)
         return rng.choice([0, qtest.RAM - 8, qtest.RAM, 1 << 40, 1 << 63,
-                           (1 << 64) - 16, cap.common, cap.common + 20,
-                           cap.notify, cap.config, cap.captures.desc,
-                           cap.captures.used, cap.controls.avail])
+                           (1 << 64) - 16, cap.captures.desc,
+                           cap.captures.used, cap.controls.avail,
+                           *[self.register_address() for _ in range(5)]])
+
+    def register_address(self):
+        """A register: the device's, its port's, or the NIC's; on a PC without
+        ECAM, some of these are nowhere."""
+        cap, rng = self.cap, self.rng
+        places = [cap.common, cap.common + 20, cap.notify, cap.config,
+                  cap.common + rng.randrange(4096),
+                  self.stage.nic.common + rng.randrange(19),
+                  q35.ecam(self.slot, rng.randrange(256))]
+        return rng.choice(places + self.resets)
 
     def descriptor(self, last=False):
         """Any descriptor; mostly one that is not absurd."""
@@ -220,8 +214,39 @@ class Fuzzer:
         self.machine.qmp("set_link", name="nic", up=False)
         self.machine.qmp("set_link", name="nic", up=True)
 
+    def interrupts(self):
+        """Vectors whose messages go to registers, and queues that have them."""
+        cap, rng = self.cap, self.rng
+        if rng.random() < 0.2:
+            self.machine.pci_put("w", self.slot, q35.capability(
+                self.machine, self.slot, q35.MSIX) + 2, 0)
+            return
+        vector = rng.randrange(4)
+        q35.set_msix(cap, vector, self.register_address() & ~3,
+                     rng.choice([0, 1, 0x8000, 0xff0000, rng.getrandbits(32)]))
+        cap.set("config_vector", rng.choice([vector, 0xffff]))
+        cap.set("queue_select", rng.randrange(QUEUES))
+        cap.set("queue_vector", vector)
+
+    def bring_back(self):
+        """After a reset of the whole function, or of the bus before it."""
+        machine = self.machine
+        if self.port is not None:
+            machine.pci_put("w", self.port, q35.BRIDGE_CONTROL, 0)
+        if machine.pci_get("w", self.slot, 4) & 6 == 6:
+            return
+        machine.next_bar = qtest.FIRST_BAR + (16 << 20)
+        if hasattr(self.cap, "msix_table"):
+            del self.cap.msix_table
+        self.cap.slot = self.slot
+        self.cap._find_capabilities()
+        for queue in self.cap.queues:
+            queue.notify = (self.cap.notify + queue.index
+                            * self.cap.multiplier)
+
     def restart(self):
         """The device is initialised; often it needed that."""
+        self.bring_back()
         if not self.cap.broken() and self.rng.random() < 0.7:
             return
         cap, rng = self.cap, self.rng
@@ -254,41 +279,46 @@ class Fuzzer:
                 self.drain()
 
 
-def fuzz(tap, extra):
+def fuzz(tap, name, options):
     """One machine: fuzz it, then use it, then end it."""
-    rng = random.Random(f"{fuzzing.seed()}{extra}")
-    with Stage(plugin=PLUGIN, capture_args=extra) as stage:
+    rng = random.Random(f"{fuzzing.seed()}{name}")
+    with Stage(plugin=sanitizer.PLUGIN, **options) as stage:
         fuzzer = Fuzzer(stage, rng)
         try:
-            fuzzer.run(SECONDS / 2)
+            fuzzer.run(SECONDS / len(MACHINES))
             lives = stage.machine.alive()
         except (OSError, EOFError, TimeoutError) as error:
             lives = False
             print(f"# {error!r}")
-        print(f"# seed {fuzzing.seed()}{extra}: {fuzzer.count} operations")
+        print(f"# seed {fuzzing.seed()}{name}: {fuzzer.count} operations")
         if not tap.ok(lives, "QEMU lives", stage.machine.output()[-6000:]):
             return
-        tap.ok(fuzzer.count > 20 * SECONDS, "many operations were tried")
-        fuzzer.drain()
+        tap.ok(fuzzer.count > 40 * SECONDS / len(MACHINES),
+               "many operations were tried")
+        fuzzer.bring_back()
+        stage.machine.pci_put("w", fuzzer.slot, q35.capability(
+            stage.machine, fuzzer.slot, q35.MSIX) + 2, 0)
+        stage.nic = nics.VirtioNet(stage.machine)
         cap = capture.Capture(stage.machine, buffers=4, size=4096)
         cap.listen()
-        stage.receive(frame(1))
-        tap.equal([r.data for r in cap.wait_records(1)], [frame(1)],
+        stage.link.send(frame(1))
+        cap.wait_counted(1)
+        tap.equal([r.data for r in cap.take_records()][-1:], [frame(1)],
                   "after a reset the device captures")
         tap.equal(stage.machine.close(), 0, "QEMU ends well")
         said = (stage.machine.folder / "log").read_text(errors="replace")
-        tap.ok("Sanitizer" not in said and "runtime error" not in said,
-               "no sanitizer complains", said[-6000:])
+        tap.ok(not sanitizer.complaint(said), "no sanitizer complains",
+               said[-6000:])
 
 
 def check(tap):
-    """With and without eventfds."""
-    complaints = build()
+    """Each kind of machine."""
+    complaints = sanitizer.build()
     if tap.ok(not complaints, "the device is built with sanitizers",
               complaints):
-        preload()
-        for extra in ("", ",ioeventfd=off"):
-            fuzz(tap, extra)
+        sanitizer.preload()
+        for name, options in MACHINES.items():
+            fuzz(tap, name, options)
 
 
 main = Tap()
