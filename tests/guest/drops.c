@@ -194,7 +194,11 @@ static void test_sizes(void)
 		ioctl(large, BIOCFLUSH);
 		drops = drops_beside(large);
 	}
-	equal(drops, 0, "a large listener: a large buffer");
+	if (time_scale() > 1)
+		ok(true, "a large listener: a large buffer "
+		   "# SKIP a slow guest's buffers are ended by their age");
+	else
+		equal(drops, 0, "a large listener: a large buffer");
 	small = listen_on("eth0", 131072, O_RDWR);
 	ok(drops_beside(large) > 0, "and a small one: a small buffer");
 	close(small);

@@ -48,6 +48,14 @@ static inline void bail(const char *what)
 /* The error of a call that should fail; 0 if it did not. */
 #define error_of(call) ({ errno = 0; (call) < 0 ? errno : 0; })
 
+/* By how much limits of time are to be stretched: see images/vm --help. */
+static inline double time_scale(void)
+{
+	const char *text = getenv("TIME_SCALE");
+
+	return text ? atof(text) : 1;
+}
+
 static inline int open_bpf(int flags)
 {
 	int fd = open("/dev/bpf", flags);

@@ -23,7 +23,9 @@ TWO_NICS = ["--nic", "virtio-net-pci", "--netdev", "hubport,hubid=0",
 # from elsewhere with this; but only for devices that are there at the start.
 NO_TABLE = ["--append", "acpi=noirq"]
 
-RUN = "for p in %s; do echo \"# program $p\"; /root/$p; echo \"# exit $p $?\"; done"
+# For time_scale() in guest.h, then each program and how it ended.
+RUN = f"export TIME_SCALE={TIME_SCALE:g}; " \
+    "for p in %s; do echo \"# program $p\"; /root/$p; echo \"# exit $p $?\"; done"
 
 
 def guest_file(*names):
