@@ -181,6 +181,8 @@ static void end_listeners(struct vcap_dev *dev, bool all)
 		if (!all && !file->orphan)
 			continue;
 		list_del_init(&file->listener);
+		/* Nobody tells of its end any more. */
+		RCU_INIT_POINTER(file->netdev, NULL);
 		mutex_lock(&file->lock);
 		vcap_desc_detach(&file->desc);
 		mutex_unlock(&file->lock);
@@ -303,20 +305,29 @@ int vcap_capture_sync(struct vcap_dev *dev)
 
 /**
  * vcap_capture_orphan() - have the listeners of an interface that is gone ended
- * @dev: its device, which stays
+ * @dev: a device, which stays
+ * @netdev: the interface, which is not used any more from now on
  *
  * Those that listen by the device's own name go on. The work asks the device
  * for their last frames, which nobody waits for here: the caller may hold
  * locks of the kernel's that all interfaces need.
  */
-void vcap_capture_orphan(struct vcap_dev *dev)
+void vcap_capture_orphan(struct vcap_dev *dev, const struct net_device *netdev)
 {
 	struct vcap_file *file;
+	bool found = false;
 
 	mutex_lock(&dev->lock);
-	list_for_each_entry(file, &dev->listeners, listener)
-		file->orphan |= !file->own_name;
+	list_for_each_entry(file, &dev->listeners, listener) {
+		if (rcu_access_pointer(file->netdev) != netdev)
+			continue;
+		RCU_INIT_POINTER(file->netdev, NULL);
+		file->orphan = true;
+		found = true;
+	}
 	mutex_unlock(&dev->lock);
+	if (!found)
+		return;
 	xchg(&dev->orphans, true);
 	queue_work(system_highpri_wq, &dev->work);
 }

@@ -99,6 +99,7 @@ void vcap_dev_set_state(struct vcap_dev *dev, enum vcap_state state)
 		dev_err(&dev->vdev->dev, "%s: %s; the device is given up\n",
 			dev->name,
 			READ_ONCE(dev->fault) ?: VCAP_MALFORMED_QUEUE);
+	/* Pairs with the acquire in vcap_dev_error(). */
 	smp_store_release(&dev->state, state);
 
 	/*

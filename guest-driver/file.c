@@ -205,15 +205,15 @@ static void free_buffers(struct vcap_file *file)
 int vcap_file_attach(struct vcap_file *file, const char *name)
 {
 	struct vcap_dev *dev;
+	bool own_name;
 	int err;
 
 	lockdep_assert_held(&file->config);
 	if (file->dev)
 		return -EINVAL;
-	dev = vcap_dev_find(name, &file->own_name);
+	dev = vcap_dev_find(name, &own_name);
 	if (!dev)
 		return -ENXIO;
-	vcap_interface_remember(file, name);
 	err = alloc_buffers(file);
 	if (err)
 		goto put_dev;
@@ -221,13 +221,10 @@ int vcap_file_attach(struct vcap_file *file, const char *name)
 	/* Frames that others captured before are not for this descriptor. */
 	err = vcap_capture_sync(dev);
 	if (!err)
-		err = vcap_dev_add_listener(dev, file);
+		err = vcap_dev_add_listener(dev, file, own_name ? NULL : name);
 	if (err)
 		goto free_buffers;
 	err = vcap_dev_update(dev);
-	/* An interface that went before there was this listener ended others. */
-	if (!err && !file->own_name && vcap_dev_lost(dev, name))
-		err = -ENXIO;
 	if (err)
 		goto del_listener;
 	mutex_lock(&file->lock);

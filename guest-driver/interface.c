@@ -5,6 +5,8 @@
 #include <linux/if_arp.h>
 #include <linux/netdevice.h>
 #include <linux/nsproxy.h>
+#include <linux/pci.h>
+#include <linux/rtnetlink.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/virtio_config.h>
@@ -64,28 +66,94 @@ static void read_mtu(struct vcap_dev *dev)
 	WRITE_ONCE(dev->mtu, min_t(u32, mtu, ETH_MAX_MTU));
 }
 
-/* The permanent address tells a NIC from the bridges and VLANs on it. */
-static bool is_nic(const struct net_device *netdev, const u8 *mac)
+/**
+ * struct nic - who the NIC is, as the device tells
+ * @mac: its permanent address
+ * @on_pci: it is a PCI function, and the device tells which:
+ * @segment: the function's domain
+ * @bus: its bus
+ * @devfn: its device and function number on that
+ */
+struct nic {
+	u8 mac[ETH_ALEN];
+	bool on_pci;
+	u16 segment;
+	u8 bus;
+	u8 devfn;
+};
+
+static void read_nic(struct vcap_dev *dev, struct nic *nic)
 {
-	return netdev->type == ARPHRD_ETHER && netdev->addr_len == ETH_ALEN &&
-	       ether_addr_equal(netdev->perm_addr, mac);
+	struct virtio_device *vdev = dev->vdev;
+	u16 status;
+
+	memset(nic, 0, sizeof(*nic));
+	read_mac(dev, nic->mac);
+	if (!virtio_has_feature(vdev, VIRTIO_CAPTURE_F_NIC_PCI))
+		return;
+	virtio_cread_le(vdev, struct virtio_capture_config, status, &status);
+	nic->on_pci = status & VIRTIO_CAPTURE_S_PCI;
+	virtio_cread_le(vdev, struct virtio_capture_config, pci_segment,
+			&nic->segment);
+	virtio_cread_le(vdev, struct virtio_capture_config, pci_bus, &nic->bus);
+	virtio_cread_le(vdev, struct virtio_capture_config, pci_devfn,
+			&nic->devfn);
 }
 
-/* The permanent MAC address of the caller's interface of that name. */
-static bool interface_mac(const char *name, u8 *mac)
+/* Is an interface's parent this PCI function, or a virtio device on it? */
+static bool on_function(struct device *parent, const struct nic *nic)
 {
-	struct net_device *netdev;
-	bool found = false;
+	struct pci_dev *function;
 
+	if (!dev_is_pci(parent))
+		parent = parent->parent;
+	if (!parent || !dev_is_pci(parent))
+		return false;
+	function = to_pci_dev(parent);
+	return pci_domain_nr(function->bus) == nic->segment &&
+	       function->bus->number == nic->bus &&
+	       function->devfn == nic->devfn;
+}
+
+/*
+ * Is an interface the NIC's? Its address does not tell: whoever has a network
+ * namespace of his own can give it to an interface there. But only hardware is
+ * on a bus; and where the device does not tell its place there, it takes root's
+ * rights to bring an interface into the initial namespace. Called with RTNL or
+ * RCU's lock.
+ */
+static bool is_nic(const struct net_device *netdev, const struct nic *nic)
+{
+	struct device *parent = netdev->dev.parent;
+
+	if (netdev->type != ARPHRD_ETHER || netdev->addr_len != ETH_ALEN ||
+	    !is_valid_ether_addr(nic->mac) ||
+	    !ether_addr_equal(netdev->perm_addr, nic->mac))
+		return false;
+	if (!parent || !parent->bus)
+		return false;
+	if (nic->on_pci)
+		return on_function(parent, nic);
+	return net_eq(dev_net(netdev), &init_net);
+}
+
+/*
+ * The caller's interface of that name if it is the device's NIC, else NULL. Good
+ * to be compared only, unless RTNL is held. Called with registry_lock.
+ */
+static const struct net_device *find_nic(struct vcap_dev *dev, const char *name)
+{
+	const struct net_device *netdev;
+	struct nic nic;
+
+	lockdep_assert_held(&registry_lock);
+	read_nic(dev, &nic);
 	rcu_read_lock();
 	netdev = dev_get_by_name_rcu(current->nsproxy->net_ns, name);
-	if (netdev && netdev->addr_len == ETH_ALEN &&
-	    is_valid_ether_addr(netdev->perm_addr)) {
-		ether_addr_copy(mac, netdev->perm_addr);
-		found = is_nic(netdev, mac);
-	}
+	if (netdev && !is_nic(netdev, &nic))
+		netdev = NULL;
 	rcu_read_unlock();
-	return found;
+	return netdev;
 }
 
 /**
@@ -97,20 +165,13 @@ static bool interface_mac(const char *name, u8 *mac)
  */
 struct vcap_dev *vcap_dev_find(const char *name, bool *own_name)
 {
-	u8 wanted[ETH_ALEN], mac[ETH_ALEN];
 	struct vcap_dev *dev, *found = NULL;
-	bool is_interface = interface_mac(name, wanted);
 
 	mutex_lock(&registry_lock);
 	list_for_each_entry(dev, &registry, node) {
 		*own_name = strcmp(dev->name, name) == 0;
-		if (!*own_name) {
-			if (!is_interface)
-				continue;
-			read_mac(dev, mac);
-			if (!ether_addr_equal(mac, wanted))
-				continue;
-		}
+		if (!*own_name && !find_nic(dev, name))
+			continue;
 		read_mtu(dev);
 		kref_get(&dev->ref);
 		found = dev;
@@ -123,37 +184,37 @@ struct vcap_dev *vcap_dev_find(const char *name, bool *own_name)
 /**
  * vcap_dev_name() - the name of what a descriptor is attached to
  * @dev: the device
- * @own_name: it was attached by the device's own name
+ * @file: the descriptor
  * @name: IFNAMSIZ bytes, filled up with zeros
  *
  * The NIC's interface may have another name now than when it was attached.
  *
  * Return: 0, or -EINVAL when the device is gone.
  */
-int vcap_dev_name(struct vcap_dev *dev, bool own_name, char *name)
+int vcap_dev_name(struct vcap_dev *dev, const struct vcap_file *file,
+		  char *name)
 {
-	struct net_device *netdev;
-	u8 mac[ETH_ALEN];
+	const struct net_device *netdev;
+	bool gone;
 
 	mutex_lock(&registry_lock);
-	if (list_empty(&dev->node)) {
-		mutex_unlock(&registry_lock);
-		return -EINVAL;
-	}
-	read_mac(dev, mac);
+	gone = list_empty(&dev->node);
 	mutex_unlock(&registry_lock);
+	if (gone)
+		return -EINVAL;
 
 	strscpy_pad(name, dev->name, IFNAMSIZ);
-	if (own_name)
-		return 0;
+	/* With the lock, no other interface can be where that one was. */
+	mutex_lock(&dev->lock);
 	rcu_read_lock();
 	for_each_netdev_rcu(current->nsproxy->net_ns, netdev) {
-		if (is_nic(netdev, mac)) {
+		if (netdev == rcu_access_pointer(file->netdev)) {
 			strscpy_pad(name, netdev->name, IFNAMSIZ);
 			break;
 		}
 	}
 	rcu_read_unlock();
+	mutex_unlock(&dev->lock);
 	return 0;
 }
 
@@ -170,34 +231,6 @@ u32 vcap_direction_flags(u32 direction)
 }
 
 /**
- * vcap_interface_remember() - note which interface a descriptor is attached by
- * @file: the descriptor
- * @name: in the caller's network namespace; a device's own name will do
- */
-void vcap_interface_remember(struct vcap_file *file, const char *name)
-{
-	struct net *net = current->nsproxy->net_ns;
-	const struct net_device *netdev;
-
-	rcu_read_lock();
-	netdev = dev_get_by_name_rcu(net, name);
-	file->ifindex = netdev && !file->own_name ? netdev->ifindex : 0;
-	file->net_cookie = net->net_cookie;
-	rcu_read_unlock();
-}
-
-/* The network namespace with a cookie, which no other one ever has. */
-static struct net *find_net(u64 cookie)
-{
-	struct net *net;
-
-	for_each_net_rcu(net)
-		if (net->net_cookie == cookie)
-			return net;
-	return NULL;
-}
-
-/**
  * vcap_interface_down() - is the interface down that a descriptor is attached by?
  * @file: the descriptor, attached
  *
@@ -206,16 +239,11 @@ static struct net *find_net(u64 cookie)
  */
 bool vcap_interface_down(const struct vcap_file *file)
 {
-	const struct net_device *netdev = NULL;
-	struct net *net;
+	const struct net_device *netdev;
 	bool down;
 
-	if (!file->ifindex)
-		return false;
 	rcu_read_lock();
-	net = find_net(file->net_cookie);
-	if (net)
-		netdev = dev_get_by_index_rcu(net, file->ifindex);
+	netdev = rcu_dereference(file->netdev);
 	down = netdev && !(READ_ONCE(netdev->flags) & IFF_UP);
 	rcu_read_unlock();
 	return down;
@@ -278,25 +306,50 @@ int vcap_dev_update(struct vcap_dev *dev)
 	return err;
 }
 
-/**
- * vcap_dev_add_listener() - let a descriptor hear the device's frames
- * @dev: the device
- * @file: the descriptor
- *
- * The caller holds a reference and calls vcap_dev_update() next.
- *
- * Return: 0, or the error of vcap_dev_error().
- */
-int vcap_dev_add_listener(struct vcap_dev *dev, struct vcap_file *file)
+static int add_listener(struct vcap_dev *dev, struct vcap_file *file,
+			const struct net_device *netdev)
 {
 	int err;
 
 	mutex_lock(&dev->lock);
 	file->orphan = false;
+	rcu_assign_pointer(file->netdev, netdev);
 	err = vcap_dev_error(dev);
 	if (!err)
 		list_add_tail(&file->listener, &dev->listeners);
 	mutex_unlock(&dev->lock);
+	return err;
+}
+
+/**
+ * vcap_dev_add_listener() - let a descriptor hear the device's frames
+ * @dev: the device
+ * @file: the descriptor
+ * @name: the interface that the descriptor is attached by; NULL: the device's
+ *        own name
+ *
+ * The caller holds a reference and calls vcap_dev_update() next.
+ *
+ * Return: 0; -ENXIO when the interface is gone; or the error of
+ * vcap_dev_error().
+ */
+int vcap_dev_add_listener(struct vcap_dev *dev, struct vcap_file *file,
+			  const char *name)
+{
+	const struct net_device *netdev = NULL;
+	int err = -ENXIO;
+
+	if (!name)
+		return add_listener(dev, file, NULL);
+	/* An interface that goes after it was found finds the listener. */
+	rtnl_lock();
+	mutex_lock(&registry_lock);
+	if (!list_empty(&dev->node))
+		netdev = find_nic(dev, name);
+	mutex_unlock(&registry_lock);
+	if (netdev)
+		err = add_listener(dev, file, netdev);
+	rtnl_unlock();
 	return err;
 }
 
@@ -305,6 +358,7 @@ void vcap_dev_del_listener(struct vcap_dev *dev, struct vcap_file *file)
 {
 	mutex_lock(&dev->lock);
 	list_del(&file->listener);
+	RCU_INIT_POINTER(file->netdev, NULL);
 	mutex_unlock(&dev->lock);
 }
 
@@ -324,45 +378,22 @@ void vcap_dev_check(struct vcap_dev *dev)
 		vcap_capture_end(dev, true);
 }
 
-/**
- * vcap_dev_lost() - is an interface no longer there?
- * @dev: the device that captures on it
- * @name: its name in the caller's network namespace
- */
-bool vcap_dev_lost(struct vcap_dev *dev, const char *name)
-{
-	u8 wanted[ETH_ALEN], mac[ETH_ALEN];
-	bool lost = true;
-
-	mutex_lock(&registry_lock);
-	if (!list_empty(&dev->node) && interface_mac(name, wanted)) {
-		read_mac(dev, mac);
-		lost = !ether_addr_equal(mac, wanted);
-	}
-	mutex_unlock(&registry_lock);
-	return lost;
-}
-
 /*
  * An interface is gone: its NIC was unplugged, or has no driver any more, or it
  * moved to another network namespace. Who listens by its name hears no more of
- * it. Called with the kernel's lock of all interfaces.
+ * it. Called with RTNL.
  */
 static int netdev_event(struct notifier_block *block, unsigned long event,
 			void *info)
 {
 	const struct net_device *netdev = netdev_notifier_info_to_dev(info);
 	struct vcap_dev *dev;
-	u8 mac[ETH_ALEN];
 
 	if (event != NETDEV_UNREGISTER)
 		return NOTIFY_DONE;
 	mutex_lock(&registry_lock);
-	list_for_each_entry(dev, &registry, node) {
-		read_mac(dev, mac);
-		if (is_valid_ether_addr(mac) && is_nic(netdev, mac))
-			vcap_capture_orphan(dev);
-	}
+	list_for_each_entry(dev, &registry, node)
+		vcap_capture_orphan(dev, netdev);
 	mutex_unlock(&registry_lock);
 	return NOTIFY_DONE;
 }

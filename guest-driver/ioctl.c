@@ -170,7 +170,7 @@ static int get_interface(struct vcap_file *file, union vcap_argument *arg)
 {
 	if (!has_interface(file))
 		return -EINVAL;
-	return vcap_dev_name(file->dev, file->own_name, arg->ifreq.ifr_name);
+	return vcap_dev_name(file->dev, file, arg->ifreq.ifr_name);
 }
 
 static int set_interface(struct vcap_file *file, union vcap_argument *arg)

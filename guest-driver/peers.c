@@ -51,13 +51,11 @@ static void show_file(struct seq_file *seq, struct vcap_file *file)
 	const struct vcap_desc *desc = &file->desc;
 	char name[IFNAMSIZ] = "-";
 	struct vcap_dev *dev;
-	bool own_name;
 
 	mutex_lock(&file->lock);
 	dev = file->desc.gone ? NULL : file->dev;
-	own_name = file->own_name;
 	mutex_unlock(&file->lock);
-	if (dev && vcap_dev_name(dev, own_name, name))
+	if (dev && vcap_dev_name(dev, file, name))
 		strscpy(name, "-", sizeof(name));
 
 	mutex_lock(&file->lock);

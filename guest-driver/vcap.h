@@ -207,10 +207,9 @@ struct vcap_wish {
  * @user: who opened it (limits.c); constant
  * @privileged: who had CAP_SYS_RESOURCE; constant
  * @dev: the device it is attached to, with a reference; set once, under both
- * @own_name: it was attached by the device's own name; constant after @dev
- * @ifindex: of the interface it was attached by; 0: by the device's own name;
- *           constant after @dev
- * @net_cookie: of its network namespace; likewise
+ * @netdev: the interface that it was attached by, while it is in the device's
+ *          list; NULL: the interface is gone, or it was the device's own name;
+ *          RCU, written with the device's lock
  * @orphan: its interface is gone; the device's lock
  * @reading: a read is pending; lock
  * @timeout: of reads; 0: none; lock
@@ -235,9 +234,7 @@ struct vcap_file {
 	struct vcap_user *user;
 	bool privileged;
 	struct vcap_dev *dev;
-	bool own_name;
-	int ifindex;
-	u64 net_cookie;
+	const struct net_device __rcu *netdev;
 	bool orphan;
 	bool reading;
 	ktime_t timeout;
@@ -280,7 +277,7 @@ void vcap_capture_interrupt(struct virtqueue *vq);
 void vcap_capture_work(struct work_struct *work);
 void vcap_capture_retry(struct work_struct *work);
 int vcap_capture_sync(struct vcap_dev *dev);
-void vcap_capture_orphan(struct vcap_dev *dev);
+void vcap_capture_orphan(struct vcap_dev *dev, const struct net_device *netdev);
 void vcap_capture_end(struct vcap_dev *dev, bool all);
 void vcap_capture_end_all(struct vcap_dev *dev);
 
@@ -300,14 +297,14 @@ void vcap_clock_refresh(struct vcap_dev *dev);
 int vcap_dev_register(struct vcap_dev *dev);
 void vcap_dev_unregister(struct vcap_dev *dev);
 struct vcap_dev *vcap_dev_find(const char *name, bool *own_name);
-int vcap_dev_name(struct vcap_dev *dev, bool own_name, char *name);
-int vcap_dev_add_listener(struct vcap_dev *dev, struct vcap_file *file);
+int vcap_dev_name(struct vcap_dev *dev, const struct vcap_file *file,
+		  char *name);
+int vcap_dev_add_listener(struct vcap_dev *dev, struct vcap_file *file,
+			  const char *name);
 void vcap_dev_del_listener(struct vcap_dev *dev, struct vcap_file *file);
 int vcap_dev_update(struct vcap_dev *dev);
 u32 vcap_direction_flags(u32 direction);
 void vcap_dev_check(struct vcap_dev *dev);
-bool vcap_dev_lost(struct vcap_dev *dev, const char *name);
-void vcap_interface_remember(struct vcap_file *file, const char *name);
 bool vcap_interface_down(const struct vcap_file *file);
 int vcap_interface_init(void);
 void vcap_interface_exit(void);

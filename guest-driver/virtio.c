@@ -152,10 +152,16 @@ static const struct virtio_device_id vcap_ids[] = {
 };
 MODULE_DEVICE_TABLE(virtio, vcap_ids);
 
+static unsigned int vcap_features[] = {
+	VIRTIO_CAPTURE_F_NIC_PCI,
+};
+
 struct virtio_driver vcap_virtio_driver = {
 	.driver.name = KBUILD_MODNAME,
 	.driver.owner = THIS_MODULE,
 	.id_table = vcap_ids,
+	.feature_table = vcap_features,
+	.feature_table_size = ARRAY_SIZE(vcap_features),
 	.probe = vcap_probe,
 	.remove = vcap_remove,
 	.config_changed = vcap_config_changed,

@@ -6,7 +6,10 @@
 #include "qapi/error.h"
 #include "qemu/error-report.h"
 #include "qemu/module.h"
+#include "hw/pci/pci.h"
 #include "hw/qdev-properties.h"
+#include "hw/qdev-properties-system.h"
+#include "hw/sysbus.h"
 #include "hw/virtio/virtio-bus.h"
 #include "migration/vmstate.h"
 #include "standard-headers/linux/virtio_config.h"
@@ -83,9 +86,52 @@ uint32_t virtio_capture_mtu(VirtIOCapture *s)
                                                            : DEFAULT_MTU;
 }
 
+/* A search for the device that is a NIC, by its list of netdevs. */
+typedef struct NicSearch {
+    const NICPeers *peers;
+    DeviceState *found;
+} NicSearch;
+
+/*
+ * A NIC's state does not lead to its device, but the device's property "netdev"
+ * leads to the state's list of netdevs: no other device's is at that address.
+ */
+static int match_nic(DeviceState *dev, void *opaque)
+{
+    ObjectProperty *property =
+        object_class_property_find(object_get_class(OBJECT(dev)), "netdev");
+    NicSearch *search = opaque;
+    Property *prop = property ? property->opaque : NULL;
+
+    if (!prop || prop->info != &qdev_prop_netdev ||
+        object_field_prop_ptr(OBJECT(dev), prop) != search->peers) {
+        return 0;
+    }
+    search->found = dev;
+    return -1;
+}
+
+/* The PCI function that is the NIC, or NULL: it may be a USB device. */
+static PCIDevice *nic_pci_function(NetClientState *nic)
+{
+    NicSearch search = { .peers = &qemu_get_nic(nic)->conf->peers };
+    DeviceState *dev;
+    BusState *bus;
+
+    qbus_walk_children(sysbus_get_default(), match_nic, NULL, NULL, NULL,
+                       &search);
+    dev = search.found;
+    bus = dev ? qdev_get_parent_bus(dev) : NULL;
+    /* A virtio device is on the bus of a function that is nothing else. */
+    if (bus && object_dynamic_cast(OBJECT(bus), TYPE_VIRTIO_BUS)) {
+        dev = bus->parent;
+    }
+    return (PCIDevice *)object_dynamic_cast(OBJECT(dev), TYPE_PCI_DEVICE);
+}
+
 /*
  * Everything is looked up at each read: the NIC may be created after this
- * device, and the netdev may be deleted.
+ * device, the netdev may be deleted, and the guest may number its buses anew.
  */
 static void virtio_capture_get_config(VirtIODevice *vdev, uint8_t *data)
 {
@@ -108,9 +154,18 @@ static void virtio_capture_get_config(VirtIODevice *vdev, uint8_t *data)
         if (!nic->link_down) {
             status |= VIRTIO_CAPTURE_S_LINK_UP;
         }
+        if (virtio_vdev_has_feature(vdev, VIRTIO_CAPTURE_F_NIC_PCI)) {
+            PCIDevice *function = nic_pci_function(nic);
+
+            if (function) {
+                config.pci_bus = pci_dev_bus_num(function);
+                config.pci_devfn = function->devfn;
+                status |= VIRTIO_CAPTURE_S_PCI;
+            }
+        }
     }
     config.status = cpu_to_le16(status);
-    memcpy(data, &config, sizeof(config));
+    memcpy(data, &config, vdev->config_len);
 }
 
 /*
@@ -138,7 +193,7 @@ static void forget_driver(VirtIOCapture *s)
 static uint64_t virtio_capture_get_features(VirtIODevice *vdev,
                                             uint64_t features, Error **errp)
 {
-    return features;
+    return features | VIRTIO_CAPTURE(vdev)->host_features;
 }
 
 /*
@@ -303,7 +358,12 @@ static void virtio_capture_realize(DeviceState *dev, Error **errp)
     }
 
     s->proxy = qdev_get_parent_bus(dev)->parent;
-    virtio_init(vdev, NAMED_ID, sizeof(struct virtio_capture_config));
+    QEMU_BUILD_BUG_ON(offsetof(struct virtio_capture_config, pci_segment) !=
+                      VIRTIO_CAPTURE_CONFIG_BASE);
+    virtio_init(vdev, NAMED_ID,
+                virtio_has_feature(s->host_features, VIRTIO_CAPTURE_F_NIC_PCI)
+                ? sizeof(struct virtio_capture_config)
+                : VIRTIO_CAPTURE_CONFIG_BASE);
     vdev->name = "virtio-capture";
     s->capture_vq = virtio_add_queue(vdev, CAPTURE_QUEUE_SIZE,
                                      virtio_capture_handle_capture);
@@ -371,6 +431,8 @@ static const VMStateDescription vmstate_virtio_capture_device = {
 
 static Property virtio_capture_properties[] = {
     DEFINE_PROP_STRING("netdev", VirtIOCapture, netdev_id),
+    DEFINE_PROP_BIT64("nic-pci", VirtIOCapture, host_features,
+                      VIRTIO_CAPTURE_F_NIC_PCI, true),
     DEFINE_PROP_END_OF_LIST(),
 };
 
@@ -382,6 +444,8 @@ static void virtio_capture_class_init(ObjectClass *klass, void *data)
     device_class_set_props(dc, virtio_capture_properties);
     object_class_property_set_description(klass, "netdev",
         "ID of the netdev whose NIC's frames are captured");
+    object_class_property_set_description(klass, "nic-pci",
+        "on: the driver is told which PCI function the NIC is");
     dc->desc = "Virtio capture device";
     dc->vmsd = &vmstate_virtio_capture;
     set_bit(DEVICE_CATEGORY_NETWORK, dc->categories);

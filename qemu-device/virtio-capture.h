@@ -78,6 +78,7 @@ struct VirtIOCapture {
     VirtIODevice parent_obj;    /* for each buffer a cast would be slow */
 
     char *netdev_id;            /* property "netdev" */
+    uint64_t host_features;     /* property "nic-pci" */
     DeviceState *proxy;         /* the device on the bus; this is part of it */
     VirtQueue *capture_vq;
     VirtQueue *control_vq;

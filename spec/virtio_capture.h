@@ -20,6 +20,9 @@
 #define VIRTIO_CAPTURE_VQ_INJECT	2	/* frame to send, then reply */
 #define VIRTIO_CAPTURE_NUM_VQS		3
 
+/* Feature bits. */
+#define VIRTIO_CAPTURE_F_NIC_PCI	0	/* the NIC's place on PCI is told */
+
 /**
  * struct virtio_capture_config - device configuration space, read-only
  * @mac: the tapped NIC's permanent MAC address; zeros without a NIC
@@ -29,6 +32,13 @@
  * @max_frame: no frame that the device captures is longer than this, bytes.
  *             A capture buffer that holds a record of such a frame
  *             (VIRTIO_CAPTURE_RECORD_HDRLEN more) never truncates one.
+ *
+ * The rest is there with VIRTIO_CAPTURE_F_NIC_PCI only, and zeros unless @status
+ * has VIRTIO_CAPTURE_S_PCI:
+ *
+ * @pci_segment: the PCI segment group of the tapped NIC's function
+ * @pci_bus: its bus, as the driver's side has numbered it
+ * @pci_devfn: its device number, times 8, plus its function number
  */
 struct virtio_capture_config {
 	__u8 mac[6];
@@ -36,10 +46,17 @@ struct virtio_capture_config {
 	__le32 link_type;
 	__le32 mtu;
 	__le32 max_frame;
+	__le16 pci_segment;
+	__u8 pci_bus;
+	__u8 pci_devfn;
 };
+
+/* Size of the configuration space without VIRTIO_CAPTURE_F_NIC_PCI. */
+#define VIRTIO_CAPTURE_CONFIG_BASE	20
 
 #define VIRTIO_CAPTURE_S_NIC		1	/* a NIC uses the tapped netdev */
 #define VIRTIO_CAPTURE_S_LINK_UP	2	/* its link is up */
+#define VIRTIO_CAPTURE_S_PCI		4	/* it is the PCI function told */
 
 #define VIRTIO_CAPTURE_LINK_ETHERNET	1
 

@@ -8,6 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import capture  # noqa: E402
 import nics  # noqa: E402
 import qtest  # noqa: E402
+import virtio_pci  # noqa: E402
 from capture import spec  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -49,6 +50,50 @@ def no_nic(tap):
               "no address and no status without a NIC")
 
 
+def told(tap, *devices, features=(virtio_pci.F_VERSION_1, spec.F_NIC_PCI),
+         bridge=None):
+    """What the device tells of the place of a NIC: whether, and where."""
+    option, _ = qtest.link()
+    with qtest.Machine("-netdev", f"{option},id=n0", *capture.options(),
+                       *devices) as machine:
+        if bridge:
+            machine.pci_put("b", machine.pci_find(0x1b36, 1), 0x19, bridge)
+        cap = capture.Capture(machine, features=features)
+        status = cap.read_config().status
+        tap.equal(status & UP, UP, f"{devices[-1]}: there is a NIC")
+        return bool(status & spec.S_PCI), cap.config_bytes(24)[20:]
+
+
+def place(tap):
+    """Where on PCI the NIC is."""
+    for model in (nics.MODEL, "virtio-net-pci", "e1000", "e1000e", "rtl8139",
+                  "pcnet", "vmxnet3"):
+        tap.equal(told(tap, *nics.options(model, extra=",addr=0x17.0")),
+                  (True, bytes((0, 0, 0, 0x17 << 3))),
+                  f"{model}: its place on PCI")
+    tap.equal(told(tap, "-device", "pci-bridge,id=b,chassis_nr=1",
+                   *nics.options("e1000", extra=",bus=b,addr=0x9.0"),
+                   bridge=0x42),
+              (True, bytes((0, 0, 0x42, 9 << 3))),
+              "behind a bridge: its bus as it was numbered")
+    tap.equal(told(tap, "-device", "qemu-xhci", *nics.options("usb-net")),
+              (False, bytes(4)), "not on PCI: no place")
+    tap.equal(told(tap, *nics.options(), features=(virtio_pci.F_VERSION_1,)),
+              (False, bytes(4)), "nobody asked: no place")
+
+
+def place_off(tap):
+    """The feature turned off, for the sake of a migration."""
+    option, _ = qtest.link()
+    cap_options = ["-device", "virtio-capture-pci,netdev=n0,nic-pci=off"]
+    with qtest.Machine("-netdev", f"{option},id=n0", *nics.options(),
+                       *cap_options) as machine:
+        cap = capture.Capture(machine)
+        tap.equal(cap.offered() >> spec.F_NIC_PCI & 1, 0,
+                  "nic-pci=off: not offered")
+        tap.equal(cap.read_config().status, UP, "nic-pci=off: no place")
+
+
 def link_status(tap):
     """The link goes down and up while the machine runs."""
     option, _ = qtest.link()
@@ -87,5 +132,5 @@ def shape(tap):
 
 
 main = Tap()
-main.run(virtio_net, e1000, no_nic, link_status, shape)
+main.run(virtio_net, e1000, no_nic, place, place_off, link_status, shape)
 sys.exit(main.done())

@@ -19,11 +19,14 @@ from tap import Tap  # noqa: E402
 SNAPLEN, FLAGS, DELAY = 0x0badcafe, spec.L_ALL, 0x0defaced
 OWN = struct.pack(">III", SNAPLEN, FLAGS, DELAY)
 
+# All of the configuration space: the last part is the NIC's place on PCI.
+CONFIG_LEN = spec.CONFIG_BASE + 4
+
 # What virtio_save() writes before the device's own fields, and how much of it is
 # for each queue.
 BEFORE = (("config_vector", "H"), ("status", "B"), ("isr", "B"),
           ("queue_sel", "H"), ("features", "I"), ("config_len", "I"),
-          ("config", "20s"), ("queues", "I"))
+          ("config", f"{CONFIG_LEN}s"), ("queues", "I"))
 QUEUE = (("size", "I"), ("desc", "Q"), ("last_avail", "H"),
          ("vector", "H"))
 AFTER = (("snaplen", "I"), ("listen_flags", "I"), ("delay", "I"),
@@ -128,7 +131,7 @@ def layout(tap, stage, state):
                ("status", "config_len", "queues", "queue 1 size",
                 "queue 2 desc", "queue 0 avail", "queue 0 used",
                 "features, all", "delay")],
-              [15, 20, spec.NUM_VQS, stage.cap.queues[1].size,
+              [15, CONFIG_LEN, spec.NUM_VQS, stage.cap.queues[1].size,
                stage.cap.queues[2].desc, stage.cap.captures.avail,
                stage.cap.captures.used, 1 << 32, DELAY],
               "the fields are where they are looked for")

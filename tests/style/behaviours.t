@@ -61,7 +61,7 @@ def exists(row):
 def runs(row):
     """Every test is of a kind that is run: a guest program, or a .t file"""
     return [f"{name} is not run" for name, _ in REFERENCE.findall(row[-1])
-            if not re.fullmatch(r"guest/\w+\.c|\w+/[\w-]+\.t", name)]
+            if not re.fullmatch(r"(guest|faulty)/\w+\.c|\w+/[\w-]+\.t", name)]
 
 
 def check(tap):
