@@ -2,8 +2,8 @@
 # "make run" shows a live capture, "make check" runs every test; see "make help".
 
 .DEFAULT_GOAL := help
-.PHONY: help setup device driver image programs run check debug-check fuzz soak \
-	bench spec clean
+.PHONY: help setup device driver libpcap image programs run check debug-check \
+	fuzz soak bench spec clean
 
 # Tests for "make check" to run, and how many at a time: many boot a guest, and
 # many wait more than they work.
@@ -34,6 +34,7 @@ help:
 	@echo 'make setup    install the Debian packages that the rest needs (root or sudo)'
 	@echo 'make device   build the capture device into build/qemu-device/'
 	@echo 'make driver   build the guest driver into build/guest-driver/'
+	@echo 'make libpcap  build a shared libpcap for /dev/bpf into build/libpcap/'
 	@echo 'make image    build the guest image into build/images/'
 	@echo 'make run      all of it, then a guest whose traffic tcpdump captures'
 	@echo 'make check    all of it, then every test; TESTS="FILE..." selects'
@@ -54,6 +55,9 @@ device: setup
 driver: setup
 	$(MAKE) -C guest-driver
 
+libpcap: setup
+	$(MAKE) -C guest-driver/libpcap package
+
 # The image takes the driver in when it has been built.
 image: setup driver
 	$(MAKE) -C images
@@ -65,7 +69,7 @@ programs: setup image
 run: device image
 	images/demo
 
-check: device image programs
+check: device libpcap image programs
 	prove --exec '' --timer -j$(TEST_JOBS) $(TESTS)
 
 # The tests whose guests exercise the driver, on a kernel that checks itself. It
@@ -85,7 +89,7 @@ debug-check: device driver image programs
 fuzz: device image programs
 	tests/fuzz/run $(or $(FUZZ_TIME),3600)
 
-soak: device image programs
+soak: device libpcap image programs
 	$(MAKE) -C tests/clients dhclient
 	SOAK=1 prove --exec '' --timer tests/lifecycle/hotplug.t \
 		tests/clients/dhcp.t

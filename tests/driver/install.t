@@ -57,6 +57,7 @@ def sources():
             if name.startswith("guest-driver/")
             and not name.startswith(("guest-driver/bpfstat/",
                                      "guest-driver/dist/",
+                                     "guest-driver/libpcap/",
                                      "guest-driver/man/"))
             and name != "guest-driver/Makefile"}
 

@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The shared libpcap for bpf-run: the symbols of Debian's, where it stands,
+what bpf-run says of programs that it cannot help, and AppArmor's profile."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import tree  # noqa: E402
+
+BUILD = tree.TOP / "build" / "tests" / "driver" / "libpcap"
+OUT = tree.TOP / "build" / "libpcap"
+ROOT = OUT / "package"
+LIBRARY = ROOT / "usr/lib/virtio-capture/libpcap.so.0.8"
+BPF_RUN = ROOT / "usr/bin/bpf-run"
+ORIGINAL = tree.DOWNLOADS / "libpcap0.8"
+PROGRAMS = tree.DOWNLOADS / "programs"
+VERSION = tree.make_variable("guest-driver", "VERSION")
+NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+
+FILES = [
+    "usr/bin/bpf-run",
+    "usr/lib/virtio-capture/libpcap.so.0.8",
+    "usr/share/man/man8/bpf-run.8",
+    "usr/share/virtio-capture/apparmor/usr.bin.tcpdump",
+]
+
+
+def symbols(library):
+    """{name: (kind, version)} of the dynamic symbols that a library has."""
+    status, lines = tree.run("objdump", "-T", library)
+    if status:
+        raise tree.Missing("\n".join(lines))
+    found = {}
+    for line in lines:
+        match = re.match(r"[0-9a-f]{16} (.{7}) (\S+)\s+[0-9a-f]{16}\s+(.*)$",
+                         line)
+        if match and match[2] != "*UND*":
+            *version, name = match[3].split()
+            found[name] = (match[1], *version)
+    return found
+
+
+def header(library, field):
+    """Values of a field of a library's dynamic section."""
+    _, lines = tree.run("objdump", "-p", library)
+    return [line.split()[1] for line in lines
+            if line.split()[:1] == [field]]
+
+
+def bpf_run(*words, before=(), **variables):
+    """bpf-run's exit status and its lines."""
+    done = subprocess.run([*before, BPF_RUN, *map(str, words)], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          env={**os.environ, **variables}, check=False)
+    return done.returncode, done.stdout
+
+
+def test_symbols(tap):
+    """Programs that are linked to Debian's can be linked to this one."""
+    status, lines = tree.run("images/fetch-package", "libpcap0.8", ORIGINAL)
+    if status:
+        raise tree.Missing("\n".join(lines))
+    theirs = next(ORIGINAL.rglob("libpcap.so.0.8"))
+    expected, got = symbols(theirs), symbols(LIBRARY)
+    tap.ok(len(expected) > 90, "Debian's libpcap has its symbols",
+           sorted(expected))
+    tap.equal({name: (expected.get(name), got.get(name))
+               for name in set(expected) | set(got)
+               if expected.get(name) != got.get(name)}, {},
+              "the dynamic symbols, with their versions, are those of Debian's")
+    tap.equal(header(LIBRARY, "SONAME"), header(theirs, "SONAME"),
+              "so is the soname")
+    tap.ok(b"/dev/bpf" in LIBRARY.read_bytes()
+           and b"/dev/bpf" not in theirs.resolve().read_bytes(),
+           "it opens /dev/bpf")
+
+
+def test_package(tap):
+    """What the Debian package holds."""
+    package = next(OUT.glob("*.deb"))
+    status, lines = tree.run("dpkg-deb", "--contents", package)
+    tap.ok(status == 0, "the package can be read", *lines)
+    names = [line.split()[5].removeprefix("./") for line in lines
+             if not line.startswith("d")]
+    tap.equal(sorted(names), FILES, "it holds what belongs there, and replaces "
+              "no file of another package's")
+    tap.ok(all(line.split()[1] == "root/root" for line in lines),
+           "all is root's", *lines)
+    _, lines = tree.run("dpkg-deb", "--field", package, "Version")
+    tap.equal(lines, [VERSION], "it has the driver's version")
+
+
+def test_install(tap):
+    """make install and make uninstall."""
+    where = BUILD / "root"
+    for target in ("install", "uninstall"):
+        status, lines = tree.run("make", "-s", "-C", "guest-driver/libpcap",
+                                 target, f"DESTDIR={where}")
+        tap.ok(status == 0, f"make {target}", *lines)
+        got = sorted(str(path.relative_to(where))
+                     for path in where.rglob("*") if path.is_file())
+        tap.equal(got, [name.replace("usr/", "usr/local/", 1)
+                        for name in FILES] if target == "install" else [],
+                  f"after make {target}")
+
+
+def test_usage(tap):
+    """What bpf-run says when it is called wrongly."""
+    status, text = bpf_run("--version")
+    tap.equal((status, text), (0, f"bpf-run {VERSION}\n"), "--version")
+    status, text = bpf_run("--help")
+    tap.ok(status == 0 and text.startswith("usage: bpf-run PROGRAM"),
+           "--help", text)
+    for words, expected, message in (
+            ([], 125, "no PROGRAM"), (["--nosuch"], 125, "--nosuch"),
+            (["no-such-program"], 127, "no-such-program: no such program"),
+            (["./no/such"], 127, "./no/such: no such program"),
+            (["/etc/passwd"], 126, "/etc/passwd: not executable")):
+        status, text = bpf_run(*words)
+        tap.ok(status == expected and message in text
+               and text.startswith("bpf-run: "),
+               f"bpf-run {' '.join(words)}: {expected}, and why", status, text)
+
+
+def test_library(tap):
+    """Which library a program gets."""
+    status, text = bpf_run("sh", "-c", "echo $LD_LIBRARY_PATH; exit 7",
+                           LD_LIBRARY_PATH="/before")
+    tap.ok(f"{LIBRARY.parent}:/before\n" in text,
+           "the folder comes before those of the caller's", text)
+    tap.equal(status, 7, "the exit status is the program's")
+    _, text = bpf_run("ldd", shutil.which("tcpdump"))
+    tap.contains(text, f"libpcap.so.0.8 => {LIBRARY} ",
+                 "tcpdump is linked to it")
+    if not Path("/dev/bpf").exists():
+        tap.contains(text, "bpf-run: there is no /dev/bpf",
+                     "a machine without /dev/bpf: a warning")
+    status, text = bpf_run("busybox", "true")
+    tap.ok(status == 0 and "busybox is linked statically" in text,
+           "a static program: a warning", status, text)
+
+    source = BUILD / "rpath.c"
+    source.write_text("#include <pcap.h>\nint main(void)"
+                      " { return !pcap_lib_version(); }\n")
+    program = BUILD / "rpath"
+    status, lines = tree.run(
+        "gcc", "-o", program, source, "-lpcap", "-Wl,--disable-new-dtags",
+        f"-Wl,-rpath,{os.path.dirname(os.path.realpath(library_path()))}")
+    tap.ok(status == 0, "a program with an rpath is linked", *lines)
+    status, text = bpf_run(program)
+    tap.ok(status == 125 and f"{program} takes another libpcap" in text,
+           "a program that takes another libpcap is refused", status, text)
+
+
+def library_path():
+    """The system's own libpcap, as tcpdump has it."""
+    _, lines = tree.run("ldd", shutil.which("tcpdump"))
+    return re.search(r"libpcap\.so\.0\.8 => (\S+)", "\n".join(lines))[1]
+
+
+def test_privileges(tap):
+    """Programs that give a user more than he has."""
+    if os.getuid():
+        tap.ok(True, "a setuid program # SKIP only root can make one for "
+               "another user")
+        return
+    # Below /tmp, for nobody may not come into the tree.
+    place = Path(subprocess.run(["mktemp", "-d"], check=True, text=True,
+                                capture_output=True).stdout.strip())
+    try:
+        place.chmod(0o755)
+        shutil.copytree(ROOT, place / "root")
+        words = [*NOBODY, place / "root/usr/bin/bpf-run"]
+        for name, prepare in (
+                ("setuid", ["chmod", "4755"]), ("setgid", ["chmod", "2755"]),
+                ("file capabilities", ["setcap", "cap_net_raw+ep"])):
+            program = place / "program"
+            shutil.copy(shutil.which("tcpdump"), program)
+            status, lines = tree.run(*prepare, program)
+            tap.ok(status == 0, f"a program with {name}", *lines)
+            status, lines = tree.run(*words, program, "--version")
+            tap.ok(status == 125
+                   and f"{program} runs with more privileges" in lines[-1],
+                   f"{name}: a user is refused", status, *lines)
+            status, text = bpf_run(program, "--version")
+            tap.equal(status, 0, f"{name}: root is not")
+    finally:
+        shutil.rmtree(place)
+
+
+def test_apparmor(tap):
+    """Debian's profile of tcpdump with the addition."""
+    base = BUILD / "apparmor.d"
+    shutil.copytree(PROGRAMS / "etc/apparmor.d", base)
+    parser = [PROGRAMS / "usr/sbin/apparmor_parser", "--skip-kernel-load",
+              "--skip-cache", "--base", base]
+    profile = base / "usr.bin.tcpdump"
+    addition = base / "local/usr.bin.tcpdump"
+    addition.write_text("")
+    status, lines = tree.run(*parser, "--names", profile)
+    tap.ok(status == 0 and lines[-1:] == ["tcpdump"],
+           "Debian's profile is there", status, *lines)
+    shutil.copy(ROOT / "usr/share/virtio-capture/apparmor/usr.bin.tcpdump",
+                addition)
+    status, lines = tree.run(*parser, "--debug", profile)
+    tap.ok(status == 0, "the parser takes it with the addition", *lines)
+    text = "\n".join(lines)
+    for rule in (r"^Mode:\trwa:.*\(/dev/bpf\)$",
+                 r"^Mode:\trm:.*lib/virtio-capture/libpcap.so"):
+        tap.ok(re.search(rule, text, re.M), f"it then has {rule}",
+               *[line for line in lines if "bpf" in line or "pcap" in line])
+
+
+def check(tap):
+    """In a folder that starts empty."""
+    shutil.rmtree(BUILD, ignore_errors=True)
+    BUILD.mkdir(parents=True)
+    tap.run(test_symbols, test_package, test_install, test_usage, test_library,
+            test_privileges, test_apparmor)
+
+
+tree.main(check)
