@@ -41,7 +41,7 @@ help:
 	@echo 'make debug-check  build a kernel with KASAN, lockdep and more (minutes), and run'
 	@echo '              the guests'"'"' tests on it; FUZZ_TIME sets the seconds of its fuzzer'
 	@echo 'make fuzz     all of it, then the fuzzers for FUZZ_TIME seconds (3600)'
-	@echo 'make soak     the hot-plug tests, 1000 times over, and the slowest client'
+	@echo 'make soak     the hot-plug tests, 1000 times over; more programs and clients'
 	@echo 'make bench    measure beside the peers, into build/bench/; ARGS=--help'
 	@echo 'make spec     the specification as HTML and PDF, into build/spec/'
 	@echo 'make clean    remove what was built, but not the downloads'
@@ -92,7 +92,7 @@ fuzz: device image programs
 soak: device libpcap image programs
 	$(MAKE) -C tests/clients dhclient
 	SOAK=1 prove --exec '' --timer tests/lifecycle/hotplug.t \
-		tests/clients/dhcp.t
+		tests/clients/dhcp.t tests/programs/soak/*.t
 
 # What only this needs is not in images/packages.
 bench: device image

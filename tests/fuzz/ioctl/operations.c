@@ -31,6 +31,7 @@ static const int request_errors[] = {
 static const int read_errors[] = { EINVAL, EIO, EAGAIN, EINTR, EFAULT, 0 };
 static const int write_errors[] = {
 	EINVAL, EMSGSIZE, EPERM, EAGAIN, EINTR, ENXIO, ENOMEM, EFAULT, ENOBUFS,
+	ENETDOWN,
 	EIO, 0
 };
 
