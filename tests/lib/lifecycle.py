@@ -83,6 +83,7 @@ class Guest:
 
     def end(self, tap):
         """Ends the guest, and passes if its kernel is well."""
+        self.process.stdin.write("end\n")
         self.process.stdin.close()
         status = self.process.wait()
         tap.ok(status == 0, "the guest and its kernel are well",

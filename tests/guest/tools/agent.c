@@ -376,21 +376,39 @@ static void *run(void *arg)
 	return NULL;
 }
 
-int main(void)
+/*
+ * The next line of the input; NULL at its end. For a moment after a suspend the
+ * port has an end, too, until QEMU has told that it is open: only one that stays
+ * is the end of the input.
+ */
+static char *next_line(void)
 {
+	unsigned int tries;
 	char *line = NULL;
 	size_t size = 0;
+
+	for (tries = 0; tries < 100; tries++) {
+		if (getline(&line, &size, stdin) > 0) {
+			line[strcspn(line, "\n")] = '\0';
+			return line;
+		}
+		clearerr(stdin);
+		usleep(50000);
+	}
+	return NULL;
+}
+
+int main(void)
+{
+	char *line;
 	pthread_t thread;
 
 	printf("ready\n");
 	fflush(stdout);
-	while (getline(&line, &size, stdin) > 0) {
-		line[strcspn(line, "\n")] = '\0';
+	while ((line = next_line()) && strcmp(line, "end")) {
 		if (pthread_create(&thread, NULL, run, line))
 			bail("pthread_create");
 		pthread_detach(thread);
-		line = NULL;
-		size = 0;
 	}
 	return 0;
 }
