@@ -264,6 +264,8 @@ int main(void)
             printf("init: no answer from the launcher: %s\n", strerror(errno));
         }
     }
-    reboot(RB_POWER_OFF);
+    /* Without ACPI nothing can switch the machine off; QEMU ends at a reset,
+     * too. */
+    reboot(access("/sys/firmware/acpi", F_OK) ? RB_AUTOBOOT : RB_POWER_OFF);
     return 1;
 }

@@ -45,7 +45,8 @@ rmmod virtio_capture && echo removed
 tap = Tap()
 adds = [word for name in NAMES for word in ("--add", fuzzing.built(name))]
 done = vm([*TWO_NICS, "--smp", "2", "--timeout", str(10 * SECONDS + 100), *adds],
-          ["sh", "-c", SCRIPT.format(seconds=SECONDS, seed=fuzzing.seed())])
+          ["sh", "-c", SCRIPT.format(seconds=SECONDS, seed=fuzzing.seed())],
+          leaks=True)
 tap.equal(relay(tap, done.stdout), list(NAMES), "both programs ran")
 lines = done.stdout.splitlines()
 tap.equal(lines[-2:], ["0", "removed"],

@@ -17,5 +17,5 @@ SMALL = ["--memory", "256M"]
 
 tap = Tap()
 run_programs(tap, NAMES, SMALL)
-run_programs(tap, NAMES, [*SMALL, "--smp", "2"])
+run_programs(tap, NAMES, [*SMALL, "--smp", "2"], leaks=True)
 sys.exit(tap.done())

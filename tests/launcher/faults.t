@@ -7,17 +7,22 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import launches  # noqa: E402
-from guest import release, vm  # noqa: E402
+from guest import TIME_SCALE, is_debug, vm  # noqa: E402
 from tap import Tap  # noqa: E402
 
 MODULE = launches.build_fault()
+
+# Time for a boot, after which a guest is to be ended; and as the launcher tells.
+LIMIT = 10 if is_debug() else 20
+ENDED = f"ended after {LIMIT * TIME_SCALE:g} s"
 
 
 def fault(kind, before="true"):
     """Has a guest's kernel make that fault."""
     return vm(["--no-capture", "--timeout", "90", "--add", str(MODULE)],
               ["sh", "-c", f"echo started; {before}; "
-                           f"insmod fault.ko kind={kind}; echo ended"])
+                           f"insmod fault.ko kind={kind}; echo ended"],
+              leaks=kind == "leak")
 
 
 def test_warning(tap):
@@ -67,27 +72,27 @@ def test_panic(tap):
 
 
 def test_silent_end(tap):
-    done = vm(["--no-capture"], ["poweroff", "-f"])
+    done = vm(["--no-capture"], ["poweroff", "-f"], acpi=True)
     tap.equal(done.returncode, 125, "a guest that switches itself off: 125")
     tap.contains(done.stderr, "ended without a verdict",
                  "a guest that switches itself off: the launcher says so")
 
 
 def test_time_out(tap):
-    done = vm(["--no-capture", "--timeout", "20"],
+    done = vm(["--no-capture", "--timeout", str(LIMIT)],
               ["sh", "-c", "echo started; sleep 1000; echo ended"])
     tap.equal(done.returncode, 124, "a time-out: status 124")
     tap.equal(done.stdout, "started\n", "a time-out: output until then")
-    tap.contains(done.stderr, "ended after 20 s", "a time-out: is told")
+    tap.contains(done.stderr, ENDED, "a time-out: is told")
 
 
 def test_fault_and_time_out(tap):
-    done = vm(["--no-capture", "--timeout", "20", "--add", str(MODULE)],
+    done = vm(["--no-capture", "--timeout", str(LIMIT), "--add", str(MODULE)],
               ["sh", "-c", "insmod fault.ko kind=warning; sleep 1000"])
     tap.equal(done.returncode, 125, "a warning and a time-out: status 125")
     tap.contains(done.stderr, "asked for by a test",
                  "a warning and a time-out: the warning is shown")
-    tap.contains(done.stderr, "ended after 20 s",
+    tap.contains(done.stderr, ENDED,
                  "a warning and a time-out: both are told")
 
 
@@ -108,7 +113,7 @@ def test_hidden(tap):
 
 def main():
     tap = Tap()
-    if release().endswith("-debug"):
+    if is_debug():
         tap.run(test_hidden)
     tap.run(test_warning, test_silenced_warning, test_oops, test_lockup,
             test_hang, test_panic, test_silent_end, test_time_out,

@@ -23,6 +23,11 @@ TWO_NICS = ["--nic", "virtio-net-pci", "--netdev", "hubport,hubid=0",
 # from elsewhere with this; but only for devices that are there at the start.
 NO_TABLE = ["--append", "acpi=noirq"]
 
+# A debug kernel takes ten times as long to interpret ACPI's code, and kmemleak
+# doubles its work and then scans for a minute: what a test does not need is off.
+NO_ACPI = ["--append", "acpi=off"]
+NO_LEAKS = ["--append", "kmemleak=off"]
+
 # For time_scale() in guest.h, then each program and how it ended.
 RUN = f"export TIME_SCALE={TIME_SCALE:g}; " \
     "for p in %s; do echo \"# program $p\"; /root/$p; echo \"# exit $p $?\"; done"
@@ -44,10 +49,26 @@ def kernel_module(path):
     return guest_file("images", "lib", "modules", release(), "kernel", path)
 
 
-def vm(options, command, table=False, **kwargs):
-    """Runs a command in a guest; returns a CompletedProcess with text."""
-    table = [] if table else NO_TABLE
-    return subprocess.run([VM, *table, *options, "--", *command], text=True,
+def is_debug():
+    """Whether the guest's kernel is that of images/debug-kernel."""
+    return release().endswith("-debug")
+
+
+def parameters(table=False, acpi=False, leaks=False):
+    """Options of images/vm for a guest that is no slower than it has to be.
+    table: it needs ACPI's table of the interrupt pins, which a debug kernel can
+    do without; acpi: it needs the rest of ACPI, to plug devices or to suspend to
+    memory; leaks: a debug kernel looks for leaks."""
+    if not is_debug():
+        return [] if table else NO_TABLE
+    return (NO_TABLE if acpi else NO_ACPI) + ([] if leaks else NO_LEAKS)
+
+
+def vm(options, command, table=False, acpi=False, leaks=False, **kwargs):
+    """Runs a command in a guest; returns a CompletedProcess with text. See
+    parameters()."""
+    words = [*parameters(table, acpi, leaks), *options]
+    return subprocess.run([VM, *words, "--", *command], text=True,
                           capture_output=True, check=False,
                           stdin=subprocess.DEVNULL, errors="replace", **kwargs)
 
@@ -78,12 +99,13 @@ def relay(tap, text):
     return finished
 
 
-def run_programs(tap, names, options=()):
+def run_programs(tap, names, options=(), **kwargs):
     """Runs test programs one after the other in one guest with two NICs."""
     adds = []
     for name in names:
         adds += ["--add", os.path.join(PROGRAMS, name)]
-    done = vm([*TWO_NICS, *options, *adds], ["sh", "-c", RUN % " ".join(names)])
+    done = vm([*TWO_NICS, *options, *adds], ["sh", "-c", RUN % " ".join(names)],
+              **kwargs)
     finished = relay(tap, done.stdout)
     tap.equal(finished, names, "all programs ran")
     tap.ok(done.returncode == 0, "the guest and its kernel are well",

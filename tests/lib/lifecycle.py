@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 
-from guest import NO_TABLE, PROGRAMS, VM
+from guest import PROGRAMS, VM, parameters
 from qmp import Qmp
 from qtest import link, scratch, wait_for
 
@@ -38,9 +38,10 @@ def unescape(text):
 
 
 class Guest:
-    """A context: the guest of images/vm with these options."""
+    """A context: the guest of images/vm with these options; keywords are those
+    of parameters()."""
 
-    def __init__(self, *options, timeout=120, table=False):
+    def __init__(self, *options, timeout=120, **keywords):
         self.folder = scratch()
         self.tags = (str(n) for n in itertools.count())
         self.slots = set()
@@ -48,7 +49,7 @@ class Guest:
         self.errors = open(self.folder / "errors", "w+")
         self.process = subprocess.Popen(
             [VM, "--qmp", f"{self.folder}/qmp", "--add", AGENT,
-             "--timeout", str(timeout), *([] if table else NO_TABLE),
+             "--timeout", str(timeout), *parameters(**keywords),
              *map(str, options), "--", "./agent"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             stderr=self.errors)

@@ -142,7 +142,7 @@ def netdev(tap, guest, link):
 
 def main(tap):
     """All in one guest."""
-    guest, link = dgram_guest()
+    guest, link = dgram_guest(acpi=True)
     with guest:
         guest.ready()
         for test in (unplugged, unbound, link_down, nic, netdev):

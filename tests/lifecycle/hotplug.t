@@ -91,7 +91,7 @@ def cycle(guest, turn):
 
 def loops(tap):
     """Every cycle is well, and leaves nothing behind."""
-    guest, link = dgram_guest(timeout=60 + 5 * LOOPS)
+    guest, link = dgram_guest(timeout=60 + 5 * LOOPS, acpi=True)
     with guest:
         guest.ready()
         before = guest.holdings()

@@ -96,7 +96,7 @@ def leaks(tap, guest, link):
 
 def main(tap):
     """All in one guest."""
-    guest, link = dgram_guest(timeout=100 + 2 * LOOPS)
+    guest, link = dgram_guest(timeout=100 + 2 * LOOPS, leaks=True)
     with guest:
         guest.ready()
         refused(tap, guest, link)

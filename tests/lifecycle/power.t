@@ -65,7 +65,7 @@ def suspended(tap, guest, link, state):
 
 def main(tap):
     """All in one guest."""
-    guest, link = dgram_guest(table=True)
+    guest, link = dgram_guest(table=True, acpi=True)
     with guest:
         guest.ready()
         for state in ("freeze", "mem"):

@@ -86,7 +86,7 @@ def full_again(guest, count):
 
 def dgram(tap):
     """A datagram netdev whose other end does not read."""
-    guest, end = dgram_guest()
+    guest, end = dgram_guest(acpi=True)
     with guest:
         guest.ready()
         count = pushes_back(tap, guest, end, "dgram")
