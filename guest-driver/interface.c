@@ -353,7 +353,7 @@ int vcap_dev_add_listener(struct vcap_dev *dev, struct vcap_file *file,
 	return err;
 }
 
-/** vcap_dev_del_listener() - the opposite; also before vcap_dev_update() */
+/** vcap_dev_del_listener() - undo vcap_dev_add_listener(); then update, too */
 void vcap_dev_del_listener(struct vcap_dev *dev, struct vcap_file *file)
 {
 	mutex_lock(&dev->lock);
@@ -408,7 +408,7 @@ int vcap_interface_init(void)
 	return register_netdevice_notifier(&netdev_notifier);
 }
 
-/** vcap_interface_exit() - the opposite */
+/** vcap_interface_exit() - unregister the notifier of interfaces */
 void vcap_interface_exit(void)
 {
 	unregister_netdevice_notifier(&netdev_notifier);

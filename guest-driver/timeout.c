@@ -136,7 +136,7 @@ void vcap_timeout_end_read(struct vcap_file *file)
 {
 	vcap_timeout_cancel(file);
 	file->desc.timed_out = false;
-	/* Who waits in epoll goes on, and need not call poll again. */
+	/* A waiter in epoll need not call poll again: start its timeout here. */
 	if (!vcap_desc_readable(&file->desc) && wq_has_sleeper(&file->wait))
 		vcap_timeout_poll(file);
 }
