@@ -43,10 +43,11 @@ def launch_in_folder(options, caught):
     workspace.clear(workspace.temporary())
     folder = workspace.Workspace(workspace.temporary())
     saved = None if options.command else terminal_state()
-    # None may come between the making of the folder and the block.
-    with signals.blocked():
-        path = folder.__enter__()
     try:
+        # A signal that comes meanwhile is raised at the end of this block, when
+        # there is a folder to remove.
+        with signals.blocked():
+            path = folder.__enter__()
         return launch(options, caught, path)
     finally:
         # Cleaning up is not to be interrupted.

@@ -74,6 +74,8 @@ class Workspace:
         return True
 
     def __exit__(self, *_):
+        if self._descriptor is None:
+            return      # it was never made
         shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._descriptor)
 

@@ -84,6 +84,31 @@ def test_killed(tap, folder):
            "a launcher that is killed takes its QEMU with it")
 
 
+# The launcher, with a signal that comes right after mkdtemp(3).
+EARLIEST = f"""
+import os, signal, sys, tempfile
+sys.path.insert(0, {str(Path(VM).parent)!r})
+from launcher.main import main
+make = tempfile.mkdtemp
+def make_and_signal(**words):
+    path = make(**words)
+    os.kill(os.getpid(), signal.SIGINT)
+    return path
+tempfile.mkdtemp = make_and_signal
+sys.exit(main(["--no-capture", "--", "sleep", "1000"]))
+"""
+
+
+def test_interrupt_earliest(tap, folder):
+    done = subprocess.run([sys.executable, "-c", EARLIEST], check=False,
+                          stdin=subprocess.DEVNULL,
+                          env={**os.environ, "TMPDIR": folder})
+    tap.equal(done.returncode, 128 + signal.SIGINT,
+              "SIGINT while the temporary folder is made: status 130")
+    tap.equal(os.listdir(folder), [],
+              "SIGINT while the temporary folder is made: it is removed")
+
+
 def test_interrupt_early(tap, folder):
     guest = subprocess.Popen([VM, "--no-capture", "--", "sleep", "1000"],
                              stdin=subprocess.DEVNULL,
@@ -97,7 +122,8 @@ def test_interrupt_early(tap, folder):
 
 
 tap = Tap()
-for test in (test_side_by_side, test_killed, test_interrupt_early):
+for test in (test_side_by_side, test_killed, test_interrupt_earliest,
+             test_interrupt_early):
     with tempfile.TemporaryDirectory() as name:
         tap.run(lambda tap: test(tap, name))
 sys.exit(tap.done())
