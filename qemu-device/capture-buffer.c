@@ -8,8 +8,11 @@
 #include "virtio-capture.h"
 #include "trace.h"
 
-/* How long the driver's last buffer is kept, if it has room, ns. */
-#define LAST_BUFFER_GRACE (10 * SCALE_MS)
+/*
+ * How long the driver's last buffer is kept, if it has room, ns: longer than a
+ * busy host leaves a processor of the guest's waiting.
+ */
+#define LAST_BUFFER_GRACE NANOSECONDS_PER_SECOND
 
 /* The shortest record: one byte of frame. */
 #define SHORTEST_RECORD VIRTIO_CAPTURE_RECORD_SIZE(1)
@@ -270,8 +273,8 @@ void virtio_capture_discard(VirtIOCapture *s)
  * The buffer in progress has its age. If it is the last one that the driver
  * gave, the driver is behind with those it got: to give it this one, with room
  * left, would only be to drop the next frame. So it is kept until the driver,
- * which for once is to tell, gives another, but not longer than it takes a
- * driver to catch up.
+ * which for once is to tell, gives another; but not for ever, as there may be
+ * drivers with a single buffer.
  */
 static void complete_aged(VirtIOCapture *s)
 {

@@ -144,7 +144,8 @@ struct virtio_capture_reply {
  * @delay: complete a buffer that holds records at the latest so many
  *         microseconds after its first one; 0: at the end of the event loop's
  *         iteration that brought it; VIRTIO_CAPTURE_DELAY_NONE: not for its
- *         age. The last buffer that the driver gave may be kept for 10 ms.
+ *         age. The last buffer that the driver gave may be kept for a
+ *         second.
  * @reserved: zero
  */
 struct virtio_capture_listen {

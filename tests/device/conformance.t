@@ -3,6 +3,7 @@
 """Requirements on the device that no other test shows."""
 import struct
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
@@ -185,6 +186,19 @@ def last_buffer(tap):
         tap.equal(cap.flush()[1:], (2, 0), "nothing is dropped")
 
 
+def busy_host(tap):
+    """A driver that does not come to its used buffers for a while."""
+    with Stage(buffers=2) as stage:
+        stage.cap.listen(flags=BOTH)
+        stage.receive(frame(1))
+        stage.cap.wait_records(1)
+        stage.receive(frame(2))
+        time.sleep(0.05)
+        stage.receive(frame(3))
+        tap.equal(stage.cap.flush()[1:], (3, 0),
+                  "the last buffer goes on to take frames after 50 ms")
+
+
 def goes_on(tap):
     """No buffers, then one: no command and no notification is needed."""
     with Stage(buffers=0) as stage:
@@ -259,5 +273,5 @@ def one_buffer_each(tap):
 main = Tap()
 main.run(features, permanent_address, constant, read_only, order,
          time_of_crossing, refused_buffers, no_reply, clock, last_buffer,
-         goes_on, flush_always, saved_state, example, one_buffer_each)
+         busy_host, goes_on, flush_always, saved_state, example, one_buffer_each)
 sys.exit(main.done())

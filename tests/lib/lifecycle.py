@@ -219,7 +219,11 @@ class Descriptor:
 
     def wait_captured(self, count):
         """Waits until so many frames are in its buffers."""
-        wait_for(lambda: self.stats()[2] >= count, f"{count} frames")
+        try:
+            wait_for(lambda: self.stats()[2] >= count, f"{count} frames")
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}: received, dropped, captured are "
+                               f"{self.stats()}") from error
 
     def close(self):
         """Closes it."""
