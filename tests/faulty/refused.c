@@ -55,6 +55,25 @@ static void refuse(const char *queue, unsigned int skip, unsigned int count)
 	write_number(REFUSE "count", count);
 }
 
+/* The first capture device, which is eth0's. */
+static const char *find_device(void)
+{
+	unsigned int number, first = -1;
+	static char name[32];
+	struct dirent *entry;
+	DIR *dir = opendir(DRIVER);
+
+	if (!dir)
+		bail(DRIVER);
+	while ((entry = readdir(dir)))
+		if (sscanf(entry->d_name, "virtio%u", &number) == 1 &&
+		    number < first)
+			first = number;
+	closedir(dir);
+	snprintf(name, sizeof(name), "virtio%u", first);
+	return name;
+}
+
 /* The line of the only descriptor, without the process and the counts. */
 static void set_up_of(char *line, size_t size)
 {
@@ -223,20 +242,6 @@ static void closing(void)
 	refuse("", 0, 0);
 }
 
-/* The first capture device, which is eth0's. */
-static const char *device(void)
-{
-	static char name[64];
-	struct dirent *entry;
-	DIR *dir = opendir(DRIVER);
-
-	while (dir && (entry = readdir(dir)))
-		if (!strncmp(entry->d_name, "virtio", 6))
-			snprintf(name, sizeof(name), "%.63s", entry->d_name);
-	closedir(dir);
-	return name;
-}
-
 /* No buffer gets back to the device; later they all do. */
 static void buffers(void)
 {
@@ -295,6 +300,7 @@ static void resuming(void)
 		usleep(10000);
 	}
 	ok(i < 1000, "resume: it gets them later, and captures");
+	write_number(REFUSE "snaplen", 0);
 	refuse("control", 0, 4);
 	equal(write_file("/sys/power/state", "freeze"), 0,
 	      "resume: the device cannot be told to capture");
@@ -319,8 +325,11 @@ int main(void)
 		{ "BIOCSETF", BIOCSETF, 0, 1 },
 		{ "BIOCSETFNR", BIOCSETFNR, 0, 1 },
 	};
+	const char *device = find_device();
 	size_t i;
 
+	if (write_file(REFUSE "device", device))
+		bail(REFUSE "device");
 	for (i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
 		fails(&requests[i]);
 	attaching();
@@ -328,6 +337,6 @@ int main(void)
 	closing();
 	buffers();
 	resuming();
-	probing(device());
+	probing(device);
 	return done_testing();
 }

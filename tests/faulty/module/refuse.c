@@ -11,6 +11,10 @@
 
 #include "virtio_capture.h"
 
+static char device[16] = "";
+module_param_string(device, device, sizeof(device), 0644);
+MODULE_PARM_DESC(device, "Name of the virtio device that all this is about");
+
 static char queue[16] = "";
 module_param_string(queue, queue, sizeof(queue), 0644);
 MODULE_PARM_DESC(queue, "Name of the queue that takes no buffer");
@@ -24,7 +28,7 @@ module_param(count, uint, 0644);
 MODULE_PARM_DESC(count, "So many it does not take then");
 
 static unsigned int snaplen;
-module_param(snaplen, uint, 0444);
+module_param(snaplen, uint, 0644);
 MODULE_PARM_DESC(snaplen, "That of the last LISTEN which was not refused");
 
 /* Takes the place of a call that is refused. */
@@ -33,10 +37,15 @@ static noinline int refused(void)
 	return -ENOMEM;
 }
 
+static bool is_watched(const struct virtqueue *vq)
+{
+	return vq->vdev->id.device == VIRTIO_ID_CAPTURE &&
+	       !strcmp(dev_name(&vq->vdev->dev), device);
+}
+
 static bool refuses(const struct virtqueue *vq)
 {
-	if (vq->vdev->id.device != VIRTIO_ID_CAPTURE ||
-	    strcmp(vq->name, queue) || !count)
+	if (!is_watched(vq) || strcmp(vq->name, queue) || !count)
 		return false;
 	if (skip) {
 		skip--;
@@ -64,8 +73,7 @@ static int before_command(struct kprobe *probe, struct pt_regs *regs)
 
 	if (before_add(probe, regs))
 		return 1;
-	if (vq->vdev->id.device != VIRTIO_ID_CAPTURE ||
-	    strcmp(vq->name, "control"))
+	if (!is_watched(vq) || strcmp(vq->name, "control"))
 		return 0;
 	ctrl = sg_virt(sgs[0]);
 	if (ctrl->command == cpu_to_le32(VIRTIO_CAPTURE_C_LISTEN))
@@ -74,9 +82,17 @@ static int before_command(struct kprobe *probe, struct pt_regs *regs)
 	return 0;
 }
 
+/* A probe that has one is not made a jump, which could not skip the call. */
+static void after(struct kprobe *probe, struct pt_regs *regs,
+		  unsigned long flags)
+{
+}
+
 static struct kprobe probes[] = {
-	{ .symbol_name = "virtqueue_add_sgs", .pre_handler = before_command },
-	{ .symbol_name = "virtqueue_add_inbuf", .pre_handler = before_add },
+	{ .symbol_name = "virtqueue_add_sgs", .pre_handler = before_command,
+	  .post_handler = after },
+	{ .symbol_name = "virtqueue_add_inbuf", .pre_handler = before_add,
+	  .post_handler = after },
 };
 
 static struct kprobe *all[] = { &probes[0], &probes[1] };
