@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A record's way into a descriptor's store buffer. All of this is done for each
  * frame and each listener, and so it is inline.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* Filter programs: what is valid, and what they answer. */
 #include "filter.h"
 

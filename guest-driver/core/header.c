@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* The header before each packet that a program reads: bpf_hdr, bpf_xhdr. */
 #include "header.h"
 #include "bsd.h"

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The records in a capture buffer, as the device wrote them: checked on the way
  * in. This is done for each frame, and so it is inline.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Programs of BSD's filter machine, made to answer alike on Linux's. */
 #ifndef VCAP_REWRITE_H
 #define VCAP_REWRITE_H

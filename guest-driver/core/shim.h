@@ -1,8 +1,9 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the core needs of its surroundings: fixed-size types, memcpy(), errno
- * values and byte order, from the kernel or from the C library. Everything
- * else under core/ is the same source in the module, tests and fuzzers.
+ * values and byte order, from the kernel, from QEMU or from the C library.
+ * Everything else under core/ is the same source in the module, the device,
+ * tests and fuzzers.
  */
 #ifndef VCAP_SHIM_H
 #define VCAP_SHIM_H
@@ -21,7 +22,6 @@
 #else
 
 #include <assert.h>
-#include <endian.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,14 +34,25 @@ typedef __u32 u32;
 typedef __u64 u64;
 typedef __s64 s64;
 
+/* A file of the device includes "qemu/osdep.h" first, which has likely(). */
+#ifdef QEMU_OSDEP_H
+
+#include "qemu/bswap.h"
+
+#else
+
+#include <endian.h>
+
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
-
-#define READ_ONCE(x)	__atomic_load_n(&(x), __ATOMIC_RELAXED)
 
 #define le16_to_cpu(x)	le16toh(x)
 #define le32_to_cpu(x)	le32toh(x)
 #define le64_to_cpu(x)	le64toh(x)
+
+#endif /* QEMU_OSDEP_H */
+
+#define READ_ONCE(x)	__atomic_load_n(&(x), __ATOMIC_RELAXED)
 
 static inline u16 get_unaligned_be16(const void *p)
 {

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What descriptors take of a limited resource, and whether more may be had. */
 #ifndef VCAP_USAGE_H
 #define VCAP_USAGE_H

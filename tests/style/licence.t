@@ -12,6 +12,7 @@ import tree  # noqa: E402
 LICENCES = {
     "": "GPL-2.0-or-later",
     "guest-driver/": "GPL-2.0",
+    "guest-driver/core/": "GPL-2.0-or-later",
     "guest-driver/include/": "BSD-2-Clause",
     "guest-driver/libpcap/libpcap.patch": "BSD-2-Clause",
     "spec/": "BSD-2-Clause",
