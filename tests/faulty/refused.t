@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from guest import RUN, TOP, TWO_NICS, guest_file, relay, vm  # noqa: E402
+from guest import RUN, TOP, TWO_NICS, guest_file, run_script  # noqa: E402
 from tap import Tap  # noqa: E402
 
 HERE = os.path.join(TOP, "tests", "faulty")
@@ -18,11 +18,12 @@ made = subprocess.run(["make", "-s", "-C", HERE, "refused"], text=True,
                       stderr=subprocess.STDOUT)
 if tap.ok(made.returncode == 0, "the module and the program are built",
           made.stdout):
-    done = vm([*TWO_NICS, "--timeout", "200",
-               "--add", os.path.join(OUT, "refused"),
-               "--add", guest_file("tests", "faulty", "module", "refuse.ko")],
-              ["sh", "-c", "insmod refuse.ko && " + RUN % "refused"])
-    tap.equal(relay(tap, done.stdout), ["refused"], "the program ran")
+    finished, done = run_script(
+        tap, [*TWO_NICS, "--timeout", "200",
+              "--add", os.path.join(OUT, "refused"),
+              "--add", guest_file("tests", "faulty", "module", "refuse.ko")],
+        "insmod refuse.ko && " + RUN % "refused")
+    tap.equal(finished, ["refused"], "the program ran")
     tap.ok(done.returncode == 0, "the guest and its kernel are well",
            f"exit status {done.returncode}", done.stderr)
 sys.exit(tap.done())

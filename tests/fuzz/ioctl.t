@@ -11,7 +11,7 @@ import os
 import sys
 
 import fuzzing
-from guest import TWO_NICS, relay, vm
+from guest import TWO_NICS, run_script
 from tap import Tap
 
 SECONDS = int(os.environ.get("FUZZ_TIME", "15"))
@@ -44,10 +44,10 @@ rmmod virtio_capture && echo removed
 
 tap = Tap()
 adds = [word for name in NAMES for word in ("--add", fuzzing.built(name))]
-done = vm([*TWO_NICS, "--smp", "2", "--timeout", str(10 * SECONDS + 100), *adds],
-          ["sh", "-c", SCRIPT.format(seconds=SECONDS, seed=fuzzing.seed())],
-          leaks=True)
-tap.equal(relay(tap, done.stdout), list(NAMES), "both programs ran")
+finished, done = run_script(
+    tap, [*TWO_NICS, "--smp", "2", "--timeout", str(10 * SECONDS + 100), *adds],
+    SCRIPT.format(seconds=SECONDS, seed=fuzzing.seed()), leaks=True)
+tap.equal(finished, list(NAMES), "both programs ran")
 lines = done.stdout.splitlines()
 tap.equal(lines[-2:], ["0", "removed"],
           "no descriptor is left, and the module can be removed")

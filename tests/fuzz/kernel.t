@@ -6,7 +6,7 @@ import os
 import sys
 
 import fuzzing
-from guest import relay, vm
+from guest import run_script
 from tap import Tap
 
 NAMES = ("kernel", "programs", "frames.pcap", "module/engine_test.ko")
@@ -31,9 +31,10 @@ rmmod engine_test && echo removed
 fuzzing.write_frames()
 tap = Tap()
 adds = [word for name in NAMES for word in ("--add", fuzzing.built(name))]
-done = vm(["--timeout", os.environ.get("FUZZ_TIMEOUT", "600"), *adds],
-          ["sh", "-c", SCRIPT % (fuzzing.seed(), fuzzing.pairs(200_000))])
-tap.equal(relay(tap, done.stdout), ["kernel"] * 3,
+finished, done = run_script(
+    tap, ["--timeout", os.environ.get("FUZZ_TIMEOUT", "600"), *adds],
+    SCRIPT % (fuzzing.seed(), fuzzing.pairs(200_000)))
+tap.equal(finished, ["kernel"] * 3,
           "the fuzzer ran in the guest, with each of the kernel's engines")
 tap.contains(done.stdout, "removed", "the module can be removed")
 tap.ok(done.returncode == 0, "the guest and its kernel are well",

@@ -2,7 +2,10 @@
 """Runs the guest's test programs in a virtual machine, and its TAP here."""
 import os
 import re
+import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 VM = os.path.join(TOP, "images", "vm")
@@ -49,6 +52,23 @@ def kernel_module(path):
     return guest_file("images", "lib", "modules", release(), "kernel", path)
 
 
+def build_module(source):
+    """Builds a module of one file for the guest's kernel; several tests may do so
+    at a time. Gives its path."""
+    name = Path(source).stem
+    headers = Path(guest_file("guest-driver", "kdir")).read_text().strip()
+    target = Path(guest_file("tests", "modules", f"{name}.ko"))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        shutil.copy(Path(TOP, source), folder)
+        Path(folder, "Kbuild").write_text(f"obj-m := {name}.o\n")
+        subprocess.run(
+            ["make", "-s", "-C", headers, f"M={folder}", "modules"],
+            check=True, stdout=subprocess.PIPE)
+        os.replace(Path(folder, target.name), target)
+    return target
+
+
 def is_debug():
     """Whether the guest's kernel is that of images/debug-kernel."""
     return release().endswith("-debug")
@@ -73,11 +93,11 @@ def vm(options, command, table=False, acpi=False, leaks=False, **kwargs):
                           stdin=subprocess.DEVNULL, errors="replace", **kwargs)
 
 
-def relay(tap, text):
+def relay(tap, lines):
     """Gives the results of each program under its name; returns the names
     of those that ended as they should."""
     program, planned, seen, finished = None, None, 0, []
-    for line in text.splitlines():
+    for line in map(str.rstrip, lines):
         result = re.match(r"(not )?ok \d+ - (.*)", line)
         plan = re.match(r"1\.\.(\d+)$", line)
         start = re.match(r"# program (\S+)", line)
@@ -99,14 +119,30 @@ def relay(tap, text):
     return finished
 
 
-def run_programs(tap, names, options=(), **kwargs):
+def run_script(tap, options, script, **keywords):
+    """Runs a script in a guest that runs test programs as RUN does, and gives
+    their results as they come. Returns the programs that ended as they should,
+    and a CompletedProcess with text. keywords: see parameters()."""
+    words = [VM, *parameters(**keywords), *options, "--", "sh", "-c", script]
+    lines = []
+    with tempfile.TemporaryFile("w+", errors="replace") as errors:
+        with subprocess.Popen(words, text=True, errors="replace",
+                              stdin=subprocess.DEVNULL, stderr=errors,
+                              stdout=subprocess.PIPE) as launcher:
+            finished = relay(tap, (lines.append(line) or line
+                                   for line in launcher.stdout))
+        errors.seek(0)
+        return finished, subprocess.CompletedProcess(
+            words, launcher.returncode, "".join(lines), errors.read())
+
+
+def run_programs(tap, names, options=(), **keywords):
     """Runs test programs one after the other in one guest with two NICs."""
     adds = []
     for name in names:
         adds += ["--add", os.path.join(PROGRAMS, name)]
-    done = vm([*TWO_NICS, *options, *adds], ["sh", "-c", RUN % " ".join(names)],
-              **kwargs)
-    finished = relay(tap, done.stdout)
+    finished, done = run_script(tap, [*TWO_NICS, *options, *adds],
+                                RUN % " ".join(names), **keywords)
     tap.equal(finished, names, "all programs ran")
     tap.ok(done.returncode == 0, "the guest and its kernel are well",
            f"exit status {done.returncode}", done.stderr)

@@ -4,27 +4,16 @@ import os
 import select
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
-from guest import TOP, VM, guest_file
+from guest import VM, build_module
 
-BUILD = Path(TOP, "build", "tests", "launcher")
 PREFIXES = ("virtio-capture-vm-", ".virtio-capture-vm-")
 
 
 def build_fault():
-    """Builds fault.ko for the image's kernel; several tests may at a time."""
-    headers = Path(guest_file("guest-driver", "kdir")).read_text().strip()
-    BUILD.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=BUILD) as folder:
-        shutil.copy(Path(TOP, "tests/launcher/fault.c"), folder)
-        Path(folder, "Kbuild").write_text("obj-m := fault.o\n")
-        subprocess.run(
-            ["make", "-s", "-C", headers, f"M={folder}", "modules"],
-            check=True, stdout=subprocess.PIPE)
-        os.replace(f"{folder}/fault.ko", BUILD / "fault.ko")
-    return BUILD / "fault.ko"
+    """Builds fault.ko for the image's kernel."""
+    return build_module("tests/launcher/fault.c")
 
 
 def start(*options, command, path=None, tmp=None, prefix=(), **kwargs):
