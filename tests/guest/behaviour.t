@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Every behaviour of /dev/bpf that tests/guest/*.c shows, with one CPU and
-with two."""
+with two. PROGRAMS: only those, by their names."""
 import os
 import sys
 
@@ -10,7 +10,8 @@ from guest import run_programs  # noqa: E402
 from tap import Tap  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-NAMES = sorted(name[:-2] for name in os.listdir(HERE) if name.endswith(".c"))
+NAMES = os.environ.get("PROGRAMS", "").split() or \
+    sorted(name[:-2] for name in os.listdir(HERE) if name.endswith(".c"))
 
 # Little memory: one program uses all there is.
 SMALL = ["--memory", "256M"]

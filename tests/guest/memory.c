@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Buffers that there is no memory for. */
+#include <sys/wait.h>
+
 #include "guest.h"
 
 #define MAXBUFSIZE	"/proc/sys/net/bpf/maxbufsize"
@@ -7,6 +9,7 @@
 #define LIMIT		"/sys/module/virtio_capture/parameters/descriptors"
 #define LARGE		(16 << 20)
 #define MANY		1024	/* with 32 GiB of buffers */
+#define VICTIM		(24 << 20)
 
 static void write_file(const char *path, const char *text)
 {
@@ -24,6 +27,44 @@ static void read_file(const char *path, char *text, size_t size)
 	if (read(fd, text, size - 1) < 0)
 		bail(path);
 	close(fd);
+}
+
+/*
+ * Others may need memory at the moment at which there is none, and have the
+ * kernel kill a process for it: KASAN, for the shadow of a buffer, does so.
+ * Start the one that it takes. Its memory is more than one buffer and the
+ * shadow of the other.
+ */
+static pid_t start_victim(void)
+{
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	if (pipe(ready) || (pid = fork()) < 0)
+		bail("victim");
+	if (pid == 0) {
+		char *memory = malloc(VICTIM);
+
+		write_file("/proc/self/oom_score_adj", "1000");
+		if (memory)
+			memset(memory, 1, VICTIM);
+		if (write(ready[1], "", 1) < 0)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	if (read(ready[0], &byte, 1) != 1)
+		bail("victim");
+	close(ready[0]);
+	close(ready[1]);
+	return pid;
+}
+
+static void end_victim(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 }
 
 static long available_kib(void)
@@ -77,17 +118,20 @@ int main(void)
 {
 	int fds[MANY], n, error = 0;
 	char usual[32] = "";
+	pid_t victim;
 
 	read_file(MAXUSERMEM, usual, sizeof(usual));
 	write_file(MAXBUFSIZE, "16777216");
 	write_file(MAXUSERMEM, "100000000000");
 	write_file(LIMIT, "1024");
+	victim = start_victim();
 	for (n = 0; n < MANY && !error; n++) {
 		fds[n] = open_bpf(O_RDWR);
 		set(fds[n], BIOCSBLEN, LARGE);
 		error = error_of(attach(fds[n], "eth0"));
 	}
 	equal(error, ENOBUFS, "BIOCSETIF: no memory for buffers");
+	end_victim(victim);
 	n--;
 	ok(n > 0, "after %d descriptors with theirs", n);
 	equal(get(fds[n], BIOCGBLEN), LARGE, "the descriptor is as it was");
