@@ -6,7 +6,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from guest import PROGRAMS, TWO_NICS, vm  # noqa: E402
+from guest import PROGRAMS, TIME_SCALE, TWO_NICS, vm  # noqa: E402
 from tap import Tap  # noqa: E402
 
 SECONDS = int(os.environ.get("STRESS_SECONDS", "60"))
@@ -19,7 +19,8 @@ tail -n +2 /proc/net/bpf | wc -l
 lsmod | awk '$1 == "virtio_capture" { print $3 }'
 """
 SCRIPT = f"""
-echo 5 > /proc/sys/kernel/hung_task_timeout_secs 2>/dev/null
+echo {round(5 * TIME_SCALE)} > /proc/sys/kernel/hung_task_timeout_secs 2>/dev/null
+echo processors $(nproc)
 {LOOK}
 ./stress {SECONDS}
 {LOOK}
@@ -32,6 +33,7 @@ done = vm([*TWO_NICS, "--smp", "2", "--timeout", str(SECONDS + 100),
           ["sh", "-c", SCRIPT])
 lines = done.stdout.split("\n")
 counts = dict(line.rsplit(" ", 1) for line in lines if line.count(" ") == 1)
+tap.equal(counts.get("processors"), "2", "there are two processors")
 for role in ("reads", "polls", "changes", "looks", "closes", "frames"):
     tap.ok(int(counts.get(role, 0)) > SECONDS, f"threads did their part: {role}",
            done.stdout)

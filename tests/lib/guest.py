@@ -28,10 +28,14 @@ NO_TABLE = ["--append", "acpi=noirq"]
 
 # A debug kernel takes ten times as long to interpret ACPI's code, and kmemleak
 # doubles its work and then scans for a minute: what a test does not need is off.
-# Without ACPI nobody tells Linux where the power management timer is, without
-# which it cannot calibrate its clock and counts ticks, many of which it loses.
+# Without ACPI there is one processor only. Nor does anybody tell Linux where the
+# power management timer is, without which it cannot calibrate its clock and
+# counts ticks, many of which it loses.
 NO_ACPI = ["--append", "acpi=off pmtmr=0x608"]
 NO_LEAKS = ["--append", "kmemleak=off"]
+
+# So Linux is not to check the clock by its ticks either, before it has the timer.
+TRUST_CLOCK = ["--append", "tsc=reliable"]
 
 # For time_scale() in guest.h, then each program and how it ended.
 RUN = f"export TIME_SCALE={TIME_SCALE:g}; " \
@@ -76,20 +80,21 @@ def is_debug():
     return release().endswith("-debug")
 
 
-def parameters(table=False, acpi=False, leaks=False):
-    """Options of images/vm for a guest that is no slower than it has to be.
-    table: it needs ACPI's table of the interrupt pins, which a debug kernel can
-    do without; acpi: it needs the rest of ACPI, to plug devices or to suspend to
-    memory; leaks: a debug kernel looks for leaks."""
+def parameters(options, table=False, acpi=False, leaks=False):
+    """Options of images/vm, beside others, for a guest that is no slower than it
+    has to be. table: it needs ACPI's table of the interrupt pins, which a debug
+    kernel can do without; acpi: it needs the rest of ACPI, to plug devices or to
+    suspend to memory; leaks: a debug kernel looks for leaks."""
     if not is_debug():
         return [] if table else NO_TABLE
-    return (NO_TABLE if acpi else NO_ACPI) + ([] if leaks else NO_LEAKS)
+    return (NO_TABLE if acpi or "--smp" in options else NO_ACPI) + \
+        TRUST_CLOCK + ([] if leaks else NO_LEAKS)
 
 
 def vm(options, command, table=False, acpi=False, leaks=False, **kwargs):
     """Runs a command in a guest; returns a CompletedProcess with text. See
     parameters()."""
-    words = [*parameters(table, acpi, leaks), *options]
+    words = [*parameters(options, table, acpi, leaks), *options]
     return subprocess.run([VM, *words, "--", *command], text=True,
                           capture_output=True, check=False,
                           stdin=subprocess.DEVNULL, errors="replace", **kwargs)
@@ -125,7 +130,8 @@ def run_script(tap, options, script, **keywords):
     """Runs a script in a guest that runs test programs as RUN does, and gives
     their results as they come. Returns the programs that ended as they should,
     and a CompletedProcess with text. keywords: see parameters()."""
-    words = [VM, *parameters(**keywords), *options, "--", "sh", "-c", script]
+    words = [VM, *parameters(options, **keywords), *options,
+             "--", "sh", "-c", script]
     lines = []
     with tempfile.TemporaryFile("w+", errors="replace") as errors:
         with subprocess.Popen(words, text=True, errors="replace",

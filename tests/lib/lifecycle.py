@@ -49,7 +49,7 @@ class Guest:
         self.errors = open(self.folder / "errors", "w+")
         self.process = subprocess.Popen(
             [VM, "--qmp", f"{self.folder}/qmp", "--add", AGENT,
-             "--timeout", str(timeout), *parameters(**keywords),
+             "--timeout", str(timeout), *parameters(options, **keywords),
              *map(str, options), "--", "./agent"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             stderr=self.errors)
