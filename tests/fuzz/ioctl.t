@@ -11,7 +11,7 @@ import os
 import sys
 
 import fuzzing
-from guest import TWO_NICS, run_script
+from guest import TWO_NICS, build_module, is_debug, run_script
 from tap import Tap
 
 SECONDS = int(os.environ.get("FUZZ_TIME", "15"))
@@ -30,6 +30,7 @@ for kind in failslab fail_page_alloc fail_usercopy; do
     [ ! -e $debug/$kind/min-order ] || echo 0 > $debug/$kind/min-order
 done
 
+[ ! -e nofail.ko ] || insmod nofail.ko
 ./fuzz-ioctl-32 {seconds} {seed} calm > second &
 echo "# program fuzz-ioctl"
 ./fuzz-ioctl {seconds} {seed}
@@ -43,7 +44,10 @@ rmmod virtio_capture && echo removed
 """
 
 tap = Tap()
-adds = [word for name in NAMES for word in ("--add", fuzzing.built(name))]
+added = [fuzzing.built(name) for name in NAMES]
+if is_debug():
+    added.append(str(build_module("tests/fuzz/ioctl/module/nofail.c")))
+adds = [word for path in added for word in ("--add", path)]
 finished, done = run_script(
     tap, [*TWO_NICS, "--smp", "2", "--timeout", str(10 * SECONDS + 100), *adds],
     SCRIPT.format(seconds=SECONDS, seed=fuzzing.seed()), leaks=True)
