@@ -241,7 +241,8 @@ void vcap_capture_work(struct work_struct *work)
 
 	mutex_lock(&dev->lock);
 	drain(dev);
-	broken = !vcap_dev_error(dev) && virtqueue_is_broken(dev->capture_vq);
+	broken = !vcap_dev_error(dev) &&
+		 (READ_ONCE(dev->fault) || virtqueue_is_broken(dev->capture_vq));
 	mutex_unlock(&dev->lock);
 	if (broken)
 		vcap_dev_set_state(dev, VCAP_BROKEN);

@@ -34,7 +34,8 @@ static int await_reply(struct vcap_dev *dev, unsigned int *len)
 
 		if (err)
 			return err;
-		if (virtqueue_is_broken(dev->control_vq)) {
+		if (READ_ONCE(dev->fault) ||
+		    virtqueue_is_broken(dev->control_vq)) {
 			vcap_dev_break(dev, VCAP_MALFORMED_QUEUE);
 			return -EIO;
 		}
