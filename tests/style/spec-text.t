@@ -71,13 +71,30 @@ def walk(dump):
             raise ValueError(f"bad padding at 0x{end:02x}")
 
 
+def filter_example(tap, command, reply):
+    """The bytes of FILTER and its reply say what their tables say."""
+    tap.equal(struct.unpack_from("<6I", command), (4, 0, 1, 1, 4, 0),
+              f"{spectext.NAME}: the example's FILTER")
+    rows = [spectext.cells(line)[:4] for _, line in spectext.numbered()
+            if re.match(r"\| 0x\w+ \| \d+ \| \d+ \| 0x", line)]
+    program = [[f"0x{code:02x}", str(jt), str(jf), f"0x{k:x}"]
+               for code, jt, jf, k
+               in struct.iter_unpack("<HBBI", command[24:])]
+    tap.equal(program, rows,
+              f"{spectext.NAME}: the example's program")
+    text = " | ".join(map(str, struct.unpack("<2I5Q", reply)[2:]))
+    tap.contains(tree.text(spectext.NAME), f"\n| {text} |\n",
+                 f"{spectext.NAME}: the example's counts")
+
+
 def example(tap):
-    """The example's bytes say what its table says."""
-    command, buffer = spectext.dumps()
+    """The examples' bytes say what their tables say."""
+    command, buffer, *others = spectext.dumps()
+    filter_example(tap, *others)
     tap.equal(struct.unpack("<6I", command), (1, 0, 64, 3, 0, 0),
               f"{spectext.NAME}: the example's command")
     table = [spectext.cells(line) for _, line in spectext.numbered()
-             if line.startswith("| 0x")]
+             if line.startswith("| 0x") and len(spectext.cells(line)) == 8]
     tap.equal(list(walk(buffer)), table, f"{spectext.NAME}: the example's records")
     tap.contains(tree.text(spectext.NAME), f"used length of {len(buffer)}:",
                  f"{spectext.NAME}: the example's used length")
