@@ -57,20 +57,21 @@ static void buffer_put_frame(CaptureBuffer *b, const CaptureFrame *frame,
  * Take the driver's next buffer into progress. False: there is none. This is on
  * the NIC's path, and what virtqueue_pop() reads can run the code of a device.
  */
-static bool buffer_take(VirtIOCapture *s, int64_t now)
+static bool buffer_take(CaptureListener *l, int64_t now)
 {
-    CaptureBuffer *b = &s->buffer;
+    VirtIOCapture *s = l->dev;
+    CaptureBuffer *b = &l->buffer;
     VirtQueueElement *elem;
     size_t size;
 
     if (!virtio_capture_active(s) ||
-        !virtio_capture_queue_usable(s, s->capture_vq)) {
+        !virtio_capture_queue_usable(s, l->vq)) {
         return false;
     }
     /* The next buffer is looked for when it is needed: no kicks, please. */
-    virtio_queue_set_notification(s->capture_vq, 0);
+    virtio_queue_set_notification(l->vq, 0);
     s->in_tap++;
-    elem = virtio_capture_pop(s, s->capture_vq);
+    elem = virtio_capture_pop(s, l->vq);
     s->in_tap--;
     if (!elem) {
         return false;
@@ -79,7 +80,7 @@ static bool buffer_take(VirtIOCapture *s, int64_t now)
     if (elem->out_num || size < SHORTEST_RECORD) {
         virtio_capture_error(s, "capture buffer with %u readable parts and %zu "
                              "writable bytes", elem->out_num, size);
-        virtio_capture_forget(s->capture_vq, elem);
+        virtio_capture_forget(l->vq, elem);
         return false;
     }
     *b = (CaptureBuffer) {
@@ -91,29 +92,29 @@ static bool buffer_take(VirtIOCapture *s, int64_t now)
     return true;
 }
 
-/* Have the buffer in progress completed when it is as old as s->delay. */
-static void arm_delay(VirtIOCapture *s)
+/* Have the buffer in progress completed when it is as old as l->delay. */
+static void arm_delay(CaptureListener *l)
 {
-    if (s->delay == 0) {
-        qemu_bh_schedule(s->delay_bh);
-    } else if (s->delay != VIRTIO_CAPTURE_DELAY_NONE) {
-        timer_mod_ns(&s->delay_timer,
-                     s->buffer.start + (int64_t)s->delay * SCALE_US);
+    if (l->delay == 0) {
+        qemu_bh_schedule(l->delay_bh);
+    } else if (l->delay != VIRTIO_CAPTURE_DELAY_NONE) {
+        timer_mod_ns(&l->delay_timer,
+                     l->buffer.start + (int64_t)l->delay * SCALE_US);
     }
 }
 
-static void disarm_delay(VirtIOCapture *s)
+static void disarm_delay(CaptureListener *l)
 {
-    qemu_bh_cancel(s->delay_bh);
-    timer_del(&s->delay_timer);
+    qemu_bh_cancel(l->delay_bh);
+    timer_del(&l->delay_timer);
 }
 
-void virtio_capture_set_delay(VirtIOCapture *s, uint32_t delay)
+void virtio_capture_set_delay(CaptureListener *l, uint32_t delay)
 {
-    s->delay = delay;
-    disarm_delay(s);
-    if (s->buffer.elem) {
-        arm_delay(s);
+    l->delay = delay;
+    disarm_delay(l);
+    if (l->buffer.elem) {
+        arm_delay(l);
     }
 }
 
@@ -131,14 +132,14 @@ static uint64_t record_time(VirtIOCapture *s, int64_t now)
 /* In the driver's memory, which is aligned as the driver likes it. */
 typedef struct virtio_capture_record RecordHeader __attribute__((aligned(1)));
 
-static void write_header(VirtIOCapture *s, RecordHeader *header,
+static void write_header(CaptureListener *l, RecordHeader *header,
                          const CaptureFrame *frame, size_t caplen)
 {
-    uint64_t time = record_time(s, frame->time);
+    uint64_t time = record_time(l->dev, frame->time);
     uint64_t subsec = time % NANOSECONDS_PER_SECOND;
     uint16_t flags = frame->flags;
 
-    if (s->listen_flags & VIRTIO_CAPTURE_L_NANOSECONDS) {
+    if (l->flags & VIRTIO_CAPTURE_L_NANOSECONDS) {
         flags |= VIRTIO_CAPTURE_R_NANOSECONDS;
     } else {
         subsec /= SCALE_US;
@@ -150,71 +151,83 @@ static void write_header(VirtIOCapture *s, RecordHeader *header,
         .datalen = cpu_to_le32(frame->len),
         .hdrlen = cpu_to_le16(sizeof(*header)),
         .flags = cpu_to_le16(flags),
-        .dropped = cpu_to_le32(s->dropped),
+        .dropped = cpu_to_le32(l->dropped),
     };
 }
 
-static COLD void trace_frame(VirtIOCapture *s, const CaptureFrame *frame,
+static COLD void trace_frame(CaptureListener *l, const CaptureFrame *frame,
                              size_t caplen)
 {
-    trace_virtio_capture_frame(s, frame->len, caplen, frame->flags);
+    trace_virtio_capture_frame(l->dev, l->number, frame->len, caplen,
+                               frame->flags);
 }
 
-static void count_captured(VirtIOCapture *s, const CaptureFrame *frame,
+static void count_captured(CaptureListener *l, const CaptureFrame *frame,
                            size_t caplen)
 {
-    s->captured++;
+    l->captured++;
     if (trace_event_get_state_backends(TRACE_VIRTIO_CAPTURE_FRAME)) {
-        trace_frame(s, frame, caplen);
+        trace_frame(l, frame, caplen);
     }
+}
+
+static void count_dropped(CaptureListener *l, const CaptureFrame *frame)
+{
+    l->dropped++;
+    trace_virtio_capture_drop(l->dev, l->number, frame->len, l->dropped);
 }
 
 /* Puts a frame of any kind into the buffer in progress, or into the next. */
-static void append_anywhere(VirtIOCapture *s, const CaptureFrame *frame)
+static void append_anywhere(CaptureListener *l, const CaptureFrame *frame,
+                            size_t caplen)
 {
     static const uint8_t zeros[VIRTIO_CAPTURE_RECORD_ALIGN];
-    CaptureBuffer *b = &s->buffer;
-    size_t caplen = MIN(frame->len, s->snaplen);
+    uint32_t resets = l->dev->resets;
+    CaptureBuffer *b = &l->buffer;
     RecordHeader header;
 
     if (b->elem && VIRTIO_CAPTURE_RECORD_SIZE(caplen) > b->size - b->used) {
-        virtio_capture_complete(s);
+        virtio_capture_complete(l);
     }
     if (!b->elem) {
-        if (!buffer_take(s, frame->time)) {
-            s->dropped++;
-            trace_virtio_capture_drop(s, frame->len, s->dropped);
+        if (!buffer_take(l, frame->time)) {
+            /* A device that was reset by what it read has no counts. */
+            if (l->dev->resets == resets) {
+                count_dropped(l, frame);
+            }
             return;
         }
-        arm_delay(s);
+        arm_delay(l);
     }
     /* Too long even for the whole buffer: cut it. */
     caplen = MIN(caplen, b->size - b->used - sizeof(header));
 
-    write_header(s, &header, frame, caplen);
+    write_header(l, &header, frame, caplen);
     buffer_put(b, &header, sizeof(header));
     buffer_put_frame(b, frame, caplen);
     buffer_put(b, zeros, -b->used % VIRTIO_CAPTURE_RECORD_ALIGN);
-    count_captured(s, frame, caplen);
+    count_captured(l, frame, caplen);
 
     if (b->size - b->used < SHORTEST_RECORD) {
-        virtio_capture_complete(s);
+        virtio_capture_complete(l);
     }
 }
 
 /* The same, and has the driver told what it is to know. */
-static COLD void append_and_tell(VirtIOCapture *s, const CaptureFrame *frame)
+static COLD void append_and_tell(CaptureListener *l, const CaptureFrame *frame,
+                                 size_t caplen)
 {
-    append_anywhere(s, frame);
-    if (s->notify) {
-        virtio_capture_notify_soon(s);
+    append_anywhere(l, frame, caplen);
+    if (l->dev->notify) {
+        virtio_capture_notify_soon(l->dev);
     }
 }
 
-void virtio_capture_append(VirtIOCapture *s, const CaptureFrame *frame)
+void virtio_capture_append(CaptureListener *l, const CaptureFrame *frame,
+                           size_t limit)
 {
-    CaptureBuffer *b = &s->buffer;
-    size_t caplen = MIN(frame->len, s->snaplen);
+    CaptureBuffer *b = &l->buffer;
+    size_t caplen = MIN(frame->len, limit);
     size_t size = VIRTIO_CAPTURE_RECORD_SIZE(caplen);
     uint8_t *to = b->at;
 
@@ -225,47 +238,47 @@ void virtio_capture_append(VirtIOCapture *s, const CaptureFrame *frame)
      * progress, which there is then, has room for this record and one more.
      */
     if (caplen > frame->first_len || size + SHORTEST_RECORD > b->room) {
-        append_and_tell(s, frame);
+        append_and_tell(l, frame, caplen);
         return;
     }
-    write_header(s, (RecordHeader *)to, frame, caplen);
+    write_header(l, (RecordHeader *)to, frame, caplen);
     /* The padding, which the frame's end then partly overwrites. */
     stq_le_p(to + size - VIRTIO_CAPTURE_RECORD_ALIGN, 0);
     b->at += size;
     b->room -= size;
     b->used += size;
-    count_captured(s, frame, caplen);
+    count_captured(l, frame, caplen);
     memcpy(to + VIRTIO_CAPTURE_RECORD_HDRLEN, frame->first, caplen);
 }
 
-void virtio_capture_complete(VirtIOCapture *s)
+void virtio_capture_complete(CaptureListener *l)
 {
-    CaptureBuffer *b = &s->buffer;
+    CaptureBuffer *b = &l->buffer;
     VirtQueueElement *elem = b->elem;
 
     if (!elem) {
         return;
     }
-    disarm_delay(s);
-    s->awaits_driver = false;
+    disarm_delay(l);
+    l->awaits_driver = false;
     b->elem = NULL;
     b->room = 0;
-    trace_virtio_capture_complete(s, b->used);
-    virtio_capture_push(s, s->capture_vq, elem, b->used);
+    trace_virtio_capture_complete(l->dev, l->number, b->used);
+    virtio_capture_push(l->dev, l->vq, elem, b->used);
 }
 
-void virtio_capture_discard(VirtIOCapture *s)
+void virtio_capture_discard(CaptureListener *l)
 {
-    VirtQueueElement *elem = s->buffer.elem;
+    VirtQueueElement *elem = l->buffer.elem;
 
     if (!elem) {
         return;
     }
-    disarm_delay(s);
-    s->awaits_driver = false;
-    s->buffer.elem = NULL;
-    s->buffer.room = 0;
-    virtqueue_detach_element(s->capture_vq, elem, s->buffer.used);
+    disarm_delay(l);
+    l->awaits_driver = false;
+    l->buffer.elem = NULL;
+    l->buffer.room = 0;
+    virtqueue_detach_element(l->vq, elem, l->buffer.used);
     g_free(elem);
 }
 
@@ -276,33 +289,33 @@ void virtio_capture_discard(VirtIOCapture *s)
  * which for once is to tell, gives another; but not for ever, as there may be
  * drivers with a single buffer.
  */
-static void complete_aged(VirtIOCapture *s)
+static void complete_aged(CaptureListener *l)
 {
-    int64_t end = s->buffer.start + LAST_BUFFER_GRACE;
+    int64_t end = l->buffer.start + LAST_BUFFER_GRACE;
 
-    if (s->buffer.elem && virtio_capture_queue_usable(s, s->capture_vq) &&
-        virtio_queue_empty(s->capture_vq) &&
+    if (l->buffer.elem && virtio_capture_queue_usable(l->dev, l->vq) &&
+        virtio_queue_empty(l->vq) &&
         qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) < end) {
-        virtio_queue_set_notification(s->capture_vq, 1);
-        if (virtio_queue_empty(s->capture_vq)) {
-            s->awaits_driver = true;
-            timer_mod_ns(&s->delay_timer, end);
+        virtio_queue_set_notification(l->vq, 1);
+        if (virtio_queue_empty(l->vq)) {
+            l->awaits_driver = true;
+            timer_mod_ns(&l->delay_timer, end);
             return;
         }
     }
-    virtio_capture_complete(s);
+    virtio_capture_complete(l);
 }
 
-void virtio_capture_handle_capture(VirtIODevice *vdev, VirtQueue *vq)
+void virtio_capture_buffer_kicked(CaptureListener *l)
 {
-    VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
+    VirtIOCapture *s = l->dev;
 
-    if (!virtio_capture_active(s) || !virtio_capture_queue_usable(s, vq)) {
+    if (!virtio_capture_active(s) || !virtio_capture_queue_usable(s, l->vq)) {
         return;
     }
-    virtio_queue_set_notification(vq, 0);
-    if (s->awaits_driver) {
-        virtio_capture_complete(s);
+    virtio_queue_set_notification(l->vq, 0);
+    if (l->awaits_driver) {
+        virtio_capture_complete(l);
     }
     virtio_capture_notify(s);
 }
@@ -310,20 +323,22 @@ void virtio_capture_handle_capture(VirtIODevice *vdev, VirtQueue *vq)
 /* Also the bottom half of a delay of zero. */
 static void delay_over(void *opaque)
 {
-    complete_aged(opaque);
-    virtio_capture_notify(opaque);
+    CaptureListener *l = opaque;
+
+    complete_aged(l);
+    virtio_capture_notify(l->dev);
 }
 
-void virtio_capture_buffer_init(VirtIOCapture *s)
+void virtio_capture_buffer_init(CaptureListener *l)
 {
-    s->delay_bh = virtio_bh_new_guarded(DEVICE(s), delay_over, s);
-    timer_init_ns(&s->delay_timer, QEMU_CLOCK_VIRTUAL, delay_over, s);
+    l->delay_bh = virtio_bh_new_guarded(DEVICE(l->dev), delay_over, l);
+    timer_init_ns(&l->delay_timer, QEMU_CLOCK_VIRTUAL, delay_over, l);
 }
 
-void virtio_capture_buffer_cleanup(VirtIOCapture *s)
+void virtio_capture_buffer_cleanup(CaptureListener *l)
 {
-    virtio_capture_discard(s);
-    timer_del(&s->delay_timer);
-    qemu_bh_delete(s->delay_bh);
-    s->delay_bh = NULL;
+    virtio_capture_discard(l);
+    timer_del(&l->delay_timer);
+    qemu_bh_delete(l->delay_bh);
+    l->delay_bh = NULL;
 }

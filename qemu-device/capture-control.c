@@ -52,6 +52,7 @@ static uint32_t control_listen(VirtIOCapture *s, const void *request)
     uint32_t snaplen = le32_to_cpu(listen->snaplen);
     uint32_t flags = le32_to_cpu(listen->flags);
     uint32_t delay = le32_to_cpu(listen->delay);
+    CaptureListener *l = &s->listeners[0];
 
     if (flags & ~VIRTIO_CAPTURE_L_ALL) {
         return VIRTIO_CAPTURE_E_INVALID;
@@ -59,14 +60,11 @@ static uint32_t control_listen(VirtIOCapture *s, const void *request)
     if (snaplen && !virtio_capture_tap_start(s, NULL)) {
         return VIRTIO_CAPTURE_E_GONE;
     }
-    trace_virtio_capture_listen(s, snaplen, flags, delay);
-    if (!snaplen) {
+    trace_virtio_capture_listen(s, l->number, snaplen, flags, delay);
+    virtio_capture_listener_set(l, snaplen, flags, delay);
+    if (QLIST_EMPTY(&s->listening)) {
         virtio_capture_tap_stop(s);
-        virtio_capture_complete(s);
     }
-    s->snaplen = snaplen;
-    s->listen_flags = flags;
-    virtio_capture_set_delay(s, delay);
     virtio_capture_rxfilter_forget(s);
     return VIRTIO_CAPTURE_E_OK;
 }
@@ -96,11 +94,11 @@ static const ControlCommand commands[] = {
         sizeof(struct virtio_capture_listen), 0, control_listen
     },
     [VIRTIO_CAPTURE_C_FLUSH] = {
-        0, sizeof(struct virtio_capture_counters), control_flush
+        0, VIRTIO_CAPTURE_COUNTERS_BASE, control_flush
     },
     [VIRTIO_CAPTURE_C_CLOCK] = {
         sizeof(struct virtio_capture_clock),
-        sizeof(struct virtio_capture_counters), control_clock
+        VIRTIO_CAPTURE_COUNTERS_BASE, control_clock
     },
 };
 
@@ -108,15 +106,16 @@ static const ControlCommand commands[] = {
 static void control_reply(VirtIOCapture *s, VirtQueueElement *elem,
                           uint32_t status, bool with_counters)
 {
+    const CaptureListener *l = &s->listeners[0];
     struct virtio_capture_counters counters = {
         .clock = cpu_to_le64(qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL)),
-        .captured = cpu_to_le64(s->captured),
-        .dropped = cpu_to_le64(s->dropped),
+        .captured = cpu_to_le64(l->captured),
+        .dropped = cpu_to_le64(l->dropped),
     };
 
     virtio_capture_reply(s, s->control_vq, elem, status, &counters,
                          with_counters && status == VIRTIO_CAPTURE_E_OK
-                         ? sizeof(counters) : 0);
+                         ? VIRTIO_CAPTURE_COUNTERS_BASE : 0);
 }
 
 /*
@@ -192,14 +191,15 @@ void virtio_capture_handle_control(VirtIODevice *vdev, VirtQueue *vq)
 
 void virtio_capture_control_settle(VirtIOCapture *s)
 {
+    CaptureListener *l = &s->listeners[0];
     VirtQueueElement *elem = s->flush;
 
     if (!elem) {
         return;
     }
     s->flush = NULL;
-    virtio_capture_complete(s);
-    trace_virtio_capture_flush(s, s->captured, s->dropped);
+    virtio_capture_complete(l);
+    trace_virtio_capture_flush(s, l->number, l->captured, l->dropped);
     control_reply(s, elem, VIRTIO_CAPTURE_E_OK, true);
 }
 

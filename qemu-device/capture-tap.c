@@ -15,7 +15,6 @@
 #include "qemu/iov.h"
 #include "qemu/module.h"
 #include "net/filter.h"
-#include "net/vhost_net.h"
 #include "qom/object_interfaces.h"
 #include "standard-headers/linux/virtio_net.h"
 #include "sysemu/cpu-timers.h"
@@ -26,66 +25,6 @@ struct CaptureTap {
     NetFilterState parent_obj;
     VirtIOCapture *owner;       /* NULL: it destroys the tap */
 };
-
-NetClientState *virtio_capture_find_netdev(VirtIOCapture *s)
-{
-    NetClientState *netdev;
-
-    return qemu_find_net_clients_except(s->netdev_id, &netdev,
-                                        NET_CLIENT_DRIVER_NIC, 1) ? netdev
-                                                                  : NULL;
-}
-
-static bool is_nic(const char *id)
-{
-    NetClientState *client;
-
-    /* No client is of the type that is left out here. */
-    return qemu_find_net_clients_except(id, &client, NET_CLIENT_DRIVER__MAX,
-                                        1) > 0 &&
-           client->info->type == NET_CLIENT_DRIVER_NIC;
-}
-
-bool virtio_capture_check_netdev(VirtIOCapture *s, Error **errp)
-{
-    const char *id = s->netdev_id;
-    NetClientState *netdev;
-    int queues;
-
-    if (!id) {
-        error_setg(errp, "'netdev' is missing, the ID of the netdev to tap");
-        return false;
-    }
-    queues = qemu_find_net_clients_except(id, &netdev, NET_CLIENT_DRIVER_NIC,
-                                          1);
-    if (queues == 0 && is_nic(id)) {
-        error_setg(errp, "'netdev' names '%s', which is a NIC, not a netdev",
-                   id);
-        return false;
-    }
-    if (queues == 0) {
-        error_setg(errp, "'netdev' names '%s', which does not exist", id);
-        return false;
-    }
-    if (queues > 1) {
-        error_setg(errp, "'netdev' names '%s', which has %d queues, not one",
-                   id, queues);
-        return false;
-    }
-    /* These two are never without vhost, and get_vhost_net() insists on it. */
-    if (netdev->info->type == NET_CLIENT_DRIVER_VHOST_USER ||
-        netdev->info->type == NET_CLIENT_DRIVER_VHOST_VDPA) {
-        error_setg(errp, "'netdev' names '%s' of type %s, which bypasses QEMU",
-                   id, NetClientDriver_str(netdev->info->type));
-        return false;
-    }
-    if (get_vhost_net(netdev)) {
-        error_setg(errp, "'netdev' names '%s' with vhost=on, which bypasses "
-                   "QEMU, use vhost=off", id);
-        return false;
-    }
-    return true;
-}
 
 static void destroy(CaptureTap *tap)
 {
@@ -219,23 +158,23 @@ static uint16_t vnet_flags(const struct iovec *iov)
                                                 : 0;
 }
 
-/* Do the listeners want this frame? Completes its flags. */
-static bool wanted(VirtIOCapture *s, NetClientState *netdev,
-                   NetClientState *sender, CaptureFrame *frame)
+/* Does a listener want this frame? Completes the frame's flags. */
+static inline bool wants(const CaptureListener *l, NetClientState *netdev,
+                         NetClientState *sender, CaptureFrame *frame)
 {
     NetClientState *nic = netdev->peer;
 
     if (sender != netdev) {
         frame->flags |= VIRTIO_CAPTURE_R_SENT;
-        return s->listen_flags & VIRTIO_CAPTURE_L_SENT;
+        return l->flags & VIRTIO_CAPTURE_L_SENT;
     }
     /* QEMU drops frames for a NIC whose link is down behind the filters. */
-    if (!(s->listen_flags & VIRTIO_CAPTURE_L_RECEIVED) || nic->link_down) {
+    if (!(l->flags & VIRTIO_CAPTURE_L_RECEIVED) || nic->link_down) {
         return false;
     }
-    if (!virtio_capture_nic_accepts(s, nic, frame)) {
+    if (!virtio_capture_nic_accepts(l->dev, nic, frame)) {
         frame->flags |= VIRTIO_CAPTURE_R_OTHERHOST;
-        return s->listen_flags & VIRTIO_CAPTURE_L_PROMISC;
+        return l->flags & VIRTIO_CAPTURE_L_PROMISC;
     }
     return true;
 }
@@ -249,6 +188,8 @@ static ssize_t capture_tap_receive_iov(NetFilterState *nf,
     VirtIOCapture *s = container_of(nf, CaptureTap, parent_obj)->owner;
     size_t size = iovcnt == 1 ? iov->iov_len : iov_size(iov, iovcnt);
     size_t skip = nf->netdev->vnet_hdr_len;
+    uint32_t resets = s->resets;
+    CaptureListener *l;
     CaptureFrame frame;
 
     if (skip && (flags & QEMU_NET_PACKET_FLAG_RAW)) {
@@ -269,8 +210,12 @@ static ssize_t capture_tap_receive_iov(NetFilterState *nf,
     frame.more = iov + 1;
     /* qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL), by the shortest way. */
     frame.time = cpus_get_virtual_clock();
-    if (wanted(s, nf->netdev, sender, &frame)) {
-        virtio_capture_append(s, &frame);
+    /* A reset, which taking a buffer can bring, leaves none who listens. */
+    for (l = QLIST_FIRST(&s->listening); l && s->resets == resets;
+         l = QLIST_NEXT(l, next)) {
+        if (wants(l, nf->netdev, sender, &frame)) {
+            virtio_capture_append(l, &frame, l->snaplen);
+        }
     }
     return 0; /* pass it on */
 }

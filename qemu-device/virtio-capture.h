@@ -2,11 +2,13 @@
 /*
  * The virtio capture device: its state, and what its files give each other.
  *
- * A frame's way: capture-tap.c sees it on the NIC's path, capture-rxfilter.c
- * says whether the NIC would take it, capture-buffer.c puts it into the
- * driver's buffer. capture-control.c executes the driver's commands, and
- * capture-inject.c sends the frames that it injects. They use the queues by way
- * of capture-queue.c, and tell the driver by way of capture-notify.c.
+ * A frame's way: capture-tap.c sees it on the NIC's path, and asks for each
+ * listener whether that wants it; capture-rxfilter.c says whether the NIC would
+ * take it, and capture-buffer.c puts it into the listener's buffer in progress.
+ * capture-control.c executes the driver's commands, which capture-listener.c
+ * keeps as what a listener wants, and capture-inject.c sends the frames that
+ * the driver injects. They use the queues by way of capture-queue.c, and tell
+ * the driver by way of capture-notify.c.
  *
  * Everything runs under the big QEMU lock.
  *
@@ -74,13 +76,38 @@ typedef struct CaptureBuffer {
     int64_t start;              /* device clock at the first record, ns */
 } CaptureBuffer;
 
+/*
+ * For whom frames are captured, and with what queue. Listener 0 has the capture
+ * queue.
+ */
+typedef struct CaptureListener {
+    VirtIOCapture *dev;
+    unsigned number;
+    VirtQueue *vq;              /* its capture buffers */
+    QLIST_ENTRY(CaptureListener) next; /* of those that listen */
+
+    /* What it wants: struct virtio_capture_listen. */
+    uint32_t snaplen;           /* 0: nothing, it does not listen */
+    uint32_t flags;
+    uint32_t delay;
+
+    uint64_t captured;
+    uint64_t dropped;
+
+    CaptureBuffer buffer;
+    QEMUBH *delay_bh;           /* completes it: delay 0 */
+    QEMUTimer delay_timer;      /* completes it: any other delay */
+    bool awaits_driver;         /* old enough, but the driver's last one */
+} CaptureListener;
+
+#define CAPTURE_LISTENERS   1
+
 struct VirtIOCapture {
     VirtIODevice parent_obj;    /* for each buffer a cast would be slow */
 
     char *netdev_id;            /* property "netdev" */
     uint64_t host_features;     /* property "nic-pci" */
     DeviceState *proxy;         /* the device on the bus; this is part of it */
-    VirtQueue *capture_vq;
     VirtQueue *control_vq;
     VirtQueue *inject_vq;
 
@@ -92,10 +119,8 @@ struct VirtIOCapture {
     uint32_t notify;            /* due: bit per queue, CAPTURE_NOTIFY_CONFIG */
     QEMUBH *notify_bh;
 
-    /* What the listeners want: struct virtio_capture_listen. */
-    uint32_t snaplen;
-    uint32_t listen_flags;
-    uint32_t delay;
+    CaptureListener listeners[CAPTURE_LISTENERS];
+    QLIST_HEAD(, CaptureListener) listening; /* those with a snaplen */
 
     /* On the NIC's path, a child object; NULL while nobody listens. */
     CaptureTap *tap;
@@ -105,13 +130,6 @@ struct VirtIOCapture {
     CaptureRxFilter *rxfilter;
 
     int64_t clock_offset;       /* record time is the device clock plus this */
-    uint64_t captured;
-    uint64_t dropped;
-
-    CaptureBuffer buffer;
-    QEMUBH *delay_bh;           /* completes it: delay 0 */
-    QEMUTimer delay_timer;      /* completes it: any other delay */
-    bool awaits_driver;         /* old enough, but the driver's last one */
 
     VirtQueueElement *flush;    /* the FLUSH that waits for its turn */
     unsigned flush_passes;      /* main loop passes until then */
@@ -130,7 +148,28 @@ struct VirtIOCapture {
     QEMUBH *inject_bh;
 };
 
-/* capture-tap.c */
+/* capture-guard.c */
+
+/** virtio_capture_active: may the device use the driver's memory now? */
+bool virtio_capture_active(VirtIOCapture *s);
+
+/* Between virtio_capture_enter() and virtio_capture_leave(). */
+typedef struct CaptureStay {
+    DeviceState *proxy;
+    bool outer;                 /* the guard was set before */
+} CaptureStay;
+
+/**
+ * virtio_capture_enter: the device begins what may run the code of others
+ *
+ * Until the matching virtio_capture_leave() an access to the device's own
+ * registers fails, as it does by QEMU's doing in bottom halves and register
+ * accesses; and the device is not freed, not even if it is unplugged.
+ */
+CaptureStay virtio_capture_enter(VirtIOCapture *s);
+void virtio_capture_leave(CaptureStay stay);
+
+/* capture-netdev.c */
 
 /**
  * virtio_capture_find_netdev: look the tapped netdev up
@@ -144,6 +183,14 @@ NetClientState *virtio_capture_find_netdev(VirtIOCapture *s);
  * virtio_capture_check_netdev: can the netdev of property "netdev" be tapped?
  */
 bool virtio_capture_check_netdev(VirtIOCapture *s, Error **errp);
+
+/** virtio_capture_mtu: the longest payload that the NIC sends, bytes */
+uint32_t virtio_capture_mtu(VirtIOCapture *s);
+
+/** virtio_capture_get_config: fill the configuration space in */
+void virtio_capture_get_config(VirtIODevice *vdev, uint8_t *data);
+
+/* capture-tap.c */
 
 /** virtio_capture_tap_start: put the tap into the NIC's path, if it is not */
 bool virtio_capture_tap_start(VirtIOCapture *s, Error **errp);
@@ -170,25 +217,52 @@ bool virtio_capture_nic_accepts(VirtIOCapture *s, NetClientState *nic,
 /** virtio_capture_rxfilter_forget: ask the NIC anew for the next frame */
 void virtio_capture_rxfilter_forget(VirtIOCapture *s);
 
+/* capture-listener.c */
+
+/**
+ * virtio_capture_listener_set: replace what a listener wants
+ * @snaplen: 0 if it wants nothing
+ * @flags: VIRTIO_CAPTURE_L_* bits
+ * @delay: until its buffers complete for their age, microseconds
+ *
+ * Whoever begins to listen needs the tap; with the last one it can go.
+ */
+void virtio_capture_listener_set(CaptureListener *l, uint32_t snaplen,
+                                 uint32_t flags, uint32_t delay);
+
+/** virtio_capture_listener_resume: go on with what a saved state says */
+void virtio_capture_listener_resume(CaptureListener *l);
+
+/** virtio_capture_listener_reset: as new: no wishes, no counts, no buffer */
+void virtio_capture_listener_reset(CaptureListener *l);
+
+void virtio_capture_listener_init(VirtIOCapture *s, unsigned number,
+                                  VirtQueue *vq);
+void virtio_capture_listener_cleanup(CaptureListener *l);
+
 /* capture-buffer.c */
 
-/** virtio_capture_append: put a frame into the buffer in progress, or count */
-void virtio_capture_append(VirtIOCapture *s, const CaptureFrame *frame);
+/**
+ * virtio_capture_append: put a frame into the buffer in progress, or count
+ * @limit: no more bytes of the frame than these
+ */
+void virtio_capture_append(CaptureListener *l, const CaptureFrame *frame,
+                           size_t limit);
 
 /** virtio_capture_complete: give the buffer in progress to the driver */
-void virtio_capture_complete(VirtIOCapture *s);
+void virtio_capture_complete(CaptureListener *l);
 
 /** virtio_capture_discard: forget the buffer in progress; the queue is reset */
-void virtio_capture_discard(VirtIOCapture *s);
+void virtio_capture_discard(CaptureListener *l);
 
-/** virtio_capture_handle_capture: the driver gave buffers, if that matters */
-void virtio_capture_handle_capture(VirtIODevice *vdev, VirtQueue *vq);
+/** virtio_capture_buffer_kicked: the driver gave buffers, if that matters */
+void virtio_capture_buffer_kicked(CaptureListener *l);
 
 /** virtio_capture_set_delay: change when buffers complete for their age */
-void virtio_capture_set_delay(VirtIOCapture *s, uint32_t delay);
+void virtio_capture_set_delay(CaptureListener *l, uint32_t delay);
 
-void virtio_capture_buffer_init(VirtIOCapture *s);
-void virtio_capture_buffer_cleanup(VirtIOCapture *s);
+void virtio_capture_buffer_init(CaptureListener *l);
+void virtio_capture_buffer_cleanup(CaptureListener *l);
 
 /* capture-queue.c */
 
@@ -330,29 +404,13 @@ void virtio_capture_inject_cleanup(VirtIOCapture *s);
 /** virtio_capture_inject_finalize: the frame's memory, when nobody sends it */
 void virtio_capture_inject_finalize(VirtIOCapture *s);
 
-/* virtio-capture.c */
+/* capture-state.c */
 
-/** virtio_capture_mtu: the longest payload that the NIC sends, bytes */
-uint32_t virtio_capture_mtu(VirtIOCapture *s);
+extern const VMStateDescription vmstate_virtio_capture;
+extern const VMStateDescription vmstate_virtio_capture_device;
 
-/** virtio_capture_active: may the device use the driver's memory now? */
-bool virtio_capture_active(VirtIOCapture *s);
-
-/* Between virtio_capture_enter() and virtio_capture_leave(). */
-typedef struct CaptureStay {
-    DeviceState *proxy;
-    bool outer;                 /* the guard was set before */
-} CaptureStay;
-
-/**
- * virtio_capture_enter: the device begins what may run the code of others
- *
- * Until the matching virtio_capture_leave() an access to the device's own
- * registers fails, as it does by QEMU's doing in bottom halves and register
- * accesses; and the device is not freed, not even if it is unplugged.
- */
-CaptureStay virtio_capture_enter(VirtIOCapture *s);
-void virtio_capture_leave(CaptureStay stay);
+/** virtio_capture_post_load: check a saved state, and go on with it */
+int virtio_capture_post_load(VirtIODevice *vdev);
 
 /* Types; inside QEMU's own tree type_init() calls these. */
 void virtio_capture_register_types(void);

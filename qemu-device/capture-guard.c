@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * When the device may use the driver's memory, and what keeps it alive while
+ * the code of other devices runs.
+ */
+#include "qemu/osdep.h"
+#include "virtio-capture.h"
+
+bool virtio_capture_active(VirtIOCapture *s)
+{
+    VirtIODevice *vdev = &s->parent_obj;
+
+    return vdev->vm_running && !vdev->broken &&
+           (vdev->status & VIRTIO_CONFIG_S_DRIVER_OK);
+}
+
+CaptureStay virtio_capture_enter(VirtIOCapture *s)
+{
+    MemReentrancyGuard *guard = &s->proxy->mem_reentrancy_guard;
+    CaptureStay stay = { .proxy = s->proxy, .outer = guard->engaged_in_io };
+
+    object_ref(OBJECT(s->proxy));
+    guard->engaged_in_io = true;
+    return stay;
+}
+
+static void unref_bh(void *opaque)
+{
+    object_unref(OBJECT(opaque));
+}
+
+void virtio_capture_leave(CaptureStay stay)
+{
+    stay.proxy->mem_reentrancy_guard.engaged_in_io = stay.outer;
+    if (stay.proxy->realized) {
+        object_unref(OBJECT(stay.proxy));
+    } else {
+        /* Unplugged in between: those who called still use the device. */
+        aio_bh_schedule_oneshot(qemu_get_aio_context(), unref_bh, stay.proxy);
+    }
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Listeners: what each wants to have captured.
+ */
+#include "qemu/osdep.h"
+#include "virtio-capture.h"
+
+void virtio_capture_listener_set(CaptureListener *l, uint32_t snaplen,
+                                 uint32_t flags, uint32_t delay)
+{
+    if (!snaplen) {
+        virtio_capture_complete(l);
+    }
+    if (!l->snaplen && snaplen) {
+        QLIST_INSERT_HEAD(&l->dev->listening, l, next);
+    } else if (l->snaplen && !snaplen) {
+        QLIST_REMOVE(l, next);
+    }
+    l->snaplen = snaplen;
+    l->flags = flags;
+    virtio_capture_set_delay(l, delay);
+}
+
+void virtio_capture_listener_resume(CaptureListener *l)
+{
+    if (l->snaplen) {
+        QLIST_INSERT_HEAD(&l->dev->listening, l, next);
+    }
+}
+
+void virtio_capture_listener_reset(CaptureListener *l)
+{
+    virtio_capture_discard(l);
+    virtio_capture_listener_set(l, 0, 0, 0);
+    l->captured = 0;
+    l->dropped = 0;
+}
+
+void virtio_capture_listener_init(VirtIOCapture *s, unsigned number,
+                                  VirtQueue *vq)
+{
+    CaptureListener *l = &s->listeners[number];
+
+    l->dev = s;
+    l->number = number;
+    l->vq = vq;
+    virtio_capture_buffer_init(l);
+}
+
+void virtio_capture_listener_cleanup(CaptureListener *l)
+{
+    virtio_capture_buffer_cleanup(l);
+}

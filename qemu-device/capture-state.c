@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The saved state: what the device adds to that of a virtio device, and the
+ * checks that a state has to pass. It comes from outside, as a driver's
+ * requests do.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/error-report.h"
+#include "migration/vmstate.h"
+#include "virtio-capture.h"
+
+/*
+ * The queues of a saved state, before QEMU looks into the rings. It lets a
+ * driver choose a size of up to VIRTQUEUE_MAX_SIZE, and asserts that it is one.
+ */
+static bool check_saved_queues(VirtIODevice *vdev, Error **errp)
+{
+    int n, size;
+
+    for (n = 0; n < VIRTIO_QUEUE_MAX; n++) {
+        size = virtio_queue_get_num(vdev, n);
+        if (n < VIRTIO_CAPTURE_NUM_VQS) {
+            if (size < 1 || size > VIRTQUEUE_MAX_SIZE) {
+                error_setg(errp, "queue %d has a size of %u", n, size);
+                return false;
+            }
+        } else if (size || virtio_queue_get_desc_addr(vdev, n)) {
+            error_setg(errp, "queue %d, which does not exist, is set up", n);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What the driver said, as if it said it again. */
+static bool check_saved_listener(const CaptureListener *l, Error **errp)
+{
+    if (l->flags & ~VIRTIO_CAPTURE_L_ALL) {
+        error_setg(errp, "unknown listen_flags 0x%" PRIx32, l->flags);
+        return false;
+    }
+    if (l->snaplen &&
+        !(VIRTIO_DEVICE(l->dev)->status & VIRTIO_CONFIG_S_DRIVER_OK)) {
+        error_setg(errp, "snaplen is %" PRIu32 ", but no driver has set "
+                   "DRIVER_OK", l->snaplen);
+        return false;
+    }
+    return true;
+}
+
+/* The ring indices of packed queues; QEMU checks those of split ones itself. */
+static bool check_saved_indices(VirtIODevice *vdev, Error **errp)
+{
+    unsigned n, both, size;
+
+    if (!virtio_vdev_has_feature(vdev, VIRTIO_F_RING_PACKED)) {
+        return true;
+    }
+    for (n = 0; n < VIRTIO_CAPTURE_NUM_VQS; n++) {
+        size = virtio_queue_get_num(vdev, n);
+        /* Two of 15 bits, each with its wrap counter. */
+        both = virtio_queue_get_last_avail_idx(vdev, n);
+        if ((both & 0x7fff) >= size || (both >> 16 & 0x7fff) >= size) {
+            error_setg(errp, "queue %u of %u has the indices 0x%x", n, size,
+                       both);
+            return false;
+        }
+    }
+    return true;
+}
+
+static int refuse_saved(Error *err)
+{
+    error_reportf_err(err, "virtio-capture: bad saved state: ");
+    return -EINVAL;
+}
+
+/* As soon as the device's own fields are there. */
+static int virtio_capture_fields_loaded(void *opaque, int version)
+{
+    VirtIOCapture *s = opaque;
+    Error *err = NULL;
+    unsigned n;
+
+    if (!check_saved_queues(VIRTIO_DEVICE(s), &err)) {
+        return refuse_saved(err);
+    }
+    for (n = 0; n < CAPTURE_LISTENERS; n++) {
+        if (!check_saved_listener(&s->listeners[n], &err)) {
+            return refuse_saved(err);
+        }
+    }
+    return 0;
+}
+
+/* When all is there. */
+int virtio_capture_post_load(VirtIODevice *vdev)
+{
+    VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
+    Error *err = NULL;
+    unsigned n;
+
+    if (!check_saved_indices(vdev, &err)) {
+        return refuse_saved(err);
+    }
+    virtio_capture_queues_changed(s);
+    for (n = 0; n < VIRTIO_CAPTURE_NUM_VQS; n++) {
+        s->ring_size[n] = virtio_queue_get_num(vdev, n);
+    }
+    /* What was used as the machine stopped, the driver has not been told. */
+    s->notify = CAPTURE_NOTIFY_CONFIG - 1;
+    for (n = 0; n < CAPTURE_LISTENERS; n++) {
+        virtio_capture_listener_resume(&s->listeners[n]);
+    }
+    /* A netdev that is gone here is no reason to lose the whole machine. */
+    if (!QLIST_EMPTY(&s->listening) && !virtio_capture_tap_start(s, &err)) {
+        warn_reportf_err(err, "virtio-capture: capture does not go on: ");
+    }
+    return 0;
+}
+
+/* The device's own part, inside the above. */
+const VMStateDescription vmstate_virtio_capture_device = {
+    .name = "virtio-capture-device",
+    .minimum_version_id = 1,
+    .version_id = 1,
+    .post_load = virtio_capture_fields_loaded,
+    .fields = (VMStateField[]) {
+        VMSTATE_UINT32(listeners[0].snaplen, VirtIOCapture),
+        VMSTATE_UINT32(listeners[0].flags, VirtIOCapture),
+        VMSTATE_UINT32(listeners[0].delay, VirtIOCapture),
+        VMSTATE_INT64(clock_offset, VirtIOCapture),
+        VMSTATE_UINT64(listeners[0].captured, VirtIOCapture),
+        VMSTATE_UINT64(listeners[0].dropped, VirtIOCapture),
+        VMSTATE_END_OF_LIST()
+    },
+};
+
+const VMStateDescription vmstate_virtio_capture = {
+    .name = "virtio-capture",
+    .minimum_version_id = 1,
+    .version_id = 1,
+    .fields = (VMStateField[]) {
+        VMSTATE_VIRTIO_DEVICE,
+        VMSTATE_END_OF_LIST()
+    },
+};
