@@ -118,25 +118,13 @@ void virtio_capture_set_delay(CaptureListener *l, uint32_t delay)
     }
 }
 
-/* The record's time. A time before 1970 is no time that a driver can want. */
-static uint64_t record_time(VirtIOCapture *s, int64_t now)
-{
-    int64_t time;
-
-    if (sadd64_overflow(now, s->clock_offset, &time)) {
-        return INT64_MAX; /* the clock is not negative: only upwards */
-    }
-    return MAX(time, 0);
-}
-
 /* In the driver's memory, which is aligned as the driver likes it. */
 typedef struct virtio_capture_record RecordHeader __attribute__((aligned(1)));
 
 static void write_header(CaptureListener *l, RecordHeader *header,
                          const CaptureFrame *frame, size_t caplen)
 {
-    uint64_t time = record_time(l->dev, frame->time);
-    uint64_t subsec = time % NANOSECONDS_PER_SECOND;
+    uint32_t subsec = frame->nsec;
     uint16_t flags = frame->flags;
 
     if (l->flags & VIRTIO_CAPTURE_L_NANOSECONDS) {
@@ -145,7 +133,7 @@ static void write_header(CaptureListener *l, RecordHeader *header,
         subsec /= SCALE_US;
     }
     *header = (RecordHeader) {
-        .sec = cpu_to_le64(time / NANOSECONDS_PER_SECOND),
+        .sec = cpu_to_le64(frame->sec),
         .subsec = cpu_to_le64(subsec),
         .caplen = cpu_to_le32(caplen),
         .datalen = cpu_to_le32(frame->len),

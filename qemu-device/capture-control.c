@@ -83,7 +83,7 @@ static uint32_t control_clock(VirtIOCapture *s, const void *request)
         return VIRTIO_CAPTURE_E_INVALID;
     }
     if (flags & VIRTIO_CAPTURE_CLOCK_SET) {
-        s->clock_offset = le64_to_cpu(clock->offset);
+        virtio_capture_set_offset(s, le64_to_cpu(clock->offset));
         trace_virtio_capture_clock(s, s->clock_offset);
     }
     return VIRTIO_CAPTURE_E_OK;

@@ -5,6 +5,16 @@
 #include "qemu/osdep.h"
 #include "virtio-capture.h"
 
+static void gather_wishes(VirtIOCapture *s)
+{
+    CaptureListener *l;
+
+    s->wishes = 0;
+    QLIST_FOREACH(l, &s->listening, next) {
+        s->wishes |= l->flags;
+    }
+}
+
 void virtio_capture_listener_set(CaptureListener *l, uint32_t snaplen,
                                  uint32_t flags, uint32_t delay)
 {
@@ -18,6 +28,7 @@ void virtio_capture_listener_set(CaptureListener *l, uint32_t snaplen,
     }
     l->snaplen = snaplen;
     l->flags = flags;
+    gather_wishes(l->dev);
     virtio_capture_set_delay(l, delay);
 }
 
@@ -25,6 +36,7 @@ void virtio_capture_listener_resume(CaptureListener *l)
 {
     if (l->snaplen) {
         QLIST_INSERT_HEAD(&l->dev->listening, l, next);
+        gather_wishes(l->dev);
     }
 }
 

@@ -9,7 +9,8 @@
  * than fifty times of what it took to get. So questions never take more than
  * 2% of the main loop's time, and a change of the NIC's filter counts here
  * after some milliseconds at most; for frames that are nearly all of a host's
- * traffic, after a second.
+ * traffic, after a second. That second a timer ends, so that such a frame
+ * needs no clock.
  *
  * Other models: the NIC's own address, broadcast and all multicast.
  */
@@ -30,8 +31,8 @@
 #define VLAN_COUNT  (VLAN_VID_MASK + 1)
 
 struct CaptureRxFilter {
-    int64_t asked;              /* device clock, ns */
-    uint64_t keep;              /* so long, ns */
+    int64_t asked;              /* real time, ns */
+    int64_t keep;               /* so long, ns */
     bool promiscuous;
     RxState unicast;
     RxState multicast;
@@ -44,6 +45,7 @@ struct CaptureRxFilter {
 
 void virtio_capture_rxfilter_forget(VirtIOCapture *s)
 {
+    timer_del(&s->rxfilter_timer);
     if (s->rxfilter) {
         g_array_free(s->rxfilter->table, true);
         g_free(s->rxfilter);
@@ -63,7 +65,7 @@ static void add_addresses(GArray *table, const strList *list)
 }
 
 /* Ask the NIC, and keep its answer. */
-static void ask(VirtIOCapture *s, NetClientState *nic, int64_t now)
+static void ask(VirtIOCapture *s, NetClientState *nic)
 {
     unsigned notify = nic->rxfilter_notify_enabled;
     int64_t start = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
@@ -96,9 +98,10 @@ static void ask(VirtIOCapture *s, NetClientState *nic, int64_t now)
     }
     qapi_free_RxFilterInfo(info);
 
-    cost = qemu_clock_get_ns(QEMU_CLOCK_REALTIME) - start;
-    f->asked = now;
+    f->asked = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
+    cost = f->asked - start;
     f->keep = MIN(cost * COST_FACTOR, LONGEST);
+    timer_mod_ns(&s->rxfilter_timer, f->asked + LONGEST);
 }
 
 /* What the NIC said, not one of another model that was there before it. */
@@ -143,11 +146,10 @@ static bool accepts(const CaptureRxFilter *f, const uint8_t *head)
             (!memcmp(head, f->main.a, ETH_ALEN) || in_table(f, head)));
 }
 
-/* Is the answer older than that? Also when the machine went back in time. */
-static bool is_older(const CaptureRxFilter *f, const CaptureFrame *frame,
-                     uint64_t age)
+/* Is the answer too old for a frame that is not ordinary? */
+static bool is_old(const CaptureRxFilter *f)
 {
-    return (uint64_t)(frame->time - f->asked) > age;
+    return qemu_clock_get_ns(QEMU_CLOCK_REALTIME) - f->asked > f->keep;
 }
 
 /* Frames that are nearly all of a host's traffic, and are accepted. */
@@ -194,9 +196,8 @@ static COLD bool nic_accepts(VirtIOCapture *s, NetClientState *nic,
         return is_multicast_ether_addr(head) ||
                !memcmp(head, qemu_get_nic(nic)->conf->macaddr.a, ETH_ALEN);
     }
-    if (!f ||
-        is_older(f, frame, is_ordinary(f, head) ? LONGEST : f->keep)) {
-        ask(s, nic, frame->time);
+    if (!f || (!is_ordinary(f, head) && is_old(f))) {
+        ask(s, nic);
     }
     return accepts(s->rxfilter, head);
 }
@@ -206,9 +207,23 @@ bool virtio_capture_nic_accepts(VirtIOCapture *s, NetClientState *nic,
 {
     const CaptureRxFilter *f = kept_answer(s, nic);
 
-    if (f && frame->first_len >= HEAD_LEN && !is_older(f, frame, LONGEST) &&
-        is_ordinary(f, frame->first)) {
+    if (f && frame->first_len >= HEAD_LEN && is_ordinary(f, frame->first)) {
         return true;
     }
     return nic_accepts(s, nic, frame);
+}
+
+static void too_old(void *opaque)
+{
+    virtio_capture_rxfilter_forget(opaque);
+}
+
+void virtio_capture_rxfilter_init(VirtIOCapture *s)
+{
+    timer_init_ns(&s->rxfilter_timer, QEMU_CLOCK_REALTIME, too_old, s);
+}
+
+void virtio_capture_rxfilter_cleanup(VirtIOCapture *s)
+{
+    virtio_capture_rxfilter_forget(s);
 }

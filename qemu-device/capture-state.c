@@ -104,6 +104,7 @@ int virtio_capture_post_load(VirtIODevice *vdev)
     if (!check_saved_indices(vdev, &err)) {
         return refuse_saved(err);
     }
+    virtio_capture_set_offset(s, s->clock_offset);
     virtio_capture_queues_changed(s);
     for (n = 0; n < VIRTIO_CAPTURE_NUM_VQS; n++) {
         s->ring_size[n] = virtio_queue_get_num(vdev, n);

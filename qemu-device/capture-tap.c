@@ -17,8 +17,7 @@
 #include "net/filter.h"
 #include "qom/object_interfaces.h"
 #include "standard-headers/linux/virtio_net.h"
-#include "sysemu/cpu-timers.h"
-#include "virtio-capture.h"
+#include "capture-clock.h"
 #include "trace.h"
 
 struct CaptureTap {
@@ -50,6 +49,20 @@ static void tap_bh(void *opaque)
     }
 }
 
+/*
+ * user_creatable_complete(), though the tap's class has not the interface: who
+ * has it by inheritance has the function of the class that it inherits from.
+ */
+static bool complete_filter(Object *obj, Error **errp)
+{
+    ObjectClass *filter = object_class_by_name(TYPE_NETFILTER);
+    Error *err = NULL;
+
+    USER_CREATABLE_CLASS(filter)->complete((UserCreatable *)obj, &err);
+    error_propagate(errp, err);
+    return !err;
+}
+
 bool virtio_capture_tap_start(VirtIOCapture *s, Error **errp)
 {
     CaptureTap *tap;
@@ -72,7 +85,7 @@ bool virtio_capture_tap_start(VirtIOCapture *s, Error **errp)
     object_property_set_str(obj, "netdev", s->netdev_id, &error_abort);
     tap = CAPTURE_TAP(obj);
     tap->owner = s;
-    if (!user_creatable_complete(USER_CREATABLE(obj), errp)) {
+    if (!complete_filter(obj, errp)) {
         tap->owner = NULL;
         object_unref(obj);
         return false;
@@ -158,25 +171,29 @@ static uint16_t vnet_flags(const struct iovec *iov)
                                                 : 0;
 }
 
-/* Does a listener want this frame? Completes the frame's flags. */
-static inline bool wants(const CaptureListener *l, NetClientState *netdev,
-                         NetClientState *sender, CaptureFrame *frame)
+/*
+ * What a listener must ask for to get this frame: VIRTIO_CAPTURE_L_*, or 0 if
+ * none can. Completes the frame's flags.
+ */
+static inline uint32_t needed_flags(VirtIOCapture *s, NetClientState *netdev,
+                                    NetClientState *sender,
+                                    CaptureFrame *frame)
 {
     NetClientState *nic = netdev->peer;
 
     if (sender != netdev) {
         frame->flags |= VIRTIO_CAPTURE_R_SENT;
-        return l->flags & VIRTIO_CAPTURE_L_SENT;
+        return VIRTIO_CAPTURE_L_SENT;
     }
     /* QEMU drops frames for a NIC whose link is down behind the filters. */
-    if (!(l->flags & VIRTIO_CAPTURE_L_RECEIVED) || nic->link_down) {
-        return false;
+    if (!(s->wishes & VIRTIO_CAPTURE_L_RECEIVED) || nic->link_down) {
+        return 0;
     }
-    if (!virtio_capture_nic_accepts(l->dev, nic, frame)) {
+    if (!virtio_capture_nic_accepts(s, nic, frame)) {
         frame->flags |= VIRTIO_CAPTURE_R_OTHERHOST;
-        return l->flags & VIRTIO_CAPTURE_L_PROMISC;
+        return VIRTIO_CAPTURE_L_RECEIVED | VIRTIO_CAPTURE_L_PROMISC;
     }
-    return true;
+    return VIRTIO_CAPTURE_L_RECEIVED;
 }
 
 static ssize_t capture_tap_receive_iov(NetFilterState *nf,
@@ -191,6 +208,7 @@ static ssize_t capture_tap_receive_iov(NetFilterState *nf,
     uint32_t resets = s->resets;
     CaptureListener *l;
     CaptureFrame frame;
+    uint32_t needed;
 
     if (skip && (flags & QEMU_NET_PACKET_FLAG_RAW)) {
         skip = 0;
@@ -200,6 +218,7 @@ static ssize_t capture_tap_receive_iov(NetFilterState *nf,
     }
     frame.len = size - skip;
     frame.flags = skip ? vnet_flags(iov) : 0;
+    frame.stamped = false;
     /* Ends before iov does: there are bytes behind those to skip. */
     while (skip >= iov->iov_len) {
         skip -= iov->iov_len;
@@ -208,12 +227,15 @@ static ssize_t capture_tap_receive_iov(NetFilterState *nf,
     frame.first = (const uint8_t *)iov->iov_base + skip;
     frame.first_len = iov->iov_len - skip;
     frame.more = iov + 1;
-    /* qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL), by the shortest way. */
-    frame.time = cpus_get_virtual_clock();
+    needed = needed_flags(s, nf->netdev, sender, &frame);
+    if (!(s->wishes & needed)) {
+        return 0;
+    }
     /* A reset, which taking a buffer can bring, leaves none who listens. */
     for (l = QLIST_FIRST(&s->listening); l && s->resets == resets;
          l = QLIST_NEXT(l, next)) {
-        if (wants(l, nf->netdev, sender, &frame)) {
+        if ((l->flags & needed) == needed) {
+            virtio_capture_stamp(s, &frame);
             virtio_capture_append(l, &frame, l->snaplen);
         }
     }
@@ -223,6 +245,14 @@ static ssize_t capture_tap_receive_iov(NetFilterState *nf,
 static void capture_tap_class_init(ObjectClass *klass, void *data)
 {
     NetFilterClass *nfc = NETFILTER_CLASS(klass);
+
+    /*
+     * For each frame QEMU casts the filter's class, and looks the type up by
+     * its name for that if the class has interfaces. A filter has the interface
+     * of what -object can create. The tap is nobody's to create.
+     */
+    g_slist_free(klass->interfaces);
+    klass->interfaces = NULL;
 
     nfc->cleanup = capture_tap_cleanup;
     nfc->receive_iov = capture_tap_receive_iov;

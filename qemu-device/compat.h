@@ -12,4 +12,7 @@
 #error "virtio-capture builds for QEMU 7.2; name another version's differences"
 #endif
 
+/* Where QEMU keeps the state of its clocks. */
+#define CAPTURE_TIMERS_STATE "softmmu/timers-state.h"
+
 #endif /* VIRTIO_CAPTURE_COMPAT_H */

@@ -40,7 +40,7 @@ static void forget_driver(VirtIOCapture *s)
     }
     virtio_capture_control_discard(s);
     virtio_capture_inject_discard(s);
-    s->clock_offset = 0;
+    virtio_capture_set_offset(s, 0);
 }
 
 static uint64_t virtio_capture_get_features(VirtIODevice *vdev,
@@ -134,6 +134,8 @@ static void virtio_capture_realize(DeviceState *dev, Error **errp)
                                     virtio_capture_handle_inject);
     virtio_capture_queue_init(s);
     virtio_capture_notify_init(s);
+    virtio_capture_clock_init(s);
+    virtio_capture_rxfilter_init(s);
     virtio_capture_tap_init(s);
     virtio_capture_listener_init(s, 0, capture_vq);
     virtio_capture_control_init(s);
@@ -147,6 +149,7 @@ static void virtio_capture_unrealize(DeviceState *dev)
 
     s->resets++;
     virtio_capture_tap_cleanup(s);
+    virtio_capture_rxfilter_cleanup(s);
     virtio_capture_inject_cleanup(s);
     virtio_capture_control_cleanup(s);
     virtio_capture_listener_cleanup(&s->listeners[0]);

@@ -59,7 +59,10 @@ typedef struct CaptureFrame {
     const struct iovec *more;   /* the pieces behind it, if there are any */
     size_t len;                 /* bytes of the frame */
     uint16_t flags;             /* VIRTIO_CAPTURE_R_* */
+    bool stamped;               /* what follows is there */
     int64_t time;               /* device clock when it crosses, ns */
+    uint64_t sec;               /* the same as records have it */
+    uint32_t nsec;
 } CaptureFrame;
 
 /*
@@ -121,15 +124,20 @@ struct VirtIOCapture {
 
     CaptureListener listeners[CAPTURE_LISTENERS];
     QLIST_HEAD(, CaptureListener) listening; /* those with a snaplen */
+    uint32_t wishes;            /* flags that any of these has */
 
     /* On the NIC's path, a child object; NULL while nobody listens. */
     CaptureTap *tap;
     CaptureTap *old_tap;        /* out of use, not yet of the path; or NULL */
     unsigned in_tap;            /* who stands in one of them */
     QEMUBH *tap_bh;             /* destroys old_tap */
-    CaptureRxFilter *rxfilter;
+    CaptureRxFilter *rxfilter;  /* NULL: to be asked for */
+    QEMUTimer rxfilter_timer;   /* ends its validity */
 
+    bool clock_is_monotonic;    /* and not the accelerator's own */
     int64_t clock_offset;       /* record time is the device clock plus this */
+    uint64_t second;            /* of the last record's time */
+    int64_t second_start;       /* device clock when that second began, ns */
 
     VirtQueueElement *flush;    /* the FLUSH that waits for its turn */
     unsigned flush_passes;      /* main loop passes until then */
@@ -168,6 +176,21 @@ typedef struct CaptureStay {
  */
 CaptureStay virtio_capture_enter(VirtIOCapture *s);
 void virtio_capture_leave(CaptureStay stay);
+
+/* capture-clock.c; more is in capture-clock.h */
+
+/** virtio_capture_set_offset: change what is added to the clock in records */
+void virtio_capture_set_offset(VirtIOCapture *s, int64_t offset);
+
+/**
+ * virtio_capture_next_second: begin another second of record times
+ * @now: device clock, ns
+ *
+ * Returns how many nanoseconds have passed of it.
+ */
+uint32_t virtio_capture_next_second(VirtIOCapture *s, int64_t now);
+
+void virtio_capture_clock_init(VirtIOCapture *s);
 
 /* capture-netdev.c */
 
@@ -216,6 +239,9 @@ bool virtio_capture_nic_accepts(VirtIOCapture *s, NetClientState *nic,
 
 /** virtio_capture_rxfilter_forget: ask the NIC anew for the next frame */
 void virtio_capture_rxfilter_forget(VirtIOCapture *s);
+
+void virtio_capture_rxfilter_init(VirtIOCapture *s);
+void virtio_capture_rxfilter_cleanup(VirtIOCapture *s);
 
 /* capture-listener.c */
 

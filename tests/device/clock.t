@@ -85,6 +85,38 @@ def extremes(tap):
             tap.equal(stamp(stage, 1)[1], wanted, f"offset {offset}")
 
 
+# Clocks of QEMU's: the host's with an offset, or one of instructions.
+CLOCKS = ((), ("-icount", "shift=auto"), ("-icount", "shift=3,sleep=off"))
+
+
+def exact(tap):
+    """A record's time is the clock's, also after stops; in each second."""
+    for args in CLOCKS:
+        with Stage(*args, buffers=0) as stage:
+            cap, name = stage.cap, " ".join(args) or "no option"
+            cap.listen(flags=spec.L_RECEIVED | spec.L_NANOSECONDS)
+            bad, seconds, turns = [], set(), 0
+            cap.clock(987654321)
+            while len(seconds) < 3 or turns < 6:
+                cap.post(4096)
+                if turns % 2:
+                    stage.machine.qmp("stop")
+                    stage.machine.qmp("cont")
+                before, time, after, record = stamp(stage, turns)
+                if not before <= time - 987654321 <= after:
+                    bad.append((before, time, after))
+                seconds.add(record.sec)
+                turns += 1
+                if turns > 6 and args:
+                    break       # such a clock goes at a pace of its own
+                if turns % 50 == 0:
+                    cap.start()     # its memory is used up
+                    cap.listen(flags=spec.L_RECEIVED | spec.L_NANOSECONDS)
+                    cap.clock(987654321)
+            tap.equal(bad, [], f"{name}: exactly between the clock before and "
+                      "after the frame, also after stops")
+
+
 main = Tap()
-main.run(counts, stands_still, offsets, kept, extremes)
+main.run(counts, stands_still, offsets, kept, extremes, exact)
 sys.exit(main.done())

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The times of records: the device's clock and the driver's offset.
+ */
+#include "qemu/osdep.h"
+#include "qemu/accel.h"
+#include "sysemu/accel-ops.h"
+#include "capture-clock.h"
+
+/* No moment of the clock, which is not negative, is within a second of it. */
+#define NO_SECOND   (INT64_MIN / 2)
+
+void virtio_capture_set_offset(VirtIOCapture *s, int64_t offset)
+{
+    s->clock_offset = offset;
+    s->second_start = NO_SECOND;
+}
+
+COLD uint32_t virtio_capture_next_second(VirtIOCapture *s, int64_t now)
+{
+    int64_t time;
+    bool exact = true;
+
+    if (sadd64_overflow(now, s->clock_offset, &time)) {
+        time = INT64_MAX; /* the clock is not negative: only upwards */
+        exact = false;
+    } else if (time < 0) {
+        time = 0; /* a time before 1970 is none that a driver can want */
+        exact = false;
+    }
+    s->second = time / NANOSECONDS_PER_SECOND;
+    s->second_start = exact ? now - time % NANOSECONDS_PER_SECOND : NO_SECOND;
+    return time % NANOSECONDS_PER_SECOND;
+}
+
+/* Has the accelerator no clock of its own? */
+static bool is_monotonic(void)
+{
+    const char *accel = object_get_typename(OBJECT(current_accel()));
+    g_autofree char *name = g_strconcat(accel, ACCEL_OPS_SUFFIX, NULL);
+    ObjectClass *ops = object_class_by_name(name);
+
+    return ops && !ACCEL_OPS_CLASS(ops)->get_virtual_clock;
+}
+
+void virtio_capture_clock_init(VirtIOCapture *s)
+{
+    s->clock_is_monotonic = is_monotonic();
+    virtio_capture_set_offset(s, 0);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The device's clock, which is QEMU's virtual clock, and the time of a frame.
+ *
+ * qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) is the host's monotonic clock and an
+ * offset to that, unless the accelerator has a clock of its own (-icount). QEMU
+ * changes the offset, and whether the clock goes on, under the big QEMU lock,
+ * which all code of the device runs under.
+ */
+#ifndef VIRTIO_CAPTURE_CLOCK_H
+#define VIRTIO_CAPTURE_CLOCK_H
+
+#include "qemu/seqlock.h"
+#include "qemu/thread.h"
+#include "sysemu/cpu-timers.h"
+#include "virtio-capture.h"
+#include CAPTURE_TIMERS_STATE
+
+/** virtio_capture_clock: qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL), quickly */
+static inline int64_t virtio_capture_clock(const VirtIOCapture *s)
+{
+    if (unlikely(!s->clock_is_monotonic || !timers_state.cpu_ticks_enabled)) {
+        return cpus_get_virtual_clock();
+    }
+    return timers_state.cpu_clock_offset + get_clock();
+}
+
+/**
+ * virtio_capture_stamp: take the time of a frame, which crosses the tap now
+ *
+ * All listeners get the same time. Nearly always it is in the second that the
+ * last frame's was in.
+ */
+static inline void virtio_capture_stamp(VirtIOCapture *s, CaptureFrame *frame)
+{
+    uint64_t nsec;
+
+    if (frame->stamped) {
+        return;
+    }
+    frame->stamped = true;
+    frame->time = virtio_capture_clock(s);
+    nsec = frame->time - s->second_start;
+    if (unlikely(nsec >= NANOSECONDS_PER_SECOND)) {
+        nsec = virtio_capture_next_second(s, frame->time);
+    }
+    frame->sec = s->second;
+    frame->nsec = nsec;
+}
+
+#endif /* VIRTIO_CAPTURE_CLOCK_H */

@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The tap as an object of QEMU's: found by its walks, and nobody's to create."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from capture import frame  # noqa: E402
+from stage import Stage  # noqa: E402
+from tap import Tap  # noqa: E402
+
+TYPE = "virtio-capture-tap"
+PATH = "/machine/peripheral/cap/virtio-backend/tap"
+
+
+def names(machine, **arguments):
+    """The types that QEMU lists."""
+    return [one["name"] for one in
+            machine.qmp("qom-list-types", **arguments)]
+
+
+def walks(tap, stage, when):
+    """All of QEMU's own walks over types and objects that a user can start."""
+    machine = stage.machine
+    tap.ok(TYPE in names(machine), f"{when}: it is among the types")
+    tap.ok(TYPE in names(machine, implements="netfilter"),
+           f"{when}: and among the filters")
+    creatable = names(machine, implements="user-creatable", abstract=True)
+    tap.ok(TYPE not in creatable and "filter-dump" in creatable,
+           f"{when}: not among what a user creates", creatable)
+    properties = machine.qmp("qom-list-properties", typename=TYPE)
+    tap.ok("netdev" in [one["name"] for one in properties],
+           f"{when}: its properties are listed", properties)
+    machine.hmp("info qom-tree")
+    for command in ("object-add", "device_add"):
+        key = "driver" if command == "device_add" else "qom_type"
+        response = machine.qmp_raw(command, **{key: TYPE}, id="t0")
+        tap.ok("error" in response, f"{when}: {command} refuses it")
+    tap.contains(machine.hmp(f"object_add {TYPE},id=t0,netdev=n0"), "Error:",
+                 f"{when}: and the monitor's object_add")
+
+
+def found(tap):
+    """Before there is one, while there is one, and after it."""
+    with Stage() as stage:
+        walks(tap, stage, "never used")
+        for turn in range(3):
+            stage.cap.listen()
+            walks(tap, stage, f"turn {turn}")
+            tap.equal(stage.machine.qmp("qom-get", path=PATH,
+                                        property="netdev"), "n0",
+                      "its property can be read")
+            tap.contains(stage.machine.hmp("info network"), TYPE,
+                         "it is among the netdev's filters")
+            stage.receive(frame(turn))
+            tap.equal([r.data for r in stage.cap.wait_records(1)],
+                      [frame(turn)], "and captures")
+            stage.cap.listen(0)
+        walks(tap, stage, "used")
+
+
+def beside_others(tap):
+    """Filters of a user's, made before the tap and while it is there."""
+    with Stage("-object", "filter-replay,id=f0,netdev=n0") as stage:
+        machine = stage.machine
+        stage.cap.listen()
+        machine.qmp("object-add", qom_type="filter-buffer", id="f1",
+                    netdev="n0", interval=1000)
+        stage.receive(frame(1))
+        machine.qmp("object-del", id="f1")
+        machine.qmp("object-del", id="f0")
+        stage.receive(frame(2))
+        tap.equal([r.data for r in stage.cap.wait_records(2)],
+                  [frame(1), frame(2)], "others come and go")
+        machine.qmp("netdev_del", id="n0")
+        tap.ok(not stage.cap.tap_exists() and machine.alive(),
+               "the netdev takes it along")
+
+
+main = Tap()
+main.run(found, beside_others)
+sys.exit(main.done())
