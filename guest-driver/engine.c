@@ -2,7 +2,7 @@
 /*
  * Installed filters, and the machine that each of them runs on: Linux's, which
  * translates a program into the processor's own instructions, or where that
- * could not give BSD's answers the interpreter of core/filter.c.
+ * could not give BSD's answers the interpreter of core/interpreter.c.
  */
 #include <linux/filter.h>
 #include <linux/mm.h>
@@ -51,11 +51,22 @@ static void create_native(struct vcap_program *program)
 	kvfree(re);
 }
 
+/* Make a program ready for the interpreter. */
+static int decode(struct vcap_program *program)
+{
+	program->decoded = kmalloc(vcap_filter_decoded_size(program->len),
+				   GFP_KERNEL_ACCOUNT);
+	if (!program->decoded)
+		return -ENOMEM;
+	vcap_filter_decode(program->insns, program->len, program->decoded);
+	return 0;
+}
+
 /**
  * vcap_program_install() - check a program, and make it ready to run
  * @program: with its instructions filled in
  *
- * Return: 0, or -EINVAL if it is not valid.
+ * Return: 0; -EINVAL if it is not valid; or -ENOMEM.
  */
 int vcap_program_install(struct vcap_program *program)
 {
@@ -65,9 +76,10 @@ int vcap_program_install(struct vcap_program *program)
 	program->skb.head = (void *)&no_fragments;
 	skb_set_end_offset(&program->skb, 0);
 	program->constant = vcap_filter_constant(program->insns);
-	if (!program->constant)
-		create_native(program);
-	return 0;
+	if (program->constant)
+		return 0;
+	create_native(program);
+	return program->native ? 0 : decode(program);
 }
 
 /**
@@ -99,5 +111,6 @@ void vcap_program_free(struct vcap_program *program)
 		return;
 	if (program->native)
 		bpf_prog_destroy(program->native);
+	kfree(program->decoded);
 	kfree(program);
 }

@@ -8,6 +8,7 @@
 
 #include "bsd.h"
 #include "filter.h"
+#include "interpreter.h"
 
 /**
  * struct vcap_program - an installed filter
@@ -17,6 +18,7 @@
  * @native: the rewritten program on Linux's machine; NULL: it is interpreted,
  *          or constant
  * @skb: what @native takes for its packet; it is never a real one
+ * @decoded: the program as the interpreter takes it; NULL: it has another engine
  * @len: number of instructions
  * @insns: the program as it was given
  */
@@ -25,6 +27,7 @@ struct vcap_program {
 	bool constant;
 	struct bpf_prog *native;
 	struct sk_buff skb;
+	struct vcap_decoded *decoded;
 	u32 len;
 	struct bsd_insn insns[];
 };
@@ -58,7 +61,7 @@ static inline u32 vcap_program_run(struct vcap_program *program, const u8 *pkt,
 	if (program->constant)
 		return program->insns[0].k;
 	if (!program->native)
-		return vcap_filter_run(program->insns, pkt, wirelen, buflen);
+		return vcap_filter_run(program->decoded, pkt, wirelen, buflen);
 	skb->data = (u8 *)pkt;
 	skb->len = wirelen;
 	skb->data_len = wirelen - buflen;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Filter programs: what is valid, and what they answer. */
+/* Filter programs: what is valid, and how much of a frame they look at. */
 #ifndef VCAP_FILTER_H
 #define VCAP_FILTER_H
 
@@ -34,20 +34,5 @@ static inline bool vcap_filter_constant(const struct bsd_insn *insns)
  * that depends on the frame.
  */
 u32 vcap_filter_snaplen(const struct bsd_insn *insns, u32 len);
-
-/**
- * vcap_filter_run() - run a valid program over a packet
- * @insns: the program
- * @pkt: the packet
- * @wirelen: its length on the wire, which BPF_LEN loads
- * @buflen: bytes at @pkt; a load outside them rejects the packet
- *
- * Where C and the BSDs leave a result open it is this: scratch words start as
- * 0, and a shift by 32 or more gives 0.
- *
- * Return: bytes of the packet to keep, 0 to reject it.
- */
-u32 vcap_filter_run(const struct bsd_insn *insns, const u8 *pkt, u32 wirelen,
-		    u32 buflen);
 
 #endif /* VCAP_FILTER_H */

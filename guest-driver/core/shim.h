@@ -28,6 +28,8 @@
 #include <string.h>
 #include <linux/types.h>
 
+#define __annotate_jump_table
+
 typedef __u8 u8;
 typedef __u16 u16;
 typedef __u32 u32;

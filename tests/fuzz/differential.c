@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "filter.h"
+#include "filters.h"
 #include "linux-machine.h"
 #include "programs.h"
 #include "rewrite.h"
@@ -21,10 +22,14 @@
 
 static struct vcap_rewrite rewritten;
 
+static u32 interpret(const struct program *p, const struct frame *f)
+{
+	return run_filter(p->insns, p->len, f->data, f->wirelen, f->buflen);
+}
+
 static bool interpreter_differs(const struct program *p, const struct frame *f)
 {
-	return vcap_filter_run(p->insns, f->data, f->wirelen, f->buflen) !=
-	       reference(p, f);
+	return interpret(p, f) != reference(p, f);
 }
 
 /* Uses what the last rewrite left. */
@@ -59,20 +64,22 @@ static bool agree(bool differ, struct program *p, struct frame *f,
 	vcap_filter_rewrite(p->insns, p->len, &rewritten);
 	print_case(p, f);
 	printf("# interpreter %#x, libpcap %#x\n",
-	       vcap_filter_run(p->insns, f->data, f->wirelen, f->buflen),
-	       reference(p, f));
+	       interpret(p, f), reference(p, f));
 	return false;
 }
 
 static unsigned long accepted, rejected, interpreted, grown;
 
-static bool try_frame(struct program *p, struct frame *f, bool native)
+static bool try_frame(struct program *p, struct frame *f,
+		      const struct vcap_decoded *decoded, bool native)
 {
-	if (vcap_filter_run(p->insns, f->data, f->wirelen, f->buflen))
+	u32 answer = vcap_filter_run(decoded, f->data, f->wirelen, f->buflen);
+
+	if (answer)
 		accepted++;
 	else
 		rejected++;
-	return agree(interpreter_differs(p, f), p, f, interpreter_differs,
+	return agree(answer != reference(p, f), p, f, interpreter_differs,
 		     "the interpreter answers otherwise than libpcap") &&
 	       agree(native && machine_differs(p, f), p, f, rewrite_differs,
 		     "the rewritten program answers otherwise than libpcap");
@@ -81,6 +88,8 @@ static bool try_frame(struct program *p, struct frame *f, bool native)
 static bool try_program(struct program *p, struct frame *frames, u32 first)
 {
 	bool native = vcap_filter_rewrite(p->insns, p->len, &rewritten);
+	struct vcap_decoded *decoded;
+	bool same = true;
 	u32 i;
 
 	interpreted += !native;
@@ -88,10 +97,12 @@ static bool try_program(struct program *p, struct frame *frames, u32 first)
 	if (!agree(native && !linux_valid(rewritten.insns, rewritten.len), p,
 		   frames, rewrite_invalid, "Linux would not take the program"))
 		return false;
-	for (i = 0; i < EACH; i++)
-		if (!try_frame(p, &frames[(first + i) % FRAMES], native))
-			return false;
-	return true;
+	decoded = decode_filter(p->insns, p->len);
+	for (i = 0; i < EACH && same; i++)
+		same = try_frame(p, &frames[(first + i) % FRAMES], decoded,
+				 native);
+	free(decoded);
+	return same;
 }
 
 int main(int argc, char **argv)

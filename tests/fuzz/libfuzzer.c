@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "filter.h"
+#include "filters.h"
 #include "linux-machine.h"
 #include "rewrite.h"
 
@@ -24,7 +25,7 @@ static void check_rewrite(const struct bsd_insn *insns, u32 len, const u8 *pkt,
 		if (!linux_valid(re->insns, re->len))
 			abort();
 		if (linux_run(re->insns, pkt, wirelen, size) !=
-		    vcap_filter_run(insns, pkt, wirelen, size))
+		    run_filter(insns, len, pkt, wirelen, size))
 			abort();
 	}
 	free(re);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "filter.h"
+#include "filters.h"
 #include "tap.h"
 
 /* libpcap's interpreter, the reference; its instructions are laid out alike. */
@@ -141,7 +142,7 @@ static void test_own_answers(void)
 	unsigned int i;
 
 	for (i = 0; i < COUNT(cases); i++)
-		equal(vcap_filter_run(cases[i].insns, pkt, 1514, 64),
+		equal(run_filter(cases[i].insns, cases[i].len, pkt, 1514, 64),
 		      cases[i].result, "%s", cases[i].name);
 	free(pkt);
 }
@@ -207,7 +208,7 @@ static void test_reference(void)
 			pkt[j] = rand();
 		if (!vcap_filter_valid(prog, LEN))
 			continue;
-		ours = vcap_filter_run(prog, pkt, wirelen, buflen);
+		ours = run_filter(prog, LEN, pkt, wirelen, buflen);
 		reference = bpf_filter(prog, pkt, wirelen, buflen);
 		tried++;
 		accepted += ours != 0;

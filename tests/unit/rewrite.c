@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "filter.h"
+#include "filters.h"
 #include "linux-machine.h"
 #include "rewrite.h"
 #include "tap.h"
@@ -116,7 +117,7 @@ static void show(const struct bsd_insn *insns, u32 len)
 }
 
 /* Does the rewritten program answer on Linux as the old one does on BSD? */
-static bool same_answers(const struct bsd_insn *insns,
+static bool same_answers(const struct bsd_insn *insns, u32 len,
 			 const struct vcap_rewrite *re)
 {
 	static const u32 lengths[][2] = { { 64, 64 }, { 1514, 64 }, { 3, 3 },
@@ -129,8 +130,8 @@ static bool same_answers(const struct bsd_insn *insns,
 		pkt[i] = i * 7 + 1;
 	for (i = 0; i < COUNT(lengths); i++) {
 		u32 wirelen = lengths[i][0], buflen = lengths[i][1];
-		u32 bsd = vcap_filter_run(insns, pkt, wirelen, buflen);
-		u32 ours = vcap_filter_run(re->insns, pkt, wirelen, buflen);
+		u32 bsd = run_filter(insns, len, pkt, wirelen, buflen);
+		u32 ours = run_filter(re->insns, re->len, pkt, wirelen, buflen);
 		u32 model = linux_run(re->insns, pkt, wirelen, buflen);
 
 		if (bsd != ours || bsd != model) {
@@ -162,7 +163,8 @@ static void test_cases(struct vcap_rewrite *re)
 		as_expected = re->len == len &&
 			      !memcmp(re->insns, after, len * sizeof(*after));
 		ok(as_expected && linux_valid(re->insns, re->len) &&
-		   same_answers(cases[i].before, re), "%s", cases[i].name);
+		   same_answers(cases[i].before, cases[i].len, re), "%s",
+		   cases[i].name);
 		if (!as_expected)
 			show(re->insns, re->len);
 	}
@@ -182,7 +184,7 @@ static void test_no_word(struct vcap_rewrite *re)
 	   "a shift by X is interpreted if every word is read");
 	insns[0] = (struct bsd_insn)LD(5);
 	ok(vcap_filter_rewrite(insns, i, re) && re->insns[i].code != BPF_ST &&
-	   linux_valid(re->insns, re->len) && same_answers(insns, re),
+	   linux_valid(re->insns, re->len) && same_answers(insns, i, re),
 	   "but not if one is left");
 }
 
@@ -251,7 +253,7 @@ static void test_longest(struct vcap_rewrite *re)
 	ok(re->len <= VCAP_REWRITE_MAX && VCAP_REWRITE_MAX <= 4096,
 	   "into %u instructions", re->len);
 	ok(linux_valid(re->insns, re->len), "that Linux takes");
-	ok(same_answers(insns, re), "and answers alike");
+	ok(same_answers(insns, BPF_MAXINSNS, re), "and answers alike");
 }
 
 int main(void)

@@ -18,6 +18,7 @@ static u8 *packet;
 static DEFINE_MUTEX(lock);	/* packet, and one run at a time */
 
 static int run_frame(struct vcap_program *program,
+		     const struct vcap_decoded *decoded,
 		     struct engine_test_frame __user *user)
 {
 	struct engine_test_frame frame;
@@ -34,7 +35,7 @@ static int run_frame(struct vcap_program *program,
 	frame.native = vcap_program_run(program, pkt, frame.wirelen,
 					frame.buflen);
 	migrate_enable();
-	frame.interpreted = vcap_filter_run(program->insns, pkt, frame.wirelen,
+	frame.interpreted = vcap_filter_run(decoded, pkt, frame.wirelen,
 					    frame.buflen);
 	return copy_to_user(user, &frame, sizeof(frame)) ? -EFAULT : 0;
 }
@@ -42,6 +43,7 @@ static int run_frame(struct vcap_program *program,
 static int run(struct engine_test *test)
 {
 	struct engine_test_frame __user *frames = u64_to_user_ptr(test->frames);
+	struct vcap_decoded *decoded;
 	struct vcap_program *program;
 	int err = -EFAULT;
 	u32 i;
@@ -49,16 +51,23 @@ static int run(struct engine_test *test)
 	if (test->len > BPF_MAXINSNS)
 		return -EINVAL;
 	program = vcap_program_alloc(test->len);
-	if (!program)
+	decoded = kmalloc(vcap_filter_decoded_size(test->len), GFP_KERNEL);
+	if (!program || !decoded) {
+		vcap_program_free(program);
+		kfree(decoded);
 		return -ENOMEM;
+	}
 	if (!copy_from_user(program->insns, u64_to_user_ptr(test->insns),
 			    test->len * sizeof(program->insns[0])))
 		err = vcap_program_install(program);
+	if (!err)
+		vcap_filter_decode(program->insns, program->len, decoded);
 	for (i = 0; !err && i < test->count; i++)
-		err = run_frame(program, &frames[i]);
+		err = run_frame(program, decoded, &frames[i]);
 	strscpy(test->engine, vcap_program_engine(program),
 		sizeof(test->engine));
 	vcap_program_free(program);
+	kfree(decoded);
 	return err;
 }
 
