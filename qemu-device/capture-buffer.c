@@ -239,35 +239,54 @@ void virtio_capture_append(CaptureListener *l, const CaptureFrame *frame,
     memcpy(to + VIRTIO_CAPTURE_RECORD_HDRLEN, frame->first, caplen);
 }
 
+/* No buffer is in progress any more. Returns that which was, or NULL. */
+static VirtQueueElement *end_progress(CaptureListener *l)
+{
+    VirtQueueElement *elem = l->buffer.elem;
+
+    if (elem) {
+        disarm_delay(l);
+        l->awaits_driver = false;
+        l->buffer.elem = NULL;
+        l->buffer.room = 0;
+    }
+    return elem;
+}
+
 void virtio_capture_complete(CaptureListener *l)
 {
     CaptureBuffer *b = &l->buffer;
-    VirtQueueElement *elem = b->elem;
+    VirtQueueElement *elem = end_progress(l);
 
     if (!elem) {
         return;
     }
-    disarm_delay(l);
-    l->awaits_driver = false;
-    b->elem = NULL;
-    b->room = 0;
+    l->used++;
     trace_virtio_capture_complete(l->dev, l->number, b->used);
     virtio_capture_push(l->dev, l->vq, elem, b->used);
 }
 
 void virtio_capture_discard(CaptureListener *l)
 {
-    VirtQueueElement *elem = l->buffer.elem;
+    VirtQueueElement *elem = end_progress(l);
 
-    if (!elem) {
-        return;
+    if (elem) {
+        virtqueue_detach_element(l->vq, elem, l->buffer.used);
+        g_free(elem);
     }
-    disarm_delay(l);
-    l->awaits_driver = false;
-    l->buffer.elem = NULL;
-    l->buffer.room = 0;
-    virtqueue_detach_element(l->vq, elem, l->buffer.used);
-    g_free(elem);
+}
+
+void virtio_capture_rewind(CaptureListener *l)
+{
+    VirtQueueElement *elem = end_progress(l);
+
+    if (elem) {
+        /* virtqueue_unpop() takes any buffer for one descriptor. */
+        virtqueue_rewind(l->vq, elem->ndescs);
+        elem->ndescs = 0;
+        virtqueue_detach_element(l->vq, elem, l->buffer.used);
+        g_free(elem);
+    }
 }
 
 /*

@@ -33,14 +33,14 @@ COLD uint32_t virtio_capture_next_second(VirtIOCapture *s, int64_t now)
     return time % NANOSECONDS_PER_SECOND;
 }
 
-/* Has the accelerator no clock of its own? */
+/* Is the host's monotonic clock what QEMU goes by, and no accelerator's? */
 static bool is_monotonic(void)
 {
     const char *accel = object_get_typename(OBJECT(current_accel()));
     g_autofree char *name = g_strconcat(accel, ACCEL_OPS_SUFFIX, NULL);
     ObjectClass *ops = object_class_by_name(name);
 
-    return ops && !ACCEL_OPS_CLASS(ops)->get_virtual_clock;
+    return use_rt_clock && ops && !ACCEL_OPS_CLASS(ops)->get_virtual_clock;
 }
 
 void virtio_capture_clock_init(VirtIOCapture *s)

@@ -19,10 +19,14 @@
 /** virtio_capture_clock: qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL), quickly */
 static inline int64_t virtio_capture_clock(const VirtIOCapture *s)
 {
+    struct timespec ts;
+
     if (unlikely(!s->clock_is_monotonic || !timers_state.cpu_ticks_enabled)) {
         return cpus_get_virtual_clock();
     }
-    return timers_state.cpu_clock_offset + get_clock();
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return timers_state.cpu_clock_offset +
+           ts.tv_sec * NANOSECONDS_PER_SECOND + ts.tv_nsec;
 }
 
 /**

@@ -35,24 +35,35 @@
 /* Not a status: the reply comes later. */
 #define REPLY_LATER     UINT32_MAX
 
-typedef struct ControlCommand {
-    size_t request_size;        /* after struct virtio_capture_ctrl */
-    size_t reply_size;          /* after struct virtio_capture_reply */
-    uint32_t (*execute)(VirtIOCapture *s, const void *request);
-} ControlCommand;
-
 typedef union ControlRequest {
     struct virtio_capture_listen listen;
     struct virtio_capture_clock clock;
+    struct {
+        struct virtio_capture_filter head;
+        struct virtio_capture_insn insns[VIRTIO_CAPTURE_MAX_INSNS];
+    } filter;
 } ControlRequest;
 
-static uint32_t control_listen(VirtIOCapture *s, const void *request)
+/* A command in work: the driver's, but for its number. */
+typedef struct ControlWork {
+    ControlRequest request;
+    size_t len;                 /* bytes of that */
+    CaptureListener *listener;  /* whose counters are replied */
+} ControlWork;
+
+typedef struct ControlCommand {
+    size_t least, most;         /* request: bytes after virtio_capture_ctrl */
+    bool with_counters;         /* reply: these after virtio_capture_reply */
+    uint32_t (*execute)(VirtIOCapture *s, ControlWork *work);
+} ControlCommand;
+
+static uint32_t control_listen(VirtIOCapture *s, ControlWork *work)
 {
-    const struct virtio_capture_listen *listen = request;
+    const struct virtio_capture_listen *listen = &work->request.listen;
     uint32_t snaplen = le32_to_cpu(listen->snaplen);
     uint32_t flags = le32_to_cpu(listen->flags);
     uint32_t delay = le32_to_cpu(listen->delay);
-    CaptureListener *l = &s->listeners[0];
+    CaptureListener *l = work->listener;
 
     if (flags & ~VIRTIO_CAPTURE_L_ALL) {
         return VIRTIO_CAPTURE_E_INVALID;
@@ -69,14 +80,14 @@ static uint32_t control_listen(VirtIOCapture *s, const void *request)
     return VIRTIO_CAPTURE_E_OK;
 }
 
-static uint32_t control_flush(VirtIOCapture *s, const void *request)
+static uint32_t control_flush(VirtIOCapture *s, ControlWork *work)
 {
     return REPLY_LATER;
 }
 
-static uint32_t control_clock(VirtIOCapture *s, const void *request)
+static uint32_t control_clock(VirtIOCapture *s, ControlWork *work)
 {
-    const struct virtio_capture_clock *clock = request;
+    const struct virtio_capture_clock *clock = &work->request.clock;
     uint32_t flags = le32_to_cpu(clock->flags);
 
     if (flags & ~VIRTIO_CAPTURE_CLOCK_SET) {
@@ -89,87 +100,143 @@ static uint32_t control_clock(VirtIOCapture *s, const void *request)
     return VIRTIO_CAPTURE_E_OK;
 }
 
+static uint32_t control_filter(VirtIOCapture *s, ControlWork *work)
+{
+    const struct virtio_capture_filter *head = &work->request.filter.head;
+    size_t count = (work->len - sizeof(*head)) /
+                   sizeof(struct virtio_capture_insn);
+    uint32_t flags = le32_to_cpu(head->flags);
+    CaptureListener *l = work->listener;
+
+    if ((flags & ~VIRTIO_CAPTURE_FILTER_ALL) ||
+        (work->len - sizeof(*head)) % sizeof(struct virtio_capture_insn) ||
+        le32_to_cpu(head->count) != count ||
+        !virtio_capture_program_set(&l->program, work->request.filter.insns,
+                                    count)) {
+        return VIRTIO_CAPTURE_E_INVALID;
+    }
+    trace_virtio_capture_filter(s, l->number, count, flags);
+    if (flags & VIRTIO_CAPTURE_FILTER_DISCARD) {
+        virtio_capture_rewind(l);
+    }
+    return VIRTIO_CAPTURE_E_OK;
+}
+
 static const ControlCommand commands[] = {
     [VIRTIO_CAPTURE_C_LISTEN] = {
-        sizeof(struct virtio_capture_listen), 0, control_listen
+        sizeof(struct virtio_capture_listen),
+        sizeof(struct virtio_capture_listen), false, control_listen
     },
     [VIRTIO_CAPTURE_C_FLUSH] = {
-        0, VIRTIO_CAPTURE_COUNTERS_BASE, control_flush
+        0, 0, true, control_flush
     },
     [VIRTIO_CAPTURE_C_CLOCK] = {
         sizeof(struct virtio_capture_clock),
-        VIRTIO_CAPTURE_COUNTERS_BASE, control_clock
+        sizeof(struct virtio_capture_clock), true, control_clock
+    },
+    [VIRTIO_CAPTURE_C_FILTER] = {
+        sizeof(struct virtio_capture_filter),
+        sizeof(((ControlRequest *)0)->filter), true, control_filter
     },
 };
 
-/* Writes the reply, and the counters if the command has them and succeeded. */
-static void control_reply(VirtIOCapture *s, VirtQueueElement *elem,
-                          uint32_t status, bool with_counters)
+/* The command of this number, or NULL if the driver does not know one. */
+static const ControlCommand *find_command(VirtIOCapture *s, uint32_t number)
 {
-    const CaptureListener *l = &s->listeners[0];
-    struct virtio_capture_counters counters = {
+    if (number >= ARRAY_SIZE(commands) || !commands[number].execute ||
+        (number == VIRTIO_CAPTURE_C_FILTER &&
+         !virtio_vdev_has_feature(&s->parent_obj, VIRTIO_CAPTURE_F_FILTER))) {
+        return NULL;
+    }
+    return &commands[number];
+}
+
+static size_t counters_size(VirtIOCapture *s)
+{
+    return virtio_vdev_has_feature(&s->parent_obj, VIRTIO_CAPTURE_F_FILTER)
+           ? sizeof(struct virtio_capture_counters)
+           : VIRTIO_CAPTURE_COUNTERS_BASE;
+}
+
+/* Writes the reply, with the counters of a listener if there is one. */
+static void control_reply(VirtIOCapture *s, VirtQueueElement *elem,
+                          uint32_t status, const CaptureListener *l)
+{
+    struct virtio_capture_counters counters;
+
+    if (!l) {
+        virtio_capture_reply(s, s->control_vq, elem, status, NULL, 0);
+        return;
+    }
+    counters = (struct virtio_capture_counters) {
         .clock = cpu_to_le64(qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL)),
         .captured = cpu_to_le64(l->captured),
         .dropped = cpu_to_le64(l->dropped),
+        .seen = cpu_to_le64(l->seen),
+        .used = cpu_to_le64(l->used),
     };
-
     virtio_capture_reply(s, s->control_vq, elem, status, &counters,
-                         with_counters && status == VIRTIO_CAPTURE_E_OK
-                         ? VIRTIO_CAPTURE_COUNTERS_BASE : 0);
+                         counters_size(s));
 }
 
 /*
  * Executes one command. The driver may have changed its memory since the sizes
- * were checked, so everything is copied before it is looked at.
+ * were checked, so everything is copied before it is looked at. The work's
+ * listener is that whose counters the reply has, or NULL.
  */
 static uint32_t control_execute(VirtIOCapture *s, VirtQueueElement *elem,
-                                const ControlCommand **command)
+                                ControlWork *work)
 {
-    size_t request_len = iov_size(elem->out_sg, elem->out_num);
     size_t reply_len = iov_size(elem->in_sg, elem->in_num);
+    const ControlCommand *command;
     struct virtio_capture_ctrl ctrl;
-    ControlRequest request;
-    uint32_t number;
+    uint32_t number, status;
 
-    *command = NULL;
+    work->listener = NULL;
     if (iov_to_buf(elem->out_sg, elem->out_num, 0, &ctrl,
                    sizeof(ctrl)) < sizeof(ctrl)) {
         return VIRTIO_CAPTURE_E_INVALID;
     }
     number = le32_to_cpu(ctrl.command);
     trace_virtio_capture_command(s, number);
-    if (number >= ARRAY_SIZE(commands) || !commands[number].execute) {
+    command = find_command(s, number);
+    if (!command) {
         return VIRTIO_CAPTURE_E_UNKNOWN;
     }
-    *command = &commands[number];
-    if (request_len != sizeof(ctrl) + (*command)->request_size ||
+    work->len = iov_size(elem->out_sg, elem->out_num) - sizeof(ctrl);
+    if (work->len < command->least || work->len > command->most ||
         reply_len < sizeof(struct virtio_capture_reply) +
-                    (*command)->reply_size) {
+                    (command->with_counters ? counters_size(s) : 0)) {
         return VIRTIO_CAPTURE_E_INVALID;
     }
-    iov_to_buf(elem->out_sg, elem->out_num, sizeof(ctrl), &request,
-               (*command)->request_size);
-    return (*command)->execute(s, &request);
+    iov_to_buf(elem->out_sg, elem->out_num, sizeof(ctrl), &work->request,
+               work->len);
+    work->listener = &s->listeners[0];
+    status = command->execute(s, work);
+    if (!command->with_counters || status == VIRTIO_CAPTURE_E_INVALID) {
+        work->listener = NULL;
+    }
+    return status;
 }
 
 /* Executes the next command, if there is one. */
 static bool control_next(VirtIOCapture *s)
 {
-    const ControlCommand *command;
     VirtQueueElement *elem;
+    ControlWork work;
     uint32_t status;
 
     elem = virtio_capture_pop_request(s, s->control_vq, "control");
     if (!elem) {
         return false;
     }
-    status = control_execute(s, elem, &command);
+    status = control_execute(s, elem, &work);
     if (status == REPLY_LATER) {
         s->flush = elem;
         s->flush_passes = FLUSH_PASSES;
         qemu_bh_schedule(s->control_bh);
     } else {
-        control_reply(s, elem, status, command && command->reply_size);
+        control_reply(s, elem, status, work.listener);
     }
     return true;
 }
@@ -200,7 +267,7 @@ void virtio_capture_control_settle(VirtIOCapture *s)
     s->flush = NULL;
     virtio_capture_complete(l);
     trace_virtio_capture_flush(s, l->number, l->captured, l->dropped);
-    control_reply(s, elem, VIRTIO_CAPTURE_E_OK, true);
+    control_reply(s, elem, VIRTIO_CAPTURE_E_OK, l);
 }
 
 void virtio_capture_control_discard(VirtIOCapture *s)

@@ -44,8 +44,11 @@ void virtio_capture_listener_reset(CaptureListener *l)
 {
     virtio_capture_discard(l);
     virtio_capture_listener_set(l, 0, 0, 0);
+    virtio_capture_program_clear(&l->program);
     l->captured = 0;
     l->dropped = 0;
+    l->seen = 0;
+    l->used = 0;
 }
 
 void virtio_capture_listener_init(VirtIOCapture *s, unsigned number,

@@ -9,6 +9,7 @@
 #include "qemu/error-report.h"
 #include "migration/vmstate.h"
 #include "virtio-capture.h"
+#include "bsd.h"
 
 /*
  * The queues of a saved state, before QEMU looks into the rings. It lets a
@@ -34,7 +35,7 @@ static bool check_saved_queues(VirtIODevice *vdev, Error **errp)
 }
 
 /* What the driver said, as if it said it again. */
-static bool check_saved_listener(const CaptureListener *l, Error **errp)
+static bool check_saved_listener(CaptureListener *l, Error **errp)
 {
     if (l->flags & ~VIRTIO_CAPTURE_L_ALL) {
         error_setg(errp, "unknown listen_flags 0x%" PRIx32, l->flags);
@@ -44,6 +45,27 @@ static bool check_saved_listener(const CaptureListener *l, Error **errp)
         !(VIRTIO_DEVICE(l->dev)->status & VIRTIO_CONFIG_S_DRIVER_OK)) {
         error_setg(errp, "snaplen is %" PRIu32 ", but no driver has set "
                    "DRIVER_OK", l->snaplen);
+        return false;
+    }
+    if (!virtio_capture_program_check(&l->program)) {
+        virtio_capture_program_clear(&l->program);
+        error_setg(errp, "the program of listener %u is not valid", l->number);
+        return false;
+    }
+    return true;
+}
+
+static bool filter_needed(void *opaque)
+{
+    return virtio_vdev_has_feature(VIRTIO_DEVICE(opaque),
+                                   VIRTIO_CAPTURE_F_FILTER);
+}
+
+/* What only a driver with the features can have made. */
+static bool check_saved_features(VirtIOCapture *s, Error **errp)
+{
+    if (s->listeners[0].program.count && !filter_needed(s)) {
+        error_setg(errp, "there is a program without the feature");
         return false;
     }
     return true;
@@ -101,7 +123,8 @@ int virtio_capture_post_load(VirtIODevice *vdev)
     Error *err = NULL;
     unsigned n;
 
-    if (!check_saved_indices(vdev, &err)) {
+    if (!check_saved_indices(vdev, &err) ||
+        !check_saved_features(s, &err)) {
         return refuse_saved(err);
     }
     virtio_capture_set_offset(s, s->clock_offset);
@@ -121,7 +144,68 @@ int virtio_capture_post_load(VirtIODevice *vdev)
     return 0;
 }
 
-/* The device's own part, inside the above. */
+static const VMStateDescription vmstate_insn = {
+    .name = "virtio-capture-insn",
+    .minimum_version_id = 1,
+    .version_id = 1,
+    .fields = (VMStateField[]) {
+        VMSTATE_UINT16(code, struct bsd_insn),
+        VMSTATE_UINT8(jt, struct bsd_insn),
+        VMSTATE_UINT8(jf, struct bsd_insn),
+        VMSTATE_UINT32(k, struct bsd_insn),
+        VMSTATE_END_OF_LIST()
+    },
+};
+
+static int filter_pre_load(void *opaque)
+{
+    CaptureListener *l = opaque;
+
+    virtio_capture_program_clear(&l->program);
+    return 0;
+}
+
+/* Before there is memory for it. */
+static bool has_fitting_program(void *opaque, int version)
+{
+    CaptureListener *l = opaque;
+
+    return l->program.count >= 0 &&
+           l->program.count <= VIRTIO_CAPTURE_MAX_INSNS;
+}
+
+/* A listener's part of what VIRTIO_CAPTURE_F_FILTER brings. */
+static const VMStateDescription vmstate_filter = {
+    .name = "virtio-capture-filter",
+    .minimum_version_id = 1,
+    .version_id = 1,
+    .pre_load = filter_pre_load,
+    .fields = (VMStateField[]) {
+        VMSTATE_UINT64(seen, CaptureListener),
+        VMSTATE_UINT64(used, CaptureListener),
+        VMSTATE_INT32(program.count, CaptureListener),
+        VMSTATE_VALIDATE("a program has 0 to 512 instructions",
+                         has_fitting_program),
+        VMSTATE_STRUCT_VARRAY_ALLOC(program.insns, CaptureListener,
+                                    program.count, 1, vmstate_insn,
+                                    struct bsd_insn),
+        VMSTATE_END_OF_LIST()
+    },
+};
+
+static const VMStateDescription vmstate_shared_filter = {
+    .name = "virtio-capture-device/filter",
+    .minimum_version_id = 1,
+    .version_id = 1,
+    .needed = filter_needed,
+    .fields = (VMStateField[]) {
+        VMSTATE_STRUCT(listeners[0], VirtIOCapture, 1, vmstate_filter,
+                       CaptureListener),
+        VMSTATE_END_OF_LIST()
+    },
+};
+
+/* The device's own part, inside that of the whole. */
 const VMStateDescription vmstate_virtio_capture_device = {
     .name = "virtio-capture-device",
     .minimum_version_id = 1,
@@ -135,6 +219,10 @@ const VMStateDescription vmstate_virtio_capture_device = {
         VMSTATE_UINT64(listeners[0].captured, VirtIOCapture),
         VMSTATE_UINT64(listeners[0].dropped, VirtIOCapture),
         VMSTATE_END_OF_LIST()
+    },
+    .subsections = (const VMStateDescription * []) {
+        &vmstate_shared_filter,
+        NULL
     },
 };
 

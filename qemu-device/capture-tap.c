@@ -208,7 +208,7 @@ static ssize_t capture_tap_receive_iov(NetFilterState *nf,
     uint32_t resets = s->resets;
     CaptureListener *l;
     CaptureFrame frame;
-    uint32_t needed;
+    uint32_t needed, limit;
 
     if (skip && (flags & QEMU_NET_PACKET_FLAG_RAW)) {
         skip = 0;
@@ -228,15 +228,26 @@ static ssize_t capture_tap_receive_iov(NetFilterState *nf,
     frame.first_len = iov->iov_len - skip;
     frame.more = iov + 1;
     needed = needed_flags(s, nf->netdev, sender, &frame);
-    if (!(s->wishes & needed)) {
+    if (!needed) {
         return 0;
     }
-    /* A reset, which taking a buffer can bring, leaves none who listens. */
-    for (l = QLIST_FIRST(&s->listening); l && s->resets == resets;
-         l = QLIST_NEXT(l, next)) {
-        if ((l->flags & needed) == needed) {
-            virtio_capture_stamp(s, &frame);
-            virtio_capture_append(l, &frame, l->snaplen);
+    QLIST_FOREACH(l, &s->listening, next) {
+        if ((l->flags & needed) != needed) {
+            continue;
+        }
+        l->seen++;
+        limit = l->snaplen;
+        if (l->program.count) {
+            limit = MIN(limit, virtio_capture_program_run(s, &l->program,
+                                                          &frame));
+            if (!limit) {
+                continue;
+            }
+        }
+        virtio_capture_stamp(s, &frame);
+        virtio_capture_append(l, &frame, limit);
+        if (s->resets != resets) {
+            break; /* by what was read, and nobody listens any more */
         }
     }
     return 0; /* pass it on */

@@ -164,12 +164,15 @@ static void virtio_capture_unrealize(DeviceState *dev)
 static void virtio_capture_finalize(Object *obj)
 {
     virtio_capture_inject_finalize(VIRTIO_CAPTURE(obj));
+    virtio_capture_filter_finalize(VIRTIO_CAPTURE(obj));
 }
 
 static Property virtio_capture_properties[] = {
     DEFINE_PROP_STRING("netdev", VirtIOCapture, netdev_id),
     DEFINE_PROP_BIT64("nic-pci", VirtIOCapture, host_features,
                       VIRTIO_CAPTURE_F_NIC_PCI, true),
+    DEFINE_PROP_BIT64("filter", VirtIOCapture, host_features,
+                      VIRTIO_CAPTURE_F_FILTER, true),
     DEFINE_PROP_END_OF_LIST(),
 };
 
@@ -183,6 +186,8 @@ static void virtio_capture_class_init(ObjectClass *klass, void *data)
         "ID of the netdev whose NIC's frames are captured");
     object_class_property_set_description(klass, "nic-pci",
         "on: the driver is told which PCI function the NIC is");
+    object_class_property_set_description(klass, "filter",
+        "on: the device runs the driver's filter programs over the frames");
     dc->desc = "Virtio capture device";
     dc->vmsd = &vmstate_virtio_capture;
     set_bit(DEVICE_CATEGORY_NETWORK, dc->categories);

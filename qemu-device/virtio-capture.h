@@ -79,6 +79,14 @@ typedef struct CaptureBuffer {
     int64_t start;              /* device clock at the first record, ns */
 } CaptureBuffer;
 
+/* Which frames a listener gets: a program of the BSD packet filter. */
+typedef struct CaptureProgram {
+    int32_t count;              /* instructions; 0: none, it gets all */
+    struct bsd_insn *insns;
+    struct vcap_decoded *decoded; /* the same, as it is run */
+    uint32_t reach;             /* bytes that it can load, or UINT32_MAX */
+} CaptureProgram;
+
 /*
  * For whom frames are captured, and with what queue. Listener 0 has the capture
  * queue.
@@ -93,9 +101,13 @@ typedef struct CaptureListener {
     uint32_t snaplen;           /* 0: nothing, it does not listen */
     uint32_t flags;
     uint32_t delay;
+    CaptureProgram program;
 
+    /* Since the reset: struct virtio_capture_counters. */
     uint64_t captured;
     uint64_t dropped;
+    uint64_t seen;
+    uint64_t used;
 
     CaptureBuffer buffer;
     QEMUBH *delay_bh;           /* completes it: delay 0 */
@@ -109,7 +121,7 @@ struct VirtIOCapture {
     VirtIODevice parent_obj;    /* for each buffer a cast would be slow */
 
     char *netdev_id;            /* property "netdev" */
-    uint64_t host_features;     /* property "nic-pci" */
+    uint64_t host_features;     /* properties "nic-pci" and "filter" */
     DeviceState *proxy;         /* the device on the bus; this is part of it */
     VirtQueue *control_vq;
     VirtQueue *inject_vq;
@@ -133,6 +145,9 @@ struct VirtIOCapture {
     QEMUBH *tap_bh;             /* destroys old_tap */
     CaptureRxFilter *rxfilter;  /* NULL: to be asked for */
     QEMUTimer rxfilter_timer;   /* ends its validity */
+
+    uint8_t *whole;             /* a frame that came in pieces, or NULL */
+    size_t whole_size;
 
     bool clock_is_monotonic;    /* and not the accelerator's own */
     int64_t clock_offset;       /* record time is the device clock plus this */
@@ -266,6 +281,37 @@ void virtio_capture_listener_init(VirtIOCapture *s, unsigned number,
                                   VirtQueue *vq);
 void virtio_capture_listener_cleanup(CaptureListener *l);
 
+/* capture-filter.c */
+
+/**
+ * virtio_capture_program_set: replace a program
+ * @count: instructions, up to VIRTIO_CAPTURE_MAX_INSNS; 0 for none
+ *
+ * Returns false, and leaves the old one, if it is not valid.
+ */
+bool virtio_capture_program_set(CaptureProgram *program,
+                                const struct virtio_capture_insn *insns,
+                                unsigned count);
+
+/** virtio_capture_program_check: make one of a saved state ready, if valid */
+bool virtio_capture_program_check(CaptureProgram *program);
+
+/** virtio_capture_program_clear: have none */
+void virtio_capture_program_clear(CaptureProgram *program);
+
+/**
+ * virtio_capture_program_run: run a program that there is
+ *
+ * Returns how many bytes of the frame are wanted; 0: it is rejected. The frame
+ * may be in one piece afterwards.
+ */
+uint32_t virtio_capture_program_run(VirtIOCapture *s,
+                                    const CaptureProgram *program,
+                                    CaptureFrame *frame);
+
+/** virtio_capture_filter_finalize: free programs and the frame's memory */
+void virtio_capture_filter_finalize(VirtIOCapture *s);
+
 /* capture-buffer.c */
 
 /**
@@ -280,6 +326,13 @@ void virtio_capture_complete(CaptureListener *l);
 
 /** virtio_capture_discard: forget the buffer in progress; the queue is reset */
 void virtio_capture_discard(CaptureListener *l);
+
+/**
+ * virtio_capture_rewind: forget the records in the buffer in progress
+ *
+ * It is available again, so the next record begins at its start.
+ */
+void virtio_capture_rewind(CaptureListener *l);
 
 /** virtio_capture_buffer_kicked: the driver gave buffers, if that matters */
 void virtio_capture_buffer_kicked(CaptureListener *l);

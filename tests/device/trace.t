@@ -5,17 +5,20 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from capture import frame  # noqa: E402
+from capture import frame, spec  # noqa: E402
 from stage import Stage  # noqa: E402
 from tap import Tap  # noqa: E402
+from virtio_pci import F_VERSION_1  # noqa: E402
+
+FEATURES = (F_VERSION_1, spec.F_FILTER)
 
 EVENTS = ["command", "tap", "listen", "frame", "complete", "flush", "clock",
-          "drop"]
+          "drop", "filter"]
 
 
 def switched_on(tap):
     """Each event is written when what it names happens."""
-    with Stage(buffers=1) as stage:
+    with Stage(buffers=1, features=FEATURES) as stage:
         stage.cap.listen()
         stage.cap.listen(0)
         tap.ok("virtio_capture_" not in stage.machine.output(),
@@ -27,6 +30,7 @@ def switched_on(tap):
         stage.cap.wait_records(1)
         stage.receive(frame(2))
         stage.cap.clock(5)
+        stage.cap.filter([])
         stage.cap.flush()
         stage.cap.listen(0)
         output = stage.machine.output()

@@ -24,6 +24,9 @@ REPLY = struct.Struct("<II")
 LISTEN = struct.Struct("<IIII")
 CLOCK = struct.Struct("<qII")
 COUNTERS = struct.Struct("<QQQ")
+ALL_COUNTERS = struct.Struct("<QQQQQ")
+FILTER = struct.Struct("<IIII")
+INSN = struct.Struct("<HBBI")
 
 BOTH = spec.L_RECEIVED | spec.L_SENT
 
@@ -31,6 +34,7 @@ BROADCAST = b"\xff" * 6
 
 Config = namedtuple("Config", "mac status link_type mtu max_frame")
 Counters = namedtuple("Counters", "clock captured dropped")
+AllCounters = namedtuple("AllCounters", "clock captured dropped seen used")
 Record = namedtuple("Record", "sec subsec caplen datalen hdrlen flags dropped "
                               "data padding")
 
@@ -64,10 +68,14 @@ class Capture(virtio_pci.Device):
 
     def __init__(self, machine, buffers=4, size=65536, **keywords):
         super().__init__(machine, spec.ID_CAPTURE, **keywords)
-        self.request = machine.allocate(256)
+        self.request = machine.allocate(8192)
         self.answer = machine.allocate(256)
         for _ in range(buffers):
             self.post(size)
+
+    def start(self, features=(virtio_pci.F_VERSION_1,)):
+        self.features = features
+        super().start(features)
 
     @property
     def captures(self):
@@ -131,8 +139,10 @@ class Capture(virtio_pci.Device):
         writable = [(self.answer, reply_size)] if reply_size else []
         self.controls.add(readable, writable)
 
-    def control(self, command, body=b"", reply_size=32, parts=1):
+    def control(self, command, body=b"", reply_size=None, parts=1):
         """Executes a command: its status and the rest of its reply."""
+        if reply_size is None:
+            reply_size = REPLY.size + self.counters_format.size
         self.submit(CTRL.pack(command, 0) + body, reply_size, parts)
         self.controls.kick()
         return self.result()
@@ -145,6 +155,16 @@ class Capture(virtio_pci.Device):
         assert reserved == 0
         return status, reply[REPLY.size:]
 
+    @property
+    def counters_format(self):
+        """What the device replies with, by the features."""
+        return ALL_COUNTERS if spec.F_FILTER in self.features else COUNTERS
+
+    def counters(self, reply):
+        """The counters of a reply."""
+        values = self.counters_format.unpack(reply)
+        return (AllCounters if len(values) > 3 else Counters)(*values)
+
     def listen(self, snaplen=65535, flags=BOTH, delay=0):
         """LISTEN; gives its status."""
         status, rest = self.control(spec.C_LISTEN,
@@ -156,7 +176,7 @@ class Capture(virtio_pci.Device):
         """FLUSH; gives the counters."""
         status, rest = self.control(spec.C_FLUSH)
         assert status == 0, f"FLUSH answers {status}"
-        return Counters(*COUNTERS.unpack(rest))
+        return self.counters(rest)
 
     def clock(self, offset=None):
         """CLOCK, which sets the offset if there is one; gives the counters."""
@@ -164,7 +184,14 @@ class Capture(virtio_pci.Device):
             spec.C_CLOCK,
             CLOCK.pack(offset or 0, offset is not None, 0))
         assert status == 0, f"CLOCK answers {status}"
-        return Counters(*COUNTERS.unpack(rest))
+        return self.counters(rest)
+
+    def filter(self, program, flags=0, count=None):
+        """FILTER; gives its status, and the counters if it succeeded."""
+        body = FILTER.pack(0, flags, len(program) if count is None else count,
+                           0) + b"".join(INSN.pack(*one) for one in program)
+        status, rest = self.control(spec.C_FILTER, body)
+        return status, self.counters(rest) if not status else rest
 
     def wait_counted(self, count):
         """Waits until the device has captured or dropped so many frames."""

@@ -5,6 +5,7 @@ import copy
 import capture
 import nics
 import qtest
+import virtio_pci
 
 
 class Stage:
@@ -14,14 +15,15 @@ class Stage:
     capture_args is appended to the capture device's option, args are QEMU's,
     and first are those of them that have to stand before the devices.
     prepare(machine) makes the machine ready for its drivers. Without a driver
-    for the NIC (driver=None) it may not receive frames. With adopt, another
+    for the NIC (driver=None) it may not receive frames. The capture device's
+    driver accepts features. With adopt, another
     Stage, the drivers' state is that one's: this machine's state comes from
     there, too.
     """
 
     def __init__(self, *args, model=nics.MODEL, driver=nics.VirtioNet,
                  buffers=4, size=65536, capture_args="", adopt=None, first=(),
-                 prepare=None, **keywords):
+                 prepare=None, features=(virtio_pci.F_VERSION_1,), **keywords):
         option, self.link = qtest.link()
         device = capture.options()
         device[-1] += capture_args
@@ -34,7 +36,8 @@ class Stage:
         if prepare:
             prepare(self.machine)
         self.nic = driver(self.machine) if driver else None
-        self.cap = capture.Capture(self.machine, buffers, size)
+        self.cap = capture.Capture(self.machine, buffers, size,
+                                   features=features)
 
     def _adopt(self, other):
         self.machine.next_memory = other.machine.next_memory
@@ -56,6 +59,22 @@ class Stage:
 
     def __exit__(self, *_):
         self.machine.close()
+
+    def save(self):
+        """Stops the machine and saves its state; gives the file."""
+        file = qtest.scratch() / "state"
+        self.machine.qmp("migrate", uri=f"exec:cat >{file}")
+        qtest.wait_for(lambda: self.machine.qmp("query-migrate")
+                       .get("status") == "completed", "migration")
+        return file
+
+    def moved(self, **keywords):
+        """Another machine, which has got this one's state and runs."""
+        target = Stage("-incoming", f"exec:cat {self.save()}", adopt=self,
+                       **keywords)
+        qtest.wait_for(lambda: target.machine.qmp("query-status")["running"],
+                       "arrival")
+        return target
 
     def receive(self, *frames):
         """Frames for the NIC, on their way when this returns."""
