@@ -92,6 +92,35 @@ static bool buffer_take(CaptureListener *l, int64_t now)
     return true;
 }
 
+static bool is_full(const CaptureBuffer *b)
+{
+    return b->size - b->used < SHORTEST_RECORD;
+}
+
+/* Has the driver given a buffer behind that in progress? */
+static bool has_another(CaptureListener *l)
+{
+    return virtio_capture_active(l->dev) &&
+           virtio_capture_queue_usable(l->dev, l->vq) &&
+           !virtio_queue_empty(l->vq);
+}
+
+/*
+ * The same; if not, the driver is to tell when it gives one, and has the buffer
+ * in progress then.
+ */
+static bool has_another_or_awaits(CaptureListener *l)
+{
+    if (has_another(l)) {
+        return true;
+    }
+    if (virtio_capture_queue_usable(l->dev, l->vq)) {
+        virtio_queue_set_notification(l->vq, 1);
+    }
+    l->awaits_driver = !has_another(l);
+    return !l->awaits_driver;
+}
+
 /* Have the buffer in progress completed when it is as old as l->delay. */
 static void arm_delay(CaptureListener *l)
 {
@@ -114,6 +143,9 @@ void virtio_capture_set_delay(CaptureListener *l, uint32_t delay)
     l->delay = delay;
     disarm_delay(l);
     if (l->buffer.elem) {
+        if (l->number) {
+            l->awaits_driver = is_full(&l->buffer);
+        }
         arm_delay(l);
     }
 }
@@ -175,6 +207,11 @@ static void append_anywhere(CaptureListener *l, const CaptureFrame *frame,
     RecordHeader header;
 
     if (b->elem && VIRTIO_CAPTURE_RECORD_SIZE(caplen) > b->size - b->used) {
+        if (l->number && !has_another(l)) {
+            /* The last one goes on. A shorter frame may still fit. */
+            count_dropped(l, frame);
+            return;
+        }
         virtio_capture_complete(l);
     }
     if (!b->elem) {
@@ -196,7 +233,7 @@ static void append_anywhere(CaptureListener *l, const CaptureFrame *frame,
     buffer_put(b, zeros, -b->used % VIRTIO_CAPTURE_RECORD_ALIGN);
     count_captured(l, frame, caplen);
 
-    if (b->size - b->used < SHORTEST_RECORD) {
+    if (is_full(b) && (!l->number || has_another_or_awaits(l))) {
         virtio_capture_complete(l);
     }
 }
@@ -206,7 +243,7 @@ static COLD void append_and_tell(CaptureListener *l, const CaptureFrame *frame,
                                  size_t caplen)
 {
     append_anywhere(l, frame, caplen);
-    if (l->dev->notify) {
+    if (virtio_capture_notify_due(l->dev)) {
         virtio_capture_notify_soon(l->dev);
     }
 }
@@ -289,28 +326,50 @@ void virtio_capture_rewind(CaptureListener *l)
     }
 }
 
+void virtio_capture_flush(CaptureListener *l)
+{
+    if (!l->number || has_another(l)) {
+        virtio_capture_complete(l);
+    }
+}
+
+void virtio_capture_give_back(CaptureListener *l)
+{
+    unsigned n = virtio_queue_get_num(&l->dev->parent_obj,
+                                      virtio_get_queue_index(l->vq));
+    VirtQueueElement *elem;
+
+    virtio_capture_complete(l);
+    /* So many there can be; a driver that gives more is told to stop. */
+    while (n-- && (elem = virtio_capture_pop(l->dev, l->vq))) {
+        l->used++;
+        virtio_capture_push(l->dev, l->vq, elem, 0);
+    }
+}
+
 /*
  * The buffer in progress has its age. If it is the last one that the driver
  * gave, the driver is behind with those it got: to give it this one, with room
  * left, would only be to drop the next frame. So it is kept until the driver,
- * which for once is to tell, gives another; but not for ever, as there may be
- * drivers with a single buffer.
+ * which for once is to tell, gives another; in the shared queue not for ever, as
+ * there may be drivers with a single buffer.
  */
 static void complete_aged(CaptureListener *l)
 {
     int64_t end = l->buffer.start + LAST_BUFFER_GRACE;
 
-    if (l->buffer.elem && virtio_capture_queue_usable(l->dev, l->vq) &&
-        virtio_queue_empty(l->vq) &&
-        qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) < end) {
-        virtio_queue_set_notification(l->vq, 1);
-        if (virtio_queue_empty(l->vq)) {
-            l->awaits_driver = true;
-            timer_mod_ns(&l->delay_timer, end);
-            return;
-        }
+    if (!l->buffer.elem) {
+        return;
     }
-    virtio_capture_complete(l);
+    if (!l->number && qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) >= end) {
+        virtio_capture_complete(l);
+        return;
+    }
+    if (has_another_or_awaits(l)) {
+        virtio_capture_complete(l);
+    } else if (!l->number) {
+        timer_mod_ns(&l->delay_timer, end);
+    }
 }
 
 void virtio_capture_buffer_kicked(CaptureListener *l)

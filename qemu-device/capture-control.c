@@ -37,6 +37,7 @@
 
 typedef union ControlRequest {
     struct virtio_capture_listen listen;
+    struct virtio_capture_flush flush;
     struct virtio_capture_clock clock;
     struct {
         struct virtio_capture_filter head;
@@ -48,7 +49,7 @@ typedef union ControlRequest {
 typedef struct ControlWork {
     ControlRequest request;
     size_t len;                 /* bytes of that */
-    CaptureListener *listener;  /* whose counters are replied */
+    CaptureListener *listener;  /* whose counters the reply has, or NULL */
 } ControlWork;
 
 typedef struct ControlCommand {
@@ -57,15 +58,36 @@ typedef struct ControlCommand {
     uint32_t (*execute)(VirtIOCapture *s, ControlWork *work);
 } ControlCommand;
 
+/*
+ * The listener that a command names, or NULL if there is none. Without the
+ * feature the driver has listener 0 only, and the field is reserved.
+ */
+static CaptureListener *find_listener(VirtIOCapture *s, uint32_t le_number)
+{
+    uint32_t number = virtio_capture_has_queues(s) ? le32_to_cpu(le_number)
+                                                   : 0;
+
+    return number < virtio_capture_listeners(s) ? &s->listeners[number]
+                                                : NULL;
+}
+
+/* Has the driver set up the queue of a listener that has one of its own? */
+static bool has_queue(const CaptureListener *l)
+{
+    return !l->number ||
+           virtio_queue_get_desc_addr(&l->dev->parent_obj,
+                                      VIRTIO_CAPTURE_VQ_LISTENER(l->number));
+}
+
 static uint32_t control_listen(VirtIOCapture *s, ControlWork *work)
 {
     const struct virtio_capture_listen *listen = &work->request.listen;
     uint32_t snaplen = le32_to_cpu(listen->snaplen);
     uint32_t flags = le32_to_cpu(listen->flags);
     uint32_t delay = le32_to_cpu(listen->delay);
-    CaptureListener *l = work->listener;
+    CaptureListener *l = find_listener(s, listen->listener);
 
-    if (flags & ~VIRTIO_CAPTURE_L_ALL) {
+    if (!l || !has_queue(l) || (flags & ~VIRTIO_CAPTURE_L_ALL)) {
         return VIRTIO_CAPTURE_E_INVALID;
     }
     if (snaplen && !virtio_capture_tap_start(s, NULL)) {
@@ -82,6 +104,23 @@ static uint32_t control_listen(VirtIOCapture *s, ControlWork *work)
 
 static uint32_t control_flush(VirtIOCapture *s, ControlWork *work)
 {
+    const struct virtio_capture_flush *flush = &work->request.flush;
+    CaptureListener *l = &s->listeners[0];
+    uint32_t flags = 0;
+
+    if (work->len != (virtio_capture_has_queues(s) ? sizeof(*flush) : 0)) {
+        return VIRTIO_CAPTURE_E_INVALID;
+    }
+    if (work->len) {
+        l = find_listener(s, flush->listener);
+        flags = le32_to_cpu(flush->flags);
+    }
+    if (!l || (flags & ~VIRTIO_CAPTURE_FLUSH_ALL) ||
+        flags == VIRTIO_CAPTURE_FLUSH_ALL) {
+        return VIRTIO_CAPTURE_E_INVALID;
+    }
+    s->flush_listener = l;
+    s->flush_flags = flags;
     return REPLY_LATER;
 }
 
@@ -90,6 +129,7 @@ static uint32_t control_clock(VirtIOCapture *s, ControlWork *work)
     const struct virtio_capture_clock *clock = &work->request.clock;
     uint32_t flags = le32_to_cpu(clock->flags);
 
+    work->listener = &s->listeners[0];
     if (flags & ~VIRTIO_CAPTURE_CLOCK_SET) {
         return VIRTIO_CAPTURE_E_INVALID;
     }
@@ -106,9 +146,10 @@ static uint32_t control_filter(VirtIOCapture *s, ControlWork *work)
     size_t count = (work->len - sizeof(*head)) /
                    sizeof(struct virtio_capture_insn);
     uint32_t flags = le32_to_cpu(head->flags);
-    CaptureListener *l = work->listener;
+    CaptureListener *l = find_listener(s, head->listener);
 
-    if ((flags & ~VIRTIO_CAPTURE_FILTER_ALL) ||
+    work->listener = l;
+    if (!l || (flags & ~VIRTIO_CAPTURE_FILTER_ALL) ||
         (work->len - sizeof(*head)) % sizeof(struct virtio_capture_insn) ||
         le32_to_cpu(head->count) != count ||
         !virtio_capture_program_set(&l->program, work->request.filter.insns,
@@ -128,7 +169,7 @@ static const ControlCommand commands[] = {
         sizeof(struct virtio_capture_listen), false, control_listen
     },
     [VIRTIO_CAPTURE_C_FLUSH] = {
-        0, 0, true, control_flush
+        0, sizeof(struct virtio_capture_flush), true, control_flush
     },
     [VIRTIO_CAPTURE_C_CLOCK] = {
         sizeof(struct virtio_capture_clock),
@@ -181,8 +222,7 @@ static void control_reply(VirtIOCapture *s, VirtQueueElement *elem,
 
 /*
  * Executes one command. The driver may have changed its memory since the sizes
- * were checked, so everything is copied before it is looked at. The work's
- * listener is that whose counters the reply has, or NULL.
+ * were checked, so everything is copied before it is looked at.
  */
 static uint32_t control_execute(VirtIOCapture *s, VirtQueueElement *elem,
                                 ControlWork *work)
@@ -211,9 +251,8 @@ static uint32_t control_execute(VirtIOCapture *s, VirtQueueElement *elem,
     }
     iov_to_buf(elem->out_sg, elem->out_num, sizeof(ctrl), &work->request,
                work->len);
-    work->listener = &s->listeners[0];
     status = command->execute(s, work);
-    if (!command->with_counters || status == VIRTIO_CAPTURE_E_INVALID) {
+    if (status != VIRTIO_CAPTURE_E_OK) {
         work->listener = NULL;
     }
     return status;
@@ -230,7 +269,12 @@ static bool control_next(VirtIOCapture *s)
     if (!elem) {
         return false;
     }
+    s->command = elem;
     status = control_execute(s, elem, &work);
+    if (!s->command) {
+        return false; /* a reset has forgotten it */
+    }
+    s->command = NULL;
     if (status == REPLY_LATER) {
         s->flush = elem;
         s->flush_passes = FLUSH_PASSES;
@@ -258,27 +302,38 @@ void virtio_capture_handle_control(VirtIODevice *vdev, VirtQueue *vq)
 
 void virtio_capture_control_settle(VirtIOCapture *s)
 {
-    CaptureListener *l = &s->listeners[0];
+    CaptureListener *l = s->flush_listener;
     VirtQueueElement *elem = s->flush;
 
     if (!elem) {
         return;
     }
     s->flush = NULL;
-    virtio_capture_complete(l);
+    if (s->flush_flags & VIRTIO_CAPTURE_FLUSH_DISCARD) {
+        virtio_capture_rewind(l);
+    } else if (!(s->flush_flags & VIRTIO_CAPTURE_FLUSH_KEEP)) {
+        virtio_capture_flush(l);
+    }
     trace_virtio_capture_flush(s, l->number, l->captured, l->dropped);
     control_reply(s, elem, VIRTIO_CAPTURE_E_OK, l);
 }
 
-void virtio_capture_control_discard(VirtIOCapture *s)
+/* Forgets a request that is kept somewhere. */
+static void forget_request(VirtIOCapture *s, VirtQueueElement **place)
 {
-    VirtQueueElement *elem = s->flush;
+    VirtQueueElement *elem = *place;
 
-    qemu_bh_cancel(s->control_bh);
     if (elem) {
-        s->flush = NULL;
+        *place = NULL;
         virtio_capture_forget(s->control_vq, elem);
     }
+}
+
+void virtio_capture_control_discard(VirtIOCapture *s)
+{
+    qemu_bh_cancel(s->control_bh);
+    forget_request(s, &s->flush);
+    forget_request(s, &s->command);
 }
 
 static void control_bh(void *opaque)

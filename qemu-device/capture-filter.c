@@ -39,7 +39,10 @@ static uint32_t find_reach(const CaptureProgram *program)
 
 bool virtio_capture_program_check(CaptureProgram *program)
 {
-    if (program->count && !vcap_filter_valid(program->insns, program->count)) {
+    if (!program->count) {
+        return true;
+    }
+    if (!vcap_filter_valid(program->insns, program->count)) {
         return false;
     }
     program->reach = find_reach(program);

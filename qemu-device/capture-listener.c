@@ -18,9 +18,6 @@ static void gather_wishes(VirtIOCapture *s)
 void virtio_capture_listener_set(CaptureListener *l, uint32_t snaplen,
                                  uint32_t flags, uint32_t delay)
 {
-    if (!snaplen) {
-        virtio_capture_complete(l);
-    }
     if (!l->snaplen && snaplen) {
         QLIST_INSERT_HEAD(&l->dev->listening, l, next);
     } else if (l->snaplen && !snaplen) {
@@ -30,6 +27,11 @@ void virtio_capture_listener_set(CaptureListener *l, uint32_t snaplen,
     l->flags = flags;
     gather_wishes(l->dev);
     virtio_capture_set_delay(l, delay);
+    if (!snaplen && l->number) {
+        virtio_capture_give_back(l);
+    } else if (!snaplen) {
+        virtio_capture_complete(l);
+    }
 }
 
 void virtio_capture_listener_resume(CaptureListener *l)
@@ -43,7 +45,13 @@ void virtio_capture_listener_resume(CaptureListener *l)
 void virtio_capture_listener_reset(CaptureListener *l)
 {
     virtio_capture_discard(l);
-    virtio_capture_listener_set(l, 0, 0, 0);
+    if (l->snaplen) {
+        QLIST_REMOVE(l, next);
+    }
+    l->snaplen = 0;
+    l->flags = 0;
+    gather_wishes(l->dev);
+    virtio_capture_set_delay(l, 0);
     virtio_capture_program_clear(&l->program);
     l->captured = 0;
     l->dropped = 0;
@@ -51,13 +59,8 @@ void virtio_capture_listener_reset(CaptureListener *l)
     l->used = 0;
 }
 
-void virtio_capture_listener_init(VirtIOCapture *s, unsigned number,
-                                  VirtQueue *vq)
+void virtio_capture_listener_init(CaptureListener *l, VirtQueue *vq)
 {
-    CaptureListener *l = &s->listeners[number];
-
-    l->dev = s;
-    l->number = number;
     l->vq = vq;
     virtio_capture_buffer_init(l);
 }

@@ -153,6 +153,7 @@ void virtio_capture_get_config(VirtIODevice *vdev, uint8_t *data)
         .link_type = cpu_to_le32(VIRTIO_CAPTURE_LINK_ETHERNET),
         .mtu = cpu_to_le32(virtio_capture_mtu(s)),
         .max_frame = cpu_to_le32(NET_BUFSIZE),
+        .listener_queues = cpu_to_le16(virtio_capture_listeners(s) - 1),
     };
     uint16_t status = 0;
 

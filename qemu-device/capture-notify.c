@@ -26,7 +26,7 @@ static void notify_one(VirtIOCapture *s, unsigned index)
     VirtIODevice *vdev = &s->parent_obj;
     VirtQueue *vq;
 
-    if (index == VIRTIO_CAPTURE_NUM_VQS) {
+    if (index == CAPTURE_NOTIFY_CONFIG) {
         notify_config(vdev);
         return;
     }
@@ -39,20 +39,24 @@ static void notify_one(VirtIOCapture *s, unsigned index)
 
 void virtio_capture_notify(VirtIOCapture *s)
 {
-    uint32_t due = s->notify;
+    DECLARE_BITMAP(due, CAPTURE_QUEUES + 1);
     uint32_t resets = s->resets;
     CaptureStay stay;
+    unsigned n;
 
-    if (!due || !s->parent_obj.vm_running) {
+    if (!virtio_capture_notify_due(s) || !s->parent_obj.vm_running) {
         return;
     }
     stay = virtio_capture_enter(s);
-    s->notify = 0;
+    bitmap_copy(due, s->notify, CAPTURE_QUEUES + 1);
+    bitmap_zero(s->notify, CAPTURE_QUEUES + 1);
     /* A device that one of them resets has nothing more to tell. */
-    for (; due && s->resets == resets; due &= due - 1) {
-        notify_one(s, ctz32(due));
+    for (n = find_first_bit(due, CAPTURE_QUEUES + 1);
+         n <= CAPTURE_QUEUES && s->resets == resets;
+         n = find_next_bit(due, CAPTURE_QUEUES + 1, n + 1)) {
+        notify_one(s, n);
     }
-    if (s->notify) {
+    if (virtio_capture_notify_due(s)) {
         virtio_capture_notify_soon(s);
     }
     virtio_capture_leave(stay);
@@ -75,7 +79,7 @@ void virtio_capture_notify_init(VirtIOCapture *s)
 
 void virtio_capture_notify_cleanup(VirtIOCapture *s)
 {
-    s->notify = 0;
+    bitmap_zero(s->notify, CAPTURE_QUEUES + 1);
     qemu_bh_delete(s->notify_bh);
     s->notify_bh = NULL;
 }

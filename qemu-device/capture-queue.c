@@ -30,7 +30,7 @@ void virtio_capture_error(VirtIOCapture *s, const char *format, ...)
     vdev->config_vector = VIRTIO_NO_VECTOR;
     virtio_error(vdev, "virtio-capture: %s", message);
     vdev->config_vector = vector;
-    s->notify |= CAPTURE_NOTIFY_CONFIG;
+    set_bit(CAPTURE_NOTIFY_CONFIG, s->notify);
 }
 
 static bool in_ram(VirtIODevice *vdev, hwaddr address, hwaddr size)
@@ -70,7 +70,7 @@ static COLD bool check_rings(VirtIOCapture *s, unsigned n)
     }
     /* An IOMMU's mappings change without a word. */
     if (vdev->dma_as == &address_space_memory) {
-        s->rings_in_ram |= 1u << n;
+        set_bit(n, s->rings_in_ram);
     }
     return true;
 }
@@ -79,21 +79,21 @@ bool virtio_capture_queue_usable(VirtIOCapture *s, VirtQueue *vq)
 {
     unsigned n = virtio_get_queue_index(vq);
 
-    return (s->rings_in_ram & (1u << n) &&
+    return (test_bit(n, s->rings_in_ram) &&
             virtio_queue_get_num(&s->parent_obj, n) == s->ring_size[n]) ||
            check_rings(s, n);
 }
 
 void virtio_capture_queues_changed(VirtIOCapture *s)
 {
-    s->rings_in_ram = 0;
+    bitmap_zero(s->rings_in_ram, CAPTURE_QUEUES);
 }
 
 void virtio_capture_queue_enabled(VirtIODevice *vdev, uint32_t index)
 {
     VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
 
-    if (index < VIRTIO_CAPTURE_NUM_VQS) {
+    if (index < virtio_capture_queues(s)) {
         virtio_capture_queues_changed(s);
         s->ring_size[index] = virtio_queue_get_num(vdev, index);
     }
@@ -125,7 +125,7 @@ static VirtQueueElement *pop(VirtIOCapture *s, VirtQueue *vq)
     if (s->resets == resets) {
         vdev->config_vector = vector;
         if (vdev->broken) {
-            s->notify |= CAPTURE_NOTIFY_CONFIG;
+            set_bit(CAPTURE_NOTIFY_CONFIG, s->notify);
         }
     } else if (elem) {
         /* By what it read. The buffer is none of the device as it is now. */
@@ -166,7 +166,7 @@ void virtio_capture_push(VirtIOCapture *s, VirtQueue *vq,
     }
     virtqueue_push(vq, elem, len);
     g_free(elem);
-    s->notify |= 1u << virtio_get_queue_index(vq);
+    set_bit(virtio_get_queue_index(vq), s->notify);
 }
 
 void virtio_capture_forget(VirtQueue *vq, VirtQueueElement *elem)

@@ -15,13 +15,14 @@
  * The queues of a saved state, before QEMU looks into the rings. It lets a
  * driver choose a size of up to VIRTQUEUE_MAX_SIZE, and asserts that it is one.
  */
-static bool check_saved_queues(VirtIODevice *vdev, Error **errp)
+static bool check_saved_queues(VirtIOCapture *s, Error **errp)
 {
+    VirtIODevice *vdev = &s->parent_obj;
     int n, size;
 
     for (n = 0; n < VIRTIO_QUEUE_MAX; n++) {
         size = virtio_queue_get_num(vdev, n);
-        if (n < VIRTIO_CAPTURE_NUM_VQS) {
+        if (n < virtio_capture_queues(s)) {
             if (size < 1 || size > VIRTQUEUE_MAX_SIZE) {
                 error_setg(errp, "queue %d has a size of %u", n, size);
                 return false;
@@ -37,12 +38,13 @@ static bool check_saved_queues(VirtIODevice *vdev, Error **errp)
 /* What the driver said, as if it said it again. */
 static bool check_saved_listener(CaptureListener *l, Error **errp)
 {
+    VirtIODevice *vdev = &l->dev->parent_obj;
+
     if (l->flags & ~VIRTIO_CAPTURE_L_ALL) {
         error_setg(errp, "unknown listen_flags 0x%" PRIx32, l->flags);
         return false;
     }
-    if (l->snaplen &&
-        !(VIRTIO_DEVICE(l->dev)->status & VIRTIO_CONFIG_S_DRIVER_OK)) {
+    if (l->snaplen && !(vdev->status & VIRTIO_CONFIG_S_DRIVER_OK)) {
         error_setg(errp, "snaplen is %" PRIu32 ", but no driver has set "
                    "DRIVER_OK", l->snaplen);
         return false;
@@ -50,6 +52,13 @@ static bool check_saved_listener(CaptureListener *l, Error **errp)
     if (!virtio_capture_program_check(&l->program)) {
         virtio_capture_program_clear(&l->program);
         error_setg(errp, "the program of listener %u is not valid", l->number);
+        return false;
+    }
+    if (l->number && l->snaplen &&
+        (l->number >= virtio_capture_listeners(l->dev) ||
+         !virtio_queue_get_desc_addr(vdev,
+                                     VIRTIO_CAPTURE_VQ_LISTENER(l->number)))) {
+        error_setg(errp, "listener %u listens, but has no queue", l->number);
         return false;
     }
     return true;
@@ -64,22 +73,30 @@ static bool filter_needed(void *opaque)
 /* What only a driver with the features can have made. */
 static bool check_saved_features(VirtIOCapture *s, Error **errp)
 {
-    if (s->listeners[0].program.count && !filter_needed(s)) {
-        error_setg(errp, "there is a program without the feature");
-        return false;
+    CaptureListener *l;
+    unsigned n;
+
+    for (n = 0; n < CAPTURE_LISTENERS; n++) {
+        l = &s->listeners[n];
+        if ((l->program.count && !filter_needed(s)) ||
+            (l->number && l->snaplen && !virtio_capture_has_queues(s))) {
+            error_setg(errp, "listener %u is without its feature", n);
+            return false;
+        }
     }
     return true;
 }
 
 /* The ring indices of packed queues; QEMU checks those of split ones itself. */
-static bool check_saved_indices(VirtIODevice *vdev, Error **errp)
+static bool check_saved_indices(VirtIOCapture *s, Error **errp)
 {
+    VirtIODevice *vdev = &s->parent_obj;
     unsigned n, both, size;
 
     if (!virtio_vdev_has_feature(vdev, VIRTIO_F_RING_PACKED)) {
         return true;
     }
-    for (n = 0; n < VIRTIO_CAPTURE_NUM_VQS; n++) {
+    for (n = 0; n < virtio_capture_queues(s); n++) {
         size = virtio_queue_get_num(vdev, n);
         /* Two of 15 bits, each with its wrap counter. */
         both = virtio_queue_get_last_avail_idx(vdev, n);
@@ -105,7 +122,7 @@ static int virtio_capture_fields_loaded(void *opaque, int version)
     Error *err = NULL;
     unsigned n;
 
-    if (!check_saved_queues(VIRTIO_DEVICE(s), &err)) {
+    if (!check_saved_queues(s, &err)) {
         return refuse_saved(err);
     }
     for (n = 0; n < CAPTURE_LISTENERS; n++) {
@@ -123,17 +140,17 @@ int virtio_capture_post_load(VirtIODevice *vdev)
     Error *err = NULL;
     unsigned n;
 
-    if (!check_saved_indices(vdev, &err) ||
+    if (!check_saved_indices(s, &err) ||
         !check_saved_features(s, &err)) {
         return refuse_saved(err);
     }
     virtio_capture_set_offset(s, s->clock_offset);
     virtio_capture_queues_changed(s);
-    for (n = 0; n < VIRTIO_CAPTURE_NUM_VQS; n++) {
+    for (n = 0; n < virtio_capture_queues(s); n++) {
         s->ring_size[n] = virtio_queue_get_num(vdev, n);
     }
     /* What was used as the machine stopped, the driver has not been told. */
-    s->notify = CAPTURE_NOTIFY_CONFIG - 1;
+    bitmap_set(s->notify, 0, virtio_capture_queues(s));
     for (n = 0; n < CAPTURE_LISTENERS; n++) {
         virtio_capture_listener_resume(&s->listeners[n]);
     }
@@ -174,7 +191,7 @@ static bool has_fitting_program(void *opaque, int version)
            l->program.count <= VIRTIO_CAPTURE_MAX_INSNS;
 }
 
-/* A listener's part of what VIRTIO_CAPTURE_F_FILTER brings. */
+/* Of a listener, what VIRTIO_CAPTURE_F_FILTER brings. */
 static const VMStateDescription vmstate_filter = {
     .name = "virtio-capture-filter",
     .minimum_version_id = 1,
@@ -193,6 +210,27 @@ static const VMStateDescription vmstate_filter = {
     },
 };
 
+static const VMStateDescription vmstate_listener = {
+    .name = "virtio-capture-listener",
+    .minimum_version_id = 1,
+    .version_id = 1,
+    .fields = (VMStateField[]) {
+        VMSTATE_UINT32(snaplen, CaptureListener),
+        VMSTATE_UINT32(flags, CaptureListener),
+        VMSTATE_UINT32(delay, CaptureListener),
+        VMSTATE_UINT64(captured, CaptureListener),
+        VMSTATE_UINT64(dropped, CaptureListener),
+        {
+            /* Of the same listener. */
+            .name = "filter",
+            .vmsd = &vmstate_filter,
+            .size = sizeof(CaptureListener),
+            .flags = VMS_STRUCT,
+        },
+        VMSTATE_END_OF_LIST()
+    },
+};
+
 static const VMStateDescription vmstate_shared_filter = {
     .name = "virtio-capture-device/filter",
     .minimum_version_id = 1,
@@ -201,6 +239,25 @@ static const VMStateDescription vmstate_shared_filter = {
     .fields = (VMStateField[]) {
         VMSTATE_STRUCT(listeners[0], VirtIOCapture, 1, vmstate_filter,
                        CaptureListener),
+        VMSTATE_END_OF_LIST()
+    },
+};
+
+static bool queues_needed(void *opaque)
+{
+    return virtio_capture_has_queues(opaque);
+}
+
+/* All that any device can have: a device with less takes what it has. */
+static const VMStateDescription vmstate_own_queues = {
+    .name = "virtio-capture-device/listeners",
+    .minimum_version_id = 1,
+    .version_id = 1,
+    .needed = queues_needed,
+    .fields = (VMStateField[]) {
+        VMSTATE_STRUCT_SUB_ARRAY(listeners, VirtIOCapture, 1,
+                                 VIRTIO_CAPTURE_MAX_LISTENER_QUEUES, 1,
+                                 vmstate_listener, CaptureListener),
         VMSTATE_END_OF_LIST()
     },
 };
@@ -222,6 +279,7 @@ const VMStateDescription vmstate_virtio_capture_device = {
     },
     .subsections = (const VMStateDescription * []) {
         &vmstate_shared_filter,
+        &vmstate_own_queues,
         NULL
     },
 };

@@ -153,7 +153,7 @@ static void capture_tap_cleanup(NetFilterState *nf)
     virtio_capture_rxfilter_forget(s);
     trace_virtio_capture_tap(s, s->netdev_id, false);
     virtio_capture_inject_gone(s);
-    s->notify |= CAPTURE_NOTIFY_CONFIG;
+    set_bit(CAPTURE_NOTIFY_CONFIG, s->notify);
     virtio_capture_notify_soon(s);
 }
 

@@ -31,7 +31,7 @@ static void virtio_capture_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
 
     if (proxy->nvectors == DEV_NVECTORS_UNSPECIFIED) {
         /* One for each queue, and one for configuration changes. */
-        proxy->nvectors = VIRTIO_CAPTURE_NUM_VQS + 1;
+        proxy->nvectors = virtio_capture_queues(&dev->vdev) + 1;
     }
     virtio_pci_force_virtio_1(proxy);
     if (!qdev_realize(DEVICE(&dev->vdev), BUS(&proxy->bus), errp)) {
@@ -52,7 +52,7 @@ static void virtio_capture_pci_class_init(ObjectClass *klass, void *data)
     object_class_property_set_description(klass, "ioeventfd",
         "on: QEMU's main loop handles the driver's commands, not the vCPU");
     object_class_property_set_description(klass, "vectors",
-        "MSI-X vectors (default 4)");
+        "MSI-X vectors (default: one for each queue, and one)");
     dc->desc = "Virtio capture device: hands a NIC's frames to the guest";
     set_bit(DEVICE_CATEGORY_NETWORK, dc->categories);
     vpc->realize = virtio_capture_pci_realize;

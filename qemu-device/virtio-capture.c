@@ -13,6 +13,8 @@
 #define CAPTURE_QUEUE_SIZE  256
 #define CONTROL_QUEUE_SIZE  64
 #define INJECT_QUEUE_SIZE   256
+/* For two buffers; of many parts they have indirect descriptors. */
+#define LISTENER_QUEUE_SIZE 64
 
 /*
  * A name of this device in QEMU's table of device IDs, which ends before
@@ -31,11 +33,11 @@ static void forget_driver(VirtIOCapture *s)
     unsigned n;
 
     s->resets++;
-    s->notify = 0;
+    bitmap_zero(s->notify, CAPTURE_QUEUES + 1);
     virtio_capture_queues_changed(s);
     memset(s->ring_size, 0, sizeof(s->ring_size));
     virtio_capture_tap_stop(s);
-    for (n = 0; n < CAPTURE_LISTENERS; n++) {
+    for (n = 0; n < virtio_capture_listeners(s); n++) {
         virtio_capture_listener_reset(&s->listeners[n]);
     }
     virtio_capture_control_discard(s);
@@ -46,7 +48,21 @@ static void forget_driver(VirtIOCapture *s)
 static uint64_t virtio_capture_get_features(VirtIODevice *vdev,
                                             uint64_t features, Error **errp)
 {
-    return features | VIRTIO_CAPTURE(vdev)->host_features;
+    VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
+
+    if (virtio_capture_listeners(s) > 1) {
+        virtio_add_feature(&features, VIRTIO_CAPTURE_F_LISTENER_QUEUES);
+    }
+    return features | s->host_features;
+}
+
+static int virtio_capture_validate_features(VirtIODevice *vdev)
+{
+    if (virtio_vdev_has_feature(vdev, VIRTIO_CAPTURE_F_LISTENER_QUEUES) &&
+        !virtio_vdev_has_feature(vdev, VIRTIO_CAPTURE_F_FILTER)) {
+        return -EINVAL;
+    }
+    return 0;
 }
 
 /*
@@ -70,10 +86,24 @@ static void virtio_capture_set_status(VirtIODevice *vdev, uint8_t status)
         virtio_capture_notify_soon(s);
     } else {
         virtio_capture_inject_settle(s);
-        for (n = 0; n < CAPTURE_LISTENERS; n++) {
+        for (n = 0; n < virtio_capture_listeners(s); n++) {
             virtio_capture_complete(&s->listeners[n]);
         }
         virtio_capture_control_settle(s);
+    }
+}
+
+/* Whose capture buffers a queue has, or NULL. */
+static CaptureListener *listener_of(VirtIOCapture *s, unsigned index)
+{
+    switch (index) {
+    case VIRTIO_CAPTURE_VQ_CAPTURE:
+        return &s->listeners[0];
+    case VIRTIO_CAPTURE_VQ_CONTROL:
+    case VIRTIO_CAPTURE_VQ_INJECT:
+        return NULL;
+    default:
+        return &s->listeners[index - VIRTIO_CAPTURE_VQ_LISTENER(0)];
     }
 }
 
@@ -81,19 +111,19 @@ static void virtio_capture_queue_reset(VirtIODevice *vdev, uint32_t index)
 {
     VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
 
-    if (index >= VIRTIO_CAPTURE_NUM_VQS) {
+    if (index >= virtio_capture_queues(s)) {
         return;
     }
     s->resets++;
-    s->notify &= ~(1u << index);
+    clear_bit(index, s->notify);
     virtio_capture_queues_changed(s);
     s->ring_size[index] = 0;
-    if (index == VIRTIO_CAPTURE_VQ_CAPTURE) {
-        virtio_capture_discard(&s->listeners[0]);
-    } else if (index == VIRTIO_CAPTURE_VQ_CONTROL) {
+    if (index == VIRTIO_CAPTURE_VQ_CONTROL) {
         virtio_capture_control_discard(s);
     } else if (index == VIRTIO_CAPTURE_VQ_INJECT) {
         virtio_capture_inject_discard(s);
+    } else {
+        virtio_capture_discard(listener_of(s, index));
     }
 }
 
@@ -104,40 +134,69 @@ static void virtio_capture_reset(VirtIODevice *vdev)
 
 static void handle_capture(VirtIODevice *vdev, VirtQueue *vq)
 {
-    virtio_capture_buffer_kicked(&VIRTIO_CAPTURE(vdev)->listeners[0]);
+    VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
+    CaptureListener *l = listener_of(s, virtio_get_queue_index(vq));
+
+    if (!l->number || virtio_capture_has_queues(s)) {
+        virtio_capture_buffer_kicked(l);
+    }
+}
+
+/* In the order of their numbers. */
+static void add_queues(VirtIOCapture *s)
+{
+    VirtIODevice *vdev = &s->parent_obj;
+    VirtQueue *vq;
+    unsigned n;
+
+    vq = virtio_add_queue(vdev, CAPTURE_QUEUE_SIZE, handle_capture);
+    virtio_capture_listener_init(&s->listeners[0], vq);
+    s->control_vq = virtio_add_queue(vdev, CONTROL_QUEUE_SIZE,
+                                     virtio_capture_handle_control);
+    s->inject_vq = virtio_add_queue(vdev, INJECT_QUEUE_SIZE,
+                                    virtio_capture_handle_inject);
+    for (n = 1; n < virtio_capture_listeners(s); n++) {
+        vq = virtio_add_queue(vdev, LISTENER_QUEUE_SIZE, handle_capture);
+        virtio_capture_listener_init(&s->listeners[n], vq);
+    }
+}
+
+static size_t config_size(VirtIOCapture *s)
+{
+    QEMU_BUILD_BUG_ON(offsetof(struct virtio_capture_config, pci_segment) !=
+                      VIRTIO_CAPTURE_CONFIG_BASE);
+    QEMU_BUILD_BUG_ON(offsetof(struct virtio_capture_config,
+                               listener_queues) != VIRTIO_CAPTURE_CONFIG_PCI);
+    if (virtio_capture_listeners(s) > 1) {
+        return sizeof(struct virtio_capture_config);
+    }
+    return virtio_has_feature(s->host_features, VIRTIO_CAPTURE_F_NIC_PCI)
+           ? VIRTIO_CAPTURE_CONFIG_PCI : VIRTIO_CAPTURE_CONFIG_BASE;
 }
 
 static void virtio_capture_realize(DeviceState *dev, Error **errp)
 {
     VirtIODevice *vdev = VIRTIO_DEVICE(dev);
     VirtIOCapture *s = VIRTIO_CAPTURE(dev);
-    VirtQueue *capture_vq;
 
     if (!virtio_capture_check_netdev(s, errp)) {
         return;
     }
+    if (s->listener_queues > VIRTIO_CAPTURE_MAX_LISTENER_QUEUES) {
+        error_setg(errp, "'listener-queues' is %u, and can be %u at most",
+                   s->listener_queues, VIRTIO_CAPTURE_MAX_LISTENER_QUEUES);
+        return;
+    }
 
     s->proxy = qdev_get_parent_bus(dev)->parent;
-    QEMU_BUILD_BUG_ON(offsetof(struct virtio_capture_config, pci_segment) !=
-                      VIRTIO_CAPTURE_CONFIG_BASE);
-    QEMU_BUILD_BUG_ON(offsetof(struct virtio_capture_config, listener_queues) !=
-                      VIRTIO_CAPTURE_CONFIG_PCI);
-    virtio_init(vdev, NAMED_ID,
-                virtio_has_feature(s->host_features, VIRTIO_CAPTURE_F_NIC_PCI)
-                ? VIRTIO_CAPTURE_CONFIG_PCI
-                : VIRTIO_CAPTURE_CONFIG_BASE);
+    virtio_init(vdev, NAMED_ID, config_size(s));
     vdev->name = "virtio-capture";
-    capture_vq = virtio_add_queue(vdev, CAPTURE_QUEUE_SIZE, handle_capture);
-    s->control_vq = virtio_add_queue(vdev, CONTROL_QUEUE_SIZE,
-                                     virtio_capture_handle_control);
-    s->inject_vq = virtio_add_queue(vdev, INJECT_QUEUE_SIZE,
-                                    virtio_capture_handle_inject);
+    add_queues(s);
     virtio_capture_queue_init(s);
     virtio_capture_notify_init(s);
     virtio_capture_clock_init(s);
     virtio_capture_rxfilter_init(s);
     virtio_capture_tap_init(s);
-    virtio_capture_listener_init(s, 0, capture_vq);
     virtio_capture_control_init(s);
     virtio_capture_inject_init(s);
 }
@@ -146,19 +205,33 @@ static void virtio_capture_unrealize(DeviceState *dev)
 {
     VirtIODevice *vdev = VIRTIO_DEVICE(dev);
     VirtIOCapture *s = VIRTIO_CAPTURE(dev);
+    unsigned n;
 
     s->resets++;
     virtio_capture_tap_cleanup(s);
     virtio_capture_rxfilter_cleanup(s);
     virtio_capture_inject_cleanup(s);
     virtio_capture_control_cleanup(s);
-    virtio_capture_listener_cleanup(&s->listeners[0]);
+    for (n = 0; n < virtio_capture_listeners(s); n++) {
+        virtio_capture_listener_cleanup(&s->listeners[n]);
+    }
     virtio_capture_notify_cleanup(s);
     virtio_capture_queue_cleanup(s);
-    virtio_del_queue(vdev, VIRTIO_CAPTURE_VQ_INJECT);
-    virtio_del_queue(vdev, VIRTIO_CAPTURE_VQ_CONTROL);
-    virtio_del_queue(vdev, VIRTIO_CAPTURE_VQ_CAPTURE);
+    for (n = virtio_capture_queues(s); n--; ) {
+        virtio_del_queue(vdev, n);
+    }
     virtio_cleanup(vdev);
+}
+
+static void virtio_capture_init(Object *obj)
+{
+    VirtIOCapture *s = VIRTIO_CAPTURE(obj);
+    unsigned n;
+
+    for (n = 0; n < CAPTURE_LISTENERS; n++) {
+        s->listeners[n].dev = s;
+        s->listeners[n].number = n;
+    }
 }
 
 static void virtio_capture_finalize(Object *obj)
@@ -173,6 +246,7 @@ static Property virtio_capture_properties[] = {
                       VIRTIO_CAPTURE_F_NIC_PCI, true),
     DEFINE_PROP_BIT64("filter", VirtIOCapture, host_features,
                       VIRTIO_CAPTURE_F_FILTER, true),
+    DEFINE_PROP_UINT16("listener-queues", VirtIOCapture, listener_queues, 16),
     DEFINE_PROP_END_OF_LIST(),
 };
 
@@ -188,12 +262,16 @@ static void virtio_capture_class_init(ObjectClass *klass, void *data)
         "on: the driver is told which PCI function the NIC is");
     object_class_property_set_description(klass, "filter",
         "on: the device runs the driver's filter programs over the frames");
+    object_class_property_set_description(klass, "listener-queues",
+        "how many listeners of the driver's have a queue of their own, up to "
+        "64; with filter=on (default 16)");
     dc->desc = "Virtio capture device";
     dc->vmsd = &vmstate_virtio_capture;
     set_bit(DEVICE_CATEGORY_NETWORK, dc->categories);
     vdc->realize = virtio_capture_realize;
     vdc->unrealize = virtio_capture_unrealize;
     vdc->get_features = virtio_capture_get_features;
+    vdc->validate_features = virtio_capture_validate_features;
     vdc->get_config = virtio_capture_get_config;
     vdc->set_status = virtio_capture_set_status;
     vdc->reset = virtio_capture_reset;
@@ -207,6 +285,7 @@ static const TypeInfo virtio_capture_info = {
     .name = TYPE_VIRTIO_CAPTURE,
     .parent = TYPE_VIRTIO_DEVICE,
     .instance_size = sizeof(VirtIOCapture),
+    .instance_init = virtio_capture_init,
     .instance_finalize = virtio_capture_finalize,
     .class_init = virtio_capture_class_init,
 };

@@ -32,10 +32,12 @@
 #include "exec/memory.h"
 #include "hw/virtio/virtio.h"
 #include "net/net.h"
+#include "qemu/bitmap.h"
 #include "qemu/main-loop.h"
 #include "qemu/timer.h"
 #include "virtio_capture.h"
 #include "compat.h"
+#include "capture-listener.h"
 
 #define TYPE_VIRTIO_CAPTURE "virtio-capture-device"
 OBJECT_DECLARE_SIMPLE_TYPE(VirtIOCapture, VIRTIO_CAPTURE)
@@ -52,86 +54,31 @@ OBJECT_DECLARE_SIMPLE_TYPE(CaptureTap, CAPTURE_TAP)
 /* What the NIC last said about the frames that it accepts. */
 typedef struct CaptureRxFilter CaptureRxFilter;
 
-/* A frame that crosses the tap. Nearly always its first piece is all of it. */
-typedef struct CaptureFrame {
-    const uint8_t *first;       /* its first piece */
-    size_t first_len;           /* bytes of that, more than none */
-    const struct iovec *more;   /* the pieces behind it, if there are any */
-    size_t len;                 /* bytes of the frame */
-    uint16_t flags;             /* VIRTIO_CAPTURE_R_* */
-    bool stamped;               /* what follows is there */
-    int64_t time;               /* device clock when it crosses, ns */
-    uint64_t sec;               /* the same as records have it */
-    uint32_t nsec;
-} CaptureFrame;
+/* As many as a device can have, and their queues with the other two. */
+#define CAPTURE_LISTENERS   (1 + VIRTIO_CAPTURE_MAX_LISTENER_QUEUES)
+#define CAPTURE_QUEUES      (VIRTIO_CAPTURE_NUM_VQS + \
+                             VIRTIO_CAPTURE_MAX_LISTENER_QUEUES)
 
-/*
- * The buffer in progress. It is taken off the queue for a record at hand, so
- * it never is without one.
- */
-typedef struct CaptureBuffer {
-    VirtQueueElement *elem;     /* NULL: no buffer in progress */
-    uint8_t *at;                /* the next byte goes here */
-    size_t room;                /* ... and that many behind it */
-    const struct iovec *next;   /* then into this segment */
-    size_t size;                /* bytes for records, a multiple of 8 */
-    size_t used;                /* bytes that records fill */
-    int64_t start;              /* device clock at the first record, ns */
-} CaptureBuffer;
-
-/* Which frames a listener gets: a program of the BSD packet filter. */
-typedef struct CaptureProgram {
-    int32_t count;              /* instructions; 0: none, it gets all */
-    struct bsd_insn *insns;
-    struct vcap_decoded *decoded; /* the same, as it is run */
-    uint32_t reach;             /* bytes that it can load, or UINT32_MAX */
-} CaptureProgram;
-
-/*
- * For whom frames are captured, and with what queue. Listener 0 has the capture
- * queue.
- */
-typedef struct CaptureListener {
-    VirtIOCapture *dev;
-    unsigned number;
-    VirtQueue *vq;              /* its capture buffers */
-    QLIST_ENTRY(CaptureListener) next; /* of those that listen */
-
-    /* What it wants: struct virtio_capture_listen. */
-    uint32_t snaplen;           /* 0: nothing, it does not listen */
-    uint32_t flags;
-    uint32_t delay;
-    CaptureProgram program;
-
-    /* Since the reset: struct virtio_capture_counters. */
-    uint64_t captured;
-    uint64_t dropped;
-    uint64_t seen;
-    uint64_t used;
-
-    CaptureBuffer buffer;
-    QEMUBH *delay_bh;           /* completes it: delay 0 */
-    QEMUTimer delay_timer;      /* completes it: any other delay */
-    bool awaits_driver;         /* old enough, but the driver's last one */
-} CaptureListener;
-
-#define CAPTURE_LISTENERS   1
+/* In VirtIOCapture.notify: that the configuration changed. */
+#define CAPTURE_NOTIFY_CONFIG   CAPTURE_QUEUES
 
 struct VirtIOCapture {
     VirtIODevice parent_obj;    /* for each buffer a cast would be slow */
 
     char *netdev_id;            /* property "netdev" */
     uint64_t host_features;     /* properties "nic-pci" and "filter" */
+    uint16_t listener_queues;   /* property "listener-queues" */
     DeviceState *proxy;         /* the device on the bus; this is part of it */
     VirtQueue *control_vq;
     VirtQueue *inject_vq;
 
     uint32_t resets;            /* of the device or a queue, and its removal */
-    uint32_t rings_in_ram;      /* bit per queue: known to be there */
-    uint16_t ring_size[VIRTIO_CAPTURE_NUM_VQS]; /* when it was enabled, or 0 */
+    DECLARE_BITMAP(rings_in_ram, CAPTURE_QUEUES); /* known to be there */
+    uint16_t ring_size[CAPTURE_QUEUES]; /* when it was enabled, or 0 */
     MemoryListener memory_listener; /* the guest's memory changes its places */
 
-    uint32_t notify;            /* due: bit per queue, CAPTURE_NOTIFY_CONFIG */
+    /* Due: a bit for each queue, and CAPTURE_NOTIFY_CONFIG. */
+    DECLARE_BITMAP(notify, CAPTURE_QUEUES + 1);
     QEMUBH *notify_bh;
 
     CaptureListener listeners[CAPTURE_LISTENERS];
@@ -154,7 +101,10 @@ struct VirtIOCapture {
     uint64_t second;            /* of the last record's time */
     int64_t second_start;       /* device clock when that second began, ns */
 
+    VirtQueueElement *command;  /* in work, or NULL */
     VirtQueueElement *flush;    /* the FLUSH that waits for its turn */
+    CaptureListener *flush_listener;
+    uint32_t flush_flags;       /* VIRTIO_CAPTURE_FLUSH_* */
     unsigned flush_passes;      /* main loop passes until then */
     QEMUBH *control_bh;
 
@@ -170,6 +120,27 @@ struct VirtIOCapture {
     QTAILQ_ENTRY(VirtIOCapture) injection_next;
     QEMUBH *inject_bh;
 };
+
+/** virtio_capture_listeners: how many the device has, with listener 0 */
+static inline unsigned virtio_capture_listeners(const VirtIOCapture *s)
+{
+    return virtio_has_feature(s->host_features, VIRTIO_CAPTURE_F_FILTER)
+           ? 1 + s->listener_queues : 1;
+}
+
+/** virtio_capture_queues: how many queues the device has */
+static inline unsigned virtio_capture_queues(const VirtIOCapture *s)
+{
+    return VIRTIO_CAPTURE_NUM_VQS - 1 + virtio_capture_listeners(s);
+}
+
+/** virtio_capture_has_queues: may listeners have queues of their own? */
+static inline bool virtio_capture_has_queues(VirtIOCapture *s)
+{
+    return virtio_vdev_has_feature(&s->parent_obj,
+                                   VIRTIO_CAPTURE_F_LISTENER_QUEUES) &&
+           virtio_vdev_has_feature(&s->parent_obj, VIRTIO_CAPTURE_F_FILTER);
+}
 
 /* capture-guard.c */
 
@@ -258,91 +229,6 @@ void virtio_capture_rxfilter_forget(VirtIOCapture *s);
 void virtio_capture_rxfilter_init(VirtIOCapture *s);
 void virtio_capture_rxfilter_cleanup(VirtIOCapture *s);
 
-/* capture-listener.c */
-
-/**
- * virtio_capture_listener_set: replace what a listener wants
- * @snaplen: 0 if it wants nothing
- * @flags: VIRTIO_CAPTURE_L_* bits
- * @delay: until its buffers complete for their age, microseconds
- *
- * Whoever begins to listen needs the tap; with the last one it can go.
- */
-void virtio_capture_listener_set(CaptureListener *l, uint32_t snaplen,
-                                 uint32_t flags, uint32_t delay);
-
-/** virtio_capture_listener_resume: go on with what a saved state says */
-void virtio_capture_listener_resume(CaptureListener *l);
-
-/** virtio_capture_listener_reset: as new: no wishes, no counts, no buffer */
-void virtio_capture_listener_reset(CaptureListener *l);
-
-void virtio_capture_listener_init(VirtIOCapture *s, unsigned number,
-                                  VirtQueue *vq);
-void virtio_capture_listener_cleanup(CaptureListener *l);
-
-/* capture-filter.c */
-
-/**
- * virtio_capture_program_set: replace a program
- * @count: instructions, up to VIRTIO_CAPTURE_MAX_INSNS; 0 for none
- *
- * Returns false, and leaves the old one, if it is not valid.
- */
-bool virtio_capture_program_set(CaptureProgram *program,
-                                const struct virtio_capture_insn *insns,
-                                unsigned count);
-
-/** virtio_capture_program_check: make one of a saved state ready, if valid */
-bool virtio_capture_program_check(CaptureProgram *program);
-
-/** virtio_capture_program_clear: have none */
-void virtio_capture_program_clear(CaptureProgram *program);
-
-/**
- * virtio_capture_program_run: run a program that there is
- *
- * Returns how many bytes of the frame are wanted; 0: it is rejected. The frame
- * may be in one piece afterwards.
- */
-uint32_t virtio_capture_program_run(VirtIOCapture *s,
-                                    const CaptureProgram *program,
-                                    CaptureFrame *frame);
-
-/** virtio_capture_filter_finalize: free programs and the frame's memory */
-void virtio_capture_filter_finalize(VirtIOCapture *s);
-
-/* capture-buffer.c */
-
-/**
- * virtio_capture_append: put a frame into the buffer in progress, or count
- * @limit: no more bytes of the frame than these
- */
-void virtio_capture_append(CaptureListener *l, const CaptureFrame *frame,
-                           size_t limit);
-
-/** virtio_capture_complete: give the buffer in progress to the driver */
-void virtio_capture_complete(CaptureListener *l);
-
-/** virtio_capture_discard: forget the buffer in progress; the queue is reset */
-void virtio_capture_discard(CaptureListener *l);
-
-/**
- * virtio_capture_rewind: forget the records in the buffer in progress
- *
- * It is available again, so the next record begins at its start.
- */
-void virtio_capture_rewind(CaptureListener *l);
-
-/** virtio_capture_buffer_kicked: the driver gave buffers, if that matters */
-void virtio_capture_buffer_kicked(CaptureListener *l);
-
-/** virtio_capture_set_delay: change when buffers complete for their age */
-void virtio_capture_set_delay(CaptureListener *l, uint32_t delay);
-
-void virtio_capture_buffer_init(CaptureListener *l);
-void virtio_capture_buffer_cleanup(CaptureListener *l);
-
 /* capture-queue.c */
 
 /**
@@ -410,8 +296,11 @@ void virtio_capture_queue_cleanup(VirtIOCapture *s);
 
 /* capture-notify.c */
 
-/* In VirtIOCapture.notify: that the configuration changed. */
-#define CAPTURE_NOTIFY_CONFIG   (1u << VIRTIO_CAPTURE_NUM_VQS)
+/** virtio_capture_notify_due: is there any? */
+static inline bool virtio_capture_notify_due(const VirtIOCapture *s)
+{
+    return !bitmap_empty(s->notify, CAPTURE_QUEUES + 1);
+}
 
 /**
  * virtio_capture_notify: send the notifications that are due

@@ -114,15 +114,17 @@ def shape(tap):
     with qtest.Machine("-netdev", f"{option},id=n0",
                        *capture.options()) as machine:
         cap = capture.Capture(machine)
-        tap.equal(cap.queue_count(), spec.NUM_VQS, "number of queues")
+        tap.equal(cap.get("queues"), spec.NUM_VQS + 16, "number of queues")
         tap.equal((cap.captures.size, cap.controls.size), (256, 64),
                   "sizes of the queues")
         properties = {p["name"]: p for p in machine.qmp(
             "device-list-properties", typename="virtio-capture-pci")}
-        tap.contains(properties["netdev"].get("description", ""), "captured",
-                     "property 'netdev' is described")
+        for name, part in (("netdev", "captured"), ("nic-pci", "PCI"),
+                           ("filter", "programs"), ("listener-queues", "64")):
+            tap.contains(properties[name].get("description", ""), part,
+                         f"property '{name}' is described")
         tap.equal(machine.qmp("qom-get", path="/machine/peripheral/cap",
-                              property="vectors"), spec.NUM_VQS + 1,
+                              property="vectors"), spec.NUM_VQS + 16 + 1,
                   "MSI-X vectors: one a queue, one for the configuration")
         tap.contains(machine.hmp("info qtree"), 'netdev = "n0"',
                      "'info qtree' shows the netdev")

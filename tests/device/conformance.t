@@ -36,7 +36,8 @@ def features(tap):
         cap = stage.cap
         tap.ok(cap.offered() >> VERSION_1 & 1, "VIRTIO_F_VERSION_1 is offered")
         tap.equal(cap.offered() & 0xffffff,
-                  1 << spec.F_NIC_PCI | 1 << spec.F_FILTER,
+                  1 << spec.F_NIC_PCI | 1 << spec.F_FILTER
+                  | 1 << spec.F_LISTENER_QUEUES,
                   "of the device's own feature bits, those that there are")
         for name, bits in (("none", 0), ("all there are", 2 ** 64 - 1),
                            ("one of virtio-net's", 1 << VERSION_1 | 1 << 5)):

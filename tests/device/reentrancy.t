@@ -16,16 +16,17 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import q35  # noqa: E402
 import sanitizer  # noqa: E402
-from capture import CTRL, Capture, frame, spec  # noqa: E402
+from capture import CTRL, LISTEN, Capture, frame, spec  # noqa: E402
 from qtest import wait_for  # noqa: E402
 from stage import Stage  # noqa: E402
 from tap import Tap  # noqa: E402
-from virtio_pci import NEXT, WRITE  # noqa: E402
+from virtio_pci import F_VERSION_1, NEXT, WRITE  # noqa: E402
 
 ALL = b"\xff" * 6
 LARGE = 40000                   # a used length that has bit 15
 
 INDIRECT = 4
+FEATURES = (F_VERSION_1, spec.F_FILTER, spec.F_LISTENER_QUEUES)
 
 
 def target(stage, name):
@@ -129,8 +130,46 @@ def through_a_table(stage, where):
     stage.receive(frame(1))
 
 
+def own_queue(stage):
+    """A driver that has listeners' own queues; gives that of listener 1."""
+    stage.cap.start(FEATURES)
+    return stage.cap.queue_of(1)
+
+
+def own_buffer(stage, where):
+    """A listener's own buffer: in"""
+    room = stage.machine.allocate(8192)
+    own_queue(stage).add([], [(room, 60), (where, 4), (room + 64, 2000)])
+    stage.cap.listen(delay=spec.DELAY_NONE, listener=1)
+    for _ in range(3):
+        stage.receive(ones())
+
+
+def own_given_back(stage, where):
+    """A listener's own buffer that is given back: in"""
+    room = stage.machine.allocate(8192)
+    queue = own_queue(stage)
+    stage.cap.listen(delay=spec.DELAY_NONE, listener=1)
+    queue.add([], [(room, 60), (where, 4)])
+    queue.add([(where, 4)], [(room, 60)])
+    stage.cap.submit(CTRL.pack(spec.C_LISTEN, 0)
+                     + LISTEN.pack(0, spec.L_ALL, 0, 1), 8)
+    stage.cap.controls.kick()
+
+
+def own_used_ring(stage, where):
+    """The used ring of a listener's own queue: in"""
+    queue = own_queue(stage)
+    move_ring(stage, queue.index, "queue_used", where - 8)
+    queue.add([], [(stage.machine.allocate(2048), 2048)])
+    queue.add([], [(stage.machine.allocate(2048), 2048)])
+    stage.cap.listen(delay=0, listener=1)
+    stage.receive(ones())
+
+
 SOURCES = (capture_buffer, aged_buffer, used_ring, control_reply, inject_reply,
-           inject_frame, avail_ring, descriptors, through_a_table)
+           inject_frame, avail_ring, descriptors, through_a_table, own_buffer,
+           own_given_back, own_used_ring)
 
 
 def works(stage):
@@ -170,7 +209,8 @@ def refused(tap):
 
 def stage_of(**keywords):
     """A q35 machine with the device under ASan."""
-    return Stage(plugin=sanitizer.PLUGIN, **q35.stage_options(), **keywords)
+    return Stage(plugin=sanitizer.PLUGIN, **q35.stage_options(
+        ",listener-queues=1"), **keywords)
 
 
 def interrupt_capture(stage):
@@ -212,8 +252,33 @@ def interrupt_fault(stage):
         stage.link.send(ones())
 
 
+def interrupt_own(stage):
+    """The interrupt of a listener's own queue: to"""
+    queue = own_queue(stage)
+    stage.cap.set("queue_select", queue.index)
+    stage.cap.set("queue_vector", 0)
+    for _ in range(3):
+        queue.add([], [(stage.machine.allocate(4096), 4096)])
+    stage.cap.listen(delay=spec.DELAY_NONE, listener=1)
+    for _ in range(6):
+        stage.link.send(ones())
+
+
+def interrupt_given_back(stage):
+    """The interrupt of a listener's buffers that are given back: to"""
+    queue = own_queue(stage)
+    stage.cap.set("queue_select", queue.index)
+    stage.cap.set("queue_vector", 0)
+    stage.cap.listen(delay=spec.DELAY_NONE, listener=1)
+    for _ in range(3):
+        queue.add([], [(stage.machine.allocate(4096), 4096)])
+    stage.cap.submit(CTRL.pack(spec.C_LISTEN, 0)
+                     + LISTEN.pack(0, spec.L_ALL, 0, 1), 8)
+    stage.cap.controls.kick()
+
+
 INTERRUPTS = (interrupt_capture, interrupt_control, interrupt_inject,
-              interrupt_fault)
+              interrupt_fault, interrupt_own, interrupt_given_back)
 
 
 def interrupts(tap):

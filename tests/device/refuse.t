@@ -32,6 +32,14 @@ def missing(tap):
             DEVICE + ",netdev=n1", "-netdev", "user,id=n0")
 
 
+def listeners(tap):
+    """More queues than a device can have."""
+    for number in (65, 65535):
+        refused(tap, f"'listener-queues' is {number}, and can be 64 at most",
+                f"{DEVICE},netdev=n0,listener-queues={number}", "-netdev",
+                "user,id=n0")
+
+
 def nic(tap):
     """The ID of a NIC."""
     refused(tap, "'netdev' names 'nic0', which is a NIC, not a netdev",
@@ -135,5 +143,5 @@ def hot_plugged(tap):
 
 
 main = Tap()
-main.run(missing, nic, queues, vhost_on, vhost_user, hot_plugged)
+main.run(missing, listeners, nic, queues, vhost_on, vhost_user, hot_plugged)
 sys.exit(main.done())

@@ -12,6 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import qtest  # noqa: E402
 import sanitizer  # noqa: E402
+import virtio_pci  # noqa: E402
 from capture import frame, spec  # noqa: E402
 from stage import Stage  # noqa: E402
 from tap import Tap  # noqa: E402
@@ -19,8 +20,13 @@ from tap import Tap  # noqa: E402
 SNAPLEN, FLAGS, DELAY = 0x0badcafe, spec.L_ALL, 0x0defaced
 OWN = struct.pack(">III", SNAPLEN, FLAGS, DELAY)
 
-# All of the configuration space: the last part is the NIC's place on PCI.
-CONFIG_LEN = spec.CONFIG_BASE + 4
+# The properties, and what follows from them.
+OWN_QUEUES = 2
+CAPTURE_ARGS = f",listener-queues={OWN_QUEUES}"
+QUEUES = spec.NUM_VQS + OWN_QUEUES
+CONFIG_LEN = spec.CONFIG_PCI + 4
+FEATURES = (virtio_pci.F_VERSION_1, spec.F_FILTER, spec.F_LISTENER_QUEUES)
+BITS = sum(1 << bit for bit in FEATURES)
 
 # What virtio_save() writes before the device's own fields, and how much of it is
 # for each queue.
@@ -31,6 +37,16 @@ QUEUE = (("size", "I"), ("desc", "Q"), ("last_avail", "H"),
          ("vector", "H"))
 AFTER = (("snaplen", "I"), ("listen_flags", "I"), ("delay", "I"),
          ("clock_offset", "Q"), ("captured", "Q"), ("dropped", "Q"))
+
+# Of listener 0 behind the name and version of its subsection, and of each other
+# listener likewise. A program of three instructions.
+PROGRAM = [(0x28, 0, 0, 12), (0x15, 0, 0, 0x806), (6, 0, 0, 0xffffffff)]
+INSNS = tuple((f"{part} {i}", code) for i in range(len(PROGRAM))
+              for part, code in (("code", "H"), ("jt", "B"), ("jf", "B"),
+                                 ("k", "I")))
+FILTERED = (("seen", "Q"), ("used", "Q"), ("count", "I"))
+LISTENER = (("snaplen", "I"), ("flags", "I"), ("delay", "I"),
+            ("captured", "Q"), ("dropped", "Q"), *FILTERED)
 
 MANY = {"B": (0, 0x7f, 0xff), "H": (0, 0x8000, 0xffff),
         "I": (0, 1, 0xffffffff), "Q": (0, 1 << 63, (1 << 64) - 16)}
@@ -44,7 +60,7 @@ class State:
         self.fields = {}
         self.own = data.index(OWN)
         names = list(BEFORE)
-        for i in range(spec.NUM_VQS):
+        for i in range(QUEUES):
             names += [(f"queue {i} {name}", code) for name, code in QUEUE]
         names += AFTER
         size = sum(struct.calcsize(">" + code) for _, code in
@@ -63,6 +79,25 @@ class State:
             offset = self.data.index(name.encode(), start) + len(name) + 4
             self.fields[field] = offset, code
         self.fields["queue 0 used"] = offset + 8, "Q"
+        self.listeners()
+
+    def listeners(self):
+        """The subsections with programs, and with listeners."""
+        name = b"virtio-capture-device/filter"
+        offset = self.data.index(name) + len(name) + 4
+        self.place("shared", FILTERED + INSNS, offset)
+        name = b"virtio-capture-device/listeners"
+        offset = self.data.index(name) + len(name) + 4
+        for i in range(1, OWN_QUEUES + 2):
+            offset = self.place(f"own {i}", LISTENER + (
+                INSNS if i == OWN_QUEUES else ()), offset)
+
+    def place(self, prefix, names, offset):
+        """Fields one behind another; gives the end."""
+        for name, code in names:
+            self.fields[f"{prefix} {name}"] = offset, code
+            offset += struct.calcsize(">" + code)
+        return offset
 
     def get(self, name):
         """The value of a field."""
@@ -94,7 +129,8 @@ def load(stage, data, check):
     """
     file = qtest.scratch() / "state"
     file.write_bytes(data)
-    target = Stage("-incoming", "defer", adopt=stage, plugin=sanitizer.PLUGIN)
+    target = Stage("-incoming", "defer", adopt=stage, plugin=sanitizer.PLUGIN,
+                   capture_args=CAPTURE_ARGS)
     machine = target.machine
     machine.qmp("migrate-incoming", uri=f"exec:cat {file}")
     try:
@@ -130,17 +166,19 @@ def layout(tap, stage, state):
     tap.equal([state.get(name) for name in
                ("status", "config_len", "queues", "queue 1 size",
                 "queue 2 desc", "queue 0 avail", "queue 0 used",
-                "features, all", "delay")],
-              [15, CONFIG_LEN, spec.NUM_VQS, stage.cap.queues[1].size,
+                "features, all", "delay", "shared count", "shared k 1",
+                "own 1 snaplen", "own 2 snaplen", "own 2 k 1")],
+              [15, CONFIG_LEN, QUEUES, stage.cap.queues[1].size,
                stage.cap.queues[2].desc, stage.cap.captures.avail,
-               stage.cap.captures.used, 1 << 32, DELAY],
+               stage.cap.captures.used, BITS, DELAY, 3, 0x806, 0,
+               SNAPLEN + 1, 0x806],
               "the fields are where they are looked for")
 
 
 def refused(tap, stage, state):
     """What is never a state of a device: an error that says so."""
-    cut = state.own - 16 * spec.NUM_VQS - 4
-    more = (state.data[:cut] + struct.pack(">I", spec.NUM_VQS + 1)
+    cut = state.own - 16 * QUEUES - 4
+    more = (state.data[:cut] + struct.pack(">I", QUEUES + 1)
             + state.data[cut + 4:state.own]
             + struct.pack(">IQHH", 256, 1 << 20, 0, 0xffff)
             + state.data[state.own:])
@@ -158,14 +196,38 @@ def refused(tap, stage, state):
             ("a queue of size 2^32-1", state.put(queue__2__size=0xffffffff),
              "queue 2 has a size of 4294967295"),
             ("another queue", more,
-             "queue 3, which does not exist, is set up"),
+             f"queue {QUEUES}, which does not exist, is set up"),
             ("too many queues", state.put(queues=1025),
              "Invalid number of virtqueues: 0x401"),
             ("a feature that is not offered",
-             state.put(**{"features, all": 1 << 32 | 1 << 50}),
+             state.put(**{"features, all": BITS | 1 << 50}),
              "unsupported. Allowed features"),
             ("a vector that there is not", state.put(config_vector=77),
              "Failed to load virtio-capture"),
+            ("a program too long", state.put(shared__count=513),
+             "a program has 0 to 512 instructions"),
+            ("a program of negative length",
+             state.put(**{"own 2 count": 0xffffffff}),
+             "a program has 0 to 512 instructions"),
+            ("a program that is none", state.put(**{"shared jt 1": 2}),
+             "the program of listener 0 is not valid"),
+            ("another's, that is none", state.put(**{"own 2 code 2": 0}),
+             "the program of listener 2 is not valid"),
+            ("another's unknown flag", state.put(**{"own 1 flags": 0x10}),
+             "unknown listen_flags 0x10"),
+            ("a listener that does not exist",
+             state.put(**{"own 3 snaplen": 1}),
+             "listener 3 listens, but has no queue"),
+            ("a listener whose queue is not set up",
+             state.put(**{f"queue {QUEUES - 1} desc": 0}),
+             "listener 2 listens, but has no queue"),
+            ("listeners without the feature",
+             state.put(**{"features, all": BITS & ~(
+                 1 << spec.F_LISTENER_QUEUES)}),
+             "listener 2 is without its feature"),
+            ("programs without the feature",
+             state.put(**{"features, all": BITS & ~(1 << spec.F_FILTER)}),
+             "listener 0 is without its feature"),
             ("a state cut short", state.data[:state.own + 6], "")):
         status, said = load(stage, data, lambda target: None)
         tap.ok(status == 1 and error in said
@@ -210,10 +272,14 @@ def harmless(tap, stage, state):
     Each field with extreme values. Those that a driver may set are believed:
     capture goes on.
     """
-    free = {"snaplen", "delay", "clock_offset", "captured", "dropped"}
+    free = {"snaplen", "delay", "clock_offset", "captured", "dropped",
+            "shared seen", "shared used", "own 2 snaplen", "own 2 delay",
+            "own 2 captured", "own 2 dropped", "own 2 seen", "own 2 used"}
     for name, (_, code) in state.fields.items():
-        if name[:7] in ("queue 1", "queue 2"):
-            continue            # they are like the first
+        if name.startswith(("queue ", "own ")) and \
+                not name.startswith(("queue 0", "own 2")) or \
+                name.endswith((" 1", " 2")):
+            continue            # they are like another
         for value in MANY.get(code, ()):
             # QEMU skips so many bytes of a state that has ended; no more.
             if name == "config_len" and value >= 0x80000000:
@@ -234,8 +300,13 @@ def check(tap):
                   complaints):
         return
     sanitizer.preload()
-    with Stage(plugin=sanitizer.PLUGIN) as stage:
-        stage.cap.listen(SNAPLEN, FLAGS, DELAY)
+    with Stage(plugin=sanitizer.PLUGIN, capture_args=CAPTURE_ARGS,
+               features=FEATURES) as stage:
+        cap = stage.cap
+        cap.listen(SNAPLEN, FLAGS, DELAY)
+        cap.filter(PROGRAM)
+        cap.listen(SNAPLEN + 1, FLAGS, DELAY, OWN_QUEUES)
+        cap.filter(PROGRAM, listener=OWN_QUEUES)
         state = save(stage)
         for part in (layout, refused, harmless):
             part(tap, stage, state)

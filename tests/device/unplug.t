@@ -5,13 +5,16 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import bpf  # noqa: E402
 import capture  # noqa: E402
 import nics  # noqa: E402
 from capture import frame, spec  # noqa: E402
 from qtest import link, wait_for  # noqa: E402
 from stage import Stage  # noqa: E402
 from tap import Tap  # noqa: E402
+from virtio_pci import F_VERSION_1  # noqa: E402
 
+QUEUES = (F_VERSION_1, spec.F_FILTER, spec.F_LISTENER_QUEUES)
 OTHER = "52:54:00:99:99:99"
 
 # QEMU's ACPI: the guest lets go of the devices in these slots of bus 0.
@@ -121,6 +124,34 @@ def device(tap):
                   "a new device captures")
 
 
+def listeners(tap):
+    """device_del while listeners have buffers, full and half full."""
+    with Stage(buffers=0, features=QUEUES) as stage:
+        machine = stage.machine
+        for turn in range(3):
+            for n in (0, 1, 2, 16):
+                stage.cap.post(96 * n or 4096, listener=n)
+                stage.cap.filter(bpf.ACCEPT, listener=n)
+                stage.cap.listen(delay=[0, spec.DELAY_NONE, 50000][turn],
+                                 listener=n)
+            stage.receive(frame(1), frame(2))
+            tap.equal(stage.cap.look(16)[1:], (2, 0, 2, 0),
+                      "listeners capture")
+            unplug(machine, "cap", stage.cap.slot)
+            tap.ok("filters:" not in machine.hmp("info network"),
+                   "the tap is gone")
+            stage.receive(frame(100))
+            machine.qmp("device_add", driver="virtio-capture-pci",
+                        netdev="n0", id="cap")
+            stage.cap = capture.Capture(machine, 0, features=QUEUES)
+        stage.cap.post(4096, listener=1)
+        stage.cap.listen(listener=1)
+        stage.receive(frame(7))
+        stage.cap.listen(0, listener=1)
+        tap.equal([r.data for r in stage.cap.take_records(1)], [frame(7)],
+                  "so does a new device's")
+
+
 def nic(tap):
     """device_del of the NIC, whose netdev stays."""
     with Stage() as stage:
@@ -150,5 +181,5 @@ def quit_now(tap):
 
 
 main = Tap()
-main.run(netdev, other_netdev, other_nic, device, nic, quit_now)
+main.run(netdev, other_netdev, other_nic, device, listeners, nic, quit_now)
 sys.exit(main.done())

@@ -12,12 +12,14 @@ import time
 import fuzzing
 from tap import Tap
 
+import bpf
 import capture
 import nics
 import q35
 import qtest
 import sanitizer
-from capture import CTRL, LISTEN, CLOCK, frame, spec
+from capture import (CLOCK, CTRL, FILTER, FLUSH, INSN, LISTEN, frame,
+                     spec)
 from stage import Stage
 
 SECONDS = fuzzing.seconds()
@@ -26,11 +28,18 @@ NEXT, WRITE, INDIRECT = 1, 2, 4
 LENGTHS = [0, 1, 7, 8, 14, 16, 22, 24, 31, 32, 39, 40, 60, 68, 96, 127, 1514,
            1522, 4096, 65536, 1 << 20, 0x7fffffff, 0xffffffff]
 AREA = 1 << 20
-QUEUES = spec.NUM_VQS
+OWN_QUEUES = 3
+QUEUES = spec.NUM_VQS + OWN_QUEUES
+ARGS = f",listener-queues={OWN_QUEUES}"
+FEATURES = (32, spec.F_FILTER, spec.F_LISTENER_QUEUES)
 
 # With and without eventfds, and behind a root port.
-MACHINES = {"": {}, ",ioeventfd=off": {"capture_args": ",ioeventfd=off"},
-            "q35": q35.stage_options()}
+MACHINES = {"": {"capture_args": ARGS},
+            ",ioeventfd=off": {"capture_args": ARGS + ",ioeventfd=off"},
+            "q35": q35.stage_options(ARGS)}
+
+# Those that there are, the first that there is not, and others.
+LISTENERS = [*range(OWN_QUEUES + 2)] * 8 + [64, 65, 0x80000000, 0xffffffff]
 
 
 class Fuzzer:
@@ -41,6 +50,7 @@ class Fuzzer:
         self.cap, self.machine = stage.cap, stage.machine
         self.area = self.machine.allocate(AREA)
         self.slot = self.cap.slot
+        self.sizes = [queue.size for queue in self.cap.queues]
         self.port = self.machine.pci_find(*q35.ROOT_PORT)
         self.resets = []
         if self.port is not None:
@@ -122,29 +132,50 @@ class Fuzzer:
             self.offer(queue, rng.randrange(9) if rng.random() < 0.98 else
                        rng.randrange(1 << 16))
 
+    def program(self):
+        """FILTER's structure and a program: good, or spoilt in some way."""
+        rng = self.rng
+        insns = bpf.random_program(rng) if rng.random() < 0.7 else [
+            (rng.getrandbits(16), rng.getrandbits(8), rng.getrandbits(8),
+             rng.getrandbits(32)) for _ in range(rng.choice([0, 1, 9]))]
+        count = len(insns) if rng.random() < 0.9 else rng.getrandbits(32)
+        return FILTER.pack(rng.choice(LISTENERS), rng.choice([0, 0, 1, 2]),
+                           count, 0) + b"".join(INSN.pack(*one)
+                                                for one in insns)
+
     def command(self):
         """A command, whole or cut or spoilt."""
         rng = self.rng
-        body = rng.choice([
-            b"", LISTEN.pack(rng.choice([0, 1, 64, 65535, 0xffffffff]),
-                             rng.randrange(17),
-                             rng.choice([0, 0, 1, 100, 0xffffffff]), 0),
-            CLOCK.pack(rng.randrange(-2 ** 63, 2 ** 63), rng.randrange(3), 0)])
-        data = bytearray(CTRL.pack(rng.choice([1, 1, 2, 2, 3, 0, 4, 9]), 0)
-                         + body)
+        bodies = {
+            1: LISTEN.pack(rng.choice([0, 0, 1, 64, 65535, 0xffffffff]),
+                           rng.randrange(17),
+                           rng.choice([0, 0, 1, 100, 0xffffffff]),
+                           rng.choice(LISTENERS)),
+            2: rng.choice([b"", FLUSH.pack(rng.choice(LISTENERS),
+                                           rng.choice([0, 0, 1, 2, 3, 4]))]),
+            3: CLOCK.pack(rng.randrange(-2 ** 63, 2 ** 63), rng.randrange(3),
+                          0),
+            4: self.program()}
+        number = rng.choice([1, 1, 1, 2, 2, 2, 3, 4, 4])
+        data = bytearray(CTRL.pack(number, 0) + bodies[number])
+        if rng.random() < 0.1:
+            data[0] = rng.choice([0, 1, 2, 3, 4, 5, 9])
         if rng.random() < 0.1:
             data[rng.randrange(len(data))] = rng.randrange(256)
         if rng.random() < 0.1:
             del data[rng.randrange(len(data)):]
         self.good(self.cap.controls, bytes(data),
-                  rng.choice([32] * 8 + [0, 7, 8, 31, 64]))
+                  rng.choice([48] * 8 + [0, 7, 8, 31, 32, 47, 64]))
         if rng.random() < 0.7:
             self.cap.controls.kick()
 
     def buffer(self):
-        """A capture buffer."""
-        self.good(self.cap.captures, b"",
+        """A capture buffer, of any listener."""
+        queue = self.cap.queue_of(self.rng.randrange(OWN_QUEUES + 1))
+        self.good(queue, b"",
                   self.rng.choice([40, 96, 120, 1000, 2048, 65536]))
+        if self.rng.random() < 0.3:
+            queue.kick()
 
     def injection(self):
         """A frame to send."""
@@ -158,8 +189,8 @@ class Fuzzer:
         """Notifications, of queues that there are and of others."""
         rng = self.rng
         self.machine.commands(*[
-            f"writew {self.cap.notify + rng.choice([0, 0, 4, 8, 12])} "
-            f"{rng.randrange(4)}" for _ in range(rng.choice([1, 2, 20]))])
+            f"writew {self.cap.notify + 4 * rng.randrange(QUEUES + 1)} "
+            f"{rng.randrange(QUEUES + 1)}" for _ in range(rng.choice([1, 2, 20]))])
         for queue in self.cap.queues:
             queue.kick()
 
@@ -181,7 +212,7 @@ class Fuzzer:
         rng = self.rng
         width = rng.choice("bwl")
         if rng.random() < 0.5:
-            self.cap.set("queue_select", rng.randrange(4))
+            self.cap.set("queue_select", rng.randrange(QUEUES + 1))
         self.machine.put(width, self.cap.common + rng.randrange(60),
                          rng.choice([0, 1, 15, 255, rng.randrange(256)]))
 
@@ -221,7 +252,7 @@ class Fuzzer:
             self.machine.pci_put("w", self.slot, q35.capability(
                 self.machine, self.slot, q35.MSIX) + 2, 0)
             return
-        vector = rng.randrange(4)
+        vector = rng.randrange(QUEUES)
         q35.set_msix(cap, vector, self.register_address() & ~3,
                      rng.choice([0, 1, 0x8000, 0xff0000, rng.getrandbits(32)]))
         cap.set("config_vector", rng.choice([vector, 0xffff]))
@@ -250,23 +281,25 @@ class Fuzzer:
         if not self.cap.broken() and self.rng.random() < 0.7:
             return
         cap, rng = self.cap, self.rng
+        features = 1 << 32 | rng.choice([0, 2, 4, 6, 6, 6, 6])
         cap.set("status", 0)
         cap.set("status", 3)
         for half in (0, 1):
             cap.set("driver_select", half)
-            bits = 1 << 32 | rng.choice([0, 1 << 28, 1 << 40])
+            bits = features | rng.choice([0, 1 << 28, 1 << 40])
             cap.set("driver_feature", bits >> 32 * half & 0xffffffff)
         cap.set("status", 11)
         for queue in cap.queues:
             cap.set("queue_select", queue.index)
-            queue.size = rng.choice([32, 64, 256])
+            queue.size = rng.choice([32, 64, self.sizes[queue.index]])
             cap.set("queue_size", queue.size)
             queue._enable()
         cap.set("status", 15)
         if rng.random() < 0.8:
             self.buffer()
             self.good(cap.controls, CTRL.pack(spec.C_LISTEN, 0)
-                      + LISTEN.pack(65535, 15, rng.choice([0, 100]), 0), 32)
+                      + LISTEN.pack(65535, 15, rng.choice([0, 100]),
+                                    rng.randrange(OWN_QUEUES + 1)), 32)
             cap.controls.kick()
 
     def run(self, seconds):
@@ -282,7 +315,8 @@ class Fuzzer:
 def fuzz(tap, name, options):
     """One machine: fuzz it, then use it, then end it."""
     rng = random.Random(f"{fuzzing.seed()}{name}")
-    with Stage(plugin=sanitizer.PLUGIN, **options) as stage:
+    with Stage(plugin=sanitizer.PLUGIN, features=FEATURES,
+               **options) as stage:
         fuzzer = Fuzzer(stage, rng)
         try:
             fuzzer.run(SECONDS / len(MACHINES))

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Random and compiled programs that the device runs, beside libpcap's
-bpf_filter(): the frames that it captures, and how much of them, are those that
-libpcap would keep. The device runs under ASan and UBSan. FUZZ_SECONDS and
-FUZZ_SEED set how long, and what.
+Random and compiled programs that the device runs for several listeners at
+once, beside libpcap's bpf_filter(): the frames that it captures for each, and
+how much of them, are those that libpcap would keep. The device runs under ASan
+and UBSan. FUZZ_SECONDS and FUZZ_SEED set how long, and what.
 """
 import random
 import sys
@@ -20,12 +20,14 @@ import virtio_pci
 from capture import records, spec
 from stage import Stage
 
-FEATURES = (virtio_pci.F_VERSION_1, spec.F_FILTER)
+FEATURES = (virtio_pci.F_VERSION_1, spec.F_FILTER, spec.F_LISTENER_QUEUES)
+OWN_QUEUES = 7
 EXPRESSIONS = ("tcp port 80", "udp or icmp", "arp", "ip6", "vlan and ip",
                "tcp[13] & 2 != 0", "len > 200", "ip[6:2] & 0x1fff = 0",
                "ether multicast", "portrange 1-1023", "greater 100 and tcp")
 EACH = 24                       # frames for a program
-BUFFERS, SIZE = 4, 1 << 16
+BUFFERS, SIZE = 2, 1 << 16
+FLAGS = spec.L_RECEIVED | spec.L_PROMISC
 
 
 def mutated(rng, program):
@@ -63,18 +65,37 @@ class Differences:
         self.traffic = [bytes(one)[:1514] for one in
                         frames.varied(300, fuzzing.seed())]
         self.programs = self.accepted = self.rejected = 0
+        self.seen = [self.start(n) for n in range(1 + OWN_QUEUES)]
 
-    def refill(self):
-        """The buffers that were used, once more."""
-        found = []
-        while True:
-            used = self.cap.captures.take()
-            if not used:
-                return found
+    def start(self, number):
+        """Buffers for a listener, and its LISTEN; gives what it has seen."""
+        for _ in range(BUFFERS):
+            self.offer(number, [(self.stage.machine.allocate(SIZE), SIZE)])
+        self.listen(number, 0xffffffff)
+        return self.cap.look(number).seen
+
+    def offer(self, number, parts):
+        """One buffer for a listener."""
+        self.cap.queue_of(number).add([], parts, parts)
+
+    def listen(self, number, snaplen):
+        """LISTEN, always with the same wishes."""
+        status = self.cap.listen(snaplen, FLAGS, spec.DELAY_NONE, number)
+        assert status == spec.E_OK, f"LISTEN answers {status}"
+
+    def refill(self, number):
+        """What a listener got; its buffers once more."""
+        self.listen(number, 0)
+        queue, found = self.cap.queue_of(number), []
+        used = queue.take()
+        while used:
             parts, length = used
-            found.append(b"".join(self.stage.machine.read(*part)
-                                  for part in parts)[:length])
-            self.cap.captures.add([], parts, parts)
+            found += records(b"".join(self.stage.machine.read(*part)
+                                      for part in parts)[:length])
+            self.offer(number, parts)
+            used = queue.take()
+        self.listen(number, 0xffffffff)
+        return [(r.datalen, r.data) for r in found]
 
     def send(self, sent):
         """Frames through the tap; the NIC's own copies are thrown away."""
@@ -85,23 +106,29 @@ class Differences:
         self.stage.nic.drain()
 
     def turn(self):
-        """One program; gives what was wrong, or None."""
-        program = any_program(self.rng, self.real)
+        """A program for each listener; gives what was wrong, or None."""
         sent = self.rng.sample(self.traffic, EACH)
-        status, before = self.cap.filter(program)
-        if status:
-            return "refused", program
+        programs = [any_program(self.rng, self.real) for _ in self.seen]
+        for number, program in enumerate(programs):
+            if self.cap.filter(program, listener=number)[0]:
+                return "refused", program
         self.send(sent)
-        after = self.cap.flush()
-        if after.seen - before.seen != EACH:
-            return "not seen", after
-        got = [(r.datalen, r.data) for data in self.refill()
-               for r in records(data)]
-        wanted = expected(program, sent)
+        for number, program in enumerate(programs):
+            wrong = self.compare(number, program, sent)
+            if wrong:
+                return number, program, wrong
+        return None
+
+    def compare(self, number, program, sent):
+        """One listener's frames and libpcap's; gives both if they differ."""
+        self.seen[number] += EACH
+        if self.cap.look(number).seen != self.seen[number]:
+            return "not seen"
+        got, wanted = self.refill(number), expected(program, sent)
         self.programs += 1
         self.accepted += len(wanted)
         self.rejected += EACH - len(wanted)
-        return None if got == wanted else (program, got, wanted)
+        return None if got == wanted else (got, wanted)
 
     def run(self, seconds):
         """Gives the first difference, or None."""
@@ -121,10 +148,8 @@ def check(tap):
         return
     sanitizer.preload()
     rng = random.Random(fuzzing.seed())
-    with Stage(plugin=sanitizer.PLUGIN, features=FEATURES, buffers=BUFFERS,
-               size=SIZE) as stage:
-        stage.cap.listen(flags=spec.L_RECEIVED | spec.L_PROMISC,
-                         delay=spec.DELAY_NONE)
+    with Stage(plugin=sanitizer.PLUGIN, features=FEATURES, buffers=0,
+               capture_args=f",listener-queues={OWN_QUEUES}") as stage:
         fuzzer = Differences(stage, rng)
         wrong = fuzzer.run(fuzzing.seconds())
         print(f"# seed {fuzzing.seed()}: {fuzzer.programs} programs, "

@@ -19,6 +19,7 @@ spec = SimpleNamespace(**{
 
 RECORD = struct.Struct("<QQIIHHI")
 CONFIG = struct.Struct("<6sHIII")
+LISTENER_QUEUES = struct.Struct("<HH")
 CTRL = struct.Struct("<II")
 REPLY = struct.Struct("<II")
 LISTEN = struct.Struct("<IIII")
@@ -27,6 +28,7 @@ COUNTERS = struct.Struct("<QQQ")
 ALL_COUNTERS = struct.Struct("<QQQQQ")
 FILTER = struct.Struct("<IIII")
 INSN = struct.Struct("<HBBI")
+FLUSH = struct.Struct("<II")
 
 BOTH = spec.L_RECEIVED | spec.L_SENT
 
@@ -77,10 +79,24 @@ class Capture(virtio_pci.Device):
         self.features = features
         super().start(features)
 
+    def queue_count(self):
+        if spec.F_LISTENER_QUEUES not in self.features:
+            return spec.NUM_VQS
+        return spec.NUM_VQS + self.listener_queues()
+
+    def listener_queues(self):
+        """How many listeners have queues of their own; with that feature."""
+        return LISTENER_QUEUES.unpack(self.config_bytes(
+            spec.CONFIG_PCI + LISTENER_QUEUES.size)[spec.CONFIG_PCI:])[0]
+
     @property
     def captures(self):
         """The capture queue."""
         return self.queues[0]
+
+    def queue_of(self, listener):
+        """The queue with a listener's capture buffers."""
+        return self.queues[spec.NUM_VQS - 1 + listener if listener else 0]
 
     @property
     def controls(self):
@@ -91,37 +107,37 @@ class Capture(virtio_pci.Device):
         """The configuration space, by names."""
         return Config(*CONFIG.unpack(self.config_bytes(CONFIG.size)))
 
-    def post(self, *sizes):
+    def post(self, *sizes, listener=0):
         """Gives the device one capture buffer, of parts of these sizes."""
         parts = [(self.machine.allocate(size), size) for size in sizes]
         for address, size in parts:     # what the device must overwrite
             self.machine.command(f"memset {address} {size} 0xa5")
-        self.captures.add([], parts, parts)
+        self.queue_of(listener).add([], parts, parts)
 
-    def take(self):
+    def take(self, listener=0):
         """The content of the next used buffer, or None."""
-        used = self.captures.take()
+        used = self.queue_of(listener).take()
         if not used:
             return None
         parts, length = used
         data = b"".join(self.machine.read(*part) for part in parts)
         return data[:length]
 
-    def take_records(self):
+    def take_records(self, listener=0):
         """The records of all used buffers."""
         found = []
         while True:
-            data = self.take()
+            data = self.take(listener)
             if data is None:
                 return found
             found += records(data)
 
-    def wait_records(self, count):
+    def wait_records(self, count, listener=0):
         """The records of used buffers, as soon as there are so many."""
         found = []
 
         def enough():
-            found.extend(self.take_records())
+            found.extend(self.take_records(listener))
             return len(found) >= count
         wait_for(enough, f"{count} records")
         return found
@@ -165,18 +181,25 @@ class Capture(virtio_pci.Device):
         values = self.counters_format.unpack(reply)
         return (AllCounters if len(values) > 3 else Counters)(*values)
 
-    def listen(self, snaplen=65535, flags=BOTH, delay=0):
+    def listen(self, snaplen=65535, flags=BOTH, delay=0, listener=0):
         """LISTEN; gives its status."""
         status, rest = self.control(spec.C_LISTEN,
-                                    LISTEN.pack(snaplen, flags, delay, 0))
+                                    LISTEN.pack(snaplen, flags, delay,
+                                                listener))
         assert not rest, "a reply that LISTEN has not"
         return status
 
-    def flush(self):
+    def flush(self, listener=0, flags=0):
         """FLUSH; gives the counters."""
-        status, rest = self.control(spec.C_FLUSH)
+        body = (FLUSH.pack(listener, flags)
+                if spec.F_LISTENER_QUEUES in self.features else b"")
+        status, rest = self.control(spec.C_FLUSH, body)
         assert status == 0, f"FLUSH answers {status}"
         return self.counters(rest)
+
+    def look(self, listener):
+        """The counters of a listener, with all that has crossed the tap."""
+        return self.flush(listener, spec.FLUSH_KEEP)
 
     def clock(self, offset=None):
         """CLOCK, which sets the offset if there is one; gives the counters."""
@@ -186,9 +209,9 @@ class Capture(virtio_pci.Device):
         assert status == 0, f"CLOCK answers {status}"
         return self.counters(rest)
 
-    def filter(self, program, flags=0, count=None):
+    def filter(self, program, flags=0, count=None, listener=0):
         """FILTER; gives its status, and the counters if it succeeded."""
-        body = FILTER.pack(0, flags, len(program) if count is None else count,
+        body = FILTER.pack(listener, flags, len(program) if count is None else count,
                            0) + b"".join(INSN.pack(*one) for one in program)
         status, rest = self.control(spec.C_FILTER, body)
         return status, self.counters(rest) if not status else rest
