@@ -5,17 +5,13 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/iov.h"
-#include "virtio-capture.h"
-#include "trace.h"
+#include "capture-record.h"
 
 /*
  * How long the driver's last buffer is kept, if it has room, ns: longer than a
  * busy host leaves a processor of the guest's waiting.
  */
 #define LAST_BUFFER_GRACE NANOSECONDS_PER_SECOND
-
-/* The shortest record: one byte of frame. */
-#define SHORTEST_RECORD VIRTIO_CAPTURE_RECORD_SIZE(1)
 
 /* Writes where the last write ended, into as many segments as that takes. */
 static void buffer_put(CaptureBuffer *b, const void *data, size_t len)
@@ -77,7 +73,7 @@ static bool buffer_take(CaptureListener *l, int64_t now)
         return false;
     }
     size = MIN(iov_size(elem->in_sg, elem->in_num), UINT32_MAX);
-    if (elem->out_num || size < SHORTEST_RECORD) {
+    if (elem->out_num || size < CAPTURE_SHORTEST_RECORD) {
         virtio_capture_error(s, "capture buffer with %u readable parts and %zu "
                              "writable bytes", elem->out_num, size);
         virtio_capture_forget(l->vq, elem);
@@ -94,7 +90,7 @@ static bool buffer_take(CaptureListener *l, int64_t now)
 
 static bool is_full(const CaptureBuffer *b)
 {
-    return b->size - b->used < SHORTEST_RECORD;
+    return b->size - b->used < CAPTURE_SHORTEST_RECORD;
 }
 
 /* Has the driver given a buffer behind that in progress? */
@@ -150,45 +146,11 @@ void virtio_capture_set_delay(CaptureListener *l, uint32_t delay)
     }
 }
 
-/* In the driver's memory, which is aligned as the driver likes it. */
-typedef struct virtio_capture_record RecordHeader __attribute__((aligned(1)));
-
-static void write_header(CaptureListener *l, RecordHeader *header,
-                         const CaptureFrame *frame, size_t caplen)
-{
-    uint32_t subsec = frame->nsec;
-    uint16_t flags = frame->flags;
-
-    if (l->flags & VIRTIO_CAPTURE_L_NANOSECONDS) {
-        flags |= VIRTIO_CAPTURE_R_NANOSECONDS;
-    } else {
-        subsec /= SCALE_US;
-    }
-    *header = (RecordHeader) {
-        .sec = cpu_to_le64(frame->sec),
-        .subsec = cpu_to_le64(subsec),
-        .caplen = cpu_to_le32(caplen),
-        .datalen = cpu_to_le32(frame->len),
-        .hdrlen = cpu_to_le16(sizeof(*header)),
-        .flags = cpu_to_le16(flags),
-        .dropped = cpu_to_le32(l->dropped),
-    };
-}
-
-static COLD void trace_frame(CaptureListener *l, const CaptureFrame *frame,
-                             size_t caplen)
+COLD void virtio_capture_trace_frame(CaptureListener *l,
+                                     const CaptureFrame *frame, size_t caplen)
 {
     trace_virtio_capture_frame(l->dev, l->number, frame->len, caplen,
                                frame->flags);
-}
-
-static void count_captured(CaptureListener *l, const CaptureFrame *frame,
-                           size_t caplen)
-{
-    l->captured++;
-    if (trace_event_get_state_backends(TRACE_VIRTIO_CAPTURE_FRAME)) {
-        trace_frame(l, frame, caplen);
-    }
 }
 
 static void count_dropped(CaptureListener *l, const CaptureFrame *frame)
@@ -204,7 +166,7 @@ static void append_anywhere(CaptureListener *l, const CaptureFrame *frame,
     static const uint8_t zeros[VIRTIO_CAPTURE_RECORD_ALIGN];
     uint32_t resets = l->dev->resets;
     CaptureBuffer *b = &l->buffer;
-    RecordHeader header;
+    CaptureRecord header;
 
     if (b->elem && VIRTIO_CAPTURE_RECORD_SIZE(caplen) > b->size - b->used) {
         if (l->number && !has_another(l)) {
@@ -227,53 +189,25 @@ static void append_anywhere(CaptureListener *l, const CaptureFrame *frame,
     /* Too long even for the whole buffer: cut it. */
     caplen = MIN(caplen, b->size - b->used - sizeof(header));
 
-    write_header(l, &header, frame, caplen);
+    capture_record_header(l, &header, frame, caplen);
     buffer_put(b, &header, sizeof(header));
     buffer_put_frame(b, frame, caplen);
     buffer_put(b, zeros, -b->used % VIRTIO_CAPTURE_RECORD_ALIGN);
-    count_captured(l, frame, caplen);
+    capture_record_count(l, frame, caplen);
 
     if (is_full(b) && (!l->number || has_another_or_awaits(l))) {
         virtio_capture_complete(l);
     }
 }
 
-/* The same, and has the driver told what it is to know. */
-static COLD void append_and_tell(CaptureListener *l, const CaptureFrame *frame,
-                                 size_t caplen)
+COLD void virtio_capture_append_anywhere(CaptureListener *l,
+                                         const CaptureFrame *frame,
+                                         size_t caplen)
 {
     append_anywhere(l, frame, caplen);
     if (virtio_capture_notify_due(l->dev)) {
         virtio_capture_notify_soon(l->dev);
     }
-}
-
-void virtio_capture_append(CaptureListener *l, const CaptureFrame *frame,
-                           size_t limit)
-{
-    CaptureBuffer *b = &l->buffer;
-    size_t caplen = MIN(frame->len, limit);
-    size_t size = VIRTIO_CAPTURE_RECORD_SIZE(caplen);
-    uint8_t *to = b->at;
-
-    QEMU_BUILD_BUG_ON(sizeof(RecordHeader) != VIRTIO_CAPTURE_RECORD_HDRLEN);
-
-    /*
-     * Nearly always the frame is in one piece, and the segment of the buffer in
-     * progress, which there is then, has room for this record and one more.
-     */
-    if (caplen > frame->first_len || size + SHORTEST_RECORD > b->room) {
-        append_and_tell(l, frame, caplen);
-        return;
-    }
-    write_header(l, (RecordHeader *)to, frame, caplen);
-    /* The padding, which the frame's end then partly overwrites. */
-    stq_le_p(to + size - VIRTIO_CAPTURE_RECORD_ALIGN, 0);
-    b->at += size;
-    b->room -= size;
-    b->used += size;
-    count_captured(l, frame, caplen);
-    memcpy(to + VIRTIO_CAPTURE_RECORD_HDRLEN, frame->first, caplen);
 }
 
 /* No buffer is in progress any more. Returns that which was, or NULL. */

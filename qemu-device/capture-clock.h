@@ -4,8 +4,8 @@
  *
  * qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) is the host's monotonic clock and an
  * offset to that, unless the accelerator has a clock of its own (-icount). QEMU
- * changes the offset, and whether the clock goes on, under the big QEMU lock,
- * which all code of the device runs under.
+ * changes the offset under the big QEMU lock, which all code of the device runs
+ * under.
  */
 #ifndef VIRTIO_CAPTURE_CLOCK_H
 #define VIRTIO_CAPTURE_CLOCK_H
@@ -16,12 +16,16 @@
 #include "virtio-capture.h"
 #include CAPTURE_TIMERS_STATE
 
-/** virtio_capture_clock: qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL), quickly */
+/**
+ * virtio_capture_clock: qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL), quickly
+ *
+ * It is that while the machine runs; while it is stopped nothing is captured.
+ */
 static inline int64_t virtio_capture_clock(const VirtIOCapture *s)
 {
     struct timespec ts;
 
-    if (unlikely(!s->clock_is_monotonic || !timers_state.cpu_ticks_enabled)) {
+    if (unlikely(!s->clock_is_monotonic)) {
         return cpus_get_virtual_clock();
     }
     clock_gettime(CLOCK_MONOTONIC, &ts);

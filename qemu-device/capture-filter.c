@@ -86,8 +86,7 @@ void virtio_capture_program_clear(CaptureProgram *program)
     *program = (CaptureProgram) { .count = 0 };
 }
 
-/* Has a frame of several pieces in one, for all who look at it from now on. */
-static COLD void gather(VirtIOCapture *s, CaptureFrame *frame)
+COLD void virtio_capture_gather(VirtIOCapture *s, CaptureFrame *frame)
 {
     const struct iovec *iov = frame->more;
     size_t part, done = frame->first_len;
@@ -104,17 +103,6 @@ static COLD void gather(VirtIOCapture *s, CaptureFrame *frame)
     }
     frame->first = s->whole;
     frame->first_len = frame->len;
-}
-
-uint32_t virtio_capture_program_run(VirtIOCapture *s,
-                                    const CaptureProgram *program,
-                                    CaptureFrame *frame)
-{
-    if (unlikely(frame->first_len < MIN(program->reach, frame->len))) {
-        gather(s, frame);
-    }
-    return vcap_filter_run(program->decoded, frame->first, frame->len,
-                           frame->first_len);
 }
 
 void virtio_capture_filter_finalize(VirtIOCapture *s)

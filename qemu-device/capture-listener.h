@@ -123,14 +123,11 @@ bool virtio_capture_program_check(CaptureProgram *program);
 void virtio_capture_program_clear(CaptureProgram *program);
 
 /**
- * virtio_capture_program_run: run a program that there is
+ * virtio_capture_gather: have a frame of several pieces in one
  *
- * Returns how many bytes of the frame are wanted; 0: it is rejected. The frame
- * may be in one piece afterwards.
+ * For all who look at it from now on.
  */
-uint32_t virtio_capture_program_run(VirtIOCapture *s,
-                                    const CaptureProgram *program,
-                                    CaptureFrame *frame);
+void virtio_capture_gather(VirtIOCapture *s, CaptureFrame *frame);
 
 /** virtio_capture_filter_finalize: free programs and the frame's memory */
 void virtio_capture_filter_finalize(VirtIOCapture *s);
@@ -138,11 +135,17 @@ void virtio_capture_filter_finalize(VirtIOCapture *s);
 /* capture-buffer.c */
 
 /**
- * virtio_capture_append: put a frame into the buffer in progress, or count
- * @limit: no more bytes of the frame than these
+ * virtio_capture_append_anywhere: put a frame into any buffer, or count it
+ * @caplen: bytes of it, if so many fit
+ *
+ * What virtio_capture_append() in capture-record.h does not do itself.
  */
-void virtio_capture_append(CaptureListener *l, const CaptureFrame *frame,
-                           size_t limit);
+void virtio_capture_append_anywhere(CaptureListener *l,
+                                    const CaptureFrame *frame, size_t caplen);
+
+/** virtio_capture_trace_frame: a trace event that is on */
+void virtio_capture_trace_frame(CaptureListener *l, const CaptureFrame *frame,
+                                size_t caplen);
 
 /**
  * virtio_capture_flush: give the buffer in progress to the driver

@@ -46,6 +46,7 @@ struct CaptureRxFilter {
 void virtio_capture_rxfilter_forget(VirtIOCapture *s)
 {
     timer_del(&s->rxfilter_timer);
+    s->own_model = NULL;
     if (s->rxfilter) {
         g_array_free(s->rxfilter->table, true);
         g_free(s->rxfilter);
@@ -102,6 +103,13 @@ static void ask(VirtIOCapture *s, NetClientState *nic)
     cost = f->asked - start;
     f->keep = MIN(cost * COST_FACTOR, LONGEST);
     timer_mod_ns(&s->rxfilter_timer, f->asked + LONGEST);
+    if (f->unicast != RX_STATE_NONE) {
+        uint8_t address[8] = { 0 };
+
+        memcpy(address, f->main.a, ETH_ALEN);
+        s->own_address = ldq_le_p(address) << 16;
+        s->own_model = f->model;
+    }
 }
 
 /* What the NIC said, not one of another model that was there before it. */

@@ -18,7 +18,8 @@
 #include "qom/object_interfaces.h"
 #include "standard-headers/linux/virtio_net.h"
 #include "capture-clock.h"
-#include "trace.h"
+#include "capture-filter.h"
+#include "capture-record.h"
 
 struct CaptureTap {
     NetFilterState parent_obj;
@@ -189,7 +190,8 @@ static inline uint32_t needed_flags(VirtIOCapture *s, NetClientState *netdev,
     if (!(s->wishes & VIRTIO_CAPTURE_L_RECEIVED) || nic->link_down) {
         return 0;
     }
-    if (!virtio_capture_nic_accepts(s, nic, frame)) {
+    if (!virtio_capture_is_for_nic(s, nic, frame) &&
+        !virtio_capture_nic_accepts(s, nic, frame)) {
         frame->flags |= VIRTIO_CAPTURE_R_OTHERHOST;
         return VIRTIO_CAPTURE_L_RECEIVED | VIRTIO_CAPTURE_L_PROMISC;
     }

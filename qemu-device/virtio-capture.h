@@ -31,8 +31,10 @@
 
 #include "exec/memory.h"
 #include "hw/virtio/virtio.h"
+#include "net/eth.h"
 #include "net/net.h"
 #include "qemu/bitmap.h"
+#include "qemu/bswap.h"
 #include "qemu/main-loop.h"
 #include "qemu/timer.h"
 #include "virtio_capture.h"
@@ -92,6 +94,8 @@ struct VirtIOCapture {
     QEMUBH *tap_bh;             /* destroys old_tap */
     CaptureRxFilter *rxfilter;  /* NULL: to be asked for */
     QEMUTimer rxfilter_timer;   /* ends its validity */
+    const NetClientInfo *own_model; /* of it, if frames to own_address are */
+    uint64_t own_address;           /* accepted; or NULL */
 
     uint8_t *whole;             /* a frame that came in pieces, or NULL */
     size_t whole_size;
@@ -222,6 +226,20 @@ void virtio_capture_tap_cleanup(VirtIOCapture *s);
  */
 bool virtio_capture_nic_accepts(VirtIOCapture *s, NetClientState *nic,
                                 const CaptureFrame *frame);
+
+/**
+ * virtio_capture_is_for_nic: is this a frame to the NIC's own address?
+ *
+ * Nearly each received frame is. If it is not certain the answer is false.
+ */
+static inline bool virtio_capture_is_for_nic(VirtIOCapture *s,
+                                             NetClientState *nic,
+                                             const CaptureFrame *frame)
+{
+    return s->own_model == nic->info && frame->first_len >= 2 * 8 &&
+           ldq_le_p(frame->first) << 16 == s->own_address &&
+           lduw_be_p(frame->first + 2 * 6) != ETH_P_VLAN;
+}
 
 /** virtio_capture_rxfilter_forget: ask the NIC anew for the next frame */
 void virtio_capture_rxfilter_forget(VirtIOCapture *s);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The running of a listener's program: inline, as it is done for each frame.
+ */
+#ifndef VIRTIO_CAPTURE_FILTER_H
+#define VIRTIO_CAPTURE_FILTER_H
+
+#include "virtio-capture.h"
+#include "interpreter.h"
+
+/**
+ * virtio_capture_program_run: run a program that there is
+ *
+ * Returns how many bytes of the frame are wanted; 0: it is rejected. The frame
+ * may be in one piece afterwards.
+ */
+static inline uint32_t virtio_capture_program_run(VirtIOCapture *s,
+                                                  const CaptureProgram *program,
+                                                  CaptureFrame *frame)
+{
+    if (unlikely(frame->first_len < MIN(program->reach, frame->len))) {
+        virtio_capture_gather(s, frame);
+    }
+    return vcap_filter_run(program->decoded, frame->first, frame->len,
+                           frame->first_len);
+}
+
+#endif /* VIRTIO_CAPTURE_FILTER_H */
