@@ -16,19 +16,27 @@
 /* In the driver's memory, which is aligned as the driver likes it. */
 typedef struct virtio_capture_record CaptureRecord __attribute__((aligned(1)));
 
-/* Fills the header of a record in. */
+/*
+ * Fills the header of a record in. That of a listener with a queue of its own is
+ * what a program reads from /dev/bpf, and nothing else.
+ */
 static inline void capture_record_header(const CaptureListener *l,
                                          CaptureRecord *header,
                                          const CaptureFrame *frame,
                                          size_t caplen)
 {
     uint32_t subsec = frame->nsec;
+    uint32_t dropped = l->dropped;
     uint16_t flags = frame->flags;
 
     if (l->flags & VIRTIO_CAPTURE_L_NANOSECONDS) {
         flags |= VIRTIO_CAPTURE_R_NANOSECONDS;
     } else {
         subsec /= SCALE_US;
+    }
+    if (l->number) {
+        flags = 0;
+        dropped = 0;
     }
     *header = (CaptureRecord) {
         .sec = cpu_to_le64(frame->sec),
@@ -37,7 +45,7 @@ static inline void capture_record_header(const CaptureListener *l,
         .datalen = cpu_to_le32(frame->len),
         .hdrlen = cpu_to_le16(sizeof(*header)),
         .flags = cpu_to_le16(flags),
-        .dropped = cpu_to_le32(l->dropped),
+        .dropped = cpu_to_le32(dropped),
     };
 }
 
