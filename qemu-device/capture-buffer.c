@@ -88,9 +88,15 @@ static bool buffer_take(CaptureListener *l, int64_t now)
     return true;
 }
 
-static bool is_full(const CaptureBuffer *b)
+/*
+ * Can nothing be added? In a listener's own queue this is so when there is no
+ * byte left, as in a store buffer of /dev/bpf.
+ */
+static bool is_full(const CaptureListener *l)
 {
-    return b->size - b->used < CAPTURE_SHORTEST_RECORD;
+    const CaptureBuffer *b = &l->buffer;
+
+    return b->size - b->used < (l->number ? 1 : CAPTURE_SHORTEST_RECORD);
 }
 
 /* Has the driver given a buffer behind that in progress? */
@@ -140,7 +146,7 @@ void virtio_capture_set_delay(CaptureListener *l, uint32_t delay)
     disarm_delay(l);
     if (l->buffer.elem) {
         if (l->number) {
-            l->awaits_driver = is_full(&l->buffer);
+            l->awaits_driver = is_full(l);
         }
         arm_delay(l);
     }
@@ -195,7 +201,7 @@ static void append_anywhere(CaptureListener *l, const CaptureFrame *frame,
     buffer_put(b, zeros, -b->used % VIRTIO_CAPTURE_RECORD_ALIGN);
     capture_record_count(l, frame, caplen);
 
-    if (is_full(b) && (!l->number || has_another_or_awaits(l))) {
+    if (is_full(l) && (!l->number || has_another_or_awaits(l))) {
         virtio_capture_complete(l);
     }
 }

@@ -144,6 +144,17 @@ def aged(tap):
                   "until another is given")
 
 
+def nearly_full(tap):
+    """Bytes are left, but too few for any record."""
+    with stage_of(ONE + 24, 4096) as stage:
+        receive(stage, 1)
+        stage.cap.look(WHO)
+        tap.equal(take(stage), None, "24 bytes left: it is not full")
+        receive(stage, 2)
+        tap.equal(wait_for(lambda: take(stage), "buffer"), [1],
+                  "24 bytes left: the next record has it used")
+
+
 def changed(tap):
     """LISTEN with another delay, while the last buffer is kept."""
     with stage_of(4096, delay=0) as stage:
@@ -379,7 +390,7 @@ def flags_of_others(tap):
 
 
 main = Tap()
-main.run(rotation, last_goes_on, does_not_fit, immediate, aged, changed, flush,
+main.run(rotation, last_goes_on, does_not_fit, immediate, aged, nearly_full, changed, flush,
          shared_flush, programs, given_back, stopped, many_parts, bare, units,
          flags_of_others)
 sys.exit(main.done())
