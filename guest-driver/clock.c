@@ -10,22 +10,28 @@
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
 
-#include "vcap.h"
+#include "clock.h"
 
 #define ROUNDS	4
 
-/** vcap_clock_set() - measure the offset and tell the device; listen_lock */
-int vcap_clock_set(struct vcap_dev *dev)
+/** vcap_clock_init() - an offset that is not known yet */
+void vcap_clock_init(struct vcap_clock *clock)
+{
+	mutex_init(&clock->lock);
+}
+
+/* Measure the offset and tell the device. Called with the lock. */
+static int set(struct vcap_clock *clock, struct vcap_control *control)
 {
 	struct virtio_capture_counters counters;
 	u64 before, after, best = U64_MAX;
 	s64 offset = 0;
 	int err, i;
 
-	lockdep_assert_held(&dev->listen_lock);
+	lockdep_assert_held(&clock->lock);
 	for (i = 0; i < ROUNDS; i++) {
 		before = ktime_get_real_ns();
-		err = vcap_control_clock(dev, NULL, &counters);
+		err = vcap_control_clock(control, NULL, &counters);
 		after = ktime_get_real_ns();
 		if (err)
 			return err;
@@ -35,12 +41,29 @@ int vcap_clock_set(struct vcap_dev *dev)
 		best = after - before;
 		offset = (s64)(before + best / 2 - le64_to_cpu(counters.clock));
 	}
-	err = vcap_control_clock(dev, &offset, &counters);
+	err = vcap_control_clock(control, &offset, &counters);
 	if (err)
 		return err;
-	dev->clock_offset = offset;
-	WRITE_ONCE(dev->clock_checked, jiffies);
+	clock->offset = offset;
+	WRITE_ONCE(clock->checked, jiffies);
 	return 0;
+}
+
+/**
+ * vcap_clock_set() - measure the offset and tell the device
+ * @clock: the offset
+ * @control: how the device's clock is read
+ *
+ * Return: 0 or the error of a command.
+ */
+int vcap_clock_set(struct vcap_clock *clock, struct vcap_control *control)
+{
+	int err;
+
+	mutex_lock(&clock->lock);
+	err = set(clock, control);
+	mutex_unlock(&clock->lock);
+	return err;
 }
 
 /*
@@ -48,41 +71,51 @@ int vcap_clock_set(struct vcap_dev *dev)
  * made between two of CLOCK_REALTIME, so the true offset is in an interval. If
  * the one in use is not, somebody set the guest's clock, or it drifted.
  */
-static bool offset_agrees(const struct vcap_dev *dev, u64 before, u64 after,
-			  u64 clock)
+static bool agrees(const struct vcap_clock *clock, u64 before, u64 after,
+		   u64 reading)
 {
-	return dev->clock_offset >= (s64)(before - clock) &&
-	       dev->clock_offset <= (s64)(after - clock);
+	return clock->offset >= (s64)(before - reading) &&
+	       clock->offset <= (s64)(after - reading);
 }
 
 /**
  * vcap_clock_check() - compare the clocks by a reading, and set the offset anew
- * @dev: the device
+ * @clock: the offset
+ * @control: how the device's clock is read
  * @before: CLOCK_REALTIME before the device's clock was read, ns
  * @after: and after it
- * @clock: the reading
+ * @reading: the device's clock, ns
+ *
+ * Return: 0 or the error of a command.
  */
-void vcap_clock_check(struct vcap_dev *dev, u64 before, u64 after, u64 clock)
+int vcap_clock_check(struct vcap_clock *clock, struct vcap_control *control,
+		     u64 before, u64 after, u64 reading)
 {
-	mutex_lock(&dev->listen_lock);
-	if (!offset_agrees(dev, before, after, clock))
-		vcap_clock_set(dev);
+	int err = 0;
+
+	mutex_lock(&clock->lock);
+	if (!agrees(clock, before, after, reading))
+		err = set(clock, control);
 	else
-		WRITE_ONCE(dev->clock_checked, jiffies);
-	mutex_unlock(&dev->listen_lock);
+		WRITE_ONCE(clock->checked, jiffies);
+	mutex_unlock(&clock->lock);
+	return err;
 }
 
 /** vcap_clock_refresh() - the same, if the last check is over a second old */
-void vcap_clock_refresh(struct vcap_dev *dev)
+int vcap_clock_refresh(struct vcap_clock *clock, struct vcap_control *control)
 {
 	struct virtio_capture_counters counters;
 	u64 before, after;
+	int err;
 
-	if (time_before(jiffies, READ_ONCE(dev->clock_checked) + HZ))
-		return;
+	if (time_before(jiffies, READ_ONCE(clock->checked) + HZ))
+		return 0;
 	before = ktime_get_real_ns();
-	if (vcap_control_clock(dev, NULL, &counters))
-		return;
+	err = vcap_control_clock(control, NULL, &counters);
+	if (err)
+		return err;
 	after = ktime_get_real_ns();
-	vcap_clock_check(dev, before, after, le64_to_cpu(counters.clock));
+	return vcap_clock_check(clock, control, before, after,
+				le64_to_cpu(counters.clock));
 }

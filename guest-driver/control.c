@@ -2,8 +2,9 @@
 /* The control queue: one command at a time, and its reply. */
 #include <linux/jiffies.h>
 #include <linux/scatterlist.h>
+#include <linux/slab.h>
 
-#include "vcap.h"
+#include "control.h"
 
 /*
  * A device answers within a few turns of its event loop. One that takes this
@@ -11,49 +12,75 @@
  */
 #define REPLY_TIMEOUT	(30 * HZ)
 
-void vcap_control_interrupt(struct virtqueue *vq)
+/** vcap_control_init() - a queue that cannot be used yet; -ENOMEM */
+int vcap_control_init(struct vcap_control *control)
 {
-	struct vcap_dev *dev = vq->vdev->priv;
+	mutex_init(&control->lock);
+	init_completion(&control->done);
+	control->error = -EAGAIN;
+	control->command = kzalloc(sizeof(*control->command), GFP_KERNEL);
+	return control->command ? 0 : -ENOMEM;
+}
 
-	complete(&dev->control_done);
+/** vcap_control_free() - free what a device that was reset does not use */
+void vcap_control_free(struct vcap_control *control)
+{
+	kfree(control->command);
+}
+
+/** vcap_control_wake() - have the reply looked for; in any context */
+void vcap_control_wake(struct vcap_control *control)
+{
+	complete(&control->done);
+}
+
+/**
+ * vcap_control_set_error() - say whether the queue can be used
+ * @control: the queue
+ * @error: for those who want to use it; 0: it can be used
+ *
+ * When this returns, nobody uses it who found it usable before: a command that
+ * was under way has ended with the error.
+ */
+void vcap_control_set_error(struct vcap_control *control, int error)
+{
+	/* Pairs with the acquire below: the queue is there when it is usable. */
+	smp_store_release(&control->error, error);
+	vcap_control_wake(control);
+	mutex_lock(&control->lock);
+	mutex_unlock(&control->lock);
 }
 
 /*
- * Wait for the reply to the command that was just made available, and return
- * how much of it the device wrote. After an error the device may still write,
- * until it is reset: the queue is not used again before. Called with
- * control_lock.
+ * Wait for the reply to the command that was just made available, and store how
+ * much of it the device wrote. After an error the device may still write, until
+ * it is reset: the queue is not used again before. Called with the lock.
  */
-static int await_reply(struct vcap_dev *dev, unsigned int *len)
+static int await_reply(struct vcap_control *control, unsigned int *len)
 {
 	unsigned long end = jiffies + REPLY_TIMEOUT;
 	long left = REPLY_TIMEOUT;
 
-	while (!virtqueue_get_buf(dev->control_vq, len)) {
-		int err = vcap_dev_error(dev);
+	while (!virtqueue_get_buf(control->vq, len)) {
+		int err = READ_ONCE(control->error);
 
 		if (err)
 			return err;
-		if (READ_ONCE(dev->fault) ||
-		    virtqueue_is_broken(dev->control_vq)) {
-			vcap_dev_break(dev, VCAP_MALFORMED_QUEUE);
-			return -EIO;
-		}
+		if (virtqueue_is_broken(control->vq))
+			return -EPROTO;
 		/*
 		 * An interrupt without a reply does not end the waiting, and
 		 * only one that completes anew wakes it again.
 		 */
 		if (left <= 0 ||
-		    !wait_for_completion_timeout(&dev->control_done, left)) {
-			vcap_dev_break(dev, "no answer to a control command");
-			return -EIO;
-		}
+		    !wait_for_completion_timeout(&control->done, left))
+			return -ETIMEDOUT;
 		left = (long)(end - jiffies);
 	}
 	return 0;
 }
 
-static int reply_error(struct vcap_dev *dev, u32 status)
+static int reply_error(struct vcap_control *control, u32 status)
 {
 	switch (status) {
 	case VIRTIO_CAPTURE_E_OK:
@@ -61,99 +88,100 @@ static int reply_error(struct vcap_dev *dev, u32 status)
 	case VIRTIO_CAPTURE_E_GONE:
 		return -ENXIO;
 	default:
-		dev_err_ratelimited(&dev->vdev->dev,
+		dev_err_ratelimited(&control->vq->vdev->dev,
 				    "control command %u failed with status %u\n",
-				    le32_to_cpu(dev->control->ctrl.command),
+				    le32_to_cpu(control->command->ctrl.command),
 				    status);
 		return -EIO;
 	}
 }
 
 /*
- * Send the command in dev->control: @out bytes after its header; expect @in
- * bytes after the reply's. Called with control_lock.
- *
- * Return: 0; -ENOBUFS if the command could not be given, but may be later;
- * -EAGAIN if a suspend is in the way; -ENXIO if the netdev or the device is
- * gone; -EIO for any other failure.
+ * Send the command that was filled in: @out bytes after its header; expect @in
+ * bytes after the reply's. Called with the lock.
  */
-static int execute(struct vcap_dev *dev, u32 command, size_t out, size_t in)
+static int execute(struct vcap_control *control, u32 number, size_t out,
+		   size_t in)
 {
-	struct vcap_control *control = dev->control;
+	struct vcap_command *command = control->command;
 	struct scatterlist sg_out, sg_in, *sgs[] = { &sg_out, &sg_in };
-	size_t reply = sizeof(control->reply) + in;
+	size_t reply = sizeof(command->reply) + in;
 	unsigned int len = 0;
 	u32 status;
 	int err;
 
-	lockdep_assert_held(&dev->control_lock);
-	err = vcap_dev_error(dev);
+	lockdep_assert_held(&control->lock);
+	/* Pairs with the release in vcap_control_set_error(). */
+	err = smp_load_acquire(&control->error);
 	if (err)
 		return err;
-	control->ctrl.command = cpu_to_le32(command);
-	control->ctrl.reserved = 0;
-	sg_init_one(&sg_out, &control->ctrl, sizeof(control->ctrl) + out);
-	sg_init_one(&sg_in, &control->reply, reply);
-	reinit_completion(&dev->control_done);
-	err = virtqueue_add_sgs(dev->control_vq, sgs, 1, 1, control,
-				GFP_KERNEL);
+	command->ctrl.command = cpu_to_le32(number);
+	command->ctrl.reserved = 0;
+	sg_init_one(&sg_out, &command->ctrl, sizeof(command->ctrl) + out);
+	sg_init_one(&sg_in, &command->reply, reply);
+	reinit_completion(&control->done);
+	err = virtqueue_add_sgs(control->vq, sgs, 1, 1, command, GFP_KERNEL);
 	if (err)
 		/* The ring has no room, or DMA could not be set up: for now. */
 		return err == -EIO ? err : -ENOBUFS;
-	virtqueue_kick(dev->control_vq);
-	err = await_reply(dev, &len);
-	if (err)
+	virtqueue_kick(control->vq);
+	err = await_reply(control, &len);
+	if (err) {
+		/* Unless somebody has said so meanwhile. */
+		cmpxchg(&control->error, 0, -EIO);
 		return err;
-	if (len < sizeof(control->reply))
-		return reply_error(dev, U32_MAX);
-	status = le32_to_cpu(control->reply.status);
+	}
+	if (len < sizeof(command->reply))
+		return reply_error(control, U32_MAX);
+	status = le32_to_cpu(command->reply.status);
 	if (status == VIRTIO_CAPTURE_E_OK && len < reply)
-		return reply_error(dev, U32_MAX);
-	return reply_error(dev, status);
+		return reply_error(control, U32_MAX);
+	return reply_error(control, status);
 }
 
 /** vcap_control_listen() - tell the device what to capture */
-int vcap_control_listen(struct vcap_dev *dev,
+int vcap_control_listen(struct vcap_control *control,
 			const struct virtio_capture_listen *listen)
 {
 	int err;
 
-	mutex_lock(&dev->control_lock);
-	dev->control->listen = *listen;
-	err = execute(dev, VIRTIO_CAPTURE_C_LISTEN, sizeof(*listen), 0);
-	mutex_unlock(&dev->control_lock);
+	mutex_lock(&control->lock);
+	control->command->listen = *listen;
+	err = execute(control, VIRTIO_CAPTURE_C_LISTEN, sizeof(*listen), 0);
+	mutex_unlock(&control->lock);
 	return err;
 }
 
 /** vcap_control_flush() - the barrier; @counters as of then */
-int vcap_control_flush(struct vcap_dev *dev,
+int vcap_control_flush(struct vcap_control *control,
 		       struct virtio_capture_counters *counters)
 {
 	int err;
 
-	mutex_lock(&dev->control_lock);
-	err = execute(dev, VIRTIO_CAPTURE_C_FLUSH, 0, sizeof(*counters));
-	*counters = dev->control->counters;
-	mutex_unlock(&dev->control_lock);
+	mutex_lock(&control->lock);
+	err = execute(control, VIRTIO_CAPTURE_C_FLUSH, 0,
+		      VIRTIO_CAPTURE_COUNTERS_BASE);
+	*counters = control->command->counters;
+	mutex_unlock(&control->lock);
 	return err;
 }
 
 /** vcap_control_clock() - read the clock, after setting @offset if not NULL */
-int vcap_control_clock(struct vcap_dev *dev, const s64 *offset,
+int vcap_control_clock(struct vcap_control *control, const s64 *offset,
 		       struct virtio_capture_counters *counters)
 {
-	struct virtio_capture_clock *clock = &dev->control->clock;
+	struct virtio_capture_clock *clock = &control->command->clock;
 	int err;
 
-	mutex_lock(&dev->control_lock);
+	mutex_lock(&control->lock);
 	memset(clock, 0, sizeof(*clock));
 	if (offset) {
 		clock->offset = cpu_to_le64(*offset);
 		clock->flags = cpu_to_le32(VIRTIO_CAPTURE_CLOCK_SET);
 	}
-	err = execute(dev, VIRTIO_CAPTURE_C_CLOCK, sizeof(*clock),
-		      sizeof(*counters));
-	*counters = dev->control->counters;
-	mutex_unlock(&dev->control_lock);
+	err = execute(control, VIRTIO_CAPTURE_C_CLOCK, sizeof(*clock),
+		      VIRTIO_CAPTURE_COUNTERS_BASE);
+	*counters = control->command->counters;
+	mutex_unlock(&control->lock);
 	return err;
 }

@@ -3,7 +3,8 @@
 #include <linux/slab.h>
 #include <linux/virtio_config.h>
 
-#include "vcap.h"
+#include "device.h"
+#include "listener.h"
 
 /* How soon that is tried again which there was no memory for. */
 #define RETRY_DELAY	(HZ / 10)
@@ -15,11 +16,12 @@ struct vcap_dev *vcap_dev_alloc(struct virtio_device *vdev)
 
 	if (!dev)
 		return NULL;
-	dev->control = kzalloc(sizeof(*dev->control), GFP_KERNEL);
-	if (!dev->control) {
+	if (vcap_control_init(&dev->control)) {
 		kfree(dev);
 		return NULL;
 	}
+	vcap_inject_init(&dev->inject);
+	vcap_clock_init(&dev->clock);
 	kref_init(&dev->ref);
 	dev->vdev = vdev;
 	INIT_LIST_HEAD(&dev->node);
@@ -27,12 +29,6 @@ struct vcap_dev *vcap_dev_alloc(struct virtio_device *vdev)
 	mutex_init(&dev->state_lock);
 	mutex_init(&dev->listen_lock);
 	mutex_init(&dev->lock);
-	mutex_init(&dev->control_lock);
-	mutex_init(&dev->inject_lock);
-	init_completion(&dev->control_done);
-	init_waitqueue_head(&dev->inject_wait);
-	INIT_WORK(&dev->work, vcap_capture_work);
-	INIT_DELAYED_WORK(&dev->retry, vcap_capture_retry);
 	return dev;
 }
 
@@ -40,7 +36,7 @@ static void release(struct kref *ref)
 {
 	struct vcap_dev *dev = container_of(ref, struct vcap_dev, ref);
 
-	kfree(dev->control);
+	vcap_control_free(&dev->control);
 	kfree(dev);
 }
 
@@ -48,6 +44,19 @@ static void release(struct kref *ref)
 void vcap_dev_put(struct vcap_dev *dev)
 {
 	kref_put(&dev->ref, release);
+}
+
+/* Why the queues cannot be used in a state; 0 if they can. */
+static int error_of(enum vcap_state state)
+{
+	switch (state) {
+	case VCAP_READY:
+		return 0;
+	case VCAP_SUSPENDED:
+		return -EAGAIN;
+	default:
+		return -ENXIO;
+	}
 }
 
 /**
@@ -63,21 +72,7 @@ void vcap_dev_put(struct vcap_dev *dev)
 int vcap_dev_error(struct vcap_dev *dev)
 {
 	/* Pairs with the release below: the queues are those of the state. */
-	switch (smp_load_acquire(&dev->state)) {
-	case VCAP_READY:
-		return 0;
-	case VCAP_SUSPENDED:
-		return -EAGAIN;
-	default:
-		return -ENXIO;
-	}
-}
-
-/* Have those who wait for the device look at it and its state again. */
-static void wake(struct vcap_dev *dev)
-{
-	complete(&dev->control_done);
-	vcap_inject_wake(dev);
+	return error_of(smp_load_acquire(&dev->state));
 }
 
 /**
@@ -108,45 +103,56 @@ void vcap_dev_set_state(struct vcap_dev *dev, enum vcap_state state)
 	 */
 	mutex_lock(&dev->lock);
 	if (state == VCAP_BROKEN || state == VCAP_REMOVED)
-		vcap_capture_end_all(dev);
+		vcap_listeners_end(&dev->listeners, true);
 	mutex_unlock(&dev->lock);
-	wake(dev);
-	mutex_lock(&dev->control_lock);
-	mutex_unlock(&dev->control_lock);
-	mutex_lock(&dev->inject_lock);
-	mutex_unlock(&dev->inject_lock);
+	vcap_control_set_error(&dev->control, error_of(state));
+	vcap_inject_set_error(&dev->inject, error_of(state));
 unlock:
 	mutex_unlock(&dev->state_lock);
 }
 
-/**
- * vcap_dev_fault() - have the work give the device up
- * @dev: the device
- * @fault: what is wrong, for the kernel's log; the first one counts
- *
- * Called in any context, with any locks.
- */
-void vcap_dev_fault(struct vcap_dev *dev, const char *fault)
+/** vcap_dev_work() - have the device's work look; in any context */
+void vcap_dev_work(struct vcap_dev *dev)
 {
-	cmpxchg(&dev->fault, NULL, fault);
-	wake(dev);
 	queue_work(system_highpri_wq, &dev->work);
 }
 
 /**
  * vcap_dev_break() - use the queues no more; the work gives the device up
  * @dev: the device, with queues
- * @fault: as vcap_dev_fault()
+ * @fault: what is wrong, for the kernel's log; the first one counts
  *
- * Called with any locks, but not in an interrupt: virtio_break_device() takes
- * a lock that others take with interrupts enabled.
+ * Called in any context, with any locks.
  */
 void vcap_dev_break(struct vcap_dev *dev, const char *fault)
 {
-	/* Before anybody finds the queues broken, and gives another reason. */
 	cmpxchg(&dev->fault, NULL, fault);
 	virtio_break_device(dev->vdev);
-	vcap_dev_fault(dev, fault);
+	vcap_control_wake(&dev->control);
+	vcap_inject_wake(&dev->inject);
+	vcap_dev_work(dev);
+}
+
+/**
+ * vcap_dev_result() - what a queue's function returned, for who asked for it
+ * @dev: the device
+ * @err: that
+ *
+ * Return: the same, unless it tells that the device is to be given up: then that
+ * is done, and it is -EIO.
+ */
+int vcap_dev_result(struct vcap_dev *dev, int err)
+{
+	switch (err) {
+	case -EPROTO:
+		vcap_dev_break(dev, VCAP_MALFORMED_QUEUE);
+		return -EIO;
+	case -ETIMEDOUT:
+		vcap_dev_break(dev, "no answer to a control command");
+		return -EIO;
+	default:
+		return err;
+	}
 }
 
 /** vcap_dev_retry() - do soon what there was no memory for */

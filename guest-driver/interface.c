@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The capture devices by name, and what their listeners want of them. */
+/* The capture devices by name, and the interfaces that they capture on. */
 #include <linux/etherdevice.h>
 #include <linux/idr.h>
 #include <linux/if_arp.h>
@@ -12,21 +12,16 @@
 #include <linux/virtio_config.h>
 #include <net/net_namespace.h>
 
-#include "vcap.h"
-
-/*
- * How long the device may keep a record to itself when no listener is in
- * immediate mode: a reader that waits for a full buffer learns that it is full
- * so much later at the most. Reads that may not wait that long flush.
- */
-#define DELAY_US	20000
+#include "interface.h"
+#include "listen.h"
+#include "shared.h"
 
 static DEFINE_MUTEX(registry_lock);
 static LIST_HEAD(registry);		/* of struct vcap_dev; registry_lock */
 static DEFINE_IDA(ids);
 
-/** vcap_dev_register() - give a device its name and let it be found */
-int vcap_dev_register(struct vcap_dev *dev)
+/** vcap_interface_register() - give a device its name and let it be found */
+int vcap_interface_register(struct vcap_dev *dev)
 {
 	dev->id = ida_alloc(&ids, GFP_KERNEL);
 	if (dev->id < 0)
@@ -40,8 +35,8 @@ int vcap_dev_register(struct vcap_dev *dev)
 	return 0;
 }
 
-/** vcap_dev_unregister() - let a device be found no more */
-void vcap_dev_unregister(struct vcap_dev *dev)
+/** vcap_interface_unregister() - let a device be found no more */
+void vcap_interface_unregister(struct vcap_dev *dev)
 {
 	mutex_lock(&registry_lock);
 	list_del_init(&dev->node);
@@ -157,13 +152,13 @@ static const struct net_device *find_nic(struct vcap_dev *dev, const char *name)
 }
 
 /**
- * vcap_dev_find() - the device that captures on the interface of a name
+ * vcap_interface_find() - the device that captures on the interface of a name
  * @name: an interface of the caller's network namespace, or a device's own name
  * @own_name: set to whether it was the latter
  *
  * Return: the device with a reference, or NULL.
  */
-struct vcap_dev *vcap_dev_find(const char *name, bool *own_name)
+struct vcap_dev *vcap_interface_find(const char *name, bool *own_name)
 {
 	struct vcap_dev *dev, *found = NULL;
 
@@ -182,7 +177,7 @@ struct vcap_dev *vcap_dev_find(const char *name, bool *own_name)
 }
 
 /**
- * vcap_dev_name() - the name of what a descriptor is attached to
+ * vcap_interface_name() - the name of what a descriptor is attached to
  * @dev: the device
  * @file: the descriptor
  * @name: IFNAMSIZ bytes, filled up with zeros
@@ -191,8 +186,8 @@ struct vcap_dev *vcap_dev_find(const char *name, bool *own_name)
  *
  * Return: 0, or -EINVAL when the device is gone.
  */
-int vcap_dev_name(struct vcap_dev *dev, const struct vcap_file *file,
-		  char *name)
+int vcap_interface_name(struct vcap_dev *dev, const struct vcap_file *file,
+			char *name)
 {
 	const struct net_device *netdev;
 	bool gone;
@@ -218,18 +213,6 @@ int vcap_dev_name(struct vcap_dev *dev, const struct vcap_file *file,
 	return 0;
 }
 
-/** vcap_direction_flags() - a BPF_D_* direction as VIRTIO_CAPTURE_L_* bits */
-u32 vcap_direction_flags(u32 direction)
-{
-	u32 flags = 0;
-
-	if (direction != BPF_D_OUT)
-		flags |= VIRTIO_CAPTURE_L_RECEIVED;
-	if (direction != BPF_D_IN)
-		flags |= VIRTIO_CAPTURE_L_SENT;
-	return flags;
-}
-
 /**
  * vcap_interface_down() - is the interface down that a descriptor is attached by?
  * @file: the descriptor, attached
@@ -249,98 +232,26 @@ bool vcap_interface_down(const struct vcap_file *file)
 	return down;
 }
 
-/* Add what one listener needs to what all need. */
-static void add_wish(struct vcap_wish *all, struct vcap_file *file)
-{
-	const struct vcap_desc *desc = &file->desc;
-
-	mutex_lock(&file->lock);
-	all->snaplen = max3(all->snaplen, file->next.snaplen,
-			    file->filter ? file->filter->snaplen : U32_MAX);
-	all->flags |= file->next.flags | vcap_direction_flags(desc->direction);
-	if (desc->promisc)
-		all->flags |= VIRTIO_CAPTURE_L_PROMISC;
-	if (desc->format.tstamp != BPF_T_MICROTIME)
-		all->flags |= VIRTIO_CAPTURE_L_NANOSECONDS;
-	all->immediate |= file->next.immediate || desc->immediate;
-	mutex_unlock(&file->lock);
-}
-
 /**
- * vcap_dev_update() - tell the device what its listeners want, if that changed
- * @dev: the device
- *
- * Called without locks after a change of a listener or of their list.
- *
- * Return: 0 or the error of the command. The device does as before then; it is
- * told later if it could not be told now.
- */
-int vcap_dev_update(struct vcap_dev *dev)
-{
-	struct virtio_capture_listen listen = {};
-	struct vcap_wish all = {};
-	struct vcap_file *file;
-	int err = 0;
-
-	mutex_lock(&dev->listen_lock);
-	mutex_lock(&dev->lock);
-	list_for_each_entry(file, &dev->listeners, listener)
-		add_wish(&all, file);
-	mutex_unlock(&dev->lock);
-
-	listen.snaplen = cpu_to_le32(all.snaplen);
-	listen.flags = cpu_to_le32(all.flags);
-	listen.delay = cpu_to_le32(all.immediate ? 0 : DELAY_US);
-	if (memcmp(&listen, &dev->listen, sizeof(listen))) {
-		/* The clock first: no frame gets the time of an old offset. */
-		if (!dev->listen.snaplen)
-			err = vcap_clock_set(dev);
-		if (!err)
-			err = vcap_control_listen(dev, &listen);
-		if (!err)
-			dev->listen = listen;
-	}
-	mutex_unlock(&dev->listen_lock);
-	if (err == -ENOBUFS)
-		vcap_dev_retry(dev);
-	return err;
-}
-
-static int add_listener(struct vcap_dev *dev, struct vcap_file *file,
-			const struct net_device *netdev)
-{
-	int err;
-
-	mutex_lock(&dev->lock);
-	file->orphan = false;
-	rcu_assign_pointer(file->netdev, netdev);
-	err = vcap_dev_error(dev);
-	if (!err)
-		list_add_tail(&file->listener, &dev->listeners);
-	mutex_unlock(&dev->lock);
-	return err;
-}
-
-/**
- * vcap_dev_add_listener() - let a descriptor hear the device's frames
+ * vcap_interface_listen() - let a descriptor hear the device's frames
  * @dev: the device
  * @file: the descriptor
  * @name: the interface that the descriptor is attached by; NULL: the device's
  *        own name
  *
- * The caller holds a reference and calls vcap_dev_update() next.
+ * The caller holds a reference.
  *
  * Return: 0; -ENXIO when the interface is gone; or the error of
  * vcap_dev_error().
  */
-int vcap_dev_add_listener(struct vcap_dev *dev, struct vcap_file *file,
+int vcap_interface_listen(struct vcap_dev *dev, struct vcap_file *file,
 			  const char *name)
 {
 	const struct net_device *netdev = NULL;
 	int err = -ENXIO;
 
 	if (!name)
-		return add_listener(dev, file, NULL);
+		return vcap_listen_add(dev, file, NULL);
 	/* An interface that goes after it was found finds the listener. */
 	rtnl_lock();
 	mutex_lock(&registry_lock);
@@ -348,34 +259,9 @@ int vcap_dev_add_listener(struct vcap_dev *dev, struct vcap_file *file,
 		netdev = find_nic(dev, name);
 	mutex_unlock(&registry_lock);
 	if (netdev)
-		err = add_listener(dev, file, netdev);
+		err = vcap_listen_add(dev, file, netdev);
 	rtnl_unlock();
 	return err;
-}
-
-/** vcap_dev_del_listener() - undo vcap_dev_add_listener(); then update, too */
-void vcap_dev_del_listener(struct vcap_dev *dev, struct vcap_file *file)
-{
-	mutex_lock(&dev->lock);
-	list_del(&file->listener);
-	RCU_INIT_POINTER(file->netdev, NULL);
-	mutex_unlock(&dev->lock);
-}
-
-/**
- * vcap_dev_check() - tell the device anew what it was told
- * @dev: the device
- *
- * After a resume it knows nothing, and after a change of its configuration its
- * netdev may be gone, which the answer tells: then no more frames will come.
- */
-void vcap_dev_check(struct vcap_dev *dev)
-{
-	mutex_lock(&dev->listen_lock);
-	memset(&dev->listen, 0, sizeof(dev->listen));
-	mutex_unlock(&dev->listen_lock);
-	if (vcap_dev_update(dev) == -ENXIO)
-		vcap_capture_end(dev, true);
 }
 
 /*
@@ -393,7 +279,7 @@ static int netdev_event(struct notifier_block *block, unsigned long event,
 		return NOTIFY_DONE;
 	mutex_lock(&registry_lock);
 	list_for_each_entry(dev, &registry, node)
-		vcap_capture_orphan(dev, netdev);
+		vcap_shared_orphan(dev, netdev);
 	mutex_unlock(&registry_lock);
 	return NOTIFY_DONE;
 }

@@ -6,7 +6,14 @@
 
 #include <asm/ioctls.h>
 
+#include "device.h"
+#include "interface.h"
 #include "ioctl.h"
+#include "limits.h"
+#include "listener.h"
+#include "model.h"
+#include "setup.h"
+#include "timeout.h"
 
 /* The longest timeout is the last that int milliseconds can hold. */
 #define MAX_TIMEOUT_NS	(2147483648ULL * NSEC_PER_MSEC)
@@ -63,7 +70,7 @@ static int install_filter(struct vcap_file *file, union vcap_argument *arg,
 
 	if (IS_ERR(program))
 		return PTR_ERR(program);
-	err = vcap_file_set_filter(file, program, flush);
+	err = vcap_setup_filter(file, program, flush);
 	if (err)
 		vcap_program_free(program);
 	return err;
@@ -100,12 +107,12 @@ static int lock(struct vcap_file *file, union vcap_argument *arg)
 
 static int flush(struct vcap_file *file, union vcap_argument *arg)
 {
-	int err = vcap_file_sync(file);
+	int err = vcap_listener_sync(file);
 
 	if (err)
 		return err;
 	mutex_lock(&file->lock);
-	vcap_desc_flush(&file->desc);
+	file->model->flush(file);
 	mutex_unlock(&file->lock);
 	return 0;
 }
@@ -124,13 +131,13 @@ static int set_promisc(struct vcap_file *file, union vcap_argument *arg)
 	if (!has_interface(file))
 		return -EINVAL;
 	/* What came before is judged without it. */
-	err = vcap_file_prepare(file, &next);
+	err = vcap_setup_prepare(file, &next);
 	if (err)
 		return err;
 	mutex_lock(&file->lock);
 	file->desc.promisc = true;
 	mutex_unlock(&file->lock);
-	vcap_file_settle(file);
+	vcap_setup_settle(file);
 	return 0;
 }
 
@@ -170,25 +177,23 @@ static int get_interface(struct vcap_file *file, union vcap_argument *arg)
 {
 	if (!has_interface(file))
 		return -EINVAL;
-	return vcap_dev_name(file->dev, file, arg->ifreq.ifr_name);
+	return vcap_interface_name(file->dev, file, arg->ifreq.ifr_name);
 }
 
 static int set_interface(struct vcap_file *file, union vcap_argument *arg)
 {
 	arg->ifreq.ifr_name[IFNAMSIZ - 1] = '\0';
-	return vcap_file_attach(file, arg->ifreq.ifr_name);
+	return vcap_setup_attach(file, arg->ifreq.ifr_name);
 }
 
 static int get_stats(struct vcap_file *file, union vcap_argument *arg)
 {
-	int err = vcap_file_sync(file);
+	int err = vcap_listener_sync(file);
 
 	if (err)
 		return err;
 	mutex_lock(&file->lock);
-	arg->stat.bs_recv = file->desc.recv;
-	arg->stat.bs_drop = file->desc.drop;
-	arg->stat.bs_capt = file->desc.capt;
+	file->model->counters(file, &arg->stat);
 	mutex_unlock(&file->lock);
 	return 0;
 }
@@ -196,16 +201,16 @@ static int get_stats(struct vcap_file *file, union vcap_argument *arg)
 static int set_immediate(struct vcap_file *file, union vcap_argument *arg)
 {
 	struct vcap_wish next = { .immediate = arg->value != 0 };
-	int err = vcap_file_prepare(file, &next);
+	int err = vcap_setup_prepare(file, &next);
 
 	if (err)
 		return err;
 	mutex_lock(&file->lock);
 	file->desc.immediate = next.immediate;
 	mutex_unlock(&file->lock);
-	vcap_file_settle(file);
+	vcap_setup_settle(file);
 	/* What was stored without waking anyone is to be read at once now. */
-	vcap_file_wake(file);
+	vcap_listener_wake(file);
 	return 0;
 }
 
@@ -260,13 +265,13 @@ static int set_direction(struct vcap_file *file, union vcap_argument *arg)
 	if (arg->value > BPF_D_OUT)
 		return -EINVAL;
 	/* What came before is judged by the old direction. */
-	err = vcap_file_prepare(file, &next);
+	err = vcap_setup_prepare(file, &next);
 	if (err)
 		return err;
 	mutex_lock(&file->lock);
 	file->desc.direction = arg->value;
 	mutex_unlock(&file->lock);
-	vcap_file_settle(file);
+	vcap_setup_settle(file);
 	return 0;
 }
 
@@ -303,7 +308,7 @@ static int set_timeout(struct vcap_file *file, union vcap_argument *arg)
 	file->desc.timed_out = false;
 	mutex_unlock(&file->lock);
 	/* Who polls starts anew, with the new timeout. */
-	vcap_file_wake(file);
+	vcap_listener_wake(file);
 	return 0;
 }
 
@@ -324,26 +329,26 @@ static int set_tstamp(struct vcap_file *file, union vcap_argument *arg)
 		return 0;
 	if (arg->value != BPF_T_MICROTIME)
 		next.flags = VIRTIO_CAPTURE_L_NANOSECONDS;
-	err = vcap_file_prepare(file, &next);
+	err = vcap_setup_prepare(file, &next);
 	if (err)
 		return err;
 	mutex_lock(&file->lock);
 	/* A reader could not tell the packets of two formats apart. */
-	vcap_desc_discard(&file->desc);
+	file->model->discard(file);
 	file->desc.format.tstamp = arg->value;
 	mutex_unlock(&file->lock);
-	vcap_file_settle(file);
+	vcap_setup_settle(file);
 	return 0;
 }
 
 static int get_readable(struct vcap_file *file, union vcap_argument *arg)
 {
-	int err = vcap_file_sync(file);
+	int err = vcap_listener_sync(file);
 
 	if (err)
 		return err;
 	mutex_lock(&file->lock);
-	arg->value = vcap_desc_available(&file->desc);
+	arg->value = file->model->available(file);
 	mutex_unlock(&file->lock);
 	return 0;
 }

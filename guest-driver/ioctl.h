@@ -3,6 +3,7 @@
 #ifndef VCAP_IOCTL_H
 #define VCAP_IOCTL_H
 
+#include <linux/fs.h>
 #include <linux/if.h>
 
 #include "vcap.h"
@@ -29,5 +30,7 @@ union vcap_argument {
  */
 int vcap_request(struct vcap_file *file, unsigned int request,
 		 union vcap_argument *arg);
+
+long vcap_ioctl(struct file *filp, unsigned int request, unsigned long user);
 
 #endif /* VCAP_IOCTL_H */

@@ -15,8 +15,8 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
+#include "limits.h"
 #include "usage.h"
-#include "vcap.h"
 
 /* The most that the parameter can be, and the limit on all users together. */
 #define MAX_DESCRIPTORS	4096
@@ -35,6 +35,9 @@ static const struct kernel_param_ops descriptors_ops = {
 
 module_param_cb(descriptors, &descriptors_ops, &descriptors, 0644);
 MODULE_PARM_DESC(descriptors, "Descriptors of /dev/bpf that a user can have open (default 256, at most 4096)");
+
+/* Largest buffer that BIOCSBLEN gives, bytes (net.bpf.maxbufsize). */
+unsigned int vcap_max_buffer = 4194304;
 
 /* Memory for the buffers of one user, bytes (net.bpf.maxusermem). */
 unsigned long vcap_max_memory;

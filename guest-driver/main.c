@@ -3,7 +3,28 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 
-#include "vcap.h"
+#include "compat.h"
+#include "file.h"
+#include "interface.h"
+#include "ioctl.h"
+#include "limits.h"
+#include "peers.h"
+#include "sysctl.h"
+#include "virtio.h"
+
+static const struct file_operations vcap_fops = {
+	.owner = THIS_MODULE,
+	.open = vcap_open,
+	.release = vcap_release,
+	.read_iter = vcap_read_iter,
+	.write_iter = vcap_write_iter,
+	.poll = vcap_poll,
+	.unlocked_ioctl = vcap_ioctl,
+#ifdef CONFIG_COMPAT
+	.compat_ioctl = vcap_compat_ioctl,
+#endif
+	.llseek = no_llseek,
+};
 
 /*
  * The cloner: every open makes a new descriptor. Programs that know only the

@@ -4,7 +4,8 @@
 #include <linux/seq_file.h>
 #include <net/net_namespace.h>
 
-#include "vcap.h"
+#include "interface.h"
+#include "peers.h"
 
 static DEFINE_MUTEX(files_lock);
 static LIST_HEAD(files);		/* of struct vcap_file; files_lock */
@@ -55,7 +56,7 @@ static void show_file(struct seq_file *seq, struct vcap_file *file)
 	mutex_lock(&file->lock);
 	dev = file->desc.gone ? NULL : file->dev;
 	mutex_unlock(&file->lock);
-	if (dev && vcap_dev_name(dev, file, name))
+	if (dev && vcap_interface_name(dev, file, name))
 		strscpy(name, "-", sizeof(name));
 
 	mutex_lock(&file->lock);

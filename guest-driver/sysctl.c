@@ -1,37 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /* net.bpf: settings, and the counts of all descriptors together. */
-#include <linux/atomic.h>
 #include <linux/kernel.h>
 #include <linux/sysctl.h>
 
-#include "vcap.h"
-
-/* Largest buffer that BIOCSBLEN gives, bytes; within the limits below. */
-unsigned int vcap_max_buffer = 4194304;
-
-/* Whether the read timeout also ends waiting in poll. */
-unsigned int vcap_poll_timeout = 1;
+#include "limits.h"
+#include "sysctl.h"
+#include "timeout.h"
+#include "totals.h"
 
 static unsigned int lower_limit = BPF_MINBUFSIZE;
 static unsigned int upper_limit = BPF_MAXBUFSIZE;
 
-/* Received, dropped, captured by all descriptors since the module was loaded. */
-static atomic64_t totals[3];
-
 static struct ctl_table_header *header;
-
-/** vcap_stats_add() - count packets in net.bpf.stats */
-void vcap_stats_add(u64 recv, u64 drop, u64 capt)
-{
-	atomic64_add(recv, &totals[0]);
-	atomic64_add(drop, &totals[1]);
-	atomic64_add(capt, &totals[2]);
-}
 
 static int read_stats(struct ctl_table *table, int write, void *buffer,
 		      size_t *len, loff_t *pos)
 {
-	unsigned long now[ARRAY_SIZE(totals)];
+	unsigned long now[VCAP_NUM_TOTALS];
 	struct ctl_table copy = {
 		.procname = table->procname,
 		.data = now,
@@ -40,8 +25,8 @@ static int read_stats(struct ctl_table *table, int write, void *buffer,
 	};
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(totals); i++)
-		now[i] = atomic64_read(&totals[i]);
+	for (i = 0; i < VCAP_NUM_TOTALS; i++)
+		now[i] = vcap_totals_get(i);
 	return proc_doulongvec_minmax(&copy, write, buffer, len, pos);
 }
 

@@ -11,7 +11,11 @@
 #include <linux/hrtimer.h>
 #include <linux/workqueue.h>
 
-#include "vcap.h"
+#include "listener.h"
+#include "timeout.h"
+
+/* Whether the read timeout also ends waiting in poll (net.bpf.polltimeout). */
+unsigned int vcap_poll_timeout = 1;
 
 /* Is the time up, and does somebody care? */
 static bool is_due(const struct vcap_file *file)
@@ -33,18 +37,18 @@ static void work_fn(struct work_struct *work)
 	if (!due)
 		return;
 	/* What it cannot get from the device now comes soon by itself. */
-	vcap_file_sync(file);
+	vcap_listener_sync(file);
 	mutex_lock(&file->lock);
 	/* Unless a read came first, or a later timeout began. */
 	if (is_due(file)) {
 		file->desc.timed_out = file->interrupted ||
 				       READ_ONCE(vcap_poll_timeout);
-		wake = vcap_desc_readable(&file->desc);
+		wake = vcap_listener_readable(file);
 		vcap_timeout_cancel(file);
 	}
 	mutex_unlock(&file->lock);
 	if (wake)
-		vcap_file_wake(file);
+		vcap_listener_wake(file);
 }
 
 static enum hrtimer_restart timer_fn(struct hrtimer *timer)
@@ -137,6 +141,6 @@ void vcap_timeout_end_read(struct vcap_file *file)
 	vcap_timeout_cancel(file);
 	file->desc.timed_out = false;
 	/* A waiter in epoll need not call poll again: start its timeout here. */
-	if (!vcap_desc_readable(&file->desc) && wq_has_sleeper(&file->wait))
+	if (!vcap_listener_readable(file) && wq_has_sleeper(&file->wait))
 		vcap_timeout_poll(file);
 }

@@ -3,14 +3,37 @@
 #include <linux/module.h>
 #include <linux/virtio_config.h>
 
-#include "vcap.h"
+#include "device.h"
+#include "interface.h"
+#include "listen.h"
+#include "shared.h"
+#include "virtio.h"
 
-static int find_queues(struct vcap_dev *dev)
+static void control_interrupt(struct virtqueue *vq)
+{
+	struct vcap_dev *dev = vq->vdev->priv;
+
+	vcap_control_wake(&dev->control);
+}
+
+static void capture_interrupt(struct virtqueue *vq)
+{
+	vcap_dev_work(vq->vdev->priv);
+}
+
+static void inject_interrupt(struct virtqueue *vq)
+{
+	struct vcap_dev *dev = vq->vdev->priv;
+
+	vcap_inject_wake(&dev->inject);
+}
+
+/* Get the queues of a device that was reset. Nobody uses them yet. */
+static int find_queues(struct vcap_dev *dev, struct virtqueue **capture_vq)
 {
 	static const char * const names[] = { "capture", "control", "inject" };
 	vq_callback_t *callbacks[] = {
-		vcap_capture_interrupt, vcap_control_interrupt,
-		vcap_inject_interrupt,
+		capture_interrupt, control_interrupt, inject_interrupt,
 	};
 	struct virtqueue *vqs[VIRTIO_CAPTURE_NUM_VQS];
 	int err;
@@ -19,20 +42,20 @@ static int find_queues(struct vcap_dev *dev)
 			      callbacks, names, NULL);
 	if (err)
 		return err;
-	dev->capture_vq = vqs[VIRTIO_CAPTURE_VQ_CAPTURE];
-	dev->control_vq = vqs[VIRTIO_CAPTURE_VQ_CONTROL];
-	dev->inject_vq = vqs[VIRTIO_CAPTURE_VQ_INJECT];
+	*capture_vq = vqs[VIRTIO_CAPTURE_VQ_CAPTURE];
+	dev->control.vq = vqs[VIRTIO_CAPTURE_VQ_CONTROL];
+	dev->inject.vq = vqs[VIRTIO_CAPTURE_VQ_INJECT];
 	return 0;
 }
 
 /* Have the device use the queues that it has. */
-static int start(struct vcap_dev *dev)
+static int start(struct vcap_dev *dev, struct virtqueue *capture_vq)
 {
 	int err;
 
 	dev->fault = NULL;
 	virtio_device_ready(dev->vdev);
-	err = vcap_capture_start(dev);
+	err = vcap_shared_start(dev, capture_vq);
 	vcap_dev_set_state(dev, VCAP_READY);
 	return err;
 }
@@ -45,12 +68,13 @@ static void stop(struct vcap_dev *dev, enum vcap_state state)
 	/* An interrupt that came before the reset may have scheduled it. */
 	cancel_work_sync(&dev->work);
 	cancel_delayed_work_sync(&dev->retry);
-	vcap_inject_free(dev);
+	vcap_inject_free(&dev->inject);
 	dev->vdev->config->del_vqs(dev->vdev);
 }
 
 static int vcap_probe(struct virtio_device *vdev)
 {
+	struct virtqueue *capture_vq;
 	struct vcap_dev *dev;
 	int err;
 
@@ -59,16 +83,17 @@ static int vcap_probe(struct virtio_device *vdev)
 		return -ENOMEM;
 	vdev->priv = dev;
 
-	err = vcap_capture_init(dev);
+	vcap_shared_init(dev);
+	err = vcap_queue_alloc(&dev->queue);
 	if (err)
 		goto put_dev;
-	err = find_queues(dev);
+	err = find_queues(dev, &capture_vq);
 	if (err)
 		goto free_buffers;
-	err = start(dev);
+	err = start(dev, capture_vq);
 	if (err)
 		goto stop;
-	err = vcap_dev_register(dev);
+	err = vcap_interface_register(dev);
 	if (err)
 		goto stop;
 	dev_info(&vdev->dev, "%s ready\n", dev->name);
@@ -77,7 +102,7 @@ static int vcap_probe(struct virtio_device *vdev)
 stop:
 	stop(dev, VCAP_REMOVED);
 free_buffers:
-	vcap_capture_free(dev);
+	vcap_queue_free(&dev->queue);
 put_dev:
 	vcap_dev_put(dev);
 	return err;
@@ -88,10 +113,10 @@ static void vcap_remove(struct virtio_device *vdev)
 	struct vcap_dev *dev = vdev->priv;
 
 	/* In this order: nobody new, the last frames, no device. */
-	vcap_dev_unregister(dev);
-	vcap_capture_sync(dev);
+	vcap_interface_unregister(dev);
+	vcap_shared_sync(dev);
 	stop(dev, VCAP_REMOVED);
-	vcap_capture_free(dev);
+	vcap_queue_free(&dev->queue);
 	vcap_dev_put(dev);
 }
 
@@ -104,11 +129,11 @@ static void vcap_config_changed(struct virtio_device *vdev)
 	struct vcap_dev *dev = vdev->priv;
 
 	if (vdev->config->get_status(vdev) & VIRTIO_CONFIG_S_NEEDS_RESET) {
-		vcap_dev_fault(dev, "the device needs a reset");
+		vcap_dev_break(dev, "the device needs a reset");
 		return;
 	}
 	xchg(&dev->changed, true);
-	queue_work(system_highpri_wq, &dev->work);
+	vcap_dev_work(dev);
 }
 
 #ifdef CONFIG_PM_SLEEP
@@ -121,7 +146,7 @@ static int vcap_freeze(struct virtio_device *vdev)
 {
 	struct vcap_dev *dev = vdev->priv;
 
-	vcap_capture_sync(dev);
+	vcap_shared_sync(dev);
 	stop(dev, VCAP_SUSPENDED);
 	return 0;
 }
@@ -129,19 +154,20 @@ static int vcap_freeze(struct virtio_device *vdev)
 static int vcap_restore(struct virtio_device *vdev)
 {
 	struct vcap_dev *dev = vdev->priv;
+	struct virtqueue *capture_vq;
 	int err;
 
-	err = find_queues(dev);
+	err = find_queues(dev, &capture_vq);
 	if (err) {
 		dev->fault = "no queues after a suspend";
 		vcap_dev_set_state(dev, VCAP_BROKEN);
 		return err;
 	}
 	/* Buffers that there is no memory for now are given later. */
-	start(dev);
-	vcap_dev_check(dev);
+	start(dev, capture_vq);
+	vcap_shared_check(dev);
 	/* What it had to do was cancelled with the queues. */
-	queue_work(system_highpri_wq, &dev->work);
+	vcap_dev_work(dev);
 	return 0;
 }
 #endif

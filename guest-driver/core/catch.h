@@ -9,18 +9,6 @@
 #include "descriptor.h"
 #include "virtio_capture.h"
 
-/**
- * vcap_desc_usable() - bytes of a buffer that packets can use
- * @d: the descriptor
- *
- * A size that is no multiple of the alignment is kept as it is for BIOCGBLEN
- * and read(2); its last bytes stay unused.
- */
-static inline u32 vcap_desc_usable(const struct vcap_desc *d)
-{
-	return d->size & ~(vcap_header_align(&d->format) - 1);
-}
-
 /** vcap_desc_wants() - whether direction and promiscuity let a record in */
 static inline bool vcap_desc_wants(const struct vcap_desc *d,
 				   const struct vcap_record *rec)
@@ -31,6 +19,9 @@ static inline bool vcap_desc_wants(const struct vcap_desc *d,
 		return false;
 	return d->direction != BPF_D_OUT;
 }
+
+bool vcap_desc_catch_any(struct vcap_desc *d, const struct vcap_record *rec,
+			 u32 caplen);
 
 /*
  * Catch packet: put a packet of caplen bytes into the store buffer, and return

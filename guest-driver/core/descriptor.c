@@ -2,7 +2,6 @@
 /* The state of one open /dev/bpf descriptor: store, hold, rotate. */
 #include "descriptor.h"
 #include "bsd.h"
-#include "catch.h"
 
 void vcap_desc_init(struct vcap_desc *d)
 {
@@ -28,8 +27,7 @@ void vcap_desc_attach(struct vcap_desc *d, void *store, void *hold)
 	d->hold = hold;
 }
 
-/* Rotate the buffers. The hold buffer is empty. */
-static void rotate(struct vcap_desc *d)
+void vcap_desc_rotate(struct vcap_desc *d)
 {
 	u8 *empty = d->hold;
 
@@ -43,45 +41,7 @@ void vcap_desc_detach(struct vcap_desc *d)
 {
 	d->gone = true;
 	if (d->hold_len == 0)
-		rotate(d);
-}
-
-/*
- * vcap_desc_catch() for any format and buffer: rotates if the packet does not
- * fit, and drops it if that cannot be.
- */
-bool vcap_desc_catch_any(struct vcap_desc *d, const struct vcap_record *rec,
-			 u32 caplen)
-{
-	u32 room = vcap_desc_usable(d), hdrlen = vcap_header_len(&d->format);
-	bool rotated = false;
-	u32 total;
-
-	/* Cut to the whole buffer, never to what is left of it. */
-	if (caplen > room - hdrlen)
-		caplen = room - hdrlen;
-	total = vcap_header_total(&d->format, caplen);
-
-	if (total > room - d->store_len) {
-		if (d->hold_len > 0) {
-			d->drop++;
-			return false;
-		}
-		rotate(d);
-		rotated = true;
-	}
-	vcap_header_write(d->store + d->store_len, rec, caplen, &d->format);
-	d->store_len += total;
-
-	/*
-	 * Exactly full: nothing can be added, so a reader need not wait for
-	 * the next packet to find that out.
-	 */
-	if (d->hold_len == 0 && d->store_len == room) {
-		rotate(d);
-		rotated = true;
-	}
-	return rotated;
+		vcap_desc_rotate(d);
 }
 
 void vcap_desc_lost(struct vcap_desc *d, u64 n)
@@ -124,7 +84,7 @@ u32 vcap_desc_available(const struct vcap_desc *d)
 u32 vcap_desc_read_begin(struct vcap_desc *d, bool now)
 {
 	if (d->hold_len == 0 && (now || d->immediate || d->timed_out || d->gone))
-		rotate(d);
+		vcap_desc_rotate(d);
 	if (d->hold_len > 0)
 		d->hold_busy = true;
 	return d->hold_len;
@@ -142,5 +102,5 @@ void vcap_desc_read_end(struct vcap_desc *d, bool taken)
 	 * gone will never get full.
 	 */
 	if (d->store_len == vcap_desc_usable(d) || d->gone)
-		rotate(d);
+		vcap_desc_rotate(d);
 }

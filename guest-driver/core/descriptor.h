@@ -61,6 +61,18 @@ struct vcap_desc {
 	u64 capt;
 };
 
+/**
+ * vcap_desc_usable() - bytes of a buffer that packets can use
+ * @d: the descriptor
+ *
+ * A size that is no multiple of the alignment is kept as it is for BIOCGBLEN
+ * and read(2); its last bytes stay unused.
+ */
+static inline u32 vcap_desc_usable(const struct vcap_desc *d)
+{
+	return d->size & ~(vcap_header_align(&d->format) - 1);
+}
+
 /** vcap_desc_init() - the state of a descriptor that was just opened */
 void vcap_desc_init(struct vcap_desc *d);
 
@@ -90,8 +102,8 @@ void vcap_desc_attach(struct vcap_desc *d, void *store, void *hold);
  */
 void vcap_desc_detach(struct vcap_desc *d);
 
-bool vcap_desc_catch_any(struct vcap_desc *d, const struct vcap_record *rec,
-			 u32 caplen);
+/** vcap_desc_rotate() - rotate the buffers; the hold buffer is empty */
+void vcap_desc_rotate(struct vcap_desc *d);
 
 /** vcap_desc_lost() - count @n packets that the capture device dropped */
 void vcap_desc_lost(struct vcap_desc *d, u64 n);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The offset from the device's clock to the guest's CLOCK_REALTIME. */
+#ifndef VCAP_CLOCK_H
+#define VCAP_CLOCK_H
+
+#include <linux/mutex.h>
+#include <linux/types.h>
+
+#include "control.h"
+
+/**
+ * struct vcap_clock - the offset that a device adds to the times of records
+ * @lock: of @offset; held while the offset is measured
+ * @offset: ns from the device's clock to CLOCK_REALTIME
+ * @checked: jiffies of the last comparison
+ */
+struct vcap_clock {
+	struct mutex lock;	/* offset */
+	s64 offset;
+	unsigned long checked;
+};
+
+void vcap_clock_init(struct vcap_clock *clock);
+int vcap_clock_set(struct vcap_clock *clock, struct vcap_control *control);
+int vcap_clock_check(struct vcap_clock *clock, struct vcap_control *control,
+		     u64 before, u64 after, u64 reading);
+int vcap_clock_refresh(struct vcap_clock *clock, struct vcap_control *control);
+
+#endif /* VCAP_CLOCK_H */

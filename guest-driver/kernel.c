@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Buffer model "kernel": the kernel fills buffers of its own, with what it
+ * accepts of the shared queue's frames.
+ */
+#include <linux/compat.h>
+#include <linux/vmalloc.h>
+
+#include "kernel.h"
+#include "listen.h"
+#include "shared.h"
+
+/*
+ * On the account of who asks. The buffers may be large: to be refused is better
+ * than to have other processes killed for them.
+ */
+#define BUFFER_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
+static void free_buffers(struct vcap_file *file)
+{
+	vfree(file->desc.store);
+	vfree(file->desc.hold);
+	mutex_lock(&file->lock);
+	vcap_desc_attach(&file->desc, NULL, NULL);
+	mutex_unlock(&file->lock);
+}
+
+static int kernel_attach(struct vcap_file *file, struct vcap_dev *dev)
+{
+	void *store = __vmalloc(file->desc.size, BUFFER_GFP);
+	void *hold = __vmalloc(file->desc.size, BUFFER_GFP);
+	int err;
+
+	if (!store || !hold) {
+		vfree(store);
+		vfree(hold);
+		/* Programs ask for less then; ENOMEM ends them. */
+		return -ENOBUFS;
+	}
+	mutex_lock(&file->lock);
+	vcap_desc_attach(&file->desc, store, hold);
+	/* The program that attaches it is the one that will read it. */
+	file->desc.format.compat = in_compat_syscall();
+	mutex_unlock(&file->lock);
+	/* Frames that others captured before are not for this descriptor. */
+	err = vcap_shared_sync(dev);
+	if (err)
+		free_buffers(file);
+	return err;
+}
+
+static int kernel_start(struct vcap_file *file, struct vcap_dev *dev)
+{
+	return vcap_listen_update(dev);
+}
+
+static void kernel_detach(struct vcap_file *file, struct vcap_dev *dev)
+{
+	vcap_listen_update(dev);
+	free_buffers(file);
+}
+
+static int kernel_update(struct vcap_file *file)
+{
+	return vcap_listen_update(file->dev);
+}
+
+static int kernel_sync(struct vcap_file *file)
+{
+	return vcap_shared_sync(file->dev);
+}
+
+static void kernel_end(struct vcap_file *file)
+{
+	vcap_desc_detach(&file->desc);
+}
+
+static bool kernel_readable(const struct vcap_file *file)
+{
+	return vcap_desc_readable(&file->desc);
+}
+
+static u32 kernel_available(const struct vcap_file *file)
+{
+	return vcap_desc_available(&file->desc);
+}
+
+static u32 kernel_read_begin(struct vcap_file *file, bool now)
+{
+	return vcap_desc_read_begin(&file->desc, now);
+}
+
+static bool kernel_copy(struct vcap_file *file, u32 len, struct iov_iter *to)
+{
+	return copy_to_iter(file->desc.hold, len, to) == len;
+}
+
+static void kernel_read_end(struct vcap_file *file, bool taken)
+{
+	vcap_desc_read_end(&file->desc, taken);
+}
+
+static void kernel_discard(struct vcap_file *file)
+{
+	vcap_desc_discard(&file->desc);
+}
+
+static void kernel_flush(struct vcap_file *file)
+{
+	vcap_desc_flush(&file->desc);
+}
+
+static void kernel_counters(const struct vcap_file *file, struct bpf_stat *stat)
+{
+	stat->bs_recv = file->desc.recv;
+	stat->bs_drop = file->desc.drop;
+	stat->bs_capt = file->desc.capt;
+}
+
+const struct vcap_model vcap_kernel = {
+	.name = "kernel",
+	.attach = kernel_attach,
+	.start = kernel_start,
+	.detach = kernel_detach,
+	.update = kernel_update,
+	.sync = kernel_sync,
+	.end = kernel_end,
+	.readable = kernel_readable,
+	.available = kernel_available,
+	.read_begin = kernel_read_begin,
+	.copy = kernel_copy,
+	.read_end = kernel_read_end,
+	.discard = kernel_discard,
+	.flush = kernel_flush,
+	.counters = kernel_counters,
+};

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Buffer models: where a listener's packets are, and who puts them there.
+ *
+ * The rest of the driver knows a descriptor's buffers only by this table.
+ */
+#ifndef VCAP_MODEL_H
+#define VCAP_MODEL_H
+
+#include <linux/uio.h>
+
+#include "vcap.h"
+
+/**
+ * struct vcap_model - what is done with the buffers of a descriptor
+ * @name: as /proc/net/bpf shows it
+ *
+ * Without lock, with config:
+ *
+ * @attach: get ready to listen to a device: allocate the buffers, for the current
+ *          process; -ENOBUFS if there is no memory, or why the device could not
+ *          be asked
+ * @start: have packets come in from now on; the descriptor is in the device's
+ *         list. Returns why that cannot be.
+ * @detach: undo @attach, and @start if there was one; the descriptor is in no
+ *          list any more, and nobody reads. Without config if it is closed.
+ * @update: tell the device what the descriptor, with its next wish, needs.
+ *          Returns why it could not be told.
+ *
+ * Without lock:
+ *
+ * @sync: the barrier: what the interface transmitted or received before the call
+ *        is in the buffers and counts afterwards. Returns why the device could
+ *        not be asked.
+ *
+ * With lock:
+ *
+ * @end: no more packets will come, those that are there can be read
+ * @readable: what poll(2) says of reading; also asked without lock
+ * @available: what FIONREAD gives, bytes
+ * @read_begin: start to read, @now: without waiting for a full buffer; returns
+ *              the bytes to read, which are left alone until @read_end, or 0
+ * @read_end: finish it; the program has the packets if they were @taken,
+ *            otherwise they stay
+ * @discard: empty the buffers; a read under way came before
+ * @flush: the same, and reset the counts
+ * @counters: the counts, as BIOCGSTATS tells them
+ *
+ * Between @read_begin and @read_end, without lock:
+ *
+ * @copy: copy the first @len bytes out; returns whether the program has them
+ */
+struct vcap_model {
+	const char *name;
+	int (*attach)(struct vcap_file *file, struct vcap_dev *dev);
+	int (*start)(struct vcap_file *file, struct vcap_dev *dev);
+	void (*detach)(struct vcap_file *file, struct vcap_dev *dev);
+	int (*update)(struct vcap_file *file);
+	int (*sync)(struct vcap_file *file);
+	void (*end)(struct vcap_file *file);
+	bool (*readable)(const struct vcap_file *file);
+	u32 (*available)(const struct vcap_file *file);
+	u32 (*read_begin)(struct vcap_file *file, bool now);
+	bool (*copy)(struct vcap_file *file, u32 len, struct iov_iter *to);
+	void (*read_end)(struct vcap_file *file, bool taken);
+	void (*discard)(struct vcap_file *file);
+	void (*flush)(struct vcap_file *file);
+	void (*counters)(const struct vcap_file *file, struct bpf_stat *stat);
+};
+
+#endif /* VCAP_MODEL_H */

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Changes of a descriptor's set-up that the device has to know of. */
+#include "device.h"
+#include "interface.h"
+#include "limits.h"
+#include "listen.h"
+#include "listener.h"
+#include "model.h"
+#include "setup.h"
+
+/**
+ * vcap_setup_prepare() - get the device ready for a change of the set-up
+ * @file: the descriptor; config is held
+ * @next: what it will need of the device, beside what it needs now
+ *
+ * Afterwards all frames come as they are needed with the old set-up and with
+ * the new one, and those that came before are in the buffers. The caller then
+ * changes the set-up, which cannot fail, and calls vcap_setup_settle().
+ *
+ * Return: 0, or why the device could not be told: then nothing may change.
+ */
+int vcap_setup_prepare(struct vcap_file *file, const struct vcap_wish *next)
+{
+	int err;
+
+	lockdep_assert_held(&file->config);
+	mutex_lock(&file->lock);
+	file->next = *next;
+	mutex_unlock(&file->lock);
+	err = vcap_listener_update(file);
+	if (!err)
+		err = vcap_listener_sync(file);
+	if (err)
+		vcap_setup_settle(file);
+	return err;
+}
+
+/** vcap_setup_settle() - a change was made, or given up: need no more for it */
+void vcap_setup_settle(struct vcap_file *file)
+{
+	mutex_lock(&file->lock);
+	memset(&file->next, 0, sizeof(file->next));
+	mutex_unlock(&file->lock);
+	/* Until the device knows, it does more than it needs to: no error. */
+	vcap_listener_update(file);
+}
+
+/*
+ * Listen to a device by the name of an interface, or by its own: NULL. The
+ * memory of the buffers is charged.
+ */
+static int listen(struct vcap_file *file, struct vcap_dev *dev,
+		  const char *name)
+{
+	int err = file->model->attach(file, dev);
+
+	if (err)
+		return err;
+	err = vcap_interface_listen(dev, file, name);
+	if (err)
+		goto detach;
+	err = file->model->start(file, dev);
+	if (err)
+		goto del_listener;
+	mutex_lock(&file->lock);
+	file->dev = dev;
+	mutex_unlock(&file->lock);
+	return 0;
+
+del_listener:
+	vcap_listen_del(dev, file);
+detach:
+	file->model->detach(file, dev);
+	return err;
+}
+
+/**
+ * vcap_setup_attach() - attach a descriptor to an interface; config is held
+ * @file: the descriptor
+ * @name: of the interface or the capture device
+ *
+ * Return: 0, -EINVAL if it was attached before, -ENXIO if there is no such
+ * interface or no device captures on it, -ENOBUFS if its user may have no more
+ * memory or there is none, or why the device could not be told.
+ */
+int vcap_setup_attach(struct vcap_file *file, const char *name)
+{
+	struct vcap_dev *dev;
+	bool own_name;
+	int err;
+
+	lockdep_assert_held(&file->config);
+	if (file->dev)
+		return -EINVAL;
+	dev = vcap_interface_find(name, &own_name);
+	if (!dev)
+		return -ENXIO;
+	err = vcap_limits_charge(file);
+	if (err)
+		goto put_dev;
+	err = listen(file, dev, own_name ? NULL : name);
+	if (err)
+		goto uncharge;
+	return 0;
+
+uncharge:
+	vcap_limits_uncharge(file);
+put_dev:
+	vcap_dev_put(dev);
+	return err;
+}
+
+/** vcap_setup_detach() - undo that for a descriptor that nobody uses any more */
+void vcap_setup_detach(struct vcap_file *file)
+{
+	struct vcap_dev *dev = file->dev;
+
+	if (!dev)
+		return;
+	vcap_listen_del(dev, file);
+	file->model->detach(file, dev);
+	vcap_limits_uncharge(file);
+	vcap_dev_put(dev);
+}
+
+/**
+ * vcap_setup_filter() - replace the filter; config is held
+ * @file: the descriptor
+ * @filter: the new one, owned by the descriptor from now on; NULL: none
+ * @flush: start afresh, without what the old one let in
+ *
+ * Return: 0, or why the device could not be told: then the old filter stays, and
+ * the new one is still the caller's.
+ */
+int vcap_setup_filter(struct vcap_file *file, struct vcap_program *filter,
+		      bool flush)
+{
+	/* The new filter must not meet frames cut to what the old one wanted. */
+	struct vcap_wish next = {
+		.snaplen = filter ? filter->snaplen : U32_MAX,
+	};
+	int err = vcap_setup_prepare(file, &next);
+
+	if (err)
+		return err;
+	mutex_lock(&file->lock);
+	swap(file->filter, filter);
+	if (flush)
+		file->model->flush(file);
+	mutex_unlock(&file->lock);
+	vcap_program_free(filter);
+	vcap_setup_settle(file);
+	return 0;
+}

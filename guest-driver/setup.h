@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Changes of a descriptor's set-up that the device has to know of. */
+#ifndef VCAP_SETUP_H
+#define VCAP_SETUP_H
+
+#include "vcap.h"
+
+int vcap_setup_prepare(struct vcap_file *file, const struct vcap_wish *next);
+void vcap_setup_settle(struct vcap_file *file);
+int vcap_setup_attach(struct vcap_file *file, const char *name);
+void vcap_setup_detach(struct vcap_file *file);
+int vcap_setup_filter(struct vcap_file *file, struct vcap_program *filter,
+		      bool flush);
+
+#endif /* VCAP_SETUP_H */

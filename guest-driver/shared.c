@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The shared queue: each frame is handed to every listener. */
+#include <linux/ktime.h>
+#include <linux/sched.h>
+
+#include "listen.h"
+#include "listener.h"
+#include "shared.h"
+
+/*
+ * Large buffers make few interrupts. But what comes in one goes into the store
+ * buffers of readers that cannot run meanwhile, so no more of it is given to
+ * the device than half of what the smallest of those has; and until somebody
+ * listens no more than is needed for any frame.
+ */
+static u32 wanted_len(const struct vcap_dev *dev)
+{
+	u32 len = list_empty(&dev->listeners) ?
+			  0 : vcap_queue_size(&dev->queue);
+	const struct vcap_file *file;
+
+	list_for_each_entry(file, &dev->listeners, listener)
+		len = min(len, file->desc.size / 2);
+	return max_t(u32, round_down(len, PAGE_SIZE), VCAP_SMALL_BUFFER);
+}
+
+/* Give the device all buffers that it does not have, or as many as it takes. */
+static void post_all(struct vcap_dev *dev)
+{
+	if (vcap_queue_post_all(&dev->queue, wanted_len(dev)))
+		vcap_dev_retry(dev);
+}
+
+/* Tell all listeners of @total drops of the device's, if that is news. */
+static void count_dropped(struct vcap_dev *dev, u32 total)
+{
+	s32 news = (s32)(total - dev->queue.dropped);
+	struct vcap_file *file;
+
+	lockdep_assert_held(&dev->lock);
+	/* A count that was overtaken by a later one is no news. */
+	if (news <= 0)
+		return;
+	dev->queue.dropped = total;
+	list_for_each_entry(file, &dev->listeners, listener)
+		vcap_listener_lost(file, news);
+}
+
+static void hear_all(struct vcap_dev *dev, unsigned int n)
+{
+	struct vcap_file *file;
+
+	lockdep_assert_held(&dev->lock);
+	list_for_each_entry(file, &dev->listeners, listener)
+		vcap_listener_hear(file, dev->queue.records, n);
+	cond_resched();
+}
+
+/*
+ * Hand a completed buffer to all listeners; -EPROTO if it is malformed. The
+ * records are checked once, however many listeners there are. A batch ends
+ * where the device has dropped frames, so that the drops are counted in their
+ * place.
+ */
+static int deliver(struct vcap_dev *dev, const struct vcap_buffer *buffer,
+		   u32 len)
+{
+	struct vcap_record *first = dev->queue.records, *rec = first;
+	u32 off = 0;
+	int more;
+
+	if (!len || len > buffer->len || len % VIRTIO_CAPTURE_RECORD_ALIGN)
+		return -EPROTO;
+	while ((more = vcap_record_next(buffer->data, len, &off, rec)) > 0) {
+		if (unlikely((s32)(rec->dropped - dev->queue.dropped) > 0)) {
+			hear_all(dev, rec - first);
+			count_dropped(dev, rec->dropped);
+			*first = *rec;
+			rec = first;
+		}
+		if (++rec == first + VCAP_BATCH) {
+			hear_all(dev, VCAP_BATCH);
+			rec = first;
+		}
+	}
+	hear_all(dev, rec - first);
+	return more;
+}
+
+/*
+ * Take the frames out of all completed buffers. While it does, the device need
+ * not interrupt: what completes meanwhile is found here. But a flood does not
+ * keep a reader in here: as many buffers as there are, and the work goes on.
+ */
+static void drain(struct vcap_dev *dev)
+{
+	struct vcap_queue *queue = &dev->queue;
+	unsigned int budget = queue->num_buffers;
+	struct vcap_buffer *buffer;
+	int err = 0;
+	u32 len;
+
+	lockdep_assert_held(&dev->lock);
+	if (vcap_dev_error(dev))
+		return;
+	do {
+		virtqueue_disable_cb(queue->vq);
+		while (budget && (buffer = vcap_queue_take(queue, &len))) {
+			budget--;
+			if (deliver(dev, buffer, len)) {
+				vcap_dev_break(dev, "malformed capture buffer");
+				return;
+			}
+			err |= vcap_queue_post(queue, buffer, wanted_len(dev));
+		}
+		if (err)
+			post_all(dev);
+		err = 0;
+		/* The device asked for no notifications: this is no exit. */
+		virtqueue_kick(queue->vq);
+		if (virtqueue_is_broken(queue->vq)) {
+			vcap_dev_break(dev, VCAP_MALFORMED_QUEUE);
+			return;
+		}
+		if (!budget) {
+			vcap_dev_work(dev);
+			return;
+		}
+	} while (!virtqueue_enable_cb(queue->vq));
+}
+
+/*
+ * End listeners, after their last frames: those whose interface is gone, or
+ * @all.
+ */
+static void end(struct vcap_dev *dev, bool all)
+{
+	vcap_shared_sync(dev);
+	mutex_lock(&dev->lock);
+	vcap_listeners_end(&dev->listeners, all);
+	mutex_unlock(&dev->lock);
+	vcap_listen_update(dev);
+}
+
+/**
+ * vcap_shared_check() - tell the device anew what it was told
+ * @dev: the device
+ *
+ * After a resume it knows nothing, and after a change of its configuration its
+ * netdev may be gone: then no more frames will come.
+ */
+void vcap_shared_check(struct vcap_dev *dev)
+{
+	if (vcap_listen_again(dev) == -ENXIO)
+		end(dev, true);
+}
+
+/* The device's work, also in a suspend, when interfaces may go, too. */
+static void work_fn(struct work_struct *work)
+{
+	struct vcap_dev *dev = container_of(work, struct vcap_dev, work);
+	bool broken;
+
+	mutex_lock(&dev->lock);
+	drain(dev);
+	broken = !vcap_dev_error(dev) && virtqueue_is_broken(dev->queue.vq);
+	mutex_unlock(&dev->lock);
+	if (broken)
+		vcap_dev_set_state(dev, VCAP_BROKEN);
+	if (xchg(&dev->orphans, false))
+		end(dev, false);
+	if (xchg(&dev->changed, false))
+		vcap_shared_check(dev);
+	vcap_dev_result(dev, vcap_clock_refresh(&dev->clock, &dev->control));
+}
+
+/* What there was no memory for. */
+static void retry_fn(struct work_struct *work)
+{
+	struct vcap_dev *dev = container_of(to_delayed_work(work),
+					    struct vcap_dev, retry);
+
+	mutex_lock(&dev->lock);
+	if (!vcap_dev_error(dev)) {
+		post_all(dev);
+		virtqueue_kick(dev->queue.vq);
+	}
+	mutex_unlock(&dev->lock);
+	vcap_shared_check(dev);
+}
+
+/** vcap_shared_init() - set up the work of a device that is new */
+void vcap_shared_init(struct vcap_dev *dev)
+{
+	INIT_WORK(&dev->work, work_fn);
+	INIT_DELAYED_WORK(&dev->retry, retry_fn);
+}
+
+/**
+ * vcap_shared_start() - give the buffers to a device whose queues are new
+ * @dev: the device
+ * @vq: the capture queue
+ *
+ * What it does not get for want of memory, it gets later.
+ *
+ * Return: 0, or -ENOMEM if it has none now.
+ */
+int vcap_shared_start(struct vcap_dev *dev, struct virtqueue *vq)
+{
+	unsigned int posted;
+
+	mutex_lock(&dev->lock);
+	vcap_queue_start(&dev->queue, vq);
+	post_all(dev);
+	posted = dev->queue.num_posted;
+	virtqueue_kick(vq);
+	mutex_unlock(&dev->lock);
+	return posted ? 0 : -ENOMEM;
+}
+
+/**
+ * vcap_shared_sync() - the barrier
+ * @dev: the device
+ *
+ * When it returns 0, every frame that the NIC transmitted or received before
+ * the call is in the listeners' buffers or counts. Otherwise at least those
+ * are that the device has handed over; errors are those of
+ * vcap_listen_update().
+ */
+int vcap_shared_sync(struct vcap_dev *dev)
+{
+	struct virtio_capture_counters counters;
+	u64 before, after;
+	int err;
+
+	before = ktime_get_real_ns();
+	err = vcap_dev_result(dev, vcap_control_flush(&dev->control,
+						      &counters));
+	after = ktime_get_real_ns();
+
+	mutex_lock(&dev->lock);
+	drain(dev);
+	if (!err && !vcap_dev_error(dev))
+		count_dropped(dev, (u32)le64_to_cpu(counters.dropped));
+	mutex_unlock(&dev->lock);
+	if (err)
+		return err;
+	vcap_dev_result(dev, vcap_clock_check(&dev->clock, &dev->control,
+					      before, after,
+					      le64_to_cpu(counters.clock)));
+	return 0;
+}
+
+/**
+ * vcap_shared_orphan() - have the listeners of an interface that is gone ended
+ * @dev: a device, which stays
+ * @netdev: the interface, which is not used any more from now on
+ *
+ * Those that listen by the device's own name go on. The work asks the device
+ * for their last frames, which nobody waits for here: the caller may hold
+ * locks of the kernel's that all interfaces need.
+ */
+void vcap_shared_orphan(struct vcap_dev *dev, const struct net_device *netdev)
+{
+	bool found;
+
+	mutex_lock(&dev->lock);
+	found = vcap_listeners_orphan(&dev->listeners, netdev);
+	mutex_unlock(&dev->lock);
+	if (!found)
+		return;
+	xchg(&dev->orphans, true);
+	vcap_dev_work(dev);
+}

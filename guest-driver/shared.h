@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The shared queue: each frame is handed to every listener. */
+#ifndef VCAP_SHARED_H
+#define VCAP_SHARED_H
+
+#include "device.h"
+
+void vcap_shared_init(struct vcap_dev *dev);
+int vcap_shared_start(struct vcap_dev *dev, struct virtqueue *vq);
+int vcap_shared_sync(struct vcap_dev *dev);
+void vcap_shared_orphan(struct vcap_dev *dev, const struct net_device *netdev);
+void vcap_shared_check(struct vcap_dev *dev);
+
+#endif /* VCAP_SHARED_H */

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* net.bpf: settings, and the counts of all descriptors together. */
+#ifndef VCAP_SYSCTL_H
+#define VCAP_SYSCTL_H
+
+int vcap_sysctl_init(void);
+void vcap_sysctl_exit(void);
+
+#endif /* VCAP_SYSCTL_H */

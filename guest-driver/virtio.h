@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The virtio side of a capture device: probe, remove, suspend, resume. */
+#ifndef VCAP_VIRTIO_H
+#define VCAP_VIRTIO_H
+
+#include <linux/virtio.h>
+
+extern struct virtio_driver vcap_virtio_driver;
+
+#endif /* VCAP_VIRTIO_H */
