@@ -36,6 +36,8 @@ static void release(struct kref *ref)
 {
 	struct vcap_dev *dev = container_of(ref, struct vcap_dev, ref);
 
+	/* Who attached while it was removed had some allocated. */
+	vcap_queue_free(&dev->queue);
 	vcap_control_free(&dev->control);
 	kfree(dev);
 }

@@ -50,6 +50,7 @@ enum vcap_state {
  * @lock: see vcap.h
  * @listeners: struct vcap_file.listener; lock
  * @queue: the shared capture queue; lock
+ * @users: how many descriptors get their packets from it; lock
  * @work: takes frames out of completed buffers; looks into the last two
  * @retry: does what there was no memory for
  * @orphans: there are listeners whose interface is gone
@@ -78,6 +79,7 @@ struct vcap_dev {
 	struct mutex lock;		/* the capture side */
 	struct list_head listeners;
 	struct vcap_queue queue;
+	unsigned int users;
 	struct work_struct work;
 	struct delayed_work retry;
 	bool orphans;

@@ -27,15 +27,19 @@ static void free_buffers(struct vcap_file *file)
 
 static int kernel_attach(struct vcap_file *file, struct vcap_dev *dev)
 {
-	void *store = __vmalloc(file->desc.size, BUFFER_GFP);
-	void *hold = __vmalloc(file->desc.size, BUFFER_GFP);
-	int err;
+	int err = vcap_shared_get(dev);
+	void *store, *hold;
 
+	if (err)
+		return err;
+	store = __vmalloc(file->desc.size, BUFFER_GFP);
+	hold = __vmalloc(file->desc.size, BUFFER_GFP);
 	if (!store || !hold) {
 		vfree(store);
 		vfree(hold);
 		/* Programs ask for less then; ENOMEM ends them. */
-		return -ENOBUFS;
+		err = -ENOBUFS;
+		goto put;
 	}
 	mutex_lock(&file->lock);
 	vcap_desc_attach(&file->desc, store, hold);
@@ -45,18 +49,26 @@ static int kernel_attach(struct vcap_file *file, struct vcap_dev *dev)
 	/* Frames that others captured before are not for this descriptor. */
 	err = vcap_shared_sync(dev);
 	if (err)
-		free_buffers(file);
+		goto free;
+	return 0;
+
+free:
+	free_buffers(file);
+put:
+	vcap_shared_put(dev);
 	return err;
 }
 
 static int kernel_start(struct vcap_file *file, struct vcap_dev *dev)
 {
+	vcap_shared_fill(dev);
 	return vcap_listen_update(dev);
 }
 
 static void kernel_detach(struct vcap_file *file, struct vcap_dev *dev)
 {
 	vcap_listen_update(dev);
+	vcap_shared_put(dev);
 	free_buffers(file);
 }
 

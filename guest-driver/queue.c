@@ -62,7 +62,7 @@ int vcap_queue_alloc(struct vcap_queue *queue)
 	return 0;
 }
 
-/** vcap_queue_free() - free the buffers, which the device has not */
+/** vcap_queue_free() - free the buffers, if there are any; the device has none */
 void vcap_queue_free(struct vcap_queue *queue)
 {
 	while (queue->num_buffers > 0)
@@ -157,4 +157,36 @@ struct vcap_buffer *vcap_queue_take(struct vcap_queue *queue, u32 *len)
 		queue->num_posted--;
 	}
 	return buffer;
+}
+
+static void recycle(struct virtqueue *vq, void *buffer)
+{
+	((struct vcap_buffer *)buffer)->posted = false;
+}
+
+/**
+ * vcap_queue_reclaim() - take all buffers back from the device, which may not
+ * have completed them
+ * @queue: the queue, of a device that listens for nobody
+ *
+ * That takes a reset of the queue. Linux offers it as a change of the size: from
+ * the largest to half of that, or back. Not all devices can do it.
+ *
+ * Return: 0 if the driver has all buffers; -EBUSY if the device keeps them;
+ * -EPROTO if the queue is not to be used any more.
+ */
+int vcap_queue_reclaim(struct vcap_queue *queue)
+{
+	unsigned int size = virtqueue_get_vring_size(queue->vq), i;
+	int err;
+
+	size = size < queue->vq->num_max ? queue->vq->num_max : size / 2;
+	err = virtqueue_resize(queue->vq, size, recycle);
+	if (err == -EBUSY)
+		return -EPROTO;
+	/* It may have got them back, and have no memory for the new size. */
+	queue->num_posted = 0;
+	for (i = 0; i < queue->num_buffers; i++)
+		queue->num_posted += queue->buffers[i].posted;
+	return queue->num_posted ? -EBUSY : 0;
 }

@@ -30,7 +30,7 @@ struct vcap_buffer {
 /**
  * struct vcap_queue - a capture queue; its owner has a lock for all of it
  * @vq: the virtqueue
- * @buffers: @num_buffers of them
+ * @buffers: @num_buffers of them; NULL while nobody needs the queue
  * @num_buffers: how many there are
  * @num_posted: how many of them the device has
  * @order: each has so many times doubled pages
@@ -60,6 +60,7 @@ u32 vcap_queue_size(const struct vcap_queue *queue);
 int vcap_queue_post(struct vcap_queue *queue, struct vcap_buffer *buffer,
 		    u32 len);
 int vcap_queue_post_all(struct vcap_queue *queue, u32 len);
+int vcap_queue_reclaim(struct vcap_queue *queue);
 struct vcap_buffer *vcap_queue_take(struct vcap_queue *queue, u32 *len);
 
 #endif /* VCAP_QUEUE_H */

@@ -10,13 +10,12 @@
 /*
  * Large buffers make few interrupts. But what comes in one goes into the store
  * buffers of readers that cannot run meanwhile, so no more of it is given to
- * the device than half of what the smallest of those has; and until somebody
- * listens no more than is needed for any frame.
+ * the device than half of what the smallest of those has. But there is always
+ * room for any frame.
  */
 static u32 wanted_len(const struct vcap_dev *dev)
 {
-	u32 len = list_empty(&dev->listeners) ?
-			  0 : vcap_queue_size(&dev->queue);
+	u32 len = vcap_queue_size(&dev->queue);
 	const struct vcap_file *file;
 
 	list_for_each_entry(file, &dev->listeners, listener)
@@ -101,7 +100,7 @@ static void drain(struct vcap_dev *dev)
 	u32 len;
 
 	lockdep_assert_held(&dev->lock);
-	if (vcap_dev_error(dev))
+	if (vcap_dev_error(dev) || !budget)
 		return;
 	do {
 		virtqueue_disable_cb(queue->vq);
@@ -174,18 +173,29 @@ static void work_fn(struct work_struct *work)
 	vcap_dev_result(dev, vcap_clock_refresh(&dev->clock, &dev->control));
 }
 
-/* What there was no memory for. */
-static void retry_fn(struct work_struct *work)
+/**
+ * vcap_shared_fill() - give the device all buffers that it does not have
+ * @dev: the device
+ *
+ * What it does not get for want of memory, it gets later.
+ */
+void vcap_shared_fill(struct vcap_dev *dev)
 {
-	struct vcap_dev *dev = container_of(to_delayed_work(work),
-					    struct vcap_dev, retry);
-
 	mutex_lock(&dev->lock);
 	if (!vcap_dev_error(dev)) {
 		post_all(dev);
 		virtqueue_kick(dev->queue.vq);
 	}
 	mutex_unlock(&dev->lock);
+}
+
+/* What there was no memory for. */
+static void retry_fn(struct work_struct *work)
+{
+	struct vcap_dev *dev = container_of(to_delayed_work(work),
+					    struct vcap_dev, retry);
+
+	vcap_shared_fill(dev);
 	vcap_shared_check(dev);
 }
 
@@ -197,25 +207,62 @@ void vcap_shared_init(struct vcap_dev *dev)
 }
 
 /**
- * vcap_shared_start() - give the buffers to a device whose queues are new
- * @dev: the device
+ * vcap_shared_start() - use the queue of a device that was reset
+ * @dev: the device, which has no buffer, whatever it could not give back before
  * @vq: the capture queue
  *
- * What it does not get for want of memory, it gets later.
- *
- * Return: 0, or -ENOMEM if it has none now.
+ * The caller calls vcap_shared_fill() when the queue can be used.
  */
-int vcap_shared_start(struct vcap_dev *dev, struct virtqueue *vq)
+void vcap_shared_start(struct vcap_dev *dev, struct virtqueue *vq)
 {
-	unsigned int posted;
-
 	mutex_lock(&dev->lock);
 	vcap_queue_start(&dev->queue, vq);
-	post_all(dev);
-	posted = dev->queue.num_posted;
-	virtqueue_kick(vq);
+	if (!dev->users)
+		vcap_queue_free(&dev->queue);
 	mutex_unlock(&dev->lock);
-	return posted ? 0 : -ENOMEM;
+}
+
+/**
+ * vcap_shared_get() - need the queue's frames
+ * @dev: the device
+ *
+ * The first user has its buffers allocated. The device gets them by
+ * vcap_shared_fill().
+ *
+ * Return: 0, or -ENOBUFS if there is no memory for one buffer.
+ */
+int vcap_shared_get(struct vcap_dev *dev)
+{
+	int err = 0;
+
+	mutex_lock(&dev->lock);
+	if (!dev->queue.buffers)
+		err = vcap_queue_alloc(&dev->queue);
+	if (!err)
+		dev->users++;
+	mutex_unlock(&dev->lock);
+	return err ? -ENOBUFS : 0;
+}
+
+/**
+ * vcap_shared_put() - need them no more
+ * @dev: the device, which has been told if it could be
+ *
+ * After the last user the memory of the buffers is given back, if the device
+ * gives the buffers back now. Otherwise that is done after its next reset.
+ */
+void vcap_shared_put(struct vcap_dev *dev)
+{
+	int err = 0;
+
+	mutex_lock(&dev->lock);
+	if (!--dev->users && !vcap_dev_error(dev)) {
+		err = vcap_queue_reclaim(&dev->queue);
+		if (!err)
+			vcap_queue_free(&dev->queue);
+	}
+	mutex_unlock(&dev->lock);
+	vcap_dev_result(dev, err);
 }
 
 /**

@@ -6,7 +6,10 @@
 #include "device.h"
 
 void vcap_shared_init(struct vcap_dev *dev);
-int vcap_shared_start(struct vcap_dev *dev, struct virtqueue *vq);
+void vcap_shared_start(struct vcap_dev *dev, struct virtqueue *vq);
+int vcap_shared_get(struct vcap_dev *dev);
+void vcap_shared_fill(struct vcap_dev *dev);
+void vcap_shared_put(struct vcap_dev *dev);
 int vcap_shared_sync(struct vcap_dev *dev);
 void vcap_shared_orphan(struct vcap_dev *dev, const struct net_device *netdev);
 void vcap_shared_check(struct vcap_dev *dev);

@@ -49,15 +49,13 @@ static int find_queues(struct vcap_dev *dev, struct virtqueue **capture_vq)
 }
 
 /* Have the device use the queues that it has. */
-static int start(struct vcap_dev *dev, struct virtqueue *capture_vq)
+static void start(struct vcap_dev *dev, struct virtqueue *capture_vq)
 {
-	int err;
-
 	dev->fault = NULL;
 	virtio_device_ready(dev->vdev);
-	err = vcap_shared_start(dev, capture_vq);
+	vcap_shared_start(dev, capture_vq);
 	vcap_dev_set_state(dev, VCAP_READY);
-	return err;
+	vcap_shared_fill(dev);
 }
 
 /* Undo start() and find_queues(); @state says why. */
@@ -84,15 +82,10 @@ static int vcap_probe(struct virtio_device *vdev)
 	vdev->priv = dev;
 
 	vcap_shared_init(dev);
-	err = vcap_queue_alloc(&dev->queue);
-	if (err)
-		goto put_dev;
 	err = find_queues(dev, &capture_vq);
 	if (err)
-		goto free_buffers;
-	err = start(dev, capture_vq);
-	if (err)
-		goto stop;
+		goto put_dev;
+	start(dev, capture_vq);
 	err = vcap_interface_register(dev);
 	if (err)
 		goto stop;
@@ -101,8 +94,6 @@ static int vcap_probe(struct virtio_device *vdev)
 
 stop:
 	stop(dev, VCAP_REMOVED);
-free_buffers:
-	vcap_queue_free(&dev->queue);
 put_dev:
 	vcap_dev_put(dev);
 	return err;

@@ -126,10 +126,11 @@ static void test_drops(const char *what, int more)
 	size_t off = 0;
 	unsigned int n = 0, i;
 	ssize_t len;
-	int fd;
+	int fd, small;
 
-	/* Anew: a buffer that was filled for this reader would be larger. */
+	/* A buffer for this reader alone would be larger. */
 	load_for_large();
+	small = listen_on("eth0", 4096, O_RDWR | O_NONBLOCK);
 	fd = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK);
 	send_alone();
 	if (more) {
@@ -154,6 +155,7 @@ static void test_drops(const char *what, int more)
 	equal(n, st.bs_capt, "%s: what was captured is there", what);
 	equal(stats(fd).bs_drop, st.bs_drop, "%s: they are counted once", what);
 	close(fd);
+	close(small);
 }
 
 /*
