@@ -93,7 +93,7 @@ static void check_command(const VirtQueueElement *elem)
         demand(ctrl.command == cpu_to_le32(VIRTIO_CAPTURE_C_FLUSH) &&
                out == head && in >= 32, "a command of a wrong length");
     }
-    demand(!ctrl.reserved && !listen.reserved && !clock.reserved,
+    demand(!ctrl.reserved && !listen.listener && !clock.reserved,
            "a reserved field that is not zero");
 }
 
