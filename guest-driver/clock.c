@@ -18,6 +18,7 @@
 void vcap_clock_init(struct vcap_clock *clock)
 {
 	mutex_init(&clock->lock);
+	clock->asked = jiffies - HZ;
 }
 
 /* Measure the offset and tell the device. Called with the lock. */
@@ -102,14 +103,34 @@ int vcap_clock_check(struct vcap_clock *clock, struct vcap_control *control,
 	return err;
 }
 
-/** vcap_clock_refresh() - the same, if the last check is over a second old */
+static bool is_old(const struct vcap_clock *clock)
+{
+	return !time_before(jiffies, READ_ONCE(clock->checked) + HZ);
+}
+
+/**
+ * vcap_clock_is_due() - is somebody to call vcap_clock_refresh()?
+ * @clock: the offset
+ *
+ * Return: true once a second at the most.
+ */
+bool vcap_clock_is_due(struct vcap_clock *clock)
+{
+	if (!is_old(clock) ||
+	    time_before(jiffies, READ_ONCE(clock->asked) + HZ))
+		return false;
+	WRITE_ONCE(clock->asked, jiffies);
+	return true;
+}
+
+/** vcap_clock_refresh() - compare the clocks if the last time is a second old */
 int vcap_clock_refresh(struct vcap_clock *clock, struct vcap_control *control)
 {
 	struct virtio_capture_counters counters;
 	u64 before, after;
 	int err;
 
-	if (time_before(jiffies, READ_ONCE(clock->checked) + HZ))
+	if (!is_old(clock))
 		return 0;
 	before = ktime_get_real_ns();
 	err = vcap_control_clock(control, NULL, &counters);

@@ -13,17 +13,20 @@
  * @lock: of @offset; held while the offset is measured
  * @offset: ns from the device's clock to CLOCK_REALTIME
  * @checked: jiffies of the last comparison
+ * @asked: jiffies when one was last found to be due
  */
 struct vcap_clock {
 	struct mutex lock;	/* offset */
 	s64 offset;
 	unsigned long checked;
+	unsigned long asked;
 };
 
 void vcap_clock_init(struct vcap_clock *clock);
 int vcap_clock_set(struct vcap_clock *clock, struct vcap_control *control);
 int vcap_clock_check(struct vcap_clock *clock, struct vcap_control *control,
 		     u64 before, u64 after, u64 reading);
+bool vcap_clock_is_due(struct vcap_clock *clock);
 int vcap_clock_refresh(struct vcap_clock *clock, struct vcap_control *control);
 
 #endif /* VCAP_CLOCK_H */

@@ -26,6 +26,9 @@ struct vcap_dev *vcap_dev_alloc(struct virtio_device *vdev)
 	dev->vdev = vdev;
 	INIT_LIST_HEAD(&dev->node);
 	INIT_LIST_HEAD(&dev->listeners);
+	INIT_LIST_HEAD(&dev->waiters);
+	spin_lock_init(&dev->waiters_lock);
+	vcap_queue_init(&dev->queue);
 	mutex_init(&dev->state_lock);
 	mutex_init(&dev->listen_lock);
 	mutex_init(&dev->lock);

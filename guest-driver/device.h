@@ -5,6 +5,8 @@
 
 #include <linux/if.h>
 #include <linux/kref.h>
+#include <linux/spinlock.h>
+#include <linux/timer.h>
 #include <linux/virtio.h>
 
 #include "clock.h"
@@ -51,6 +53,10 @@ enum vcap_state {
  * @listeners: struct vcap_file.listener; lock
  * @queue: the shared capture queue; lock
  * @users: how many descriptors get their packets from it; lock
+ * @completed: the device has completed a buffer since one was looked for
+ * @waiters_lock: of @waiters; a spinlock, taken by the interrupt handler
+ * @waiters: struct vcap_file.waiter
+ * @unseen: has the work look, if none of those that were woken does
  * @work: takes frames out of completed buffers; looks into the last two
  * @retry: does what there was no memory for
  * @orphans: there are listeners whose interface is gone
@@ -80,6 +86,10 @@ struct vcap_dev {
 	struct list_head listeners;
 	struct vcap_queue queue;
 	unsigned int users;
+	bool completed;
+	spinlock_t waiters_lock;	/* waiters */
+	struct list_head waiters;
+	struct timer_list unseen;
 	struct work_struct work;
 	struct delayed_work retry;
 	bool orphans;

@@ -14,6 +14,7 @@
 #include "kernel.h"
 #include "limits.h"
 #include "listener.h"
+#include "model.h"
 #include "peers.h"
 #include "setup.h"
 #include "timeout.h"
@@ -49,6 +50,7 @@ int vcap_open(struct inode *inode, struct file *filp)
 	mutex_init(&file->config);
 	mutex_init(&file->lock);
 	init_waitqueue_head(&file->wait);
+	INIT_LIST_HEAD(&file->waiter);
 	vcap_timeout_init(file);
 	vcap_desc_init(&file->desc);
 	file->model = &vcap_kernel;
@@ -80,6 +82,7 @@ int vcap_release(struct inode *inode, struct file *filp)
  */
 static int wait_readable(struct vcap_file *file, ktime_t deadline)
 {
+	const struct vcap_model *model = file->model;
 	ktime_t left = KTIME_MAX;
 	int err;
 
@@ -90,11 +93,16 @@ static int wait_readable(struct vcap_file *file, ktime_t deadline)
 	}
 	if (vcap_listener_readable(file))
 		return 0;
+	model->await(file);
 	/* Freezable, or each suspend of the machine would end it. */
 	err = __wait_event_hrtimeout(file->wait,
-				     vcap_listener_readable(file), left,
+				     vcap_listener_readable(file) ||
+				     model->alert(file), left,
 				     (TASK_INTERRUPTIBLE |
 				      TASK_FREEZABLE));
+	/* Whatever ended it: others may rely on who was woken. */
+	if (model->alert(file))
+		model->fetch(file);
 	return err == -ERESTARTSYS ? -ERESTARTNOHAND : err;
 }
 
@@ -273,6 +281,13 @@ __poll_t vcap_poll(struct file *filp, poll_table *wait)
 	__poll_t events = EPOLLOUT | EPOLLWRNORM;
 
 	poll_wait(filp, &file->wait, wait);
+	if (vcap_listener_dev(file)) {
+		/* In this order: what comes in between is seen. */
+		if (poll_requested_events(wait) & (EPOLLIN | EPOLLRDNORM))
+			file->model->await(file);
+		if (file->model->alert(file))
+			file->model->fetch(file);
+	}
 	mutex_lock(&file->lock);
 	if (!file->dev || vcap_listener_readable(file))
 		events |= EPOLLIN | EPOLLRDNORM;

@@ -67,6 +67,7 @@ static int kernel_start(struct vcap_file *file, struct vcap_dev *dev)
 
 static void kernel_detach(struct vcap_file *file, struct vcap_dev *dev)
 {
+	vcap_shared_leave(dev, file);
 	vcap_listen_update(dev);
 	vcap_shared_put(dev);
 	free_buffers(file);
@@ -80,6 +81,24 @@ static int kernel_update(struct vcap_file *file)
 static int kernel_sync(struct vcap_file *file)
 {
 	return vcap_shared_sync(file->dev);
+}
+
+/* In immediate mode readers take the frames out of the queue themselves. */
+static void kernel_await(struct vcap_file *file)
+{
+	if (file->desc.immediate || file->desc.timed_out)
+		vcap_shared_await(file->dev, file);
+}
+
+static bool kernel_alert(const struct vcap_file *file)
+{
+	return (file->desc.immediate || file->desc.timed_out) &&
+	       vcap_shared_completed(file->dev);
+}
+
+static bool kernel_fetch(struct vcap_file *file)
+{
+	return vcap_shared_fetch(file->dev);
 }
 
 static void kernel_end(struct vcap_file *file)
@@ -136,6 +155,9 @@ const struct vcap_model vcap_kernel = {
 	.detach = kernel_detach,
 	.update = kernel_update,
 	.sync = kernel_sync,
+	.await = kernel_await,
+	.alert = kernel_alert,
+	.fetch = kernel_fetch,
 	.end = kernel_end,
 	.readable = kernel_readable,
 	.available = kernel_available,

@@ -33,6 +33,12 @@
  *        is in the buffers and counts afterwards. Returns why the device could
  *        not be asked.
  *
+ * @await: before a reader or poller sleeps: have what comes wake it, if packets
+ *         are wanted as they come
+ * @alert: while it sleeps, also in the middle of going to: has something come?
+ * @fetch: take what the device has handed over, without asking it; returns
+ *        whether it shows that it has more
+ *
  * With lock:
  *
  * @end: no more packets will come, those that are there can be read
@@ -57,6 +63,9 @@ struct vcap_model {
 	void (*detach)(struct vcap_file *file, struct vcap_dev *dev);
 	int (*update)(struct vcap_file *file);
 	int (*sync)(struct vcap_file *file);
+	void (*await)(struct vcap_file *file);
+	bool (*alert)(const struct vcap_file *file);
+	bool (*fetch)(struct vcap_file *file);
 	void (*end)(struct vcap_file *file);
 	bool (*readable)(const struct vcap_file *file);
 	u32 (*available)(const struct vcap_file *file);

@@ -4,6 +4,7 @@
 #include <linux/module.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
+#include <linux/virtio_config.h>
 
 #include "queue.h"
 
@@ -21,6 +22,12 @@ static unsigned int buffers = 8;
 module_param(buffers, uint, 0444);
 MODULE_PARM_DESC(buffers, "Capture buffers of 512 KiB for each device (default 8)");
 
+/** vcap_queue_init() - a queue without buffers and virtqueue */
+void vcap_queue_init(struct vcap_queue *queue)
+{
+	INIT_LIST_HEAD(&queue->posted);
+}
+
 /* Allocate at most @n buffers, as many as there is memory for. */
 static void alloc_buffers(struct vcap_queue *queue, unsigned int n)
 {
@@ -33,6 +40,7 @@ static void alloc_buffers(struct vcap_queue *queue, unsigned int n)
 		if (!data)
 			break;
 		queue->buffers[queue->num_buffers].data = data;
+		INIT_LIST_HEAD(&queue->buffers[queue->num_buffers].node);
 	}
 }
 
@@ -86,13 +94,13 @@ u32 vcap_queue_size(const struct vcap_queue *queue)
  */
 void vcap_queue_start(struct vcap_queue *queue, struct virtqueue *vq)
 {
-	unsigned int i;
+	struct vcap_buffer *buffer, *next;
 
 	queue->vq = vq;
 	queue->dropped = 0;
 	queue->num_posted = 0;
-	for (i = 0; i < queue->num_buffers; i++)
-		queue->buffers[i].posted = false;
+	list_for_each_entry_safe(buffer, next, &queue->posted, node)
+		list_del_init(&buffer->node);
 }
 
 /**
@@ -108,15 +116,18 @@ void vcap_queue_start(struct vcap_queue *queue, struct virtqueue *vq)
 int vcap_queue_post(struct vcap_queue *queue, struct vcap_buffer *buffer,
 		    u32 len)
 {
+	struct virtio_capture_record *first = buffer->data;
 	struct scatterlist sg;
 	int err;
 
+	/* See vcap_queue_started(). */
+	first->hdrlen = 0;
 	buffer->len = len;
 	sg_init_one(&sg, buffer->data, len);
 	err = virtqueue_add_inbuf(queue->vq, &sg, 1, buffer, GFP_KERNEL);
 	if (err)
 		return err;
-	buffer->posted = true;
+	list_add_tail(&buffer->node, &queue->posted);
 	queue->num_posted++;
 	return 0;
 }
@@ -136,7 +147,7 @@ int vcap_queue_post_all(struct vcap_queue *queue, u32 len)
 	int err = 0;
 
 	for (i = 0; i < queue->num_buffers && !err; i++)
-		if (!queue->buffers[i].posted)
+		if (list_empty(&queue->buffers[i].node))
 			err = vcap_queue_post(queue, &queue->buffers[i], len);
 	return err == -ENOSPC && queue->num_posted ? 0 : err;
 }
@@ -153,15 +164,38 @@ struct vcap_buffer *vcap_queue_take(struct vcap_queue *queue, u32 *len)
 	struct vcap_buffer *buffer = virtqueue_get_buf(queue->vq, len);
 
 	if (buffer) {
-		buffer->posted = false;
+		list_del_init(&buffer->node);
 		queue->num_posted--;
 	}
 	return buffer;
 }
 
+/**
+ * vcap_queue_started() - does the device show that it has a record?
+ * @queue: the queue; what the device has completed was taken
+ *
+ * It writes records where the driver can see them, into the oldest buffer that
+ * it has, and there was no header length when it got that. This is no barrier:
+ * a frame may be on its way. Memory that is not the guest's own shows nothing.
+ *
+ * Return: false if there is none.
+ */
+bool vcap_queue_started(const struct vcap_queue *queue)
+{
+	const struct virtio_capture_record *first;
+
+	if (virtio_has_feature(queue->vq->vdev, VIRTIO_F_ACCESS_PLATFORM))
+		return true;
+	if (list_empty(&queue->posted))
+		return false;
+	first = list_first_entry(&queue->posted, struct vcap_buffer,
+				 node)->data;
+	return READ_ONCE(first->hdrlen);
+}
+
 static void recycle(struct virtqueue *vq, void *buffer)
 {
-	((struct vcap_buffer *)buffer)->posted = false;
+	list_del_init(&((struct vcap_buffer *)buffer)->node);
 }
 
 /**
@@ -177,7 +211,7 @@ static void recycle(struct virtqueue *vq, void *buffer)
  */
 int vcap_queue_reclaim(struct vcap_queue *queue)
 {
-	unsigned int size = virtqueue_get_vring_size(queue->vq), i;
+	unsigned int size = virtqueue_get_vring_size(queue->vq);
 	int err;
 
 	size = size < queue->vq->num_max ? queue->vq->num_max : size / 2;
@@ -185,8 +219,8 @@ int vcap_queue_reclaim(struct vcap_queue *queue)
 	if (err == -EBUSY)
 		return -EPROTO;
 	/* It may have got them back, and have no memory for the new size. */
+	if (!list_empty(&queue->posted))
+		return -EBUSY;
 	queue->num_posted = 0;
-	for (i = 0; i < queue->num_buffers; i++)
-		queue->num_posted += queue->buffers[i].posted;
-	return queue->num_posted ? -EBUSY : 0;
+	return 0;
 }

@@ -3,6 +3,7 @@
 #ifndef VCAP_QUEUE_H
 #define VCAP_QUEUE_H
 
+#include <linux/list.h>
 #include <linux/types.h>
 #include <linux/virtio.h>
 
@@ -12,12 +13,12 @@
  * struct vcap_buffer - a capture buffer
  * @data: its memory
  * @len: bytes of that which the device has, or had last
- * @posted: the device has it
+ * @node: in the queue's list while the device has it, else empty
  */
 struct vcap_buffer {
 	void *data;
 	u32 len;
-	bool posted;
+	struct list_head node;
 };
 
 /*
@@ -33,6 +34,7 @@ struct vcap_buffer {
  * @buffers: @num_buffers of them; NULL while nobody needs the queue
  * @num_buffers: how many there are
  * @num_posted: how many of them the device has
+ * @posted: those, the oldest first: the device fills that
  * @order: each has so many times doubled pages
  * @dropped: the device's drop count, low 32 bits, as far as listeners know
  * @records: a batch of records, out of a buffer
@@ -42,6 +44,7 @@ struct vcap_queue {
 	struct vcap_buffer *buffers;
 	unsigned int num_buffers;
 	unsigned int num_posted;
+	struct list_head posted;
 	unsigned int order;
 	u32 dropped;
 	struct vcap_record records[VCAP_BATCH];
@@ -53,6 +56,7 @@ struct vcap_queue {
  */
 #define VCAP_SMALL_BUFFER	(128 * 1024U)
 
+void vcap_queue_init(struct vcap_queue *queue);
 int vcap_queue_alloc(struct vcap_queue *queue);
 void vcap_queue_free(struct vcap_queue *queue);
 void vcap_queue_start(struct vcap_queue *queue, struct virtqueue *vq);
@@ -60,6 +64,7 @@ u32 vcap_queue_size(const struct vcap_queue *queue);
 int vcap_queue_post(struct vcap_queue *queue, struct vcap_buffer *buffer,
 		    u32 len);
 int vcap_queue_post_all(struct vcap_queue *queue, u32 len);
+bool vcap_queue_started(const struct vcap_queue *queue);
 int vcap_queue_reclaim(struct vcap_queue *queue);
 struct vcap_buffer *vcap_queue_take(struct vcap_queue *queue, u32 *len);
 

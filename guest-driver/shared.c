@@ -7,6 +7,9 @@
 #include "listener.h"
 #include "shared.h"
 
+/* So soon a reader that was woken has to look, jiffies. */
+#define UNSEEN_DELAY	2
+
 /*
  * Large buffers make few interrupts. But what comes in one goes into the store
  * buffers of readers that cannot run meanwhile, so no more of it is given to
@@ -15,7 +18,8 @@
  */
 static u32 wanted_len(const struct vcap_dev *dev)
 {
-	u32 len = vcap_queue_size(&dev->queue);
+	u32 len = list_empty(&dev->listeners) ?
+			  0 : vcap_queue_size(&dev->queue);
 	const struct vcap_file *file;
 
 	list_for_each_entry(file, &dev->listeners, listener)
@@ -23,9 +27,14 @@ static u32 wanted_len(const struct vcap_dev *dev)
 	return max_t(u32, round_down(len, PAGE_SIZE), VCAP_SMALL_BUFFER);
 }
 
-/* Give the device all buffers that it does not have, or as many as it takes. */
+/*
+ * Give the device all buffers that it does not have, or as many as it takes; and
+ * none before somebody listens, whose buffers may be small.
+ */
 static void post_all(struct vcap_dev *dev)
 {
+	if (list_empty(&dev->listeners))
+		return;
 	if (vcap_queue_post_all(&dev->queue, wanted_len(dev)))
 		vcap_dev_retry(dev);
 }
@@ -90,25 +99,37 @@ static int deliver(struct vcap_dev *dev, const struct vcap_buffer *buffer,
  * Take the frames out of all completed buffers. While it does, the device need
  * not interrupt: what completes meanwhile is found here. But a flood does not
  * keep a reader in here: as many buffers as there are, and the work goes on.
+ * In a @hurry the first is given back later, by vcap_shared_await(), unless the
+ * device has few. Returns whether there was one.
  */
-static void drain(struct vcap_dev *dev)
+static bool drain(struct vcap_dev *dev, bool hurry)
 {
 	struct vcap_queue *queue = &dev->queue;
 	unsigned int budget = queue->num_buffers;
 	struct vcap_buffer *buffer;
+	bool found = false;
 	int err = 0;
 	u32 len;
 
 	lockdep_assert_held(&dev->lock);
+	WRITE_ONCE(dev->completed, false);
 	if (vcap_dev_error(dev) || !budget)
-		return;
+		return false;
+	if (!hurry && queue->num_posted < queue->num_buffers)
+		post_all(dev);
 	do {
 		virtqueue_disable_cb(queue->vq);
 		while (budget && (buffer = vcap_queue_take(queue, &len))) {
+			found = true;
 			budget--;
 			if (deliver(dev, buffer, len)) {
 				vcap_dev_break(dev, "malformed capture buffer");
-				return;
+				return false;
+			}
+			if (hurry && 2 * queue->num_posted >=
+					     queue->num_buffers) {
+				hurry = false;
+				continue;
 			}
 			err |= vcap_queue_post(queue, buffer, wanted_len(dev));
 		}
@@ -119,13 +140,14 @@ static void drain(struct vcap_dev *dev)
 		virtqueue_kick(queue->vq);
 		if (virtqueue_is_broken(queue->vq)) {
 			vcap_dev_break(dev, VCAP_MALFORMED_QUEUE);
-			return;
+			return found;
 		}
 		if (!budget) {
 			vcap_dev_work(dev);
-			return;
+			return found;
 		}
 	} while (!virtqueue_enable_cb(queue->vq));
+	return found;
 }
 
 /*
@@ -161,7 +183,7 @@ static void work_fn(struct work_struct *work)
 	bool broken;
 
 	mutex_lock(&dev->lock);
-	drain(dev);
+	drain(dev, false);
 	broken = !vcap_dev_error(dev) && virtqueue_is_broken(dev->queue.vq);
 	mutex_unlock(&dev->lock);
 	if (broken)
@@ -199,9 +221,109 @@ static void retry_fn(struct work_struct *work)
 	vcap_shared_check(dev);
 }
 
+/* None of those that were woken has come to look: they are stopped, or busy. */
+static void unseen_fn(struct timer_list *timer)
+{
+	struct vcap_dev *dev = from_timer(dev, timer, unseen);
+
+	if (vcap_shared_completed(dev))
+		vcap_dev_work(dev);
+}
+
+/**
+ * vcap_shared_interrupt() - the device has completed a buffer
+ * @dev: the device
+ *
+ * Those who wait in immediate mode are woken at once and take it themselves, one
+ * of them for all listeners. The work does it if there is none.
+ */
+void vcap_shared_interrupt(struct vcap_dev *dev)
+{
+	struct vcap_file *file, *next;
+	bool found = false;
+	unsigned long flags;
+
+	WRITE_ONCE(dev->completed, true);
+	spin_lock_irqsave(&dev->waiters_lock, flags);
+	list_for_each_entry_safe(file, next, &dev->waiters, waiter) {
+		if (wq_has_sleeper(&file->wait)) {
+			vcap_listener_wake(file);
+			found = true;
+		} else {
+			list_del_init(&file->waiter);
+		}
+	}
+	spin_unlock_irqrestore(&dev->waiters_lock, flags);
+	if (!found)
+		vcap_dev_work(dev);
+	else if (!timer_pending(&dev->unseen))
+		mod_timer(&dev->unseen, jiffies + UNSEEN_DELAY);
+}
+
+/** vcap_shared_completed() - is there a buffer that nobody has looked for? */
+bool vcap_shared_completed(const struct vcap_dev *dev)
+{
+	return READ_ONCE(dev->completed);
+}
+
+/**
+ * vcap_shared_await() - have the interrupt wake a listener that goes to sleep
+ * @dev: the device
+ * @file: the listener; it looks before it sleeps: vcap_shared_completed()
+ */
+void vcap_shared_await(struct vcap_dev *dev, struct vcap_file *file)
+{
+	if (READ_ONCE(dev->queue.num_posted) < dev->queue.num_buffers)
+		vcap_shared_fill(dev);
+	if (!list_empty_careful(&file->waiter))
+		return;
+	spin_lock_irq(&dev->waiters_lock);
+	if (list_empty(&file->waiter))
+		list_add_tail(&file->waiter, &dev->waiters);
+	spin_unlock_irq(&dev->waiters_lock);
+}
+
+/** vcap_shared_leave() - do not wake it any more, and never again */
+void vcap_shared_leave(struct vcap_dev *dev, struct vcap_file *file)
+{
+	spin_lock_irq(&dev->waiters_lock);
+	list_del_init(&file->waiter);
+	spin_unlock_irq(&dev->waiters_lock);
+}
+
+/**
+ * vcap_shared_fetch() - take what the device has handed over
+ * @dev: the device
+ *
+ * Return: whether the device shows that it has more.
+ */
+bool vcap_shared_fetch(struct vcap_dev *dev)
+{
+	bool found, more = false;
+
+	mutex_lock(&dev->lock);
+	found = drain(dev, true);
+	if (!vcap_dev_error(dev))
+		more = vcap_queue_started(&dev->queue);
+	mutex_unlock(&dev->lock);
+	/* The work compares the clocks, too. */
+	if (found && vcap_clock_is_due(&dev->clock))
+		vcap_dev_work(dev);
+	return more;
+}
+
+/** vcap_shared_stop() - after a reset: have nothing run for the old queue */
+void vcap_shared_stop(struct vcap_dev *dev)
+{
+	del_timer_sync(&dev->unseen);
+	cancel_work_sync(&dev->work);
+	cancel_delayed_work_sync(&dev->retry);
+}
+
 /** vcap_shared_init() - set up the work of a device that is new */
 void vcap_shared_init(struct vcap_dev *dev)
 {
+	timer_setup(&dev->unseen, unseen_fn, 0);
 	INIT_WORK(&dev->work, work_fn);
 	INIT_DELAYED_WORK(&dev->retry, retry_fn);
 }
@@ -286,7 +408,7 @@ int vcap_shared_sync(struct vcap_dev *dev)
 	after = ktime_get_real_ns();
 
 	mutex_lock(&dev->lock);
-	drain(dev);
+	drain(dev, false);
 	if (!err && !vcap_dev_error(dev))
 		count_dropped(dev, (u32)le64_to_cpu(counters.dropped));
 	mutex_unlock(&dev->lock);

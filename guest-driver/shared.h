@@ -11,6 +11,12 @@ int vcap_shared_get(struct vcap_dev *dev);
 void vcap_shared_fill(struct vcap_dev *dev);
 void vcap_shared_put(struct vcap_dev *dev);
 int vcap_shared_sync(struct vcap_dev *dev);
+void vcap_shared_interrupt(struct vcap_dev *dev);
+void vcap_shared_stop(struct vcap_dev *dev);
+void vcap_shared_await(struct vcap_dev *dev, struct vcap_file *file);
+void vcap_shared_leave(struct vcap_dev *dev, struct vcap_file *file);
+bool vcap_shared_completed(const struct vcap_dev *dev);
+bool vcap_shared_fetch(struct vcap_dev *dev);
 void vcap_shared_orphan(struct vcap_dev *dev, const struct net_device *netdev);
 void vcap_shared_check(struct vcap_dev *dev);
 

@@ -17,10 +17,11 @@
  *   vcap_control.lock  the control queue; a command and its reply
  *   vcap_inject.lock   the inject queue
  *   users_lock         (limits.c) what users have
+ *   vcap_dev.waiters_lock  who waits in immediate mode
  *
- * All are mutexes: frames are taken out of buffers in process context, by the
- * device's work or by a reader that cannot wait for it. The interrupt handlers
- * only schedule the one and wake the other.
+ * All but the last are mutexes: frames are taken out of buffers in process
+ * context, by a reader or by the device's work. The interrupt handlers only
+ * wake the one and schedule the other.
  */
 #ifndef VCAP_H
 #define VCAP_H
@@ -82,6 +83,8 @@ struct vcap_wish {
  * @timeout_work: ends the waiting
  * @wait: readers and pollers
  * @listener: in the device's list; the device's lock
+ * @waiter: in the device's list of those who wait in immediate mode, else empty;
+ *          waiters_lock
  * @node: in the list of all descriptors; files_lock
  */
 struct vcap_file {
@@ -107,6 +110,7 @@ struct vcap_file {
 	struct work_struct timeout_work;
 	wait_queue_head_t wait;
 	struct list_head listener;
+	struct list_head waiter;
 	struct list_head node;
 };
 

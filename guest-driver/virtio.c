@@ -18,7 +18,7 @@ static void control_interrupt(struct virtqueue *vq)
 
 static void capture_interrupt(struct virtqueue *vq)
 {
-	vcap_dev_work(vq->vdev->priv);
+	vcap_shared_interrupt(vq->vdev->priv);
 }
 
 static void inject_interrupt(struct virtqueue *vq)
@@ -64,8 +64,7 @@ static void stop(struct vcap_dev *dev, enum vcap_state state)
 	vcap_dev_set_state(dev, state);
 	virtio_reset_device(dev->vdev);
 	/* An interrupt that came before the reset may have scheduled it. */
-	cancel_work_sync(&dev->work);
-	cancel_delayed_work_sync(&dev->retry);
+	vcap_shared_stop(dev);
 	vcap_inject_free(&dev->inject);
 	dev->vdev->config->del_vqs(dev->vdev);
 }
