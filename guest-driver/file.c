@@ -173,7 +173,10 @@ static ssize_t await_packets(struct vcap_file *file, bool nonblock,
 		 * Take what the device still has, and do not wait again. What
 		 * it cannot be asked for now, a later read gets.
 		 */
-		vcap_listener_sync(file);
+		if (nonblock)
+			vcap_listener_sync(file);
+		else
+			vcap_listener_catch_up(file);
 		now = true;
 	}
 }

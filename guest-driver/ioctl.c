@@ -307,6 +307,8 @@ static int set_timeout(struct vcap_file *file, union vcap_argument *arg)
 	vcap_timeout_cancel(file);
 	file->desc.timed_out = false;
 	mutex_unlock(&file->lock);
+	/* How long the device may keep packets follows from it, but no more. */
+	vcap_listener_update(file);
 	/* Who polls starts anew, with the new timeout. */
 	vcap_listener_wake(file);
 	return 0;
@@ -343,8 +345,15 @@ static int set_tstamp(struct vcap_file *file, union vcap_argument *arg)
 
 static int get_readable(struct vcap_file *file, union vcap_argument *arg)
 {
-	int err = vcap_listener_sync(file);
+	int err;
 
+	mutex_lock(&file->lock);
+	arg->value = file->model->held(file);
+	mutex_unlock(&file->lock);
+	/* Nobody needs to be asked whether more has come. */
+	if (arg->value)
+		return 0;
+	err = vcap_listener_sync(file);
 	if (err)
 		return err;
 	mutex_lock(&file->lock);

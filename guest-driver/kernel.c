@@ -116,6 +116,11 @@ static u32 kernel_available(const struct vcap_file *file)
 	return vcap_desc_available(&file->desc);
 }
 
+static u32 kernel_held(const struct vcap_file *file)
+{
+	return file->desc.hold_len;
+}
+
 static u32 kernel_read_begin(struct vcap_file *file, bool now)
 {
 	return vcap_desc_read_begin(&file->desc, now);
@@ -161,6 +166,7 @@ const struct vcap_model vcap_kernel = {
 	.end = kernel_end,
 	.readable = kernel_readable,
 	.available = kernel_available,
+	.held = kernel_held,
 	.read_begin = kernel_read_begin,
 	.copy = kernel_copy,
 	.read_end = kernel_read_end,

@@ -3,13 +3,6 @@
 #include "listen.h"
 #include "listener.h"
 
-/*
- * How long the device may keep a record to itself when no listener is in
- * immediate mode: a reader that waits for a full buffer learns that it is full
- * so much later at the most. Reads that may not wait that long flush.
- */
-#define DELAY_US	20000
-
 /* Called with listen_lock. */
 static int tell(struct vcap_dev *dev,
 		const struct virtio_capture_listen *listen)
@@ -52,7 +45,8 @@ int vcap_listen_update(struct vcap_dev *dev)
 	mutex_unlock(&dev->lock);
 	listen.snaplen = cpu_to_le32(all.snaplen);
 	listen.flags = cpu_to_le32(all.flags);
-	listen.delay = cpu_to_le32(all.immediate ? 0 : DELAY_US);
+	listen.delay = cpu_to_le32(all.immediate ? 0 :
+				   all.delay ?: VIRTIO_CAPTURE_DELAY_NONE);
 	err = tell(dev, &listen);
 	mutex_unlock(&dev->listen_lock);
 	if (err == -ENOBUFS)

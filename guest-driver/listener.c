@@ -6,6 +6,7 @@
 #include "catch.h"
 #include "listener.h"
 #include "model.h"
+#include "queue.h"
 #include "totals.h"
 
 /** vcap_direction_flags() - a BPF_D_* direction as VIRTIO_CAPTURE_L_* bits */
@@ -18,6 +19,27 @@ u32 vcap_direction_flags(u32 direction)
 	if (direction != BPF_D_IN)
 		flags |= VIRTIO_CAPTURE_L_SENT;
 	return flags;
+}
+
+/*
+ * A reader that waits for a full buffer is told that it is full so much later at
+ * the most; one that may not wait that long asks.
+ */
+#define DELAY_US	20000
+#define LONGEST_US	1000000
+
+/*
+ * How long the device may keep a record, us. Readers with a timeout come for
+ * their packets by themselves; until then a part of it is early enough, if no
+ * more than half of what they have room for can come at once: the device hands
+ * a larger buffer over when so much is in it.
+ */
+static u32 delay_of(const struct vcap_file *file)
+{
+	if (!file->timeout || file->desc.size < 2 * VCAP_SMALL_BUFFER)
+		return DELAY_US;
+	return clamp_t(u64, ktime_to_us(file->timeout) / 4, DELAY_US,
+		       LONGEST_US);
 }
 
 /**
@@ -38,6 +60,7 @@ void vcap_listener_wish(struct vcap_file *file, struct vcap_wish *wish)
 	if (desc->format.tstamp != BPF_T_MICROTIME)
 		wish->flags |= VIRTIO_CAPTURE_L_NANOSECONDS;
 	wish->immediate |= file->next.immediate || desc->immediate;
+	wish->delay = min_not_zero(wish->delay, delay_of(file));
 	mutex_unlock(&file->lock);
 }
 
@@ -67,6 +90,19 @@ int vcap_listener_sync(struct vcap_file *file)
 	int err = vcap_listener_dev(file) ? file->model->sync(file) : 0;
 
 	return READ_ONCE(file->desc.gone) ? 0 : err;
+}
+
+/**
+ * vcap_listener_catch_up() - get what the device has
+ * @file: the descriptor
+ *
+ * This is vcap_listener_sync() for those whose time is up, but nobody is asked
+ * if the device shows that it has nothing.
+ */
+void vcap_listener_catch_up(struct vcap_file *file)
+{
+	if (vcap_listener_dev(file) && file->model->fetch(file))
+		vcap_listener_sync(file);
 }
 
 /**

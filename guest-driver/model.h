@@ -44,6 +44,7 @@
  * @end: no more packets will come, those that are there can be read
  * @readable: what poll(2) says of reading; also asked without lock
  * @available: what FIONREAD gives, bytes
+ * @held: bytes of that which do not change when packets come
  * @read_begin: start to read, @now: without waiting for a full buffer; returns
  *              the bytes to read, which are left alone until @read_end, or 0
  * @read_end: finish it; the program has the packets if they were @taken,
@@ -69,6 +70,7 @@ struct vcap_model {
 	void (*end)(struct vcap_file *file);
 	bool (*readable)(const struct vcap_file *file);
 	u32 (*available)(const struct vcap_file *file);
+	u32 (*held)(const struct vcap_file *file);
 	u32 (*read_begin)(struct vcap_file *file, bool now);
 	bool (*copy)(struct vcap_file *file, u32 len, struct iov_iter *to);
 	void (*read_end)(struct vcap_file *file, bool taken);

@@ -37,7 +37,7 @@ static void work_fn(struct work_struct *work)
 	if (!due)
 		return;
 	/* What it cannot get from the device now comes soon by itself. */
-	vcap_listener_sync(file);
+	vcap_listener_catch_up(file);
 	mutex_lock(&file->lock);
 	/* Unless a read came first, or a later timeout began. */
 	if (is_due(file)) {

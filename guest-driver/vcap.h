@@ -49,11 +49,13 @@ struct vcap_user;
  * @snaplen: bytes of each frame; U32_MAX: all
  * @flags: VIRTIO_CAPTURE_L_* bits
  * @immediate: frames are needed as they come
+ * @delay: otherwise, the device may keep them so long, us; 0: for ever
  */
 struct vcap_wish {
 	u32 snaplen;
 	u32 flags;
 	bool immediate;
+	u32 delay;
 };
 
 /**

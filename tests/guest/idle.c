@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What nobody listens to costs the guest nothing: no interrupt comes. */
+/*
+ * What nobody listens to costs the guest nothing, and readers that wait for
+ * nothing next to that: no interrupt comes.
+ */
 #include <stdio.h>
 
 #include "guest.h"
 
-/* Interrupts of all capture queues so far. */
-static unsigned long interrupts(void)
+static uint8_t buf[1048576];
+
+/* Interrupts so far of all queues of a kind. */
+static unsigned long interrupts_of(const char *kind)
 {
 	FILE *f = fopen("/proc/interrupts", "r");
 	unsigned long sum = 0;
 	char line[1024], *field;
 
 	while (f && fgets(line, sizeof(line), f)) {
-		if (!strstr(line, "-capture"))
+		if (!strstr(line, kind))
 			continue;
 		strtok(line, " ");
 		while ((field = strtok(NULL, " ")) && *field >= '0' &&
@@ -23,6 +28,17 @@ static unsigned long interrupts(void)
 		bail("/proc/interrupts");
 	fclose(f);
 	return sum;
+}
+
+static unsigned long interrupts(void)
+{
+	return interrupts_of("-capture");
+}
+
+/* Each command's answer is one. */
+static unsigned long commands(void)
+{
+	return interrupts_of("-control");
 }
 
 /* The same once none has come for longer than any is delayed. */
@@ -73,6 +89,91 @@ static unsigned long spread(void)
 	return best;
 }
 
+static void set_timeout(int fd, int ms)
+{
+	struct bpf_timeval tv = { ms / 1000, ms % 1000 * 1000 };
+
+	if (ioctl(fd, BIOCSRTIMEOUT, &tv) < 0)
+		bail("BIOCSRTIMEOUT");
+}
+
+/* The device is not asked for what it shows that it does not have. */
+static void test_timeouts(void)
+{
+	int fd = listen_on("eth0", 0, O_RDWR), i;
+	unsigned int size = get(fd, BIOCGBLEN);
+	unsigned long before;
+
+	set_timeout(fd, 20);
+	before = commands();
+	for (i = 0; i < 20; i++)
+		read(fd, buf, size);
+	equal(commands() - before, 0, "reads that time out: no command");
+	for (i = 0; i < 5; i++)
+		readable(fd, 100);
+	equal(commands() - before, 0, "nor does poll");
+	send_frames("eth0", 0, 1, 100);
+	before = commands();
+	/* It is on its way, and may be with the driver by itself. */
+	for (i = 0; i < 100 && read(fd, buf, size) != 136; i++)
+		;
+	ok(i < 100, "a packet comes with the next timeout");
+	close(fd);
+}
+
+static void test_held(void)
+{
+	int fd = listen_on("eth0", 8 * 128, O_RDWR);
+	unsigned long before;
+
+	send_frames("eth0", 0, 8, 96);
+	if (!await_received(fd, 8))
+		bail("frames are missing");
+	before = commands();
+	equal(get(fd, FIONREAD), 8 * 128, "FIONREAD is the held buffer");
+	equal(commands() - before, 0, "which nobody has to be asked for");
+	read(fd, buf, 8 * 128);
+	before = commands();
+	equal(get(fd, FIONREAD), 0, "without one");
+	ok(commands() > before, "the device is asked");
+	close(fd);
+}
+
+/* Interrupts for frames that come one by one for a while. */
+static unsigned long slowly(int fd)
+{
+	unsigned long before = settled();
+	unsigned int i;
+
+	for (i = 0; i < 100; i++) {
+		send_frames("eth0", i, 1, 100);
+		usleep(25000);
+	}
+	if (!await_received(fd, 100))
+		bail("frames are missing");
+	ioctl(fd, BIOCFLUSH);
+	return interrupts() - before;
+}
+
+/* A large buffer and a long timeout let the device wait. */
+static void test_low_rate(void)
+{
+	int fd = listen_on("eth0", 524288, O_RDWR);
+	unsigned long usual, few;
+
+	usual = slowly(fd);
+	set_timeout(fd, 8000);
+	few = slowly(fd);
+	ok(few * 4 < usual, "a long timeout: few interrupts");
+	printf("# %lu instead of %lu\n", few, usual);
+	close(fd);
+	fd = listen_on("eth0", 4096, O_RDWR);
+	set_timeout(fd, 8000);
+	send_frames("eth0", 0, 40, 100);
+	ok(readable(fd, 4000), "small buffers: full ones are told of soon");
+	close(fd);
+}
+
 int main(void)
 {
 	int fd, other;
@@ -90,5 +191,8 @@ int main(void)
 	equal(caused(false), 0, "until that is closed");
 	close(fd);
 	equal(caused(false), 0, "all closed: no interrupts");
+	test_timeouts();
+	test_held();
+	test_low_rate();
 	return done_testing();
 }
