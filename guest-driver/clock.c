@@ -24,7 +24,7 @@ void vcap_clock_init(struct vcap_clock *clock)
 /* Measure the offset and tell the device. Called with the lock. */
 static int set(struct vcap_clock *clock, struct vcap_control *control)
 {
-	struct virtio_capture_counters counters;
+	struct vcap_counts counts;
 	u64 before, after, best = U64_MAX;
 	s64 offset = 0;
 	int err, i;
@@ -32,7 +32,7 @@ static int set(struct vcap_clock *clock, struct vcap_control *control)
 	lockdep_assert_held(&clock->lock);
 	for (i = 0; i < ROUNDS; i++) {
 		before = ktime_get_real_ns();
-		err = vcap_control_clock(control, NULL, &counters);
+		err = vcap_control_clock(control, NULL, &counts);
 		after = ktime_get_real_ns();
 		if (err)
 			return err;
@@ -40,9 +40,9 @@ static int set(struct vcap_clock *clock, struct vcap_control *control)
 		if (after - before >= best)
 			continue;
 		best = after - before;
-		offset = (s64)(before + best / 2 - le64_to_cpu(counters.clock));
+		offset = (s64)(before + best / 2 - counts.clock);
 	}
-	err = vcap_control_clock(control, &offset, &counters);
+	err = vcap_control_clock(control, &offset, &counts);
 	if (err)
 		return err;
 	clock->offset = offset;
@@ -126,17 +126,17 @@ bool vcap_clock_is_due(struct vcap_clock *clock)
 /** vcap_clock_refresh() - compare the clocks if the last time is a second old */
 int vcap_clock_refresh(struct vcap_clock *clock, struct vcap_control *control)
 {
-	struct virtio_capture_counters counters;
+	struct vcap_counts counts;
 	u64 before, after;
 	int err;
 
 	if (!is_old(clock))
 		return 0;
 	before = ktime_get_real_ns();
-	err = vcap_control_clock(control, NULL, &counters);
+	err = vcap_control_clock(control, NULL, &counts);
 	if (err)
 		return err;
 	after = ktime_get_real_ns();
 	return vcap_clock_check(clock, control, before, after,
-				le64_to_cpu(counters.clock));
+				counts.clock);
 }

@@ -139,6 +139,32 @@ static int execute(struct vcap_control *control, u32 number, size_t out,
 	return reply_error(control, status);
 }
 
+/* How much of struct virtio_capture_counters the device writes. */
+static size_t counters_size(const struct vcap_control *control)
+{
+	return control->has_listeners ? sizeof(struct virtio_capture_counters)
+				      : VIRTIO_CAPTURE_COUNTERS_BASE;
+}
+
+/* A command whose reply are counts. Called with the lock. */
+static int execute_and_count(struct vcap_control *control, u32 number,
+			     size_t out, struct vcap_counts *counts)
+{
+	struct virtio_capture_counters *reply = &control->command->counters;
+	int err;
+
+	memset(reply, 0, sizeof(*reply));
+	err = execute(control, number, out, counters_size(control));
+	if (err)
+		return err;
+	counts->clock = le64_to_cpu(reply->clock);
+	counts->captured = le64_to_cpu(reply->captured);
+	counts->dropped = le64_to_cpu(reply->dropped);
+	counts->seen = le64_to_cpu(reply->seen);
+	counts->used = le64_to_cpu(reply->used);
+	return 0;
+}
+
 /** vcap_control_listen() - tell the device what to capture */
 int vcap_control_listen(struct vcap_control *control,
 			const struct virtio_capture_listen *listen)
@@ -152,23 +178,65 @@ int vcap_control_listen(struct vcap_control *control,
 	return err;
 }
 
-/** vcap_control_flush() - the barrier; @counters as of then */
-int vcap_control_flush(struct vcap_control *control,
-		       struct virtio_capture_counters *counters)
+/**
+ * vcap_control_flush() - the barrier
+ * @control: the control queue
+ * @listener: whose frames; 0: those of the shared queue
+ * @flags: VIRTIO_CAPTURE_FLUSH_*; 0 for a device without queues for listeners
+ * @counts: as of then
+ */
+int vcap_control_flush(struct vcap_control *control, u32 listener, u32 flags,
+		       struct vcap_counts *counts)
 {
+	struct virtio_capture_flush *flush = &control->command->flush;
 	int err;
 
 	mutex_lock(&control->lock);
-	err = execute(control, VIRTIO_CAPTURE_C_FLUSH, 0,
-		      VIRTIO_CAPTURE_COUNTERS_BASE);
-	*counters = control->command->counters;
+	flush->listener = cpu_to_le32(listener);
+	flush->flags = cpu_to_le32(flags);
+	err = execute_and_count(control, VIRTIO_CAPTURE_C_FLUSH,
+				control->has_listeners ? sizeof(*flush) : 0,
+				counts);
+	mutex_unlock(&control->lock);
+	return err;
+}
+
+/**
+ * vcap_control_filter() - have the device run a program
+ * @control: the control queue of a device that has queues for listeners
+ * @listener: whose program
+ * @flags: VIRTIO_CAPTURE_FILTER_*
+ * @insns: the program, which is valid; not used without instructions
+ * @count: its instructions; 0: none is run
+ * @counts: as of then
+ */
+int vcap_control_filter(struct vcap_control *control, u32 listener, u32 flags,
+			const struct bsd_insn *insns, u32 count,
+			struct vcap_counts *counts)
+{
+	struct vcap_command *command = control->command;
+	size_t size = count * sizeof(*insns);
+	int err;
+
+	/* A little-endian machine has instructions as the device wants them. */
+	BUILD_BUG_ON(sizeof(*insns) != sizeof(struct virtio_capture_insn));
+	mutex_lock(&control->lock);
+	command->filter = (struct virtio_capture_filter){
+		.listener = cpu_to_le32(listener),
+		.flags = cpu_to_le32(flags),
+		.count = cpu_to_le32(count),
+	};
+	if (count)
+		memcpy(command->insns, insns, size);
+	err = execute_and_count(control, VIRTIO_CAPTURE_C_FILTER,
+				sizeof(command->filter) + size, counts);
 	mutex_unlock(&control->lock);
 	return err;
 }
 
 /** vcap_control_clock() - read the clock, after setting @offset if not NULL */
 int vcap_control_clock(struct vcap_control *control, const s64 *offset,
-		       struct virtio_capture_counters *counters)
+		       struct vcap_counts *counts)
 {
 	struct virtio_capture_clock *clock = &control->command->clock;
 	int err;
@@ -179,9 +247,8 @@ int vcap_control_clock(struct vcap_control *control, const s64 *offset,
 		clock->offset = cpu_to_le64(*offset);
 		clock->flags = cpu_to_le32(VIRTIO_CAPTURE_CLOCK_SET);
 	}
-	err = execute(control, VIRTIO_CAPTURE_C_CLOCK, sizeof(*clock),
-		      VIRTIO_CAPTURE_COUNTERS_BASE);
-	*counters = control->command->counters;
+	err = execute_and_count(control, VIRTIO_CAPTURE_C_CLOCK, sizeof(*clock),
+				counts);
 	mutex_unlock(&control->lock);
 	return err;
 }

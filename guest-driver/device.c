@@ -42,6 +42,7 @@ static void release(struct kref *ref)
 	/* Who attached while it was removed had some allocated. */
 	vcap_queue_free(&dev->queue);
 	vcap_control_free(&dev->control);
+	vcap_own_exit(&dev->own);
 	kfree(dev);
 }
 

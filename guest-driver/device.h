@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "control.h"
 #include "inject.h"
+#include "own.h"
 #include "queue.h"
 #include "vcap.h"
 
@@ -57,6 +58,7 @@ enum vcap_state {
  * @waiters_lock: of @waiters; a spinlock, taken by the interrupt handler
  * @waiters: struct vcap_file.waiter
  * @unseen: has the work look, if none of those that were woken does
+ * @own: the listeners' own queues
  * @work: takes frames out of completed buffers; looks into the last two
  * @retry: does what there was no memory for
  * @orphans: there are listeners whose interface is gone
@@ -90,6 +92,7 @@ struct vcap_dev {
 	spinlock_t waiters_lock;	/* waiters */
 	struct list_head waiters;
 	struct timer_list unseen;
+	struct vcap_own_queues own;
 	struct work_struct work;
 	struct delayed_work retry;
 	bool orphans;

@@ -129,14 +129,21 @@ static int begin_read(struct vcap_file *file, size_t size, ktime_t *deadline)
 /* End a read that returns @len. */
 static void end_read(struct vcap_file *file, ssize_t len, ktime_t deadline)
 {
+	bool timed_out;
+
 	mutex_lock(&file->lock);
+	timed_out = file->desc.timed_out;
 	file->model->read_end(file, len > 0);
 	file->reading = false;
 	if (len == -ERESTARTNOHAND)
 		vcap_timeout_interrupt_read(file, deadline);
 	else
 		vcap_timeout_end_read(file);
+	timed_out &= !file->desc.timed_out;
 	mutex_unlock(&file->lock);
+	/* Packets need not come at once any more. */
+	if (timed_out)
+		vcap_listener_settle(file);
 }
 
 /*
@@ -174,7 +181,7 @@ static ssize_t await_packets(struct vcap_file *file, bool nonblock,
 		 * it cannot be asked for now, a later read gets.
 		 */
 		if (nonblock)
-			vcap_listener_sync(file);
+			vcap_listener_sync(file, VCAP_SYNC_READ);
 		else
 			vcap_listener_catch_up(file);
 		now = true;

@@ -107,13 +107,18 @@ static int lock(struct vcap_file *file, union vcap_argument *arg)
 
 static int flush(struct vcap_file *file, union vcap_argument *arg)
 {
-	int err = vcap_listener_sync(file);
+	struct vcap_change next;
+	int err;
 
+	vcap_setup_now(file, &next);
+	next.discard = true;
+	err = vcap_setup_prepare(file, &next);
 	if (err)
 		return err;
 	mutex_lock(&file->lock);
 	file->model->flush(file);
 	mutex_unlock(&file->lock);
+	vcap_setup_settle(file);
 	return 0;
 }
 
@@ -125,11 +130,13 @@ static bool has_interface(struct vcap_file *file)
 
 static int set_promisc(struct vcap_file *file, union vcap_argument *arg)
 {
-	struct vcap_wish next = { .flags = VIRTIO_CAPTURE_L_PROMISC };
+	struct vcap_change next;
 	int err;
 
 	if (!has_interface(file))
 		return -EINVAL;
+	vcap_setup_now(file, &next);
+	next.wish.flags |= VIRTIO_CAPTURE_L_PROMISC;
 	/* What came before is judged without it. */
 	err = vcap_setup_prepare(file, &next);
 	if (err)
@@ -188,25 +195,31 @@ static int set_interface(struct vcap_file *file, union vcap_argument *arg)
 
 static int get_stats(struct vcap_file *file, union vcap_argument *arg)
 {
-	int err = vcap_listener_sync(file);
+	int err = vcap_listener_sync(file, VCAP_SYNC_COUNTS);
 
 	if (err)
 		return err;
 	mutex_lock(&file->lock);
-	file->model->counters(file, &arg->stat);
+	arg->stat.bs_recv = file->desc.recv;
+	arg->stat.bs_drop = file->desc.drop;
+	arg->stat.bs_capt = file->desc.capt;
 	mutex_unlock(&file->lock);
 	return 0;
 }
 
 static int set_immediate(struct vcap_file *file, union vcap_argument *arg)
 {
-	struct vcap_wish next = { .immediate = arg->value != 0 };
-	int err = vcap_setup_prepare(file, &next);
+	bool immediate = arg->value != 0;
+	struct vcap_change next;
+	int err;
 
+	vcap_setup_now(file, &next);
+	next.wish.immediate = immediate;
+	err = vcap_setup_prepare(file, &next);
 	if (err)
 		return err;
 	mutex_lock(&file->lock);
-	file->desc.immediate = next.immediate;
+	file->desc.immediate = immediate;
 	mutex_unlock(&file->lock);
 	vcap_setup_settle(file);
 	/* What was stored without waking anyone is to be read at once now. */
@@ -259,11 +272,15 @@ static int get_direction(struct vcap_file *file, union vcap_argument *arg)
 
 static int set_direction(struct vcap_file *file, union vcap_argument *arg)
 {
-	struct vcap_wish next = { .flags = vcap_direction_flags(arg->value) };
+	const u32 both = VIRTIO_CAPTURE_L_RECEIVED | VIRTIO_CAPTURE_L_SENT;
+	struct vcap_change next;
 	int err;
 
 	if (arg->value > BPF_D_OUT)
 		return -EINVAL;
+	vcap_setup_now(file, &next);
+	next.wish.flags &= ~both;
+	next.wish.flags |= vcap_direction_flags(arg->value);
 	/* What came before is judged by the old direction. */
 	err = vcap_setup_prepare(file, &next);
 	if (err)
@@ -308,7 +325,7 @@ static int set_timeout(struct vcap_file *file, union vcap_argument *arg)
 	file->desc.timed_out = false;
 	mutex_unlock(&file->lock);
 	/* How long the device may keep packets follows from it, but no more. */
-	vcap_listener_update(file);
+	vcap_listener_settle(file);
 	/* Who polls starts anew, with the new timeout. */
 	vcap_listener_wake(file);
 	return 0;
@@ -322,15 +339,18 @@ static int get_tstamp(struct vcap_file *file, union vcap_argument *arg)
 
 static int set_tstamp(struct vcap_file *file, union vcap_argument *arg)
 {
-	struct vcap_wish next = {};
+	struct vcap_change next;
 	int err;
 
 	if (arg->value > BPF_T_BINTIME)
 		return -EINVAL;
 	if (arg->value == file->desc.format.tstamp)
 		return 0;
+	vcap_setup_now(file, &next);
+	next.discard = true;
+	next.wish.flags &= ~VIRTIO_CAPTURE_L_NANOSECONDS;
 	if (arg->value != BPF_T_MICROTIME)
-		next.flags = VIRTIO_CAPTURE_L_NANOSECONDS;
+		next.wish.flags |= VIRTIO_CAPTURE_L_NANOSECONDS;
 	err = vcap_setup_prepare(file, &next);
 	if (err)
 		return err;
@@ -345,15 +365,18 @@ static int set_tstamp(struct vcap_file *file, union vcap_argument *arg)
 
 static int get_readable(struct vcap_file *file, union vcap_argument *arg)
 {
+	bool as_they_come;
 	int err;
 
 	mutex_lock(&file->lock);
+	as_they_come = file->desc.immediate || file->desc.timed_out;
 	arg->value = file->model->held(file);
 	mutex_unlock(&file->lock);
 	/* Nobody needs to be asked whether more has come. */
 	if (arg->value)
 		return 0;
-	err = vcap_listener_sync(file);
+	err = vcap_listener_sync(file, as_they_come ?
+				 VCAP_SYNC_READ : VCAP_SYNC_COUNTS);
 	if (err)
 		return err;
 	mutex_lock(&file->lock);

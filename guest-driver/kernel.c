@@ -73,12 +73,24 @@ static void kernel_detach(struct vcap_file *file, struct vcap_dev *dev)
 	free_buffers(file);
 }
 
-static int kernel_update(struct vcap_file *file)
+/* The device does what is needed before and after the change; we judge. */
+static int kernel_prepare(struct vcap_file *file, const struct vcap_change *next)
+{
+	int err;
+
+	mutex_lock(&file->lock);
+	file->next = next->wish;
+	mutex_unlock(&file->lock);
+	err = vcap_listen_update(file->dev);
+	return err ?: vcap_shared_sync(file->dev);
+}
+
+static int kernel_settle(struct vcap_file *file)
 {
 	return vcap_listen_update(file->dev);
 }
 
-static int kernel_sync(struct vcap_file *file)
+static int kernel_sync(struct vcap_file *file, enum vcap_sync how)
 {
 	return vcap_shared_sync(file->dev);
 }
@@ -146,19 +158,13 @@ static void kernel_flush(struct vcap_file *file)
 	vcap_desc_flush(&file->desc);
 }
 
-static void kernel_counters(const struct vcap_file *file, struct bpf_stat *stat)
-{
-	stat->bs_recv = file->desc.recv;
-	stat->bs_drop = file->desc.drop;
-	stat->bs_capt = file->desc.capt;
-}
-
 const struct vcap_model vcap_kernel = {
 	.name = "kernel",
 	.attach = kernel_attach,
 	.start = kernel_start,
 	.detach = kernel_detach,
-	.update = kernel_update,
+	.prepare = kernel_prepare,
+	.settle = kernel_settle,
 	.sync = kernel_sync,
 	.await = kernel_await,
 	.alert = kernel_alert,
@@ -172,5 +178,4 @@ const struct vcap_model vcap_kernel = {
 	.read_end = kernel_read_end,
 	.discard = kernel_discard,
 	.flush = kernel_flush,
-	.counters = kernel_counters,
 };

@@ -41,7 +41,8 @@ int vcap_listen_update(struct vcap_dev *dev)
 	mutex_lock(&dev->listen_lock);
 	mutex_lock(&dev->lock);
 	list_for_each_entry(file, &dev->listeners, listener)
-		vcap_listener_wish(file, &all);
+		if (!file->own)
+			vcap_listener_wish(file, &all);
 	mutex_unlock(&dev->lock);
 	listen.snaplen = cpu_to_le32(all.snaplen);
 	listen.flags = cpu_to_le32(all.flags);

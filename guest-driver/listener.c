@@ -75,9 +75,16 @@ struct vcap_dev *vcap_listener_dev(struct vcap_file *file)
 	return dev;
 }
 
+/** vcap_listener_is_live() - is a descriptor attached to what still exists? */
+bool vcap_listener_is_live(struct vcap_file *file)
+{
+	return vcap_listener_dev(file) && !READ_ONCE(file->desc.gone);
+}
+
 /**
  * vcap_listener_sync() - the barrier for one descriptor
  * @file: the descriptor
+ * @how: what for
  *
  * What the interface transmitted or received before the call is in its buffers
  * and counts afterwards. Without an interface, and with one that is gone, there
@@ -85,9 +92,9 @@ struct vcap_dev *vcap_listener_dev(struct vcap_file *file)
  *
  * Return: 0, or why the device could not be asked.
  */
-int vcap_listener_sync(struct vcap_file *file)
+int vcap_listener_sync(struct vcap_file *file, enum vcap_sync how)
 {
-	int err = vcap_listener_dev(file) ? file->model->sync(file) : 0;
+	int err = vcap_listener_is_live(file) ? file->model->sync(file, how) : 0;
 
 	return READ_ONCE(file->desc.gone) ? 0 : err;
 }
@@ -101,21 +108,20 @@ int vcap_listener_sync(struct vcap_file *file)
  */
 void vcap_listener_catch_up(struct vcap_file *file)
 {
-	if (vcap_listener_dev(file) && file->model->fetch(file))
-		vcap_listener_sync(file);
+	if (vcap_listener_is_live(file) && file->model->fetch(file))
+		vcap_listener_sync(file, VCAP_SYNC_READ);
 }
 
 /**
- * vcap_listener_update() - tell the device what a descriptor needs
+ * vcap_listener_settle() - tell the device what a descriptor needs
  * @file: the descriptor
  *
- * Return: 0, also if there is nobody to tell; or why that could not be.
+ * What the device cannot be told now it is told later.
  */
-int vcap_listener_update(struct vcap_file *file)
+void vcap_listener_settle(struct vcap_file *file)
 {
-	int err = vcap_listener_dev(file) ? file->model->update(file) : 0;
-
-	return READ_ONCE(file->desc.gone) ? 0 : err;
+	if (vcap_listener_is_live(file))
+		file->model->settle(file);
 }
 
 /** vcap_listener_readable() - what poll(2) says of reading */

@@ -8,9 +8,10 @@
 u32 vcap_direction_flags(u32 direction);
 void vcap_listener_wish(struct vcap_file *file, struct vcap_wish *wish);
 struct vcap_dev *vcap_listener_dev(struct vcap_file *file);
-int vcap_listener_sync(struct vcap_file *file);
+bool vcap_listener_is_live(struct vcap_file *file);
+int vcap_listener_sync(struct vcap_file *file, enum vcap_sync how);
 void vcap_listener_catch_up(struct vcap_file *file);
-int vcap_listener_update(struct vcap_file *file);
+void vcap_listener_settle(struct vcap_file *file);
 bool vcap_listener_readable(const struct vcap_file *file);
 void vcap_listener_wake(struct vcap_file *file);
 void vcap_listener_hear(struct vcap_file *file, const struct vcap_record *recs,

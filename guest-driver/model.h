@@ -24,8 +24,10 @@
  *         list. Returns why that cannot be.
  * @detach: undo @attach, and @start if there was one; the descriptor is in no
  *          list any more, and nobody reads. Without config if it is closed.
- * @update: tell the device what the descriptor, with its next wish, needs.
- *          Returns why it could not be told.
+ * @prepare: get the device ready for a change of the set-up; then what came before
+ *           is in the buffers and counts. Returns why that cannot be.
+ * @settle: tell the device what the descriptor needs now. Returns why it could
+ *          not be told; it is told later.
  *
  * Without lock:
  *
@@ -51,7 +53,6 @@
  *            otherwise they stay
  * @discard: empty the buffers; a read under way came before
  * @flush: the same, and reset the counts
- * @counters: the counts, as BIOCGSTATS tells them
  *
  * Between @read_begin and @read_end, without lock:
  *
@@ -62,8 +63,9 @@ struct vcap_model {
 	int (*attach)(struct vcap_file *file, struct vcap_dev *dev);
 	int (*start)(struct vcap_file *file, struct vcap_dev *dev);
 	void (*detach)(struct vcap_file *file, struct vcap_dev *dev);
-	int (*update)(struct vcap_file *file);
-	int (*sync)(struct vcap_file *file);
+	int (*prepare)(struct vcap_file *file, const struct vcap_change *next);
+	int (*settle)(struct vcap_file *file);
+	int (*sync)(struct vcap_file *file, enum vcap_sync how);
 	void (*await)(struct vcap_file *file);
 	bool (*alert)(const struct vcap_file *file);
 	bool (*fetch)(struct vcap_file *file);
@@ -76,7 +78,6 @@ struct vcap_model {
 	void (*read_end)(struct vcap_file *file, bool taken);
 	void (*discard)(struct vcap_file *file);
 	void (*flush)(struct vcap_file *file);
-	void (*counters)(const struct vcap_file *file, struct bpf_stat *stat);
 };
 
 #endif /* VCAP_MODEL_H */

@@ -5,6 +5,8 @@
 #include <net/net_namespace.h>
 
 #include "interface.h"
+#include "listener.h"
+#include "model.h"
 #include "peers.h"
 
 static DEFINE_MUTEX(files_lock);
@@ -23,6 +25,22 @@ void vcap_peers_del(struct vcap_file *file)
 {
 	mutex_lock(&files_lock);
 	list_del(&file->node);
+	mutex_unlock(&files_lock);
+}
+
+/**
+ * vcap_peers_sync() - have the counts of all descriptors exact
+ *
+ * Only where the device counts: the others are always.
+ */
+void vcap_peers_sync(void)
+{
+	struct vcap_file *file;
+
+	mutex_lock(&files_lock);
+	list_for_each_entry(file, &files, node)
+		if (READ_ONCE(file->own))
+			vcap_listener_sync(file, VCAP_SYNC_COUNTS);
 	mutex_unlock(&files_lock);
 }
 
@@ -58,13 +76,17 @@ static void show_file(struct seq_file *seq, struct vcap_file *file)
 	mutex_unlock(&file->lock);
 	if (dev && vcap_interface_name(dev, file, name))
 		strscpy(name, "-", sizeof(name));
+	/* What cannot be asked for now is shown as it was last. */
+	if (file->own)
+		vcap_listener_sync(file, VCAP_SYNC_COUNTS);
 
 	mutex_lock(&file->lock);
 	seq_printf(seq, "%d %s %u %llu %llu %llu %d %d %d %d %s %s %s\n",
 		   READ_ONCE(file->pid), name, desc->size, desc->recv,
 		   desc->drop, desc->capt, desc->promisc, desc->immediate,
 		   desc->header_complete, desc->direction != BPF_D_IN,
-		   direction(desc), vcap_program_engine(file->filter),
+		   direction(desc), file->own ? file->model->name :
+		   vcap_program_engine(file->filter),
 		   state(file));
 	mutex_unlock(&file->lock);
 }

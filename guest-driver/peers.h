@@ -9,5 +9,6 @@ int vcap_peers_init(void);
 void vcap_peers_exit(void);
 void vcap_peers_add(struct vcap_file *file);
 void vcap_peers_del(struct vcap_file *file);
+void vcap_peers_sync(void);
 
 #endif /* VCAP_PEERS_H */

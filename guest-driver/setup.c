@@ -2,36 +2,44 @@
 /* Changes of a descriptor's set-up that the device has to know of. */
 #include "device.h"
 #include "interface.h"
+#include "kernel.h"
 #include "limits.h"
 #include "listen.h"
 #include "listener.h"
 #include "model.h"
+#include "offload.h"
 #include "setup.h"
+
+/** vcap_setup_now() - a change that changes nothing yet; config is held */
+void vcap_setup_now(struct vcap_file *file, struct vcap_change *next)
+{
+	lockdep_assert_held(&file->config);
+	memset(next, 0, sizeof(*next));
+	vcap_listener_wish(file, &next->wish);
+	next->filter = file->filter;
+}
 
 /**
  * vcap_setup_prepare() - get the device ready for a change of the set-up
  * @file: the descriptor; config is held
- * @next: what it will need of the device, beside what it needs now
+ * @next: the set-up after it
  *
- * Afterwards all frames come as they are needed with the old set-up and with
- * the new one, and those that came before are in the buffers. The caller then
- * changes the set-up, which cannot fail, and calls vcap_setup_settle().
+ * Afterwards all frames come as they are needed with the new set-up, and those
+ * that came before are in the buffers. The caller then changes the set-up, which
+ * cannot fail, and calls vcap_setup_settle().
  *
  * Return: 0, or why the device could not be told: then nothing may change.
  */
-int vcap_setup_prepare(struct vcap_file *file, const struct vcap_wish *next)
+int vcap_setup_prepare(struct vcap_file *file, const struct vcap_change *next)
 {
-	int err;
+	int err = 0;
 
 	lockdep_assert_held(&file->config);
-	mutex_lock(&file->lock);
-	file->next = *next;
-	mutex_unlock(&file->lock);
-	err = vcap_listener_update(file);
-	if (!err)
-		err = vcap_listener_sync(file);
-	if (err)
-		vcap_setup_settle(file);
+	if (vcap_listener_is_live(file))
+		err = file->model->prepare(file, next);
+	if (!err || READ_ONCE(file->desc.gone))
+		return 0;
+	vcap_setup_settle(file);
 	return err;
 }
 
@@ -42,7 +50,30 @@ void vcap_setup_settle(struct vcap_file *file)
 	memset(&file->next, 0, sizeof(file->next));
 	mutex_unlock(&file->lock);
 	/* Until the device knows, it does more than it needs to: no error. */
-	vcap_listener_update(file);
+	vcap_listener_settle(file);
+}
+
+/* The buffers: the device's work where it can do it, or the kernel's. */
+static int attach(struct vcap_file *file, struct vcap_dev *dev)
+{
+	int err = -EBUSY;
+
+	if (vcap_offload_possible(file, dev)) {
+		file->model = &vcap_offload;
+		err = file->model->attach(file, dev);
+	}
+	if (err == -EBUSY) {
+		file->model = &vcap_kernel;
+		err = file->model->attach(file, dev);
+	}
+	return err;
+}
+
+/* Undo that. */
+static void detach(struct vcap_file *file, struct vcap_dev *dev)
+{
+	file->model->detach(file, dev);
+	file->model = &vcap_kernel;
 }
 
 /*
@@ -52,7 +83,7 @@ void vcap_setup_settle(struct vcap_file *file)
 static int listen(struct vcap_file *file, struct vcap_dev *dev,
 		  const char *name)
 {
-	int err = file->model->attach(file, dev);
+	int err = attach(file, dev);
 
 	if (err)
 		return err;
@@ -70,7 +101,7 @@ static int listen(struct vcap_file *file, struct vcap_dev *dev,
 del_listener:
 	vcap_listen_del(dev, file);
 detach:
-	file->model->detach(file, dev);
+	detach(file, dev);
 	return err;
 }
 
@@ -118,7 +149,7 @@ void vcap_setup_detach(struct vcap_file *file)
 	if (!dev)
 		return;
 	vcap_listen_del(dev, file);
-	file->model->detach(file, dev);
+	detach(file, dev);
 	vcap_limits_uncharge(file);
 	vcap_dev_put(dev);
 }
@@ -135,12 +166,15 @@ void vcap_setup_detach(struct vcap_file *file)
 int vcap_setup_filter(struct vcap_file *file, struct vcap_program *filter,
 		      bool flush)
 {
-	/* The new filter must not meet frames cut to what the old one wanted. */
-	struct vcap_wish next = {
-		.snaplen = filter ? filter->snaplen : U32_MAX,
-	};
-	int err = vcap_setup_prepare(file, &next);
+	struct vcap_change next;
+	int err;
 
+	vcap_setup_now(file, &next);
+	/* The new filter must not meet frames cut to what the old one wanted. */
+	next.wish.snaplen = filter ? filter->snaplen : U32_MAX;
+	next.filter = filter;
+	next.discard = flush;
+	err = vcap_setup_prepare(file, &next);
 	if (err)
 		return err;
 	mutex_lock(&file->lock);

@@ -5,6 +5,7 @@
 
 #include "listen.h"
 #include "listener.h"
+#include "offload.h"
 #include "shared.h"
 
 /* So soon a reader that was woken has to look, jiffies. */
@@ -18,12 +19,18 @@
  */
 static u32 wanted_len(const struct vcap_dev *dev)
 {
-	u32 len = list_empty(&dev->listeners) ?
-			  0 : vcap_queue_size(&dev->queue);
+	u32 len = vcap_queue_size(&dev->queue);
 	const struct vcap_file *file;
+	bool found = false;
 
-	list_for_each_entry(file, &dev->listeners, listener)
+	list_for_each_entry(file, &dev->listeners, listener) {
+		if (file->own)
+			continue;
 		len = min(len, file->desc.size / 2);
+		found = true;
+	}
+	if (!found)
+		return VCAP_SMALL_BUFFER;
 	return max_t(u32, round_down(len, PAGE_SIZE), VCAP_SMALL_BUFFER);
 }
 
@@ -51,7 +58,8 @@ static void count_dropped(struct vcap_dev *dev, u32 total)
 		return;
 	dev->queue.dropped = total;
 	list_for_each_entry(file, &dev->listeners, listener)
-		vcap_listener_lost(file, news);
+		if (!file->own)
+			vcap_listener_lost(file, news);
 }
 
 static void hear_all(struct vcap_dev *dev, unsigned int n)
@@ -60,7 +68,8 @@ static void hear_all(struct vcap_dev *dev, unsigned int n)
 
 	lockdep_assert_held(&dev->lock);
 	list_for_each_entry(file, &dev->listeners, listener)
-		vcap_listener_hear(file, dev->queue.records, n);
+		if (!file->own)
+			vcap_listener_hear(file, dev->queue.records, n);
 	cond_resched();
 }
 
@@ -157,6 +166,7 @@ static bool drain(struct vcap_dev *dev, bool hurry)
 static void end(struct vcap_dev *dev, bool all)
 {
 	vcap_shared_sync(dev);
+	vcap_offload_stop(dev, all);
 	mutex_lock(&dev->lock);
 	vcap_listeners_end(&dev->listeners, all);
 	mutex_unlock(&dev->lock);
@@ -172,7 +182,11 @@ static void end(struct vcap_dev *dev, bool all)
  */
 void vcap_shared_check(struct vcap_dev *dev)
 {
-	if (vcap_listen_again(dev) == -ENXIO)
+	int err = vcap_listen_again(dev);
+
+	if (!err)
+		err = vcap_offload_again(dev);
+	if (err == -ENXIO)
 		end(dev, true);
 }
 
@@ -398,25 +412,24 @@ void vcap_shared_put(struct vcap_dev *dev)
  */
 int vcap_shared_sync(struct vcap_dev *dev)
 {
-	struct virtio_capture_counters counters;
+	struct vcap_counts counts = {};
 	u64 before, after;
 	int err;
 
 	before = ktime_get_real_ns();
-	err = vcap_dev_result(dev, vcap_control_flush(&dev->control,
-						      &counters));
+	err = vcap_dev_result(dev, vcap_control_flush(&dev->control, 0, 0,
+						      &counts));
 	after = ktime_get_real_ns();
 
 	mutex_lock(&dev->lock);
 	drain(dev, false);
 	if (!err && !vcap_dev_error(dev))
-		count_dropped(dev, (u32)le64_to_cpu(counters.dropped));
+		count_dropped(dev, (u32)counts.dropped);
 	mutex_unlock(&dev->lock);
 	if (err)
 		return err;
 	vcap_dev_result(dev, vcap_clock_check(&dev->clock, &dev->control,
-					      before, after,
-					      le64_to_cpu(counters.clock)));
+					      before, after, counts.clock));
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <linux/sysctl.h>
 
 #include "limits.h"
+#include "peers.h"
 #include "sysctl.h"
 #include "timeout.h"
 #include "totals.h"
@@ -25,6 +26,7 @@ static int read_stats(struct ctl_table *table, int write, void *buffer,
 	};
 	unsigned int i;
 
+	vcap_peers_sync();
 	for (i = 0; i < VCAP_NUM_TOTALS; i++)
 		now[i] = vcap_totals_get(i);
 	return proc_doulongvec_minmax(&copy, write, buffer, len, pos);

@@ -12,6 +12,7 @@
 #include <linux/workqueue.h>
 
 #include "listener.h"
+#include "model.h"
 #include "timeout.h"
 
 /* Whether the read timeout also ends waiting in poll (net.bpf.polltimeout). */
@@ -25,6 +26,12 @@ static bool is_due(const struct vcap_file *file)
 	       !file->desc.gone;
 }
 
+/* Is it for who waits now, who may be in poll where that was turned off? */
+static bool ends_waiting(const struct vcap_file *file)
+{
+	return file->interrupted || READ_ONCE(vcap_poll_timeout);
+}
+
 static void work_fn(struct work_struct *work)
 {
 	struct vcap_file *file = container_of(work, struct vcap_file,
@@ -33,6 +40,10 @@ static void work_fn(struct work_struct *work)
 
 	mutex_lock(&file->lock);
 	due = is_due(file);
+	if (due && !ends_waiting(file)) {
+		vcap_timeout_cancel(file);
+		due = false;
+	}
 	mutex_unlock(&file->lock);
 	if (!due)
 		return;
@@ -41,14 +52,17 @@ static void work_fn(struct work_struct *work)
 	mutex_lock(&file->lock);
 	/* Unless a read came first, or a later timeout began. */
 	if (is_due(file)) {
-		file->desc.timed_out = file->interrupted ||
-				       READ_ONCE(vcap_poll_timeout);
+		file->desc.timed_out = ends_waiting(file);
 		wake = vcap_listener_readable(file);
 		vcap_timeout_cancel(file);
 	}
+	due = file->desc.timed_out;
 	mutex_unlock(&file->lock);
 	if (wake)
 		vcap_listener_wake(file);
+	else if (due)
+		/* The next packet is to come at once. */
+		vcap_listener_settle(file);
 }
 
 static enum hrtimer_restart timer_fn(struct hrtimer *timer)

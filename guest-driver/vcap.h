@@ -13,13 +13,17 @@
  *   vcap_dev.listen_lock  one LISTEN at a time; what the device was told last
  *   vcap_clock.lock    the offset of the clocks
  *   vcap_dev.lock      the shared queue, the list of listeners
+ *   vcap_own_queues.lock  which listener has which queue of its own
+ *   vcap_own.told_lock what the device was told for a listener
  *   vcap_file.lock     the state of a descriptor
  *   vcap_control.lock  the control queue; a command and its reply
  *   vcap_inject.lock   the inject queue
  *   users_lock         (limits.c) what users have
  *   vcap_dev.waiters_lock  who waits in immediate mode
  *
- * All but the last are mutexes: frames are taken out of buffers in process
+ *   vcap_own_queue.user_lock  whom the queue's interrupt wakes
+ *
+ * All but the last two are mutexes: frames are taken out of buffers in process
  * context, by a reader or by the device's work. The interrupt handlers only
  * wake the one and schedule the other.
  */
@@ -42,6 +46,7 @@
 struct net_device;
 struct vcap_dev;
 struct vcap_model;
+struct vcap_own;
 struct vcap_user;
 
 /**
@@ -59,11 +64,34 @@ struct vcap_wish {
 };
 
 /**
+ * struct vcap_change - a descriptor's set-up after a change of it
+ * @wish: all that it will need
+ * @filter: its filter; NULL: none
+ * @discard: what came before is to be forgotten
+ */
+struct vcap_change {
+	struct vcap_wish wish;
+	const struct vcap_program *filter;
+	bool discard;
+};
+
+/**
+ * enum vcap_sync - what a barrier is for
+ * @VCAP_SYNC_COUNTS: the counts are exact afterwards; nothing is rotated for it
+ * @VCAP_SYNC_READ: all packets are to be had, for a reader who does not wait
+ */
+enum vcap_sync {
+	VCAP_SYNC_COUNTS,
+	VCAP_SYNC_READ,
+};
+
+/**
  * struct vcap_file - an open descriptor; one that is attached is a listener
  * @config: see above
  * @lock: see above
  * @desc: lock
  * @model: where its packets are: its buffers, and who fills them; never NULL
+ * @own: its own queue, or NULL; changed when it is in no list and nobody reads
  * @filter: NULL accepts everything; lock, changed under config, too
  * @next: what the change of the set-up that is being made needs; lock
  * @write_filter: what may be written; NULL: anything; lock
@@ -94,6 +122,7 @@ struct vcap_file {
 	struct mutex lock;		/* desc, and what readers use */
 	struct vcap_desc desc;
 	const struct vcap_model *model;
+	struct vcap_own *own;
 	struct vcap_program *filter;
 	struct vcap_wish next;
 	struct vcap_program *write_filter;

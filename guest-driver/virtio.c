@@ -2,10 +2,12 @@
 /* The virtio side of a capture device: probe, remove, suspend, resume. */
 #include <linux/module.h>
 #include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
 
 #include "device.h"
 #include "interface.h"
 #include "listen.h"
+#include "offload.h"
 #include "shared.h"
 #include "virtio.h"
 
@@ -21,6 +23,13 @@ static void capture_interrupt(struct virtqueue *vq)
 	vcap_shared_interrupt(vq->vdev->priv);
 }
 
+static void own_interrupt(struct virtqueue *vq)
+{
+	struct vcap_dev *dev = vq->vdev->priv;
+
+	vcap_own_interrupt(&dev->own, vq);
+}
+
 static void inject_interrupt(struct virtqueue *vq)
 {
 	struct vcap_dev *dev = vq->vdev->priv;
@@ -28,32 +37,39 @@ static void inject_interrupt(struct virtqueue *vq)
 	vcap_inject_wake(&dev->inject);
 }
 
+/* The most queues that a device has. */
+#define MAX_VQS (VIRTIO_CAPTURE_NUM_VQS + VIRTIO_CAPTURE_MAX_LISTENER_QUEUES)
+
 /* Get the queues of a device that was reset. Nobody uses them yet. */
-static int find_queues(struct vcap_dev *dev, struct virtqueue **capture_vq)
+static int find_queues(struct vcap_dev *dev, struct virtqueue **vqs)
 {
-	static const char * const names[] = { "capture", "control", "inject" };
-	vq_callback_t *callbacks[] = {
+	static const char * const first[] = { "capture", "control", "inject" };
+	unsigned int i, n = VIRTIO_CAPTURE_NUM_VQS + dev->own.count;
+	const char *names[MAX_VQS];
+	vq_callback_t *callbacks[MAX_VQS] = {
 		capture_interrupt, control_interrupt, inject_interrupt,
 	};
-	struct virtqueue *vqs[VIRTIO_CAPTURE_NUM_VQS];
 	int err;
 
-	err = virtio_find_vqs(dev->vdev, VIRTIO_CAPTURE_NUM_VQS, vqs,
-			      callbacks, names, NULL);
+	for (i = 0; i < n; i++)
+		names[i] = i < ARRAY_SIZE(first) ? first[i] : "listener";
+	for (i = ARRAY_SIZE(first); i < n; i++)
+		callbacks[i] = own_interrupt;
+	err = virtio_find_vqs(dev->vdev, n, vqs, callbacks, names, NULL);
 	if (err)
 		return err;
-	*capture_vq = vqs[VIRTIO_CAPTURE_VQ_CAPTURE];
 	dev->control.vq = vqs[VIRTIO_CAPTURE_VQ_CONTROL];
 	dev->inject.vq = vqs[VIRTIO_CAPTURE_VQ_INJECT];
 	return 0;
 }
 
 /* Have the device use the queues that it has. */
-static void start(struct vcap_dev *dev, struct virtqueue *capture_vq)
+static void start(struct vcap_dev *dev, struct virtqueue **vqs)
 {
 	dev->fault = NULL;
 	virtio_device_ready(dev->vdev);
-	vcap_shared_start(dev, capture_vq);
+	vcap_own_start(&dev->own, vqs + VIRTIO_CAPTURE_NUM_VQS);
+	vcap_shared_start(dev, vqs[VIRTIO_CAPTURE_VQ_CAPTURE]);
 	vcap_dev_set_state(dev, VCAP_READY);
 	vcap_shared_fill(dev);
 }
@@ -66,12 +82,46 @@ static void stop(struct vcap_dev *dev, enum vcap_state state)
 	/* An interrupt that came before the reset may have scheduled it. */
 	vcap_shared_stop(dev);
 	vcap_inject_free(&dev->inject);
+	vcap_own_stop(&dev->own);
 	dev->vdev->config->del_vqs(dev->vdev);
+}
+
+/* Learn how many queues for listeners the device has. */
+static int init_listener_queues(struct vcap_dev *dev)
+{
+	u16 count;
+
+	if (!virtio_has_feature(dev->vdev, VIRTIO_CAPTURE_F_LISTENER_QUEUES))
+		return vcap_own_init(&dev->own, 0);
+	virtio_cread_le(dev->vdev, struct virtio_capture_config,
+			listener_queues, &count);
+	count = min_t(u16, count, VIRTIO_CAPTURE_MAX_LISTENER_QUEUES);
+	dev->control.has_listeners = true;
+	return vcap_own_init(&dev->own, count);
+}
+
+/*
+ * A listener's own buffers are shared with the device as they are. Not where
+ * what the device writes has to be copied, or is not to be believed; where
+ * programs have another byte order; nor where a buffer of many pages does not
+ * fit into the queue. Without a queue of its own nobody needs the device to
+ * filter.
+ */
+static int vcap_validate(struct virtio_device *vdev)
+{
+	if (virtio_has_feature(vdev, VIRTIO_CAPTURE_F_FILTER) &&
+	    virtio_has_feature(vdev, VIRTIO_RING_F_INDIRECT_DESC) &&
+	    !virtio_has_feature(vdev, VIRTIO_F_ACCESS_PLATFORM) &&
+	    !IS_ENABLED(CONFIG_CPU_BIG_ENDIAN))
+		return 0;
+	__virtio_clear_bit(vdev, VIRTIO_CAPTURE_F_LISTENER_QUEUES);
+	__virtio_clear_bit(vdev, VIRTIO_CAPTURE_F_FILTER);
+	return 0;
 }
 
 static int vcap_probe(struct virtio_device *vdev)
 {
-	struct virtqueue *capture_vq;
+	struct virtqueue *vqs[MAX_VQS];
 	struct vcap_dev *dev;
 	int err;
 
@@ -81,10 +131,13 @@ static int vcap_probe(struct virtio_device *vdev)
 	vdev->priv = dev;
 
 	vcap_shared_init(dev);
-	err = find_queues(dev, &capture_vq);
+	err = init_listener_queues(dev);
 	if (err)
 		goto put_dev;
-	start(dev, capture_vq);
+	err = find_queues(dev, vqs);
+	if (err)
+		goto put_dev;
+	start(dev, vqs);
 	err = vcap_interface_register(dev);
 	if (err)
 		goto stop;
@@ -105,6 +158,7 @@ static void vcap_remove(struct virtio_device *vdev)
 	/* In this order: nobody new, the last frames, no device. */
 	vcap_interface_unregister(dev);
 	vcap_shared_sync(dev);
+	vcap_offload_stop(dev, true);
 	stop(dev, VCAP_REMOVED);
 	vcap_queue_free(&dev->queue);
 	vcap_dev_put(dev);
@@ -137,6 +191,7 @@ static int vcap_freeze(struct virtio_device *vdev)
 	struct vcap_dev *dev = vdev->priv;
 
 	vcap_shared_sync(dev);
+	vcap_offload_stop(dev, true);
 	stop(dev, VCAP_SUSPENDED);
 	return 0;
 }
@@ -144,17 +199,17 @@ static int vcap_freeze(struct virtio_device *vdev)
 static int vcap_restore(struct virtio_device *vdev)
 {
 	struct vcap_dev *dev = vdev->priv;
-	struct virtqueue *capture_vq;
+	struct virtqueue *vqs[MAX_VQS];
 	int err;
 
-	err = find_queues(dev, &capture_vq);
+	err = find_queues(dev, vqs);
 	if (err) {
 		dev->fault = "no queues after a suspend";
 		vcap_dev_set_state(dev, VCAP_BROKEN);
 		return err;
 	}
 	/* Buffers that there is no memory for now are given later. */
-	start(dev, capture_vq);
+	start(dev, vqs);
 	vcap_shared_check(dev);
 	/* What it had to do was cancelled with the queues. */
 	vcap_dev_work(dev);
@@ -170,6 +225,8 @@ MODULE_DEVICE_TABLE(virtio, vcap_ids);
 
 static unsigned int vcap_features[] = {
 	VIRTIO_CAPTURE_F_NIC_PCI,
+	VIRTIO_CAPTURE_F_FILTER,
+	VIRTIO_CAPTURE_F_LISTENER_QUEUES,
 };
 
 struct virtio_driver vcap_virtio_driver = {
@@ -178,6 +235,7 @@ struct virtio_driver vcap_virtio_driver = {
 	.id_table = vcap_ids,
 	.feature_table = vcap_features,
 	.feature_table_size = ARRAY_SIZE(vcap_features),
+	.validate = vcap_validate,
 	.probe = vcap_probe,
 	.remove = vcap_remove,
 	.config_changed = vcap_config_changed,

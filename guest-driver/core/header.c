@@ -97,3 +97,25 @@ void vcap_header_write(u8 *dst, const struct vcap_record *rec, u32 caplen,
 	/* Programs see the padding. */
 	memset(dst + hdrlen + caplen, 0, total - hdrlen - caplen);
 }
+
+int vcap_header_convert(void *buf, u32 len)
+{
+	u32 off = 0;
+
+	while (off < len) {
+		struct bpf_xhdr *hdr = (void *)((u8 *)buf + off);
+		u32 left = len - off, caplen;
+		u64 nsec;
+
+		if (left < sizeof(*hdr))
+			return -EPROTO;
+		caplen = READ_ONCE(hdr->bh_caplen);
+		nsec = READ_ONCE(hdr->bh_tstamp.bt_frac);
+		if (caplen > left - sizeof(*hdr) || nsec >= 1000000000)
+			return -EPROTO;
+		hdr->bh_tstamp.bt_frac =
+			vcap_header_fraction(BPF_T_BINTIME, (u32)nsec);
+		off += BPF_WORDALIGN(sizeof(*hdr) + caplen);
+	}
+	return 0;
+}

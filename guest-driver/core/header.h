@@ -25,6 +25,17 @@ static inline u32 vcap_header_align(const struct vcap_format *format)
 /** vcap_header_len() - bytes from the start of a header to its packet */
 u32 vcap_header_len(const struct vcap_format *format);
 
+/**
+ * vcap_header_convert() - make binary fractions of a buffer's nanoseconds
+ * @buf: packets of a 64-bit program with headers in BPF_T_NANOTIME
+ * @len: bytes of it
+ *
+ * Trusts nothing in the buffer: the device has written it.
+ *
+ * Return: 0, or -EPROTO when it is malformed.
+ */
+int vcap_header_convert(void *buf, u32 len);
+
 /** vcap_header_total() - bytes that a packet takes in a buffer */
 u32 vcap_header_total(const struct vcap_format *format, u32 caplen);
 

@@ -114,7 +114,7 @@ static void load(const char *parameters)
 /* One capture buffer, and readers' that are larger than it. */
 static void load_for_large(void)
 {
-	load("buffers=1");
+	load("buffers=1 offload=0");
 	if (system("echo 1048576 >/proc/sys/net/bpf/maxbufsize"))
 		bail("maxbufsize");
 }

@@ -12,7 +12,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -177,6 +179,27 @@ static inline struct bpf_stat stats(int fd)
 	if (ioctl(fd, BIOCGSTATS, &st) < 0)
 		bail("BIOCGSTATS");
 	return st;
+}
+
+/* Is there a line with these words in a file? */
+static inline bool has_line(const char *name, const char *words)
+{
+	FILE *f = fopen(name, "r");
+	bool found = false;
+	char line[1024];
+
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = strstr(line, words);
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* Does the device fill the buffers of descriptors? */
+static inline bool device_fills(void)
+{
+	return has_line("/sys/module/virtio_capture/parameters/offload", "Y") &&
+	       has_line("/proc/interrupts", "-listener");
 }
 
 static inline int readable(int fd, int timeout_ms)

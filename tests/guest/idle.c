@@ -3,6 +3,7 @@
  * What nobody listens to costs the guest nothing, and readers that wait for
  * nothing next to that: no interrupt comes.
  */
+#include <errno.h>
 #include <stdio.h>
 
 #include "guest.h"
@@ -32,7 +33,7 @@ static unsigned long interrupts_of(const char *kind)
 
 static unsigned long interrupts(void)
 {
-	return interrupts_of("-capture");
+	return interrupts_of("-capture") + interrupts_of("-listener");
 }
 
 /* Each command's answer is one. */
@@ -68,11 +69,11 @@ static unsigned long caused(bool any)
 #define SPREAD	6
 
 /*
- * Interrupts for ten frames that come one by one, but all sooner than a device
- * that may delay them completes a buffer. On a busy host some may still come
- * together: the best of several tries.
+ * Interrupts for ten frames that are read one by one, but come all sooner than
+ * a device that may delay them completes a buffer. On a busy host some may still
+ * come together: the best of several tries.
  */
-static unsigned long spread(void)
+static unsigned long spread(int fd)
 {
 	unsigned long before, count, best = 0;
 	int i, j;
@@ -82,6 +83,8 @@ static unsigned long spread(void)
 		for (j = 0; j < 10; j++) {
 			send_frames("eth0", j, 1, 100);
 			usleep(500);
+			if (read(fd, buf, BPF_DFLTBUFSIZE) < 0 && errno != EAGAIN)
+				bail("read");
 		}
 		count = settled() - before;
 		best = count > best ? count : best;
@@ -164,7 +167,8 @@ static void test_low_rate(void)
 	usual = slowly(fd);
 	set_timeout(fd, 8000);
 	few = slowly(fd);
-	ok(few * 4 < usual, "a long timeout: few interrupts");
+	ok(few * 4 < usual || (device_fills() && few + usual == 0),
+	   "a long timeout: few interrupts");
 	printf("# %lu instead of %lu\n", few, usual);
 	close(fd);
 	fd = listen_on("eth0", 4096, O_RDWR);
@@ -180,13 +184,14 @@ int main(void)
 
 	equal(caused(false), 0, "no descriptor: no interrupts");
 	fd = listen_on("eth0", 0, O_RDWR);
+	set(fd, BIOCIMMEDIATE, 1);
 	ok(caused(true) > 0, "frames for a descriptor interrupt");
 	set(fd, BIOCSDIRECTION, BPF_D_IN);
 	equal(caused(false), 0, "frames that it does not want do not");
-	other = listen_on("eth0", 0, O_RDWR);
-	ok(caused(true) > 0, "those that another one wants do");
+	other = listen_on("eth0", 0, O_RDWR | O_NONBLOCK);
 	set(other, BIOCIMMEDIATE, 1);
-	ok(spread() >= SPREAD, "in immediate mode the device delays none");
+	ok(caused(true) > 0, "those that another one wants do");
+	ok(spread(other) >= SPREAD, "in immediate mode the device delays none");
 	close(other);
 	equal(caused(false), 0, "until that is closed");
 	close(fd);

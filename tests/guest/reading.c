@@ -184,14 +184,20 @@ static void test_signal(void)
 static void test_immediate(void)
 {
 	int fd = listen_on("eth0", SIZE, O_RDWR);
+	unsigned int first;
 
 	set(fd, BIOCIMMEDIATE, 1);
 	send_frames("eth1", 0, 1, 100);
 	equal(read(fd, buf, SIZE), 136, "immediate: one packet is read");
 	send_frames("eth1", 1, 2, 100);
 	await_received(fd, 3);
-	equal(get(fd, FIONREAD), 2 * 136, "FIONREAD is the store buffer");
-	equal(read(fd, buf, SIZE), 2 * 136, "and what came since");
+	/* Where the device fills the buffers, the first one can be held alone. */
+	first = get(fd, FIONREAD);
+	ok(first == 2 * 136 || (device_fills() && first == 136),
+	   "FIONREAD is what is read next");
+	equal(read(fd, buf, SIZE), first, "that is read");
+	if (first == 136)
+		equal(read(fd, buf, SIZE), 136, "and what came since");
 	set(fd, BIOCIMMEDIATE, 0);
 	send_frames("eth1", 3, 1, 100);
 	await_received(fd, 4);

@@ -142,7 +142,7 @@ static void test_work(void)
 	write_file(TRACING "trace", "");
 	send_frames("eth0", 0, 8, 96);
 	ok(readable(fd, 20000), "not immediate: a full buffer is readable");
-	ok(works() > 0, "not immediate: by a work");
+	ok(works() > 0 || device_fills(), "not immediate: by a work");
 	close(fd);
 }
 

@@ -1,0 +1,528 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Buffer model "device": the listener has a queue of its own. The device runs
+ * the listener's program and writes what it accepts into the listener's buffers
+ * as the program is to read it; own.c is their rotation.
+ */
+#include <linux/compat.h>
+#include <linux/ktime.h>
+#include <linux/module.h>
+
+#include "header.h"
+#include "listener.h"
+#include "offload.h"
+#include "record.h"
+#include "totals.h"
+
+/* The smallest buffer that a device takes. */
+#define SMALLEST	VIRTIO_CAPTURE_RECORD_SIZE(1)
+
+static bool offload = true;
+module_param(offload, bool, 0644);
+MODULE_PARM_DESC(offload, "Have the device filter, and fill readers' buffers, where it can (default on)");
+
+static u32 usable(const struct vcap_file *file)
+{
+	return round_down(file->desc.size, VIRTIO_CAPTURE_RECORD_ALIGN);
+}
+
+/**
+ * vcap_offload_possible() - could the device do a descriptor's work?
+ * @file: the descriptor, which is about to be attached
+ * @dev: the device
+ *
+ * The device writes headers as 64-bit programs have them.
+ */
+bool vcap_offload_possible(const struct vcap_file *file,
+			   const struct vcap_dev *dev)
+{
+	return READ_ONCE(offload) && dev->own.count && !in_compat_syscall() &&
+	       usable(file) >= SMALLEST;
+}
+
+static void fill_listen(const struct vcap_own *own,
+			const struct vcap_wish *wish,
+			struct virtio_capture_listen *listen)
+{
+	*listen = (struct virtio_capture_listen){
+		.snaplen = cpu_to_le32(U32_MAX),
+		.flags = cpu_to_le32(wish->flags),
+		.delay = cpu_to_le32(wish->immediate ?
+				     0 : VIRTIO_CAPTURE_DELAY_NONE),
+		.listener = cpu_to_le32(own->queue->listener),
+	};
+}
+
+/* What a listener needs now. */
+static struct vcap_wish wish_of(struct vcap_file *file)
+{
+	struct vcap_wish wish = {};
+
+	vcap_listener_wish(file, &wish);
+	wish.immediate |= READ_ONCE(file->desc.timed_out);
+	return wish;
+}
+
+/* Tell the device what to capture, if that is news. Called with told_lock. */
+static int tell(struct vcap_dev *dev, struct vcap_own *own,
+		const struct vcap_wish *wish)
+{
+	struct virtio_capture_listen listen;
+	int err;
+
+	lockdep_assert_held(&own->told_lock);
+	fill_listen(own, wish, &listen);
+	if (!memcmp(&listen, &own->told, sizeof(listen)))
+		return 0;
+	err = vcap_control_listen(&dev->control, &listen);
+	if (!err)
+		own->told = listen;
+	return err;
+}
+
+/* Have the device run a program. Called with told_lock. */
+static int tell_filter(struct vcap_dev *dev, struct vcap_own *own,
+		       const struct vcap_program *filter, u32 flags,
+		       struct vcap_counts *counts)
+{
+	int err;
+
+	lockdep_assert_held(&own->told_lock);
+	err = vcap_control_filter(&dev->control, own->queue->listener, flags,
+				  filter ? filter->insns : NULL,
+				  filter ? filter->len : 0, counts);
+	if (!err)
+		own->filter = filter;
+	return err;
+}
+
+/* The device's counts are news. Called with lock. */
+static void count(struct vcap_file *file, const struct vcap_counts *counts)
+{
+	const struct vcap_counts *base = &file->own->base;
+	struct vcap_desc *desc = &file->desc;
+	u64 recv = counts->seen - base->seen;
+	u64 drop = counts->dropped - base->dropped;
+	u64 capt = counts->captured - base->captured + drop;
+
+	lockdep_assert_held(&file->lock);
+	/* Those of a command that was overtaken by another are none. */
+	if (file->own->stopped || (s64)(recv - desc->recv) < 0)
+		return;
+	vcap_totals_add(recv - desc->recv, drop - desc->drop,
+			capt - desc->capt);
+	desc->recv = recv;
+	desc->drop = drop;
+	desc->capt = capt;
+}
+
+static void show_hold(struct vcap_file *file)
+{
+	const struct vcap_own_buffer *hold = file->own->hold;
+
+	WRITE_ONCE(file->desc.hold_len, hold ? hold->len : 0);
+}
+
+/* Take what the device has completed. Called with lock. */
+static void look(struct vcap_file *file)
+{
+	struct vcap_own *own = file->own;
+	struct vcap_own_buffer *last = own->after ?: own->hold;
+	int err;
+
+	lockdep_assert_held(&file->lock);
+	err = vcap_own_look(own);
+	/* The device knows no binary fractions. */
+	if (file->desc.format.tstamp == BPF_T_BINTIME) {
+		if (!err && own->hold && !last)
+			err = vcap_header_convert(own->hold->data,
+						  own->hold->len);
+		if (!err && own->after && own->after != last)
+			err = vcap_header_convert(own->after->data,
+						  own->after->len);
+	}
+	vcap_dev_result(file->dev, err);
+	show_hold(file);
+	/* Packets come: their times are to be right. */
+	if (own->hold && vcap_clock_is_due(&file->dev->clock))
+		vcap_dev_work(file->dev);
+}
+
+/* Give the device the buffers that were read. Called with lock. */
+static void post(struct vcap_file *file, struct vcap_dev *dev)
+{
+	show_hold(file);
+	if (!file->desc.gone && vcap_own_post(file->own))
+		vcap_dev_retry(dev);
+}
+
+static int offload_attach(struct vcap_file *file, struct vcap_dev *dev)
+{
+	struct vcap_own *own = vcap_own_alloc(usable(file));
+	int err;
+
+	if (!own)
+		return -ENOBUFS;
+	err = vcap_own_claim(&dev->own, own, file);
+	if (err) {
+		vcap_own_free(own);
+		return err;
+	}
+	mutex_lock(&file->lock);
+	vcap_desc_attach(&file->desc, NULL, NULL);
+	mutex_unlock(&file->lock);
+	return 0;
+}
+
+/* Have a device that knows nothing of a listener capture for it. */
+static int begin(struct vcap_file *file, struct vcap_dev *dev,
+		 const struct vcap_program *filter, struct vcap_counts *counts)
+{
+	struct vcap_own *own = file->own;
+	struct vcap_wish wish = wish_of(file);
+	int err;
+
+	lockdep_assert_held(&own->told_lock);
+	memset(&own->told, 0, sizeof(own->told));
+	err = tell_filter(dev, own, filter, 0, counts);
+	if (err)
+		return err;
+	mutex_lock(&file->lock);
+	own->stopped = false;
+	mutex_unlock(&file->lock);
+	return tell(dev, own, &wish);
+}
+
+static int offload_start(struct vcap_file *file, struct vcap_dev *dev)
+{
+	struct vcap_own *own = file->own;
+	int err;
+
+	/* The clock first: no frame gets the time of an old offset. */
+	err = vcap_clock_set(&dev->clock, &dev->control);
+	if (err)
+		return vcap_dev_result(dev, err);
+	mutex_lock(&file->lock);
+	post(file, dev);
+	mutex_unlock(&file->lock);
+	mutex_lock(&own->told_lock);
+	err = begin(file, dev, file->filter, &own->base);
+	own->cut = own->base;
+	mutex_unlock(&own->told_lock);
+	return vcap_dev_result(dev, err);
+}
+
+/* Let the counts go on where they are when the device begins anew from zero. */
+static void rebase(struct vcap_own *own, const struct vcap_counts *last)
+{
+	own->base.seen -= last->seen;
+	own->base.captured -= last->captured;
+	own->base.dropped -= last->dropped;
+	own->cut.used = 0;
+	/* What waits to be read is older than all that comes. */
+	if (own->hold)
+		own->hold->number = 0;
+	if (own->after)
+		own->after->number = 0;
+}
+
+/*
+ * Have the device give back all buffers, with the last frames, and count for the
+ * last time before its reset or the end of the listener.
+ */
+static void stop(struct vcap_file *file, struct vcap_dev *dev)
+{
+	struct vcap_own *own = file->own;
+	u32 listener = own->queue->listener;
+	struct virtio_capture_listen listen = {
+		.listener = cpu_to_le32(listener),
+	};
+	struct vcap_counts counts = {};
+	int err;
+
+	mutex_lock(&own->told_lock);
+	err = vcap_control_listen(&dev->control, &listen);
+	if (!err)
+		err = vcap_control_flush(&dev->control, listener,
+					 VIRTIO_CAPTURE_FLUSH_KEEP, &counts);
+	memset(&own->told, 0, sizeof(own->told));
+	mutex_lock(&file->lock);
+	if (!err)
+		count(file, &counts);
+	vcap_dev_result(dev, err ?: vcap_own_look(own));
+	if (!own->stopped)
+		rebase(own, &counts);
+	own->stopped = true;
+	show_hold(file);
+	mutex_unlock(&file->lock);
+	mutex_unlock(&own->told_lock);
+}
+
+static void offload_detach(struct vcap_file *file, struct vcap_dev *dev)
+{
+	struct vcap_own *own = file->own;
+
+	if (!file->desc.gone)
+		stop(file, dev);
+	vcap_own_release(&dev->own, own);
+	file->own = NULL;
+	vcap_desc_attach(&file->desc, NULL, NULL);
+}
+
+/*
+ * First the barrier: what the NIC has sent or received is judged by the old
+ * set-up. Then the device changes what it does from one frame to the next, and
+ * its counts tell when.
+ */
+static int offload_prepare(struct vcap_file *file,
+			   const struct vcap_change *next)
+{
+	struct vcap_own *own = file->own;
+	u32 listener = own->queue->listener;
+	struct vcap_dev *dev = file->dev;
+	struct vcap_counts counts;
+	int err;
+
+	mutex_lock(&own->told_lock);
+	err = vcap_control_flush(&dev->control, listener,
+				 VIRTIO_CAPTURE_FLUSH_KEEP, &counts);
+	if (!err)
+		err = tell(dev, own, &next->wish);
+	if (!err && next->filter != own->filter)
+		err = tell_filter(dev, own, next->filter, next->discard ?
+				  VIRTIO_CAPTURE_FILTER_DISCARD : 0, &counts);
+	else if (!err && next->discard)
+		err = vcap_control_flush(&dev->control, listener,
+					 VIRTIO_CAPTURE_FLUSH_DISCARD, &counts);
+	if (!err) {
+		mutex_lock(&file->lock);
+		count(file, &counts);
+		own->cut = counts;
+		mutex_unlock(&file->lock);
+	}
+	mutex_unlock(&own->told_lock);
+	return vcap_dev_result(dev, err);
+}
+
+static int offload_settle(struct vcap_file *file)
+{
+	struct vcap_own *own = file->own;
+	struct vcap_wish wish;
+	int err;
+
+	mutex_lock(&own->told_lock);
+	wish = wish_of(file);
+	err = tell(file->dev, own, &wish);
+	mutex_unlock(&own->told_lock);
+	if (err == -ENOBUFS)
+		vcap_dev_retry(file->dev);
+	return vcap_dev_result(file->dev, err);
+}
+
+static int offload_sync(struct vcap_file *file, enum vcap_sync how)
+{
+	struct vcap_dev *dev = file->dev;
+	struct vcap_counts counts;
+	u64 before, after;
+	int err;
+
+	before = ktime_get_real_ns();
+	err = vcap_control_flush(&dev->control, file->own->queue->listener,
+				 how == VCAP_SYNC_COUNTS ?
+				 VIRTIO_CAPTURE_FLUSH_KEEP : 0, &counts);
+	after = ktime_get_real_ns();
+
+	mutex_lock(&file->lock);
+	if (!err)
+		count(file, &counts);
+	look(file);
+	mutex_unlock(&file->lock);
+	if (err)
+		return vcap_dev_result(dev, err);
+	vcap_dev_result(dev, vcap_clock_check(&dev->clock, &dev->control,
+					      before, after, counts.clock));
+	return 0;
+}
+
+/* The queue's interrupt wakes readers and pollers, in any mode. */
+static void offload_await(struct vcap_file *file)
+{
+}
+
+static bool offload_alert(const struct vcap_file *file)
+{
+	return READ_ONCE(file->own->event);
+}
+
+static bool offload_fetch(struct vcap_file *file)
+{
+	bool more;
+
+	mutex_lock(&file->lock);
+	look(file);
+	more = !file->own->hold && !vcap_own_is_blank(file->own);
+	mutex_unlock(&file->lock);
+	return more;
+}
+
+static void offload_end(struct vcap_file *file)
+{
+	vcap_dev_result(file->dev, vcap_own_look(file->own));
+	show_hold(file);
+	file->desc.gone = true;
+}
+
+/* Called with or without lock: the reader looks again with it. */
+static bool offload_readable(const struct vcap_file *file)
+{
+	return READ_ONCE(file->desc.hold_len) || READ_ONCE(file->desc.gone);
+}
+
+static u32 offload_available(const struct vcap_file *file)
+{
+	return file->desc.hold_len;
+}
+
+static u32 offload_read_begin(struct vcap_file *file, bool now)
+{
+	look(file);
+	file->desc.hold_busy = file->own->hold;
+	return file->desc.hold_len;
+}
+
+static bool offload_copy(struct vcap_file *file, u32 len, struct iov_iter *to)
+{
+	return copy_to_iter(file->own->hold->data, len, to) == len;
+}
+
+static void offload_read_end(struct vcap_file *file, bool taken)
+{
+	struct vcap_desc *desc = &file->desc;
+
+	if (!desc->hold_busy)
+		return;
+	desc->hold_busy = false;
+	if (!taken && !desc->hold_stale)
+		return;
+	desc->hold_stale = false;
+	vcap_own_next(file->own);
+	post(file, file->dev);
+}
+
+/*
+ * Forget what the device used before the last change. It has already forgotten
+ * what it had not used. A read under way came before and may finish.
+ */
+static void offload_discard(struct vcap_file *file)
+{
+	struct vcap_own *own = file->own;
+	u64 cut = own->cut.used;
+
+	look(file);
+	if (own->after && own->after->number <= cut)
+		own->after = NULL;
+	if (own->hold && own->hold->number <= cut) {
+		if (file->desc.hold_busy)
+			file->desc.hold_stale = true;
+		else
+			vcap_own_next(own);
+	}
+	post(file, file->dev);
+}
+
+static void offload_flush(struct vcap_file *file)
+{
+	struct vcap_desc *desc = &file->desc;
+
+	offload_discard(file);
+	file->own->base = file->own->cut;
+	desc->recv = 0;
+	desc->drop = 0;
+	desc->capt = 0;
+}
+
+/**
+ * vcap_offload_stop() - get the buffers of listeners back, with their last frames
+ * @dev: the device
+ * @all: also of those whose interface is still there
+ */
+void vcap_offload_stop(struct vcap_dev *dev, bool all)
+{
+	struct vcap_file *file;
+
+	mutex_lock(&dev->lock);
+	list_for_each_entry(file, &dev->listeners, listener)
+		if (file->own && (all || file->orphan))
+			stop(file, dev);
+	mutex_unlock(&dev->lock);
+}
+
+/* Called with the lock of the queues. */
+static void ask_back(struct vcap_own_queue *queue, void *data)
+{
+	struct virtio_capture_listen listen = {
+		.listener = cpu_to_le32(queue->listener),
+	};
+	struct vcap_dev *dev = data;
+
+	vcap_dev_result(dev, vcap_control_listen(&dev->control, &listen));
+}
+
+static int again(struct vcap_file *file, struct vcap_dev *dev)
+{
+	struct vcap_own *own = file->own;
+	struct vcap_counts counts;
+	int err;
+
+	mutex_lock(&file->lock);
+	post(file, dev);
+	mutex_unlock(&file->lock);
+	mutex_lock(&own->told_lock);
+	err = begin(file, dev, own->filter, &counts);
+	mutex_unlock(&own->told_lock);
+	return err;
+}
+
+/**
+ * vcap_offload_again() - tell the device anew what its listeners want
+ * @dev: the device
+ *
+ * Return: 0, or why it could not be told; -ENXIO: no more frames will come.
+ */
+int vcap_offload_again(struct vcap_dev *dev)
+{
+	struct vcap_file *file;
+	int err = 0;
+
+	vcap_own_reclaim(&dev->own, ask_back, dev);
+	mutex_lock(&dev->lock);
+	list_for_each_entry(file, &dev->listeners, listener)
+		if (file->own && !err)
+			err = again(file, dev);
+	mutex_unlock(&dev->lock);
+	if (err == -ENOBUFS)
+		vcap_dev_retry(dev);
+	return vcap_dev_result(dev, err);
+}
+
+const struct vcap_model vcap_offload = {
+	.name = "device",
+	.attach = offload_attach,
+	.start = offload_start,
+	.detach = offload_detach,
+	.prepare = offload_prepare,
+	.settle = offload_settle,
+	.sync = offload_sync,
+	.await = offload_await,
+	.alert = offload_alert,
+	.fetch = offload_fetch,
+	.end = offload_end,
+	.readable = offload_readable,
+	.available = offload_available,
+	.held = offload_available,
+	.read_begin = offload_read_begin,
+	.copy = offload_copy,
+	.read_end = offload_read_end,
+	.discard = offload_discard,
+	.flush = offload_flush,
+};

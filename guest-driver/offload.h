@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Buffer model "device": the device filters, and fills the buffers itself. */
+#ifndef VCAP_OFFLOAD_H
+#define VCAP_OFFLOAD_H
+
+#include "device.h"
+#include "model.h"
+
+extern const struct vcap_model vcap_offload;
+
+bool vcap_offload_possible(const struct vcap_file *file,
+			   const struct vcap_dev *dev);
+void vcap_offload_stop(struct vcap_dev *dev, bool all);
+int vcap_offload_again(struct vcap_dev *dev);
+
+#endif /* VCAP_OFFLOAD_H */
