@@ -206,9 +206,8 @@ static void append_anywhere(CaptureListener *l, const CaptureFrame *frame,
     }
 }
 
-COLD void virtio_capture_append_anywhere(CaptureListener *l,
-                                         const CaptureFrame *frame,
-                                         size_t caplen)
+void virtio_capture_append_anywhere(CaptureListener *l,
+                                    const CaptureFrame *frame, size_t caplen)
 {
     append_anywhere(l, frame, caplen);
     if (virtio_capture_notify_due(l->dev)) {

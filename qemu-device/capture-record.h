@@ -79,8 +79,8 @@ static inline void virtio_capture_append(CaptureListener *l,
      * Nearly always the frame is in one piece, and the segment of the buffer in
      * progress, which there is then, has room for this record and one more.
      */
-    if (caplen > frame->first_len ||
-        size + CAPTURE_SHORTEST_RECORD > b->room) {
+    if (unlikely(caplen > frame->first_len ||
+                 size + CAPTURE_SHORTEST_RECORD > b->room)) {
         virtio_capture_append_anywhere(l, frame, caplen);
         return;
     }
