@@ -221,8 +221,10 @@ def discard(tap):
 
 def scattered_discard(tap):
     """A buffer of several parts begins anew as one of a single part does."""
-    for extra in ("", ",indirect_desc=off", ",event_idx=off"):
-        with stage_of(buffers=0, capture_args=extra) as stage:
+    for extra, more in (("", ()), (",event_idx=off", ()),
+                        (",packed=on", (virtio_pci.F_RING_PACKED,))):
+        with Stage(buffers=0, capture_args=extra,
+                   features=FEATURES + more) as stage:
             cap = stage.cap
             cap.post(40, 8, 100, 2000)
             cap.post(33, 2000)
@@ -233,8 +235,11 @@ def scattered_discard(tap):
                 cap.filter([], DISCARD)
             stage.receive(frame(1), frame(2))
             cap.flush()
+            stage.receive(frame(3))
+            cap.flush()
             tap.equal([r.data for r in cap.take_records()],
-                      [frame(1), frame(2)], f"{extra[1:] or 'scattered'}")
+                      [frame(1), frame(2), frame(3)],
+                      f"{extra[1:] or 'scattered'}")
 
 
 def in_pieces(tap):

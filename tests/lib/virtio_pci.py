@@ -10,11 +10,13 @@ FIRST_DEVICE = 0x1040
 # Device status bits.
 ACKNOWLEDGE, DRIVER, DRIVER_OK, FEATURES_OK, NEEDS_RESET = 1, 2, 4, 8, 0x40
 
+F_RING_PACKED = 34
 F_RING_RESET = 40
 F_VERSION_1 = 32
 
-# Descriptor flags.
+# Descriptor flags; the last two are those of packed rings.
 NEXT, WRITE = 1, 2
+AVAIL, USED = 1 << 7, 1 << 15
 
 # struct virtio_pci_common_cfg.
 COMMON = {"feature_select": ("l", 0), "feature": ("l", 4),
@@ -111,6 +113,47 @@ class Queue:
         return wait_for(self.take, what)
 
 
+class PackedQueue(Queue):
+    """A packed virtqueue, likewise."""
+
+    def _enable(self):
+        super()._enable()
+        self.next = self.next_used = 0
+        self.wrap = self.wrap_used = True
+
+    def _advance(self, place, wrap, count=1):
+        place += count
+        return place % self.size, wrap ^ (place >= self.size)
+
+    def add(self, readable, writable, token=None):
+        parts = [(*part, 0) for part in readable]
+        parts += [(*part, WRITE) for part in writable]
+        name, head = self.free.pop(0), None
+        for i, (address, length, flags) in enumerate(parts):
+            flags |= NEXT if i + 1 < len(parts) else 0
+            flags |= AVAIL if self.wrap else USED
+            where = self.desc + 16 * self.next
+            # The first flags come last: they make all of it available.
+            self.machine.write(where, struct.pack(
+                "<QIHH", address, length, name, flags if i else 0))
+            head = head or (where + 14, flags)
+            self.next, self.wrap = self._advance(self.next, self.wrap)
+        self.chains[name] = (len(parts), token)
+        self.machine.put("w", *head)
+        return name
+
+    def take(self):
+        _, length, name, flags = struct.unpack("<QIHH", self.machine.read(
+            self.desc + 16 * self.next_used, 16))
+        if {bool(flags & AVAIL), bool(flags & USED)} != {self.wrap_used}:
+            return None
+        count, token = self.chains.pop(name)
+        self.free.append(name)
+        self.next_used, self.wrap_used = self._advance(
+            self.next_used, self.wrap_used, count)
+        return token, length
+
+
 class Device:
     """A virtio device, found by its device ID and initialised."""
 
@@ -178,7 +221,8 @@ class Device:
             self.set("driver_feature", wanted >> 32 * half & 0xffffffff)
         self.set("status", ACKNOWLEDGE | DRIVER | FEATURES_OK)
         assert self.get("status") & FEATURES_OK, "features refused"
-        self.queues = [Queue(self, index) for index in
+        kind = PackedQueue if F_RING_PACKED in features else Queue
+        self.queues = [kind(self, index) for index in
                        range(self.queue_count())]
         self.set("status", ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK)
 
