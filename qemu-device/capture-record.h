@@ -17,8 +17,8 @@
 typedef struct virtio_capture_record CaptureRecord __attribute__((aligned(1)));
 
 /*
- * Fills the header of a record in. That of a listener with a queue of its own is
- * what a program reads from /dev/bpf, and nothing else.
+ * Fills the header of a record in. That of a listener with a queue of its own
+ * is what a program reads from /dev/bpf, and nothing else.
  */
 static inline void capture_record_header(const CaptureListener *l,
                                          CaptureRecord *header,

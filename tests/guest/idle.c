@@ -114,7 +114,8 @@ static void test_timeouts(void)
 	equal(commands() - before, 0, "reads that time out: no command");
 	for (i = 0; i < 5; i++)
 		readable(fd, 100);
-	equal(commands() - before, 0, "nor does poll");
+	/* Where the device fills the buffers, it is told that the time is up. */
+	ok(commands() - before <= device_fills(), "nor does poll");
 	send_frames("eth0", 0, 1, 100);
 	before = commands();
 	/* It is on its way, and may be with the driver by itself. */
