@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Installed filters, and the machine that each of them runs on: Linux's, which
- * translates a program into the processor's own instructions, or where that
- * could not give BSD's answers the interpreter of core/interpreter.c.
+ * takes what core/translate.c makes of a program and translates it further into
+ * the processor's own instructions, or where that has no memory left for it the
+ * interpreter of core/interpreter.c.
  */
 #include <linux/filter.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
 #include "engine.h"
-#include "rewrite.h"
-
-/* No fragments: what is not in the linear part of our packets is nowhere. */
-static const struct skb_shared_info no_fragments;
+#include "translate.h"
 
 /**
  * vcap_program_alloc() - room for a program, to be filled in
@@ -29,26 +27,48 @@ struct vcap_program *vcap_program_alloc(u32 len)
 	return program;
 }
 
-/* Give Linux the rewritten program. Leaves @native NULL if it is not to be. */
+/* Linux's struct bpf_insn is what core/translate.c takes it for. */
+#define SAME_PLACE(ours, linux) \
+	static_assert(offsetof(struct vcap_ebpf_insn, ours) == \
+		      offsetof(struct bpf_insn, linux))
+static_assert(sizeof(struct vcap_ebpf_insn) == sizeof(struct bpf_insn));
+SAME_PLACE(off, off);
+SAME_PLACE(imm, imm);
+
+/*
+ * Give Linux the translation. Its type stays BPF_PROG_TYPE_UNSPEC, which the
+ * translations of classic programs have: so Linux guards the processor's branch
+ * predictors against it as against any that was not verified. NULL: there was no
+ * memory, or no more that a user may have.
+ */
+static struct bpf_prog *create_prog(const struct vcap_translation *t)
+{
+	struct bpf_prog *prog = bpf_prog_alloc(bpf_prog_size(t->len), 0);
+	int err;
+
+	if (!prog)
+		return NULL;
+	prog->len = t->len;
+	prog->gpl_compatible = 1;
+	prog->aux->stack_depth = t->stack;
+	memcpy(prog->insnsi, t->insns, t->len * sizeof(t->insns[0]));
+	prog = bpf_prog_select_runtime(prog, &err);
+	if (!err)
+		return prog;
+	bpf_prog_free(prog);
+	return NULL;
+}
+
+/* Leaves @native NULL if it is not to be. */
 static void create_native(struct vcap_program *program)
 {
-	struct sock_fprog_kern fprog;
-	struct vcap_rewrite *re;
+	struct vcap_translation *t = kvmalloc(sizeof(*t), GFP_KERNEL);
 
-	/* Linux's instructions are laid out like BSD's. */
-	BUILD_BUG_ON(sizeof(struct sock_filter) != sizeof(struct bsd_insn));
-	BUILD_BUG_ON(VCAP_REWRITE_MAX > 4096);
-
-	re = kvmalloc(sizeof(*re), GFP_KERNEL);
-	if (!re)
+	if (!t)
 		return;
-	if (vcap_filter_rewrite(program->insns, program->len, re)) {
-		fprog.len = re->len;
-		fprog.filter = (struct sock_filter *)re->insns;
-		if (bpf_prog_create(&program->native, &fprog))
-			program->native = NULL;
-	}
-	kvfree(re);
+	vcap_filter_translate(program->insns, program->len, t);
+	program->native = create_prog(t);
+	kvfree(t);
 }
 
 /* Make a program ready for the interpreter. */
@@ -73,8 +93,6 @@ int vcap_program_install(struct vcap_program *program)
 	if (!vcap_filter_valid(program->insns, program->len))
 		return -EINVAL;
 	program->snaplen = vcap_filter_snaplen(program->insns, program->len);
-	program->skb.head = (void *)&no_fragments;
-	skb_set_end_offset(&program->skb, 0);
 	program->constant = vcap_filter_constant(program->insns);
 	if (program->constant)
 		return 0;
@@ -110,7 +128,7 @@ void vcap_program_free(struct vcap_program *program)
 	if (!program)
 		return;
 	if (program->native)
-		bpf_prog_destroy(program->native);
+		bpf_prog_free(program->native);
 	kfree(program->decoded);
 	kfree(program);
 }

@@ -34,6 +34,8 @@ typedef __u8 u8;
 typedef __u16 u16;
 typedef __u32 u32;
 typedef __u64 u64;
+typedef __s16 s16;
+typedef __s32 s32;
 typedef __s64 s64;
 
 /* A file of the device includes "qemu/osdep.h" first, which has likely(). */

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The interpreter and rewritten programs on a model of Linux's machine answer
-as libpcap's bpf_filter() does. FUZZ_SEED and FUZZ_PAIRS set what is tried."""
+"""The interpreter and programs translated to eBPF answer as libpcap's
+bpf_filter() does. FUZZ_SEED and FUZZ_PAIRS set what is tried."""
 import os
 import sys
 

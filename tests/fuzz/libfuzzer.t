@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""libFuzzer finds nothing in the validator, the interpreter and the rewriter.
+"""libFuzzer finds nothing in the validator, the interpreter and the translator.
 FUZZ_SECONDS sets for how long it tries; what it keeps is under build/."""
 import struct
 import sys

@@ -10,6 +10,7 @@
 
 #define MAXBUFSIZE	"/proc/sys/net/bpf/maxbufsize"
 #define MAXUSERMEM	"/proc/sys/net/bpf/maxusermem"
+#define JIT_LIMIT	"/proc/sys/net/core/bpf_jit_limit"
 #define BPF_GROUP	1234
 
 static const char *read_file(const char *path)
@@ -123,50 +124,6 @@ static void test_peers(void)
 	ok(!strcmp(peer(), "(no line)"), "and gone when closed: %s", peer());
 }
 
-/* What runs a filter, as the last column but one tells. */
-static void test_engine(void)
-{
-	struct bpf_insn insns[BPF_MEMWORDS + 2] = {
-		BPF_STMT(BPF_ALU | BPF_LSH | BPF_X, 0),
-	};
-	struct bpf_program program = { .bf_len = 2, .bf_insns = insns };
-	int fd = open_bpf(O_RDWR), i;
-
-	insns[1] = (struct bpf_insn)BPF_STMT(BPF_RET | BPF_A, 0);
-	equal(error_of(ioctl(fd, BIOCSETF, &program)), 0, "a shift by X");
-	ok(strstr(peer(), " jit unattached"), "is translated: %s", peer());
-
-	/* Now no scratch word is left, which the translated shift needs. */
-	for (i = 1; i <= BPF_MEMWORDS; i++)
-		insns[i] = (struct bpf_insn)BPF_STMT(BPF_LD | BPF_MEM, i - 1);
-	insns[i] = (struct bpf_insn)BPF_STMT(BPF_RET | BPF_A, 0);
-	program.bf_len = BPF_MEMWORDS + 2;
-	equal(error_of(ioctl(fd, BIOCSETF, &program)), 0,
-	      "with all scratch words in use");
-	ok(strstr(peer(), " interpreter unattached"), "is interpreted: %s",
-	   peer());
-
-	if (write_file("/proc/sys/net/core/bpf_jit_enable", "0"))
-		bail("bpf_jit_enable");
-	program.bf_len = 1;
-	program.bf_insns = &insns[i];
-	ioctl(fd, BIOCSETF, &program);
-	ok(strstr(peer(), " kernel unattached"),
-	   "without the translator the kernel interprets: %s", peer());
-	write_file("/proc/sys/net/core/bpf_jit_enable", "1");
-
-	insns[0] = (struct bpf_insn)BPF_STMT(BPF_RET | BPF_K, 60);
-	program.bf_insns = insns;
-	ioctl(fd, BIOCSETF, &program);
-	ok(strstr(peer(), " constant unattached"),
-	   "a single return of a number needs nothing: %s", peer());
-
-	program.bf_len = 0;
-	ioctl(fd, BIOCSETF, &program);
-	ok(strstr(peer(), " none unattached"), "no filter: %s", peer());
-	close(fd);
-}
-
 static void drop_capabilities(void)
 {
 	struct __user_cap_header_struct header = {
@@ -178,6 +135,66 @@ static void drop_capabilities(void)
 	data[0].effective = data[0].permitted = 1 << CAP_DAC_OVERRIDE;
 	if (syscall(126 /* capset on x86-64 */, &header, data))
 		bail("capset");
+}
+
+/*
+ * Set a filter without the privileges by which the kernel's translator always has
+ * memory. Is it interpreted? The descriptor's line has the pid of who set it.
+ */
+static bool is_interpreted(int fd, struct bpf_program *program)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		drop_capabilities();
+		if (ioctl(fd, BIOCSETF, program))
+			_exit(1);
+		_exit(!strstr(peer(), " interpreter unattached"));
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* What runs a filter, as the last column but one tells. */
+static void test_engine(void)
+{
+	struct bpf_insn insns[] = {
+		BPF_STMT(BPF_ALU | BPF_LSH | BPF_X, 0),
+		BPF_STMT(BPF_RET | BPF_A, 0),
+	};
+	struct bpf_insn constant = BPF_STMT(BPF_RET | BPF_K, 60);
+	struct bpf_program program = { .bf_len = 2, .bf_insns = insns };
+	int fd = open_bpf(O_RDWR);
+	char limit[32];
+
+	equal(error_of(ioctl(fd, BIOCSETF, &program)), 0, "a shift by X");
+	ok(strstr(peer(), " jit unattached"), "is translated: %s", peer());
+
+	snprintf(limit, sizeof(limit), "%s", read_file(JIT_LIMIT));
+	if (write_file(JIT_LIMIT, "1"))
+		bail("bpf_jit_limit");
+	ok(is_interpreted(fd, &program),
+	   "without memory for its translation it is interpreted");
+	write_file(JIT_LIMIT, limit);
+
+	if (write_file("/proc/sys/net/core/bpf_jit_enable", "0"))
+		bail("bpf_jit_enable");
+	ioctl(fd, BIOCSETF, &program);
+	ok(strstr(peer(), " kernel unattached"),
+	   "without the translator the kernel interprets: %s", peer());
+	write_file("/proc/sys/net/core/bpf_jit_enable", "1");
+
+	program.bf_len = 1;
+	program.bf_insns = &constant;
+	ioctl(fd, BIOCSETF, &program);
+	ok(strstr(peer(), " constant unattached"),
+	   "a single return of a number needs nothing: %s", peer());
+
+	program.bf_len = 0;
+	ioctl(fd, BIOCSETF, &program);
+	ok(strstr(peer(), " none unattached"), "no filter: %s", peer());
+	close(fd);
 }
 
 /* The error of an open in a child with another identity. */
