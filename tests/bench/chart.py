@@ -5,7 +5,7 @@ from xml.sax.saxutils import escape
 from report import SIZES, name
 
 COLOURS = {"none": "#9aa5b1", "v3": "#c2703d", "recvfrom": "#d9a05b",
-           "stock": "#b7410e", "bpf": "#1f6f8b", "ours": "#3ba99c"}
+           "stock": "#b7410e", "bpf": "#1f6f8b", "zbuf": "#124559", "ours": "#3ba99c"}
 WIDTH, LABEL, BAR, GAP = 900, 330, 16, 26
 ROOM = WIDTH - LABEL - 80
 
@@ -38,7 +38,7 @@ def instruction_groups(rows):
             mine = [(name(row), max(row["added"], 0), COLOURS[row["method"]])
                     for row in rows if row["kind"] == kind
                     and row["size"] == size and row["method"] != "none"
-                    and "invalid" not in row]
+                    and "invalid" not in row and "unsupported" not in row]
             if mine:
                 yield (f"Guest instructions added for each frame of {size} "
                        f"bytes: {kind}", mine)
@@ -50,7 +50,7 @@ def rate_groups(rows):
         yield (f"Frames of {size} bytes a second without loss",
                [(f"{row['kind']}, {name(row)}", row["rate"],
                  COLOURS[row["method"]]) for row in rows
-                if row["size"] == size])
+                if row["size"] == size and "rate" in row])
 
 
 def device_groups(rows):

@@ -2,6 +2,9 @@
 """
 QEMU's own instructions for each frame, as callgrind counts them.
 
+Of a listener with a program, too: what "tcp port 80" accepts, and what it
+rejects. A device that runs no programs captures both.
+
 The stock QEMU with the plug-in, and no guest: the capture device is driven over
 qtest, as in tests/device. Frames come to a hub, so that they pass whether or
 not the NIC has room for them. The difference of two runs with a different
@@ -10,6 +13,7 @@ number of frames leaves out what is done once.
 What lies between the tap and the driver's interrupt is counted, too.
 """
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -23,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import capture  # noqa: E402
 import nics  # noqa: E402
 import qtest  # noqa: E402
+import virtio_pci  # noqa: E402
 
 SIZES = (64, 512, 1514)
 FEW, MANY = 500, 2500
@@ -41,6 +46,21 @@ TAP, FILTERS = "capture_tap_receive_iov", "qemu_netfilter_receive"
 
 # What the tap does for few frames: to look closer, and to ask the NIC.
 ASK = "nic_accepts"
+
+# What a driver that wants no frame of others tells the device.
+PROGRAM = "tcp port 80"
+
+# A header of IPv4 without options; one of TCP; the ports of both variants.
+IPV4 = struct.Struct(">BBHHHBBH4s4s")
+TCP = struct.Struct(">HHIIBBHHH")
+PORTS = {"accepted": 80, "rejected": 81}
+
+# FILTER, until the specification's header has it.
+F_FILTER = getattr(capture.spec, "F_FILTER", 1)
+C_FILTER = getattr(capture.spec, "C_FILTER", 4)
+FILTER = struct.Struct("<IIII")
+INSTRUCTION = struct.Struct("<HBBI")
+COUNTERS = struct.Struct("<QQQQQ")
 
 # Where a used buffer notification begins.
 RAISE = "virtio_notify"
@@ -90,25 +110,87 @@ def start(variant, valgrind):
         qtest.QEMU = stock
 
 
-def run(variant, size, count):
-    """Instructions for so many frames, and what is done once."""
+def packet(variant, size):
+    """A frame for the NIC, of TCP if a program looks at it."""
+    if variant not in PORTS:
+        return capture.frame(1, size, nics.MAC_BYTES)
+    length = size - 14
+    head = nics.MAC_BYTES + bytes(6) + b"\x08\0"
+    ip = IPV4.pack(0x45, 0, length, 1, 0, 64, 6, 0, b"\x0a\0\0\1",
+                   b"\x0a\0\0\2")
+    tcp = TCP.pack(40000, PORTS[variant], 0, 0, 0x50, 0, 0, 0, 0)
+    return (head + ip + tcp).ljust(size, b"\x5a")
+
+
+def program():
+    """PROGRAM as tcpdump compiles it, and its length."""
+    words = subprocess.run(["tcpdump", "-y", "EN10MB", "-ddd", PROGRAM],
+                           check=True, capture_output=True).stdout.split()
+    numbers = [int(word) for word in words]
+    return b"".join(INSTRUCTION.pack(*numbers[at:at + 4])
+                    for at in range(1, len(numbers), 4)), numbers[0]
+
+
+def has_filter():
+    """Whether the device runs programs."""
+    with qtest.Machine(*options("tap", qtest.link()[0])) as machine:
+        return bool(capture.Capture(machine).offered() >> F_FILTER & 1)
+
+
+def counters(device):
+    """The clock, and the frames captured, dropped and, with a program, seen."""
+    status, rest = device.control(
+        capture.spec.C_CLOCK, capture.CLOCK.pack(0, 0, 0), 8 + COUNTERS.size)
+    if status:
+        raise Failure(f"the device answers {status} to CLOCK")
+    return struct.unpack(f"<{len(rest) // 8}Q", rest)
+
+
+def listener(machine, variant, filters):
+    """A driver, with a listener and a program as the variant says."""
+    wanted = filters and variant in PORTS
+    features = (virtio_pci.F_VERSION_1,) + ((F_FILTER,) if wanted else ())
+    device = capture.Capture(machine, BUFFERS, BUFFER_SIZE, features=features)
+    if wanted:
+        code, count = program()
+        device.request = machine.allocate(1024)
+        status, _ = device.control(C_FILTER, FILTER.pack(0, 0, count, 0) + code,
+                                   8 + COUNTERS.size)
+        if status:
+            raise Failure(f"the device answers {status} to FILTER")
+    if variant != "idle":
+        device.listen(delay=capture.spec.DELAY_NONE)
+    return device
+
+
+def await_frames(device, variant, count, filters):
+    """Waits until the device has seen as many frames; none may be lost."""
+    rejects = filters and variant == "rejected"
+
+    def enough():
+        now = counters(device)
+        return (now[3] if rejects else now[1] + now[2]) >= count and now
+    now = qtest.wait_for(enough, f"{count} frames in the counters")
+    if now[2] or rejects and now[1]:
+        raise Failure(f"{variant}: {now[1]} frames captured, {now[2]} dropped")
+
+
+def run(variant, size, count, filters=False):
+    """Instructions for so many frames, without what is done once."""
     counts = qtest.scratch() / "callgrind"
     function = TAP if variant == "tap" else FILTERS
     machine, link = start(variant, CALLGRIND.format(function, counts))
     with machine:
         device = None
         if variant != "filter-dump":
-            device = capture.Capture(machine, BUFFERS, BUFFER_SIZE)
-        if variant in ("tap", "captured"):
-            device.listen(delay=capture.spec.DELAY_NONE)
-        frame = capture.frame(1, size, nics.MAC_BYTES)
+            device = listener(machine, variant, filters)
+        frame = packet(variant, size)
         for _ in range(count):
             link.send(frame)
-        if variant in ("tap", "captured"):
-            if device.wait_counted(count).dropped:
-                raise Failure("the capture device dropped frames")
-        else:
+        if variant in ("idle", "filter-dump"):
             time.sleep(2)   # the frames have no other end to ask
+        else:
+            await_frames(device, variant, count, filters)
     # Once a second the device asks the NIC for its filter; here that is slow.
     times, cost = calls(counts, ASK)
     if times > count / 100:
@@ -170,14 +252,17 @@ def each(measure):
 def measure(say):
     """The tap beside memcpy; all filters beside filter-dump; the latency."""
     loop = each(lambda count: copies(0, count))
+    filters = has_filter()
     found = []
     for size in SIZES:
         row = {"size": size,
                "memcpy": each(lambda count: copies(size, count)) - loop}
-        for variant in ("tap", "captured", "idle", "filter-dump"):
-            row[variant] = each(lambda count: run(variant, size, count))
+        for variant in ("tap", "captured", "idle", "filter-dump", *PORTS):
+            row[variant] = each(lambda count: run(variant, size, count,
+                                                  filters))
         row.update(latency(size))
         found.append({key: round(value, 1) for key, value in row.items()})
+        found[-1]["filter"] = filters
         say({"kind": "device", "method": "tap", "size": size, "receivers": 1,
              "accept": "all", "frame": row["tap"]})
     return found

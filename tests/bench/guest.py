@@ -14,7 +14,6 @@ TOP = Path(__file__).resolve().parents[2]
 VM = TOP / "images" / "vm"
 OUT = TOP / "build" / "bench"
 
-MAC = "52:54:00:12:34:56"
 PATIENCE = 120                  # no answer takes so many seconds
 
 # Nothing is under way when QEMU sleeps at nearly all of so many looks.
@@ -37,13 +36,30 @@ KINDS = {
                               "capture": False},
     "e1000, no device": {"nic": "e1000", "feed": "dgram", "capture": False},
     "no driver": {"nic": "virtio-net-pci", "feed": "stream", "free": True},
+    "virtio-net, 4 NICs": {"nic": "virtio-net-pci", "feed": "stream",
+                           "nics": 4},
+    "virtio-net, 14 NICs": {"nic": "virtio-net-pci", "feed": "stream",
+                            "nics": 14},
 }
+
+# What a receiver has for its packets, bytes, as long as all of them together
+# have no more than the second; the driver limits what one user may have.
+MEMORY, ALL_MEMORY = 8 << 20, 32 << 20
+
+# How long packets wait that fill no buffer, ms, for few and for many receivers,
+# which would keep the guest busy.
+TIMEOUT, LONG_TIMEOUT, FEW = 100, 1000, 16
 
 UNBIND = "cd /sys/bus/virtio/drivers/virtio_net && echo virtio* >unbind"
 
 
 class Failure(Exception):
     """The benchmark cannot go on."""
+
+
+def mac(number):
+    """The address of a NIC."""
+    return f"52:54:00:12:34:{0x56 + number:02x}"
 
 
 class Lines:
@@ -96,12 +112,12 @@ class Monitor:
 
 
 class Trace:
-    """How often the capture device and its driver call each other."""
+    """How often the capture devices and their driver call each other."""
 
     NOTIFY, INTERRUPT = "virtio_queue_notify ", "virtio_notify "
 
     def __init__(self, path, monitor, capture):
-        self.file, self.rest, self.device = open(path), "", None
+        self.file, self.rest, self.devices = open(path), "", set()
         for event in ("virtio_queue_notify", "virtio_notify",
                       "virtio_capture_listen") if capture else ():
             monitor.command("trace-event-set-state", name=event, enable=True)
@@ -112,9 +128,9 @@ class Trace:
         *lines, self.rest = text.split("\n")
         for line in lines:
             if "virtio_capture_listen dev " in line:
-                self.device = line.split(" dev ")[1].split()[0]
-        mine = [line for line in lines if self.device
-                and f" vdev {self.device} " in line]
+                self.devices.add(line.split(" dev ")[1].split()[0])
+        mine = [line for line in lines if " vdev " in line
+                and line.split(" vdev ")[1].split()[0] in self.devices]
         return [sum(word in line for line in mine)
                 for word in (self.NOTIFY, self.INTERRUPT)]
 
@@ -124,7 +140,9 @@ class Guest:
 
     def __init__(self, kind, count=True, profile=None):
         self.settings = KINDS[kind]
+        self.nics = self.settings.get("nics", 1)
         self.counts = self.trace = None
+        self.senders = []
         self.folder = tempfile.TemporaryDirectory(prefix="bench-")
         self.interface = "capture0" if self.settings.get("free") else "eth0"
         try:
@@ -136,13 +154,16 @@ class Guest:
     def _start(self, kind, count, profile):
         folder = Path(self.folder.name)
         stream = self.settings["feed"] == "stream"
-        ours, theirs = socket.socketpair(
-            socket.AF_UNIX, socket.SOCK_STREAM if stream
-            else socket.SOCK_DGRAM)
+        links = [socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM if stream
+                                   else socket.SOCK_DGRAM)
+                 for _ in range(self.nics)]
         words = [VM, "--accel", "tcg", "--timeout", "0", "--append", KERNEL,
                  "--qmp", f"{folder}/qmp", "--add", f"{OUT}/guest",
                  "--add", f"{OUT}/stock"]
-        words += self._netdev(theirs.fileno())
+        for number, (_, theirs) in enumerate(links):
+            words += self._netdev(theirs.fileno(), mac(number))
+        if not self.settings.get("capture", True):
+            words += ["--no-capture"]
         arguments = ["-D", f"{folder}/trace"]
         if count:
             option = f"{OUT}/count.so,out={folder}/counts"
@@ -155,15 +176,18 @@ class Guest:
         self.vm = subprocess.Popen(
             [*words, "--", "/root/guest"], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=self.errors,
-            pass_fds=[theirs.fileno()])
-        self.sender = subprocess.Popen(
-            [OUT / "sender", str(ours.fileno()),
-             "stream" if stream else "dgram", MAC], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, pass_fds=[ours.fileno()])
-        ours.close()
-        theirs.close()
+            pass_fds=[theirs.fileno() for _, theirs in links])
+        for number, (ours, _) in enumerate(links):
+            self.senders.append(subprocess.Popen(
+                [OUT / "sender", str(ours.fileno()),
+                 "stream" if stream else "dgram", mac(number)],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                pass_fds=[ours.fileno()]))
+        for link in links:
+            for end in link:
+                end.close()
         self.program = Lines(self.vm, f"the guest ({kind})")
-        self.feed = Lines(self.sender, "sender")
+        self.feeds = [Lines(sender, "sender") for sender in self.senders]
         self._expect("serving")
         self.monitor = Monitor(folder / "qmp")
         processor = self.monitor.command("query-cpus-fast")[0]["thread-id"]
@@ -176,10 +200,8 @@ class Guest:
             self.counts = open(folder / "counts")
         self._prepare()
 
-    def _netdev(self, descriptor):
-        words = ["--nic", f"{self.settings['nic']},mac={MAC}"]
-        if not self.settings.get("capture", True):
-            words += ["--no-capture"]
+    def _netdev(self, descriptor, address):
+        words = ["--nic", f"{self.settings['nic']},mac={address}"]
         if not self.settings.get("free"):
             return words + ["--netdev", f"socket,fd={descriptor}"]
         # The third port leads nowhere: it always has room.
@@ -194,7 +216,8 @@ class Guest:
         if self.settings.get("free"):
             self.shell(UNBIND)
         else:
-            self.shell("ip link set eth0 promisc on")
+            for number in range(self.nics):
+                self.shell(f"ip link set eth{number} promisc on")
         if self.settings.get("capture", True):
             self.shell("echo 4194304 >/proc/sys/net/bpf/maxbufsize")
 
@@ -219,6 +242,24 @@ class Guest:
         woken and instructions until they had their frame."""
         return [int(word) for word in self.counts.read().split()[-4:]]
 
+    def has_zbuf(self):
+        """Whether the guest's driver has zero-copy buffers."""
+        self.program.tell("has zbuf")
+        return self._expect("done") == "done 0"
+
+    def ask(self, what, count):
+        """The instructions for asking an idle descriptor so often."""
+        self.program.tell(f"ask {what} {count} {self.interface}")
+        self._expect("done")
+        return sum(self.instructions()[:2])
+
+    def free_memory(self):
+        """What the guest's kernel has free, KiB, after it gave back what it
+        can."""
+        self.shell("echo 3 >/proc/sys/vm/drop_caches")
+        self.shell("echo 1 >/proc/sys/vm/compact_memory")
+        return int(self.shell("cat /proc/meminfo | grep MemFree")[0].split()[1])
+
     def selftest(self):
         """The instructions of a loop that has two million."""
         self.program.tell("selftest")
@@ -240,34 +281,49 @@ class Guest:
         Whether QEMU's threads sleep tells that, and not how much they get done
         on a machine that has other work, too. Timers are let pass.
         """
-        end, seen = time.monotonic() + seconds, []
+        start, seen = time.monotonic(), []
         while (len(seen) < SAMPLES or sum(seen) > SAMPLES / 10
-               or time.monotonic() < end):
+               or time.monotonic() < start + seconds):
+            if time.monotonic() > start + seconds + PATIENCE:
+                raise Failure("the guest does not come to rest")
             time.sleep(SAMPLE_SECONDS)
             seen = [*seen, self._is_busy()][-SAMPLES:]
 
     def _received(self):
-        """The frames that the NIC's driver has counted."""
+        """The frames that the NICs' driver has counted."""
         if self.settings.get("free"):
             return 0
-        return int(self.shell("cat /sys/class/net/eth0/statistics/"
-                              "rx_packets")[0])
+        return sum(map(int, self.shell(
+            "cat /sys/class/net/eth*/statistics/rx_packets")))
+
+    def send(self, size, count, rate=0):
+        """Frames, as many for each NIC; gives how long that took, us."""
+        for feed in self.feeds:
+            feed.tell(f"{size} {count // self.nics} {rate / self.nics}")
+        return max(int(feed.line().split()[1]) for feed in self.feeds)
 
     def run(self, method, size, count, receivers=1, accept="all",
-            how="bulk", rate=0, settle=0.3, warm_up=0):
+            how="bulk", rate=0, settle=0.3, warm_up=0, timeout=None):
         """
         Sends frames while receivers capture; gives what was counted.
 
-        count 0: nothing is sent for so long as settle says. warm_up: as many
-        long frames go before the count, which accepts all.
+        With several NICs there is a receiver for each, and of the frames each
+        NIC gets its share. count 0: nothing is sent for so long as settle says.
+        warm_up: as many long frames go before the count, which accepts all.
+        timeout: how long frames wait that fill no buffer, ms.
         """
+        if timeout is None:
+            timeout = TIMEOUT if receivers <= FEW else LONG_TIMEOUT
+        if self.nics > 1:
+            receivers = self.nics
         before = self._received()
+        interface = "*" if self.nics > 1 else self.interface
+        memory = min(MEMORY, ALL_MEMORY // receivers) >> 18 << 18
         self.program.tell(f"run {method} {receivers} {accept} {how} "
-                          f"{self.interface}")
+                          f"{interface} {memory} {timeout}")
         self._expect("ready")
         if warm_up:
-            self.feed.tell(f"1514 {warm_up} {rate}")
-            self.feed.line()
+            self.send(1514, warm_up, rate)
             self.settle(settle)
         self.program.tell("begin")
         time.sleep(0.05)
@@ -275,9 +331,10 @@ class Guest:
         result = {"method": method, "size": size, "count": count,
                   "receivers": receivers, "accept": accept, "rate": rate}
         if count:
-            self.feed.tell(f"{size} {count} {rate}")
-            result["sent_us"] = int(self.feed.line().split()[1])
-        self.settle(settle)
+            result["sent_us"] = self.send(size, count, rate)
+            self.settle(settle)
+        else:
+            time.sleep(settle)
         result["notifications"], result["interrupts"] = self.trace.count()
         self.program.tell("end")
         for word in self._expect("result").split()[1:]:
@@ -295,8 +352,7 @@ class Guest:
         return self
 
     def __exit__(self, *_):
-        for name in ("sender", "vm"):
-            process = getattr(self, name, None)
+        for process in (*self.senders, getattr(self, "vm", None)):
             if process and process.poll() is None:
                 process.terminate()
                 process.wait()

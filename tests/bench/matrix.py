@@ -1,32 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Guest instructions per frame: which cases there are, and their measuring."""
 import statistics
-import sys
 
-from guest import Failure, Guest
+from guest import FEW, Failure, Guest
 
 SIZES = (64, 512, 1514)
 PEERS = ("v3", "recvfrom", "stock")
-OURS = ("bpf", "ours")
+OURS = ("bpf", "zbuf", "ours")
 PROGRAMS = ("stock", "ours")    # tcpdump: one listener, no filter
+COUNTS = (4, 16, 64)            # of listeners, beside one
 
-FRAMES = 20000
+FRAMES, FEWER_FRAMES = 20000, 5000      # for up to FEW listeners, for more
 WARM_UP = 3000
 SHARE = {"all": 1, "some": 0.01, "none": 0}     # what a filter accepts
+
+# Of what a goal is about, the median of so many is taken.
+REPS, TRIES = 3, 3
 
 # tcpdump's buffer, 4 MiB, is touched for the first time before the count: that is
 # the cost of a start and not of a frame.
 PROGRAM_WARM_UP = 3000
 
-# tcpdump's reads time out after a second; the last frames wait for that.
-PROGRAM_SETTLE = 1.7
-SETTLE = 0.3
+# The last frames wait for the receiver's timeout: TPACKET_V3 for twice that.
+# tcpdump's is a second.
+SETTLE, LONG_SETTLE = 0.3, 2.4
 
 # Without flow control: a rate that every receiver stands.
 FREE_RATE = 50000
-
-LATENCY_FRAMES = 200
-LATENCY_RATE = 200
 
 
 def cases(kind, full):
@@ -34,6 +34,9 @@ def cases(kind, full):
     everything = [("all", size) for size in SIZES]
     if "no device" in kind:
         return [("none", 1, everything)]
+    if "NICs" in kind:
+        return [(method, 1, [("all", 64)])
+                for method in ("none", "v3", "bpf", "zbuf")]
     free = kind == "no driver"
     methods = OURS if free else ("none", *PEERS, *OURS)
     filters = [(accept, size) for accept in ("some", "none")
@@ -45,8 +48,9 @@ def cases(kind, full):
     several = [(accept, size) for accept in SHARE
                for size in (SIZES if full else SIZES[:1])
                if full or accept != "some"]
-    found += [(method, count, several) for count in (4, 16)
-              for method in methods if method in ("v3", "recvfrom", "bpf")
+    found += [(method, count, several) for count in COUNTS
+              for method in methods
+              if method in ("v3", "recvfrom", "bpf", "zbuf")
               and (full or method != "recvfrom")]
     return found
 
@@ -58,39 +62,82 @@ def check(row):
         return
     if row["method"] == "none":
         return
-    expected = round(row["count"] * SHARE[row["accept"]])
+    share = row["receivers"] if "NICs" in row["kind"] else 1
+    expected = round(row["count"] // share * SHARE[row["accept"]])
     for number in range(row["receivers"]):
         got = row[f"frames{number}"], row[f"dropped{number}"]
         if got != (expected, 0):
             row["invalid"] = f"{got[0]} frames of {expected}, {got[1]} dropped"
 
 
+def settling(method, receivers):
+    """How long the last frames wait for a timeout, at most."""
+    return LONG_SETTLE if method in PROGRAMS or receivers > FEW else SETTLE
+
+
+def measure_once(guest, kind, row, idle, settle):
+    """One case; again if frames were lost, which chance can do."""
+    warm_up = PROGRAM_WARM_UP if row["method"] in PROGRAMS else 0
+    frames = FRAMES if row["receivers"] <= FEW else FEWER_FRAMES
+    frames -= frames % guest.nics
+    for _ in range(TRIES):
+        found = guest.run(**row, count=frames, settle=settle, warm_up=warm_up)
+        found["kind"] = kind
+        for mode in ("kernel", "user"):
+            found[f"{mode}_frame"] = (found[mode] - idle[mode] / idle["us"]
+                                      * found["us"]) / frames
+        found["frame"] = found["kernel_frame"] + found["user_frame"]
+        check(found)
+        if "invalid" not in found:
+            break
+    return found
+
+
 def measure_one(guest, kind, method, receivers, todo, reps, say):
     """All sizes and filters of one method, with what it costs to be idle."""
-    settle, warm_up = (PROGRAM_SETTLE, PROGRAM_WARM_UP) \
-        if method in PROGRAMS else (SETTLE, 0)
+    if method == "zbuf" and not guest.has_zbuf():
+        return [{"kind": kind, "method": method, "receivers": receivers,
+                 "accept": accept, "size": size, "unsupported": True}
+                for accept, size in todo]
+    settle = settling(method, receivers)
     rate = FREE_RATE if kind == "no driver" else 0
-    guest.run(method, todo[0][1], WARM_UP, receivers, todo[0][0], rate=rate,
-              settle=settle)
-    idle = guest.run(method, 64, 0, receivers, todo[0][0], settle=settle + 0.3)
+    common = {"method": method, "receivers": receivers, "rate": rate}
+    accept, size = todo[0]
+    guest.run(**common, size=size, count=WARM_UP, accept=accept, settle=settle)
+    idle = guest.run(**common, size=64, count=0, accept=accept,
+                     settle=settle + 0.3)
     rows = []
     for accept, size in todo:
         for _ in range(reps):
-            row = guest.run(method, size, FRAMES, receivers, accept,
-                            rate=rate, settle=settle, warm_up=warm_up)
-            row["kind"] = kind
-            for mode in ("kernel", "user"):
-                row[f"{mode}_frame"] = (row[mode] - idle[mode] / idle["us"]
-                                        * row["us"]) / FRAMES
-            row["frame"] = row["kernel_frame"] + row["user_frame"]
-            check(row)
+            row = measure_once(guest, kind,
+                               common | {"size": size, "accept": accept},
+                               idle, settle)
             rows.append(row)
             say(row)
     return rows
 
 
+def values_of(entry, group, base):
+    """Medians over the repetitions of one case; added: to the NIC alone."""
+    for name in ("frame", "kernel_frame", "user_frame"):
+        entry[name] = round(statistics.median(row[name] for row in group), 1)
+    frames = [row["frame"] for row in group]
+    entry["spread_percent"] = round(
+        100 * (max(frames) - min(frames)) / max(entry["frame"], 1), 2)
+    if entry["method"] != "none":
+        entry["added"] = round(entry["frame"] - base, 1)
+    entry["events_per_1000"] = round(statistics.median(
+        1000 * (row["notifications"] + row["interrupts"]) / row["count"]
+        for row in group), 2)
+    entry["notifications"] = [row["notifications"] for row in group]
+    entry["interrupts"] = [row["interrupts"] for row in group]
+    invalid = [row["invalid"] for row in group if "invalid" in row]
+    if invalid:
+        entry["invalid"] = invalid
+
+
 def summary(rows):
-    """Medians over the repetitions; added: to the case without a receiver."""
+    """One entry for each case."""
     groups = {}
     for row in rows:
         key = (row["kind"], row["method"], row["receivers"], row["accept"],
@@ -102,25 +149,18 @@ def summary(rows):
     for (kind, method, receivers, accept, size), group in groups.items():
         entry = {"kind": kind, "method": method, "receivers": receivers,
                  "accept": accept, "size": size}
-        for name in ("frame", "kernel_frame", "user_frame"):
-            values = [row[name] for row in group]
-            entry[name] = round(statistics.median(values), 1)
-        frames = [row["frame"] for row in group]
-        entry["spread_percent"] = round(
-            100 * (max(frames) - min(frames)) / entry["frame"], 2)
-        base = alone.get((kind, size), 0)
-        if method != "none":
-            entry["added"] = round(entry["frame"] - base, 1)
-        entry["events_per_1000"] = round(statistics.median(
-            1000 * (row["notifications"] + row["interrupts"]) / row["count"]
-            for row in group), 2)
-        entry["notifications"] = [row["notifications"] for row in group]
-        entry["interrupts"] = [row["interrupts"] for row in group]
-        invalid = [row["invalid"] for row in group if "invalid" in row]
-        if invalid:
-            entry["invalid"] = invalid
+        if "unsupported" in group[0]:
+            entry["unsupported"] = True
+        else:
+            values_of(entry, group, alone.get((kind, size), 0))
         found.append(entry)
     return found
+
+
+def repeats(kind, method, receivers):
+    """How often a case is measured by default."""
+    core = method in ("none", "bpf", "zbuf") and receivers == 1
+    return REPS if core and kind == "virtio-net" else 1
 
 
 def measure(kinds, full, reps, say):
@@ -133,25 +173,6 @@ def measure(kinds, full, reps, say):
                 raise Failure(f"count.so counts {kernel} and {user}")
             for method, receivers, todo in cases(kind, full):
                 rows += measure_one(guest, kind, method, receivers, todo,
-                                    reps, say)
+                                    reps or repeats(kind, method, receivers),
+                                    say)
     return summary(rows)
-
-
-def latency(say):
-    """Instructions from the guest's waking up to the reader with its frame."""
-    found = []
-    for kind, methods in (("virtio-net", ("recvfrom", "bpf")),
-                          ("no driver", ("bpf",))):
-        with Guest(kind) as guest:
-            for method in methods:
-                row = guest.run(method, 64, LATENCY_FRAMES, how="at-once",
-                                rate=LATENCY_RATE)
-                found.append({
-                    "kind": kind, "method": method, "reads": row["reads"],
-                    "instructions": round(row["latency"]
-                                          / max(row["reads"], 1)),
-                    "events_per_frame": (row["notifications"]
-                                         + row["interrupts"])
-                    / LATENCY_FRAMES})
-                print(found[-1], file=sys.stderr)
-    return found

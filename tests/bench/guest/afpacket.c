@@ -10,16 +10,12 @@
 #include <net/if.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include "bench.h"
 
-/* As much memory as a descriptor of /dev/bpf has here. */
-#define MEMORY		(8 << 20)
-
 #define BLOCK_SIZE	(128 << 10)
-#define BLOCKS		(MEMORY / BLOCK_SIZE)
 #define FRAME_SIZE	2048
-#define RETIRE_MS	10
 
 static void attach_filter(int fd, const struct program *filter)
 {
@@ -88,22 +84,22 @@ static void read_block(struct tpacket_block_desc *block, struct receiver *r)
 
 void receive_v3(struct receiver *r)
 {
+	unsigned int blocks = r->memory / BLOCK_SIZE, i = 0;
 	struct tpacket_req3 req = {
 		.tp_block_size = BLOCK_SIZE,
-		.tp_block_nr = BLOCKS,
+		.tp_block_nr = blocks,
 		.tp_frame_size = FRAME_SIZE,
-		.tp_frame_nr = MEMORY / FRAME_SIZE,
-		.tp_retire_blk_tov = RETIRE_MS,
+		.tp_frame_nr = r->memory / FRAME_SIZE,
+		.tp_retire_blk_tov = r->timeout_ms,
 	};
 	int fd = open_socket(), version = TPACKET_V3;
-	unsigned int i = 0;
 	uint8_t *ring;
 
 	if (setsockopt(fd, SOL_PACKET, PACKET_VERSION, &version,
 		       sizeof(version)) ||
 	    setsockopt(fd, SOL_PACKET, PACKET_RX_RING, &req, sizeof(req)))
 		die("PACKET_RX_RING");
-	ring = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE,
+	ring = mmap(NULL, r->memory, PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_POPULATE, fd, 0);
 	if (ring == MAP_FAILED)
 		die("mmap");
@@ -119,13 +115,13 @@ void receive_v3(struct receiver *r)
 		if (!(__atomic_load_n(&block->hdr.bh1.block_status,
 				      __ATOMIC_ACQUIRE) & TP_STATUS_USER)) {
 			r->calls++;
-			poll(&wait, 1, -1);
+			poll(&wait, 1, r->how == TIMED ? (int)r->timeout_ms : -1);
 			continue;
 		}
 		read_block(block, r);
 		__atomic_store_n(&block->hdr.bh1.block_status, TP_STATUS_KERNEL,
 				 __ATOMIC_RELEASE);
-		i = (i + 1) % BLOCKS;
+		i = (i + 1) % blocks;
 	}
 	count_drops(fd, r);
 }
@@ -133,18 +129,29 @@ void receive_v3(struct receiver *r)
 void receive_recvfrom(struct receiver *r)
 {
 	static uint8_t packet[65536];
-	int fd = open_socket(), size = MEMORY;
+	int fd = open_socket(), size = r->memory;
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+	struct timeval timeout = {
+		.tv_sec = r->timeout_ms / 1000,
+		.tv_usec = r->timeout_ms % 1000 * 1000,
+	};
 
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
 		die("SO_RCVBUFFORCE");
+	if (r->how == TIMED &&
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)))
+		die("SO_RCVTIMEO");
 	attach_filter(fd, r->filter);
 	bind_to(fd, r->interface);
 	r->ready = true;
 
 	while (!stopped) {
-		ssize_t len = recvfrom(fd, packet, sizeof(packet), 0, NULL, NULL);
+		ssize_t len;
 
-		if (r->at_once)
+		if (r->how == POLL && poll(&wait, 1, -1) < 0)
+			continue;
+		len = recvfrom(fd, packet, sizeof(packet), 0, NULL, NULL);
+		if (is_at_once(r))
 			MARK(MARK_READ);
 		r->calls++;
 		if (len >= 0) {

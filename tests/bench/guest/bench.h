@@ -4,6 +4,7 @@
 #define BENCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -29,11 +30,21 @@ struct program {
 	} *insns;
 };
 
+/* How a receiver waits. */
+enum how {
+	BULK,		/* for much at once */
+	AT_ONCE,	/* for each packet, with MARK_READ */
+	POLL,		/* the same, in poll(2) */
+	TIMED,		/* as BULK, but never longer than the timeout */
+};
+
 /* What a receiver is to do, and what it tells about it. */
 struct receiver {
-	const char *interface;
+	char interface[16];
 	const struct program *filter;	/* NULL: none */
-	bool at_once;			/* each frame at once, with MARK_READ */
+	enum how how;
+	unsigned int memory;		/* bytes of all its buffers, but read(2)'s own */
+	unsigned int timeout_ms;	/* for packets that fill no buffer */
 	volatile bool ready;
 	uint64_t frames;
 	uint64_t bytes;
@@ -46,9 +57,39 @@ extern volatile bool stopped;
 /* End the program, or the receiver's process. */
 void die(const char *what) __attribute__((noreturn));
 
+/* Whether each packet is to be had at once. */
+static inline bool is_at_once(const struct receiver *r)
+{
+	return r->how == AT_ONCE || r->how == POLL;
+}
+
 /* Receive until stopped. */
 void receive_v3(struct receiver *r);
 void receive_recvfrom(struct receiver *r);
 void receive_bpf(struct receiver *r);
+void receive_zbuf(struct receiver *r);
+
+/* Whether the kernel has zero-copy buffers. */
+bool zbuf_exists(void);
+
+/* An ioctl of /dev/bpf; dies if it fails. */
+void bpf_set(int fd, unsigned long request, void *value, const char *what);
+
+/* A descriptor that listens as r says. Buffers come before. */
+int bpf_open(void);
+void bpf_attach(int fd, const struct receiver *r);
+
+/* Look at each packet of a buffer. */
+void bpf_walk(const uint8_t *buffer, size_t len, struct receiver *r);
+
+/*
+ * Ask the descriptor of an idle receiver the same thing count times, between
+ * the markers: fionread or stats, of /dev/bpf or (packet-...) AF_PACKET.
+ */
+void ask(const char *what, int count, const char *interface);
+
+/* Start tcpdump; a pipe with its words, from where end_tcpdump() has counts. */
+int start_tcpdump(const char *const *program, const char *interface);
+void end_tcpdump(int fd, struct receiver *r);
 
 #endif /* BENCH_H */

@@ -2,7 +2,7 @@
 /* The subject: read(2) on /dev/bpf. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,49 +14,47 @@
 
 #include "bench.h"
 
-/* Two buffers together are as large as the peers' ring. */
-#define SIZE		(4 << 20)
-
-/* So that the last frames of a run come without more to push them. */
-#define TIMEOUT_US	100000
-
-static void set(int fd, unsigned long request, void *value, const char *what)
+void bpf_set(int fd, unsigned long request, void *value, const char *what)
 {
 	if (ioctl(fd, request, value) < 0)
 		die(what);
 }
 
-/* Attached like tcpdump: filter first, promiscuous. */
-static int open_bpf(struct receiver *r)
+int bpf_open(void)
 {
-	struct timeval timeout = { .tv_usec = TIMEOUT_US };
-	unsigned int size = SIZE, one = 1;
-	struct bpf_program program;
-	struct ifreq interface = { 0 };
 	int fd = open("/dev/bpf", O_RDWR);
 
 	if (fd < 0)
 		die("/dev/bpf");
-	set(fd, BIOCSBLEN, &size, "BIOCSBLEN");
-	if (size != SIZE)
-		die("BIOCSBLEN: the buffer is smaller than wanted");
-	if (r->filter) {
-		program.bf_len = r->filter->len;
-		program.bf_insns = (void *)r->filter->insns;
-		set(fd, BIOCSETF, &program, "BIOCSETF");
-	}
-	if (r->at_once)
-		set(fd, BIOCIMMEDIATE, &one, "BIOCIMMEDIATE");
-	else
-		set(fd, BIOCSRTIMEOUT, &timeout, "BIOCSRTIMEOUT");
-	strncpy(interface.ifr_name, r->interface,
-		sizeof(interface.ifr_name) - 1);
-	set(fd, BIOCSETIF, &interface, "BIOCSETIF");
-	set(fd, BIOCPROMISC, NULL, "BIOCPROMISC");
 	return fd;
 }
 
-static void walk(const uint8_t *buffer, ssize_t len, struct receiver *r)
+/* Like tcpdump: filter first, promiscuous. */
+void bpf_attach(int fd, const struct receiver *r)
+{
+	struct timeval timeout = {
+		.tv_sec = r->timeout_ms / 1000,
+		.tv_usec = r->timeout_ms % 1000 * 1000,
+	};
+	struct ifreq interface = { 0 };
+	struct bpf_program program;
+	unsigned int one = 1;
+
+	if (r->filter) {
+		program.bf_len = r->filter->len;
+		program.bf_insns = (void *)r->filter->insns;
+		bpf_set(fd, BIOCSETF, &program, "BIOCSETF");
+	}
+	if (is_at_once(r))
+		bpf_set(fd, BIOCIMMEDIATE, &one, "BIOCIMMEDIATE");
+	else
+		bpf_set(fd, BIOCSRTIMEOUT, &timeout, "BIOCSRTIMEOUT");
+	memcpy(interface.ifr_name, r->interface, sizeof(r->interface));
+	bpf_set(fd, BIOCSETIF, &interface, "BIOCSETIF");
+	bpf_set(fd, BIOCPROMISC, NULL, "BIOCPROMISC");
+}
+
+void bpf_walk(const uint8_t *buffer, size_t len, struct receiver *r)
 {
 	const uint8_t *at = buffer;
 
@@ -73,20 +71,31 @@ static void walk(const uint8_t *buffer, ssize_t len, struct receiver *r)
 
 void receive_bpf(struct receiver *r)
 {
-	uint8_t *buffer = malloc(SIZE);
-	int fd = open_bpf(r);
+	unsigned int size = r->memory / 2;
+	int fd = bpf_open();
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
 	struct bpf_stat stats;
+	uint8_t *buffer;
 
-	memset(buffer, 0, SIZE);
+	bpf_set(fd, BIOCSBLEN, &size, "BIOCSBLEN");
+	if (size != r->memory / 2)
+		die("BIOCSBLEN: the buffer is smaller than wanted");
+	buffer = malloc(size);
+	memset(buffer, 1, size);	/* zeros would leave it untouched */
+	bpf_attach(fd, r);
 	r->ready = true;
 	while (!stopped) {
-		ssize_t len = read(fd, buffer, SIZE);
+		ssize_t len;
 
-		if (r->at_once)
+		if (r->how == POLL && poll(&wait, 1, -1) < 0)
+			continue;
+		len = read(fd, buffer, size);
+		if (is_at_once(r))
 			MARK(MARK_READ);
 		r->calls++;
-		walk(buffer, len, r);
+		if (len > 0)
+			bpf_walk(buffer, len, r);
 	}
-	set(fd, BIOCGSTATS, &stats, "BIOCGSTATS");
+	bpf_set(fd, BIOCGSTATS, &stats, "BIOCGSTATS");
 	r->dropped = stats.bs_drop;
 }

@@ -2,12 +2,18 @@
 /*
  * The guest's part of the benchmark. Obeys lines on its input:
  *
- *   run METHOD COUNT FILTER HOW INTERFACE
- *       starts COUNT receivers by METHOD (none, v3, recvfrom, bpf; or one
+ *   run METHOD COUNT FILTER HOW INTERFACE MEMORY TIMEOUT
+ *       starts COUNT receivers by METHOD (none, v3, recvfrom, bpf, zbuf; or one
  *       program, stock or ours: tcpdump on AF_PACKET, on /dev/bpf), each with
- *       FILTER (all, some, none: what it accepts), HOW is bulk or at-once.
- *       Answers "ready"; then what comes between the lines "begin" and "end"
- *       is measured, and "result KEY=VALUE..." is the answer.
+ *       FILTER (all, some, none: what it accepts), HOW (bulk, at-once, poll,
+ *       timed), MEMORY bytes and TIMEOUT ms. INTERFACE "*": each listens to one
+ *       of its own, eth0, eth1 and so on. Answers "ready"; then what comes
+ *       between the lines "begin" and "end" is measured, and "result
+ *       KEY=VALUE..." is the answer.
+ *   ask WHAT COUNT INTERFACE
+ *       asks an idle descriptor so often, see ask(), and answers "done 0"
+ *   has zbuf
+ *       whether there are zero-copy buffers: "done 0", or "done 1" if not
  *   sh COMMAND
  *       runs a command, and answers "done STATUS" after its output
  *   selftest
@@ -15,7 +21,6 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +33,7 @@
 
 #include "bench.h"
 
-#define MAX_RECEIVERS	16
+#define MAX_RECEIVERS	64
 
 #define STOCK_LOADER	"/root/stock/ld-linux-x86-64.so.2"
 #define STOCK_FOLDER	"/root/stock"
@@ -66,6 +71,7 @@ static const struct method {
 	{ "v3", receive_v3, { NULL } },
 	{ "recvfrom", receive_recvfrom, { NULL } },
 	{ "bpf", receive_bpf, { NULL } },
+	{ "zbuf", receive_zbuf, { NULL } },
 	{ "stock", NULL, { STOCK_LOADER, "--library-path", STOCK_FOLDER, STOCK,
 			   "-Z", "root", "-B", "4096", "-w", "/dev/null", "-i" } },
 	{ "ours", NULL, { OURS, "-Z", "root", "-B", "4096", "-w", "/dev/null",
@@ -113,59 +119,6 @@ static void start_receiver(const struct method *method, int i)
 	}
 }
 
-/* tcpdump says on its standard error when it listens. Returns that pipe. */
-static int start_program(const struct method *method, const char *interface)
-{
-	const char *args[16];
-	char text[4096] = "";
-	size_t used = 0;
-	int fds[2], n;
-
-	for (n = 0; method->program[n]; n++)
-		args[n] = method->program[n];
-	args[n++] = interface;
-	args[n] = NULL;
-	if (pipe(fds))
-		die("pipe");
-	pids[0] = fork();
-	if (pids[0] < 0)
-		die("fork");
-	if (pids[0] == 0) {
-		dup2(fds[1], 2);
-		execv(args[0], (char **)args);
-		die(args[0]);
-	}
-	close(fds[1]);
-	while (!strstr(text, "listening on")) {
-		ssize_t len = read(fds[0], text + used, sizeof(text) - 1 - used);
-
-		if (len <= 0) {
-			errno = 0;
-			die(text);
-		}
-		used += len;
-	}
-	return fds[0];
-}
-
-/* The counts in tcpdump's last words. */
-static void end_program(int fd, struct receiver *r)
-{
-	char line[256];
-	FILE *words = fdopen(fd, "r");
-
-	kill(pids[0], SIGINT);
-	while (fgets(line, sizeof(line), words)) {
-		if (strstr(line, "packets captured") ||
-		    strstr(line, "packet captured"))
-			r->frames = atol(line);
-		else if (strstr(line, "dropped by kernel"))
-			r->dropped = atol(line);
-	}
-	fclose(words);
-	waitpid(pids[0], NULL, 0);
-}
-
 /*
  * A signal that comes between the check of "stopped" and a blocking call is
  * lost there, and so it is repeated.
@@ -193,6 +146,37 @@ static const struct method *find_method(const char *name)
 	die(name);
 }
 
+static enum how find_how(const char *name)
+{
+	static const char *const names[] = {
+		[BULK] = "bulk", [AT_ONCE] = "at-once", [POLL] = "poll",
+		[TIMED] = "timed",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(names[i], name))
+			return i;
+	errno = EINVAL;
+	die(name);
+}
+
+/* The guest's free memory, KiB. */
+static long free_memory(void)
+{
+	FILE *file = fopen("/proc/meminfo", "r");
+	char line[128];
+	long free = -1;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "MemFree: %ld", &free) == 1)
+			break;
+	if (free < 0)
+		die("/proc/meminfo");
+	fclose(file);
+	return free;
+}
+
 static void await(const char *word)
 {
 	char line[16];
@@ -204,26 +188,36 @@ static void await(const char *word)
 static void run(const char *words)
 {
 	char name[16], filter[16], how[16], interface[16];
+	unsigned int memory, timeout;
 	const struct method *method;
-	int count, i, fd = -1;
 	uint64_t start, time;
+	int count, i, fd = -1;
+	long memory_left;
 
-	if (sscanf(words, "%15s %d %15s %15s %15s", name, &count, filter, how,
-		   interface) != 5 || count < 0 || count > MAX_RECEIVERS)
+	if (sscanf(words, "%15s %d %15s %15s %15s %u %u", name, &count, filter,
+		   how, interface, &memory, &timeout) != 7 ||
+	    count < 0 || count > MAX_RECEIVERS)
 		die("run: words");
 	method = find_method(name);
 	memset(receivers, 0, MAX_RECEIVERS * sizeof(*receivers));
 	for (i = 0; i < count && method->receive; i++) {
-		receivers[i].interface = interface;
-		receivers[i].at_once = !strcmp(how, "at-once");
+		struct receiver *r = &receivers[i];
+
+		if (!strcmp(interface, "*"))
+			snprintf(r->interface, sizeof(r->interface), "eth%d", i);
+		else
+			strcpy(r->interface, interface);
+		r->how = find_how(how);
+		r->memory = memory;
+		r->timeout_ms = timeout;
 		if (!strcmp(filter, "some"))
-			receivers[i].filter = &some;
+			r->filter = &some;
 		else if (!strcmp(filter, "none"))
-			receivers[i].filter = &none;
+			r->filter = &none;
 		start_receiver(method, i);
 	}
 	if (method->program[0])
-		fd = start_program(method, interface);
+		fd = start_tcpdump(method->program, interface);
 
 	printf("ready\n");
 	await("begin\n");
@@ -232,17 +226,29 @@ static void run(const char *words)
 	await("end\n");
 	MARK(MARK_END);
 	time = now_us() - start;
+	memory_left = free_memory();
 
 	if (method->receive)
 		end_receivers(count);
 	if (fd >= 0)
-		end_program(fd, &receivers[0]);
-	printf("result us=%lu", time);
+		end_tcpdump(fd, &receivers[0]);
+	printf("result us=%lu memory_left=%ld", time, memory_left);
 	for (i = 0; i < (method->receive || fd >= 0 ? count : 0); i++)
 		printf(" frames%d=%lu dropped%d=%lu calls%d=%lu", i,
 		       receivers[i].frames, i, receivers[i].dropped, i,
 		       receivers[i].calls);
 	printf("\n");
+}
+
+static void ask_words(const char *words)
+{
+	char what[24], interface[16];
+	int count;
+
+	if (sscanf(words, "%23s %d %15s", what, &count, interface) != 3)
+		die("ask: words");
+	ask(what, count, interface);
+	printf("done 0\n");
 }
 
 static void selftest(void)
@@ -272,6 +278,10 @@ int main(void)
 			run(line + 4);
 		else if (!strncmp(line, "sh ", 3))
 			printf("done %d\n", system(line + 3));
+		else if (!strncmp(line, "ask ", 4))
+			ask_words(line + 4);
+		else if (!strcmp(line, "has zbuf"))
+			printf("done %d\n", !zbuf_exists());
 		else if (!strcmp(line, "selftest"))
 			selftest();
 		else

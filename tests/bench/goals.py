@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What was wanted, beside what was measured and what a peer needs."""
+from report import NAMES, SIZES, find, ratio
+
+# Two totals of a guest with a NIC, whose difference is a figure, differ by so
+# many instructions a frame from one run to the next.
+NOISE = 4
+
+WIDTH = 66
+
+NOT_MEASURED, UNSUPPORTED, LOSSY = "not measured", "not supported", "lossy"
+
+
+def goal(title, measured, wanted, peer=None, beside="", **more):
+    """
+    A row. measured and peer: a number, or words that tell why there is none.
+    more: at_least, if a larger figure is better; slack, by which the goal may
+    be missed; below_peer, if the peer must be beaten, too.
+    """
+    row = {"row": title, "goal": wanted, "peer": peer, "beside": beside,
+           "measured": measured, "met": None}
+    if isinstance(measured, str) or measured is None:
+        row["measured"], row["note"] = None, measured or NOT_MEASURED
+        return row
+    if more.get("at_least"):
+        row["met"] = measured >= wanted
+    else:
+        row["met"] = measured <= wanted + more.get("slack", 0)
+    if more.get("below_peer") and isinstance(peer, (int, float)):
+        row["met"] = row["met"] and measured < peer
+    return row
+
+
+def figure(row, key):
+    """A row's figure, or why there is none."""
+    if row is None:
+        return NOT_MEASURED
+    if "unsupported" in row:
+        return UNSUPPORTED
+    return LOSSY if "invalid" in row else row[key]
+
+
+def both(part, whole, rule):
+    """A figure of two, or why there is none."""
+    for one in (part, whole):
+        if isinstance(one, str):
+            return one
+    return round(rule(part, whole), 3)
+
+
+class Matrix:
+    """Figures of the instructions' table."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def added(self, size, **wanted):
+        """What a frame adds to the NIC alone."""
+        return figure(self._find(size, wanted), "added")
+
+    def further(self, method, accept, kind="virtio-net"):
+        """What one more listener costs, from those of 1 and 16."""
+        one, many = (figure(self._find(64, {
+            "method": method, "accept": accept, "kind": kind,
+            "receivers": receivers}), "frame") for receivers in (1, 16))
+        return both(one, many, lambda one, many: (many - one) / 15)
+
+    def _find(self, size, wanted):
+        wanted = {"kind": "virtio-net", "method": "bpf", "receivers": 1,
+                  "accept": "all"} | wanted
+        return find(self.rows, size, **wanted)
+
+
+def frames(matrix):
+    """What a frame costs the guest."""
+    for size, wanted in zip(SIZES, (35, 40, 50)):
+        yield goal(f"read(2), added, {size} B", matrix.added(size), wanted,
+                   matrix.added(size, method="v3"), NAMES["v3"])
+    for size, wanted in zip(SIZES, (35, 40, 50)):
+        yield goal(f"the same, the NIC without driver, {size} B",
+                   matrix.added(size, kind="no driver"), wanted)
+    for size, wanted in zip(SIZES, (25, 30, 40)):
+        yield goal(f"zero copy, added, {size} B",
+                   matrix.added(size, method="zbuf"), wanted,
+                   matrix.added(size, method="v3"), NAMES["v3"])
+    for kind, text in (("virtio-net", ""),
+                       ("no driver", ", the NIC without driver")):
+        peer = matrix.added(64, method="v3", accept="none", kind=kind)
+        yield goal(f"rejected by the filter{text}",
+                   matrix.added(64, accept="none", kind=kind), 0,
+                   *((peer, NAMES["v3"]) if kind == "virtio-net" else ()),
+                   slack=NOISE if kind == "virtio-net" else 1)
+    for accept, text, wanted in (("all", "accepts", 5), ("none", "rejects", 0)):
+        yield goal(f"each further listener that {text}",
+                   matrix.further("bpf", accept), wanted,
+                   matrix.further("v3", accept), NAMES["v3"],
+                   slack=0 if wanted else 1)
+
+
+def waking(rows):
+    """One frame at once."""
+    found = {(row["kind"], row["method"], row["how"]): row for row in rows}
+    for method, how, text in (("bpf", "at-once", "read(2)"),
+                              ("bpf", "poll", "poll(2) and read(2)"),
+                              ("zbuf", "poll", "poll(2), zero copy")):
+        yield goal(f"one frame at once, waking to reader, {text}",
+                   figure(found.get(("virtio-net", method, how)),
+                          "instructions"), 7000,
+                   figure(found.get(("virtio-net", "recvfrom", how)),
+                          "instructions"), NAMES["recvfrom"], below_peer=True)
+
+
+def idle(results):
+    """A reader that nothing comes for."""
+    readers = {(row["method"], row["receivers"]): row
+               for row in results.get("readers", ())}
+    for count, text in ((1, "an idle reader with a 100 ms timeout, a second"),
+                        (64, "the same, each of 64")):
+        yield goal(text, figure(readers.get(("bpf", count)), "second"), 40000,
+                   figure(readers.get(("v3", count)), "second"), NAMES["v3"])
+
+
+def tcpdump(matrix, rows):
+    """Ours beside Debian's."""
+    for size, wanted in zip(SIZES, (0.40, 0.48, 0.56)):
+        theirs = matrix.added(size, method="stock")
+        yield goal(f"our tcpdump beside Debian's, in bulk, {size} B",
+                   both(matrix.added(size, method="ours"), theirs, ratio),
+                   wanted, theirs, "instructions of Debian's")
+    paced = {row["method"]: row for row in rows if row["rate"] == 1000}
+    ours, theirs = (figure(paced.get(method), "frame")
+                    for method in ("ours", "stock"))
+    yield goal("our tcpdump beside Debian's, 1000 frames/s, total",
+               both(ours, theirs, ratio), 0.75, theirs,
+               "instructions of Debian's")
+
+
+def host(rows):
+    """QEMU's instructions."""
+    row = next((row for row in rows if row["size"] == 64), None)
+    peer = figure(row, "filter-dump")
+    for variant, wanted in (("accepted", 280), ("rejected", 200)):
+        text = f"host, all filters, 64 B {variant} by tcp port 80"
+        if row and not row["filter"]:
+            text += " (no FILTER)"
+        yield goal(text, figure(row, variant), wanted, peer, "filter-dump")
+
+
+def memory(results):
+    """The guest's, for a NIC."""
+    rest = {row["nics"]: row["kib"] for row in results.get("at_rest", ())}
+    for nics in (1, 4, 14):
+        yield goal(f"guest memory at rest, each of {nics} NICs, KiB",
+                   rest.get(nics), 64)
+
+
+def speed(rows):
+    """Rates by wall clock."""
+    for method, text in (("bpf", "read(2)"), ("zbuf", "zero copy")):
+        for size in (64, 1514):
+            row = find(rows, size, kind="no driver", method=method)
+            peer = find(rows, size, method="v3")
+            yield goal(f"lossless rate without driver, {text}, {size} B, "
+                       "times V3's", figure(row, "ratio"),
+                       6 if size == 1514 else 8, figure(peer, "rate"),
+                       "frames/s of TPACKET_V3", at_least=True)
+
+
+def rows_of(results):
+    """All goals, whether measured or not."""
+    matrix = Matrix(results.get("instructions", []))
+    return [*frames(matrix), *waking(results.get("waking", [])),
+            *idle(results.get("idle", {})),
+            *tcpdump(matrix, results.get("paced", [])),
+            *host(results.get("device", [])),
+            *memory(results.get("memory", {})),
+            *speed(results.get("rates", []))]
+
+
+def cell(value):
+    """A figure that fits."""
+    if isinstance(value, (int, float)):
+        return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return ""
+
+
+def heads(words):
+    """Columns."""
+    return "".join(f"{word:>9}" for word in words)
+
+
+def table(rows):
+    """As text."""
+    text = f"\n{'Goals':{WIDTH}}" + heads(["now", "goal", "peer"]) + "\n"
+    for row in rows:
+        verdict = {True: "met", False: "not met",
+                   None: row.get("note")}[row["met"]]
+        beside = row["beside"] if isinstance(row["peer"], (int, float)) else ""
+        text += (f"  {row['row']:{WIDTH - 2}}" + heads(
+            [cell(row["measured"]), cell(row["goal"]), cell(row["peer"])])
+            + f"  {verdict:13} {beside}".rstrip() + "\n")
+    return text

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What receivers cost that nothing comes for."""
+from guest import TIMEOUT, Guest
+
+KIND = "virtio-net"
+METHODS = ("v3", "recvfrom", "bpf", "zbuf")
+COUNTS = (1, 64)
+SECONDS = 3
+QUESTIONS = ("fionread", "stats", "packet-fionread", "packet-stats")
+TIMES = 200
+
+
+def one(guest, method, count, nobody):
+    """
+    Readers with a timeout. The instructions of a timeout are counted, and how
+    many there would be in a second: a guest that is late has fewer.
+    """
+    row = guest.run(method, 64, 0, count, how="timed", settle=SECONDS,
+                    timeout=TIMEOUT)
+    mine = row["kernel"] + row["user"] - nobody * row["us"]
+    calls = sum(row[f"calls{number}"] for number in range(count))
+    each = mine / max(calls, 1)
+    return {"kind": KIND, "method": method, "receivers": count, "size": 0,
+            "accept": "all", "timeouts": calls, "frame": round(each),
+            "second": round(each * 1000 / TIMEOUT)}
+
+
+def measure(say):
+    """Readers that wait, and those that ask how much there is."""
+    readers, asked = [], {}
+    with Guest(KIND) as guest:
+        row = guest.run("none", 64, 0, settle=SECONDS)
+        nobody = (row["kernel"] + row["user"]) / row["us"]
+        for method in METHODS:
+            for count in COUNTS:
+                if method == "zbuf" and not guest.has_zbuf():
+                    readers.append({"method": method, "receivers": count,
+                                    "unsupported": True})
+                    continue
+                readers.append(one(guest, method, count, nobody))
+                say(readers[-1])
+        for what in QUESTIONS:
+            asked[what] = round(guest.ask(what, TIMES) / TIMES)
+    return {"guest_second": round(nobody * 1e6), "readers": readers,
+            "asked": asked}

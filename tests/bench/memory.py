@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The guest's memory: for a NIC that nobody listens to, and for listeners."""
+from statistics import median
+
+from guest import Guest
+
+KINDS = {1: "virtio-net", 4: "virtio-net, 4 NICs", 14: "virtio-net, 14 NICs"}
+REPS = 3
+METHODS = ("v3", "bpf", "zbuf")
+COUNTS = (1, 4, 16, 64)
+PEEK = 0.2
+
+DRIVER = "cd /sys/bus/virtio/drivers/virtio_capture"
+LIST = f"{DRIVER} && ls -d virtio*"
+
+
+def at_rest(nics):
+    """
+    KiB for each NIC, probed and nothing more: what the kernel has free with the
+    driver bound to no device, and to all.
+    """
+    with Guest(KINDS[nics], count=False) as guest:
+        devices = guest.shell(LIST)
+        found = []
+        for _ in range(REPS):
+            bound = guest.free_memory()
+            for device in devices:
+                guest.shell(f"{DRIVER} && echo {device} >unbind")
+            found.append((guest.free_memory() - bound) / len(devices))
+            for device in devices:
+                guest.shell(f"{DRIVER} && echo {device} >bind")
+        return median(found)
+
+
+def listeners(say):
+    """KiB that receivers with equal buffers have, and what stays behind."""
+    found = []
+    with Guest(KINDS[1], count=False) as guest:
+        for method in METHODS:
+            for count in COUNTS:
+                entry = {"method": method, "receivers": count}
+                found.append(entry)
+                if method == "zbuf" and not guest.has_zbuf():
+                    entry["unsupported"] = True
+                    continue
+                guest.run(method, 64, 0, count, settle=PEEK)
+                before = guest.free_memory()
+                row = guest.run(method, 64, 0, count, settle=PEEK)
+                entry["kib"] = before - row["memory_left"]
+                entry["left_kib"] = before - guest.free_memory()
+                say({"kind": "memory", "size": 0, "accept": "all",
+                     "frame": entry["kib"]} | entry)
+    return found
+
+
+def measure(say):
+    """Both."""
+    return {"at_rest": [{"nics": nics, "kib": round(at_rest(nics), 1)}
+                        for nics in KINDS],
+            "listeners": listeners(say)}

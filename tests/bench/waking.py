@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One frame at once: instructions until the reader has it, and in all."""
+from guest import Guest
+
+FRAMES, RATE = 200, 200
+IDLE_SECONDS = 1
+
+CASES = (("virtio-net", ("recvfrom", "bpf", "zbuf")),
+         ("no driver", ("bpf", "zbuf")))
+
+
+def one(guest, kind, method, how, idle):
+    """A frame's cost, from waking up to the reader, and with what follows."""
+    row = guest.run(method, 64, FRAMES, how=how, rate=RATE)
+    total = row["kernel"] + row["user"] - idle * row["us"]
+    return {"kind": kind, "method": method, "how": how, "size": 64,
+            "receivers": 1, "accept": "all", "reads": row["reads"],
+            "instructions": round(row["latency"] / max(row["reads"], 1)),
+            "frame": round(total / FRAMES),
+            "events_per_frame": (row["notifications"] + row["interrupts"])
+            / FRAMES}
+
+
+def measure(say):
+    """Readers that wait in the read itself, and in poll(2)."""
+    found = []
+    for kind, methods in CASES:
+        with Guest(kind) as guest:
+            nobody = guest.run("none", 64, 0, settle=IDLE_SECONDS)
+            idle = (nobody["kernel"] + nobody["user"]) / nobody["us"]
+            for method in methods:
+                if method == "zbuf" and not guest.has_zbuf():
+                    found.append({"kind": kind, "method": method,
+                                  "how": "poll", "unsupported": True})
+                    continue
+                for how in ("poll",) if method == "zbuf" else ("at-once",
+                                                               "poll"):
+                    found.append(one(guest, kind, method, how, idle))
+                    say(found[-1])
+    return found
