@@ -65,8 +65,9 @@ def mac(number):
 class Lines:
     """A program's output, line by line, each within its time."""
 
-    def __init__(self, process, name):
+    def __init__(self, process, name, errors=None):
         self.process, self.name, self.rest = process, name, b""
+        self.errors = errors            # where it writes what went wrong
 
     def tell(self, line):
         """A line to the program's input."""
@@ -82,7 +83,8 @@ class Lines:
                 raise Failure(f"{self.name} says nothing for {patience} s")
             data = os.read(self.process.stdout.fileno(), 1 << 16)
             if not data:
-                raise Failure(f"{self.name} has ended")
+                words = Path(self.errors).read_text() if self.errors else ""
+                raise Failure(f"{self.name} has ended: {words[-500:]}")
             self.rest += data
         line, self.rest = self.rest.split(b"\n", 1)
         return line.decode(errors="replace")
@@ -186,7 +188,8 @@ class Guest:
         for link in links:
             for end in link:
                 end.close()
-        self.program = Lines(self.vm, f"the guest ({kind})")
+        self.program = Lines(self.vm, f"the guest ({kind})",
+                             folder / "errors")
         self.feeds = [Lines(sender, "sender") for sender in self.senders]
         self._expect("serving")
         self.monitor = Monitor(folder / "qmp")

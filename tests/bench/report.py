@@ -13,7 +13,7 @@ UNSUPPORTED = "unsupported"
 def name(row):
     """What a row is about."""
     text = NAMES[row["method"]] + ACCEPT[row["accept"]]
-    if row["receivers"] > 1:
+    if row["receivers"] > 1 and "NICs" not in row["kind"]:
         text += f", {row['receivers']} listeners"
     return text
 
@@ -34,7 +34,7 @@ def line(title, cells):
 
 def number(value):
     """A figure that fits."""
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value + 0:.4g}"
 
 
 def show(row, key):
@@ -119,7 +119,7 @@ def further(rows):
 def paced(rows):
     """Low rates, in all."""
     rates_seen = list(dict.fromkeys(row["rate"] for row in rows))
-    text = "\n" + line("All instructions for a frame of 64 B that comes alone",
+    text = "\n" + line("All instructions for a frame of 64 B at a low rate",
                        [f"{rate}/s" for rate in rates_seen]
                        + ["events"])
     for method in dict.fromkeys(row["method"] for row in rows):
