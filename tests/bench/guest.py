@@ -15,6 +15,7 @@ VM = TOP / "images" / "vm"
 OUT = TOP / "build" / "bench"
 
 PATIENCE = 120                  # no answer takes so many seconds
+REST = 20                       # nor does a guest, until it has nothing to do
 
 # Nothing is under way when QEMU sleeps at nearly all of so many looks.
 SAMPLES, SAMPLE_SECONDS = 40, 0.005
@@ -48,7 +49,7 @@ MEMORY, ALL_MEMORY = 8 << 20, 32 << 20
 
 # How long packets wait that fill no buffer, ms, for few and for many receivers,
 # which would keep the guest busy.
-TIMEOUT, LONG_TIMEOUT, FEW = 100, 1000, 16
+TIMEOUT, LONG_TIMEOUT, FEW = 100, 1000, 4
 
 UNBIND = "cd /sys/bus/virtio/drivers/virtio_net && echo virtio* >unbind"
 
@@ -287,8 +288,8 @@ class Guest:
         start, seen = time.monotonic(), []
         while (len(seen) < SAMPLES or sum(seen) > SAMPLES / 10
                or time.monotonic() < start + seconds):
-            if time.monotonic() > start + seconds + PATIENCE:
-                raise Failure("the guest does not come to rest")
+            if time.monotonic() > start + seconds + REST:
+                break       # what has not come by now is told as lost
             time.sleep(SAMPLE_SECONDS)
             seen = [*seen, self._is_busy()][-SAMPLES:]
 

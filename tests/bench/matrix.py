@@ -10,7 +10,7 @@ OURS = ("bpf", "zbuf", "ours")
 PROGRAMS = ("stock", "ours")    # tcpdump: one listener, no filter
 COUNTS = (4, 16, 64)            # of listeners, beside one
 
-FRAMES, FEWER_FRAMES = 20000, 5000      # for up to FEW listeners, for more
+FRAMES, FEWER_FRAMES, MANY = 20000, 5000, 16    # fewer for more than MANY
 WARM_UP = 3000
 SHARE = {"all": 1, "some": 0.01, "none": 0}     # what a filter accepts
 
@@ -78,7 +78,7 @@ def settling(method, receivers):
 def measure_once(guest, kind, row, idle, settle):
     """One case; again if frames were lost, which chance can do."""
     warm_up = PROGRAM_WARM_UP if row["method"] in PROGRAMS else 0
-    frames = FRAMES if row["receivers"] <= FEW else FEWER_FRAMES
+    frames = FRAMES if row["receivers"] <= MANY else FEWER_FRAMES
     frames -= frames % guest.nics
     for _ in range(TRIES):
         found = guest.run(**row, count=frames, settle=settle, warm_up=warm_up)
