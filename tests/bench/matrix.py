@@ -23,7 +23,7 @@ PROGRAM_WARM_UP = 3000
 
 # The last frames wait for the receiver's timeout: TPACKET_V3 for twice that.
 # tcpdump's is a second.
-SETTLE, LONG_SETTLE = 0.3, 2.4
+SETTLE, LONG_SETTLE = 0.3, 3.0
 
 # Without flow control: a rate that every receiver stands.
 FREE_RATE = 50000

@@ -11,7 +11,7 @@ REPS = {1000: 3}                # of which there is a goal
 SECONDS = 3                     # of sending
 SIZE = 64
 TIMEOUT = 1000                  # as tcpdump's, ms
-SETTLE = 2.4                    # until the last frame was read
+SETTLE = 3.0                    # until the last frame was read
 
 SAME = {"receivers": 1, "accept": "all", "size": SIZE, "kind": KIND}
 

@@ -23,7 +23,7 @@ def probe(guest, method, size, rate, count=0):
     """The share of frames that a receiver did not get, and the real rate."""
     count = count or max(int(rate * SECONDS), 1000)
     row = guest.run(method, size, count, rate=rate,
-                    settle=2.4 if method in ("stock", "ours") else 0.3)
+                    settle=3.0 if method in ("stock", "ours") else 0.3)
     got = row["frames0"] if method != "none" else row["received"]
     if method == "none" and guest.settings.get("free"):
         got = count
