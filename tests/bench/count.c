@@ -5,8 +5,9 @@
  * A guest program executes the marker instruction
  *     0f 1f 84 00 ID 'M' 'R' 'K'       nopl 0x4b524dID(%rax,%rax,1)
  * which does nothing. 1 starts a count and 2 ends it; then a line goes to the
- * file of out=. 3 says that a reader has its packet: the instructions since the
- * processor last woke from its idle state are added up, for the latency.
+ * file of out=. 3 says that a reader has its packet: of the instructions since the
+ * processor last woke from its idle state the median is taken, for the latency.
+ * Only the first packet after it woke counts: on a busy host more come meanwhile.
  *
  * With profile=FILE, FILE has the counts by block after each marker 2, one
  * "ADDRESS INSTRUCTIONS" a line, for symbols.
@@ -18,6 +19,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <glib.h>
 #include <qemu-plugin.h>
@@ -42,7 +44,9 @@ typedef struct Repeated {
 static uint64_t kernel, user;               /* so far */
 static uint64_t kernel_start, user_start;   /* at the last marker 1 */
 static uint64_t awake;                      /* kernel + user at the last wake */
-static uint64_t reads, latency;             /* markers 3, instructions until */
+static bool is_first;                       /* no marker 3 since then */
+static uint64_t latencies[4096];            /* from then to marker 3 */
+static unsigned int reads;                  /* used ones of these */
 static FILE *out;
 static const char *profile;
 static GHashTable *blocks;                  /* Block by address */
@@ -74,6 +78,27 @@ static void write_profile(void)
     fclose(file);
 }
 
+static int compare(const void *one, const void *other)
+{
+    uint64_t a = *(const uint64_t *)one, b = *(const uint64_t *)other;
+
+    return (a > b) - (a < b);
+}
+
+static uint64_t median_latency(void)
+{
+    qsort(latencies, reads, sizeof(latencies[0]), compare);
+    return reads ? latencies[reads / 2] : 0;
+}
+
+static void on_read(void)
+{
+    if (is_first && reads < G_N_ELEMENTS(latencies)) {
+        latencies[reads++] = kernel + user - awake;
+    }
+    is_first = false;
+}
+
 static void on_marker(unsigned int vcpu, void *data)
 {
     switch (GPOINTER_TO_INT(data)) {
@@ -81,22 +106,21 @@ static void on_marker(unsigned int vcpu, void *data)
         kernel_start = kernel;
         user_start = user;
         reads = 0;
-        latency = 0;
         if (profile) {
             g_hash_table_foreach(blocks, clear_block, NULL);
         }
         break;
     case END:
-        fprintf(out, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
-                kernel - kernel_start, user - user_start, reads, latency);
+        fprintf(out, "%" PRIu64 " %" PRIu64 " %u %" PRIu64 "\n",
+                kernel - kernel_start, user - user_start, reads,
+                median_latency());
         fflush(out);
         if (profile) {
             write_profile();
         }
         break;
     case READ:
-        reads++;
-        latency += kernel + user - awake;
+        on_read();
         break;
     }
 }
@@ -148,6 +172,7 @@ static void count_repeated(struct qemu_plugin_insn *insn, uint64_t *total,
 static void on_resume(qemu_plugin_id_t id, unsigned int vcpu)
 {
     awake = kernel + user;
+    is_first = true;
 }
 
 static Block *find_block(uint64_t address)

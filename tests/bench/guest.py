@@ -243,7 +243,7 @@ class Guest:
 
     def instructions(self):
         """What count.so wrote at the last marker 2: kernel, user, readers
-        woken and instructions until they had their frame."""
+        woken and the median of instructions until they had their frame."""
         return [int(word) for word in self.counts.read().split()[-4:]]
 
     def has_zbuf(self):
