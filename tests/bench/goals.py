@@ -13,10 +13,13 @@ NOT_MEASURED, UNSUPPORTED, LOSSY = "not measured", "not supported", "lossy"
 
 def goal(title, measured, wanted, peer=None, beside="", **more):
     """
-    A row. measured and peer: a number, or words that tell why there is none.
+    A row. measured and peer: a number, or words that tell why there is none
+    (of the peer they are left out).
     more: at_least, if a larger figure is better; slack, by which the goal may
     be missed; below_peer, if the peer must be beaten, too.
     """
+    if isinstance(peer, str):
+        peer = None
     row = {"row": title, "goal": wanted, "peer": peer, "beside": beside,
            "measured": measured, "met": None}
     if isinstance(measured, str) or measured is None:
@@ -26,7 +29,7 @@ def goal(title, measured, wanted, peer=None, beside="", **more):
         row["met"] = measured >= wanted
     else:
         row["met"] = measured <= wanted + more.get("slack", 0)
-    if more.get("below_peer") and isinstance(peer, (int, float)):
+    if more.get("below_peer") and peer is not None:
         row["met"] = row["met"] and measured < peer
     return row
 
@@ -181,9 +184,9 @@ def rows_of(results):
 
 def cell(value):
     """A figure that fits."""
-    if isinstance(value, (int, float)):
-        return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-    return ""
+    if value is None:
+        return ""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def heads(words):
@@ -197,7 +200,7 @@ def table(rows):
     for row in rows:
         verdict = {True: "met", False: "not met",
                    None: row.get("note")}[row["met"]]
-        beside = row["beside"] if isinstance(row["peer"], (int, float)) else ""
+        beside = row["beside"] if row["peer"] is not None else ""
         text += (f"  {row['row']:{WIDTH - 2}}" + heads(
             [cell(row["measured"]), cell(row["goal"]), cell(row["peer"])])
             + f"  {verdict:13} {beside}".rstrip() + "\n")
