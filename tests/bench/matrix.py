@@ -25,8 +25,8 @@ PROGRAM_WARM_UP = 3000
 # tcpdump's is a second.
 SETTLE, LONG_SETTLE = 0.3, 3.0
 
-# Without flow control: a rate that every receiver stands.
-FREE_RATE = 50000
+# Without flow control: a rate that a receiver stands, and one for tcpdump.
+FREE_RATE, PROGRAM_FREE_RATE = 50000, 20000
 
 
 def cases(kind, full):
@@ -100,7 +100,9 @@ def measure_one(guest, kind, method, receivers, todo, reps, say):
                  "accept": accept, "size": size, "unsupported": True}
                 for accept, size in todo]
     settle = settling(method, receivers)
-    rate = FREE_RATE if kind == "no driver" else 0
+    rate = 0
+    if kind == "no driver":
+        rate = PROGRAM_FREE_RATE if method in PROGRAMS else FREE_RATE
     common = {"method": method, "receivers": receivers, "rate": rate}
     accept, size = todo[0]
     guest.run(**common, size=size, count=WARM_UP, accept=accept, settle=settle)
