@@ -124,19 +124,36 @@ void vcap_dev_work(struct vcap_dev *dev)
 }
 
 /**
- * vcap_dev_break() - use the queues no more; the work gives the device up
- * @dev: the device, with queues
+ * vcap_dev_fault() - have the work give the device up
+ * @dev: the device
  * @fault: what is wrong, for the kernel's log; the first one counts
  *
  * Called in any context, with any locks.
  */
-void vcap_dev_break(struct vcap_dev *dev, const char *fault)
+void vcap_dev_fault(struct vcap_dev *dev, const char *fault)
 {
 	cmpxchg(&dev->fault, NULL, fault);
-	virtio_break_device(dev->vdev);
+	/* Whoever waits for a reply waits no more: nothing will come. */
+	cmpxchg(&dev->control.error, 0, -EIO);
 	vcap_control_wake(&dev->control);
 	vcap_inject_wake(&dev->inject);
 	vcap_dev_work(dev);
+}
+
+/**
+ * vcap_dev_break() - use the queues no more; the work gives the device up
+ * @dev: the device, with queues
+ * @fault: as vcap_dev_fault()
+ *
+ * Called with any locks, but not in an interrupt: virtio_break_device() takes
+ * a lock that others take with interrupts enabled.
+ */
+void vcap_dev_break(struct vcap_dev *dev, const char *fault)
+{
+	/* Before anybody finds the queues broken, and gives another reason. */
+	cmpxchg(&dev->fault, NULL, fault);
+	virtio_break_device(dev->vdev);
+	vcap_dev_fault(dev, fault);
 }
 
 /**

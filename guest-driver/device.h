@@ -108,6 +108,7 @@ struct vcap_dev *vcap_dev_alloc(struct virtio_device *vdev);
 void vcap_dev_put(struct vcap_dev *dev);
 int vcap_dev_error(struct vcap_dev *dev);
 void vcap_dev_set_state(struct vcap_dev *dev, enum vcap_state state);
+void vcap_dev_fault(struct vcap_dev *dev, const char *fault);
 void vcap_dev_break(struct vcap_dev *dev, const char *fault);
 int vcap_dev_result(struct vcap_dev *dev, int err);
 void vcap_dev_work(struct vcap_dev *dev);

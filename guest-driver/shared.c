@@ -198,7 +198,8 @@ static void work_fn(struct work_struct *work)
 
 	mutex_lock(&dev->lock);
 	drain(dev, false);
-	broken = !vcap_dev_error(dev) && virtqueue_is_broken(dev->queue.vq);
+	broken = !vcap_dev_error(dev) &&
+		 (READ_ONCE(dev->fault) || virtqueue_is_broken(dev->queue.vq));
 	mutex_unlock(&dev->lock);
 	if (broken)
 		vcap_dev_set_state(dev, VCAP_BROKEN);

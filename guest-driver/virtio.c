@@ -173,7 +173,7 @@ static void vcap_config_changed(struct virtio_device *vdev)
 	struct vcap_dev *dev = vdev->priv;
 
 	if (vdev->config->get_status(vdev) & VIRTIO_CONFIG_S_NEEDS_RESET) {
-		vcap_dev_break(dev, "the device needs a reset");
+		vcap_dev_fault(dev, "the device needs a reset");
 		return;
 	}
 	xchg(&dev->changed, true);
