@@ -6,20 +6,14 @@
  */
 #include <linux/compat.h>
 #include <linux/ktime.h>
-#include <linux/module.h>
 
 #include "header.h"
-#include "listener.h"
 #include "offload.h"
 #include "record.h"
-#include "totals.h"
+#include "tell.h"
 
 /* The smallest buffer that a device takes. */
 #define SMALLEST	VIRTIO_CAPTURE_RECORD_SIZE(1)
-
-static bool offload = true;
-module_param(offload, bool, 0644);
-MODULE_PARM_DESC(offload, "Have the device filter, and fill readers' buffers, where it can (default on)");
 
 static u32 usable(const struct vcap_file *file)
 {
@@ -36,91 +30,8 @@ static u32 usable(const struct vcap_file *file)
 bool vcap_offload_possible(const struct vcap_file *file,
 			   const struct vcap_dev *dev)
 {
-	return READ_ONCE(offload) && dev->own.count && !in_compat_syscall() &&
+	return dev->own.count && !in_compat_syscall() &&
 	       usable(file) >= SMALLEST;
-}
-
-static void fill_listen(const struct vcap_own *own,
-			const struct vcap_wish *wish,
-			struct virtio_capture_listen *listen)
-{
-	*listen = (struct virtio_capture_listen){
-		.snaplen = cpu_to_le32(U32_MAX),
-		.flags = cpu_to_le32(wish->flags),
-		.delay = cpu_to_le32(wish->immediate ?
-				     0 : VIRTIO_CAPTURE_DELAY_NONE),
-		.listener = cpu_to_le32(own->queue->listener),
-	};
-}
-
-/* What a listener needs now. */
-static struct vcap_wish wish_of(struct vcap_file *file)
-{
-	struct vcap_wish wish = {};
-
-	vcap_listener_wish(file, &wish);
-	wish.immediate |= READ_ONCE(file->desc.timed_out);
-	return wish;
-}
-
-/* Tell the device what to capture, if that is news. Called with told_lock. */
-static int tell(struct vcap_dev *dev, struct vcap_own *own,
-		const struct vcap_wish *wish)
-{
-	struct virtio_capture_listen listen;
-	int err;
-
-	lockdep_assert_held(&own->told_lock);
-	fill_listen(own, wish, &listen);
-	if (!memcmp(&listen, &own->told, sizeof(listen)))
-		return 0;
-	err = vcap_control_listen(&dev->control, &listen);
-	if (!err)
-		own->told = listen;
-	return err;
-}
-
-/* Have the device run a program. Called with told_lock. */
-static int tell_filter(struct vcap_dev *dev, struct vcap_own *own,
-		       const struct vcap_program *filter, u32 flags,
-		       struct vcap_counts *counts)
-{
-	int err;
-
-	lockdep_assert_held(&own->told_lock);
-	err = vcap_control_filter(&dev->control, own->queue->listener, flags,
-				  filter ? filter->insns : NULL,
-				  filter ? filter->len : 0, counts);
-	if (!err)
-		own->filter = filter;
-	return err;
-}
-
-/* The device's counts are news. Called with lock. */
-static void count(struct vcap_file *file, const struct vcap_counts *counts)
-{
-	const struct vcap_counts *base = &file->own->base;
-	struct vcap_desc *desc = &file->desc;
-	u64 recv = counts->seen - base->seen;
-	u64 drop = counts->dropped - base->dropped;
-	u64 capt = counts->captured - base->captured + drop;
-
-	lockdep_assert_held(&file->lock);
-	/* Those of a command that was overtaken by another are none. */
-	if (file->own->stopped || (s64)(recv - desc->recv) < 0)
-		return;
-	vcap_totals_add(recv - desc->recv, drop - desc->drop,
-			capt - desc->capt);
-	desc->recv = recv;
-	desc->drop = drop;
-	desc->capt = capt;
-}
-
-static void show_hold(struct vcap_file *file)
-{
-	const struct vcap_own_buffer *hold = file->own->hold;
-
-	WRITE_ONCE(file->desc.hold_len, hold ? hold->len : 0);
 }
 
 /* Take what the device has completed. Called with lock. */
@@ -142,7 +53,7 @@ static void look(struct vcap_file *file)
 						  own->after->len);
 	}
 	vcap_dev_result(file->dev, err);
-	show_hold(file);
+	vcap_tell_hold(file);
 	/* Packets come: their times are to be right. */
 	if (own->hold && vcap_clock_is_due(&file->dev->clock))
 		vcap_dev_work(file->dev);
@@ -151,7 +62,7 @@ static void look(struct vcap_file *file)
 /* Give the device the buffers that were read. Called with lock. */
 static void post(struct vcap_file *file, struct vcap_dev *dev)
 {
-	show_hold(file);
+	vcap_tell_hold(file);
 	if (!file->desc.gone && vcap_own_post(file->own))
 		vcap_dev_retry(dev);
 }
@@ -174,25 +85,6 @@ static int offload_attach(struct vcap_file *file, struct vcap_dev *dev)
 	return 0;
 }
 
-/* Have a device that knows nothing of a listener capture for it. */
-static int begin(struct vcap_file *file, struct vcap_dev *dev,
-		 const struct vcap_program *filter, struct vcap_counts *counts)
-{
-	struct vcap_own *own = file->own;
-	struct vcap_wish wish = wish_of(file);
-	int err;
-
-	lockdep_assert_held(&own->told_lock);
-	memset(&own->told, 0, sizeof(own->told));
-	err = tell_filter(dev, own, filter, 0, counts);
-	if (err)
-		return err;
-	mutex_lock(&file->lock);
-	own->stopped = false;
-	mutex_unlock(&file->lock);
-	return tell(dev, own, &wish);
-}
-
 static int offload_start(struct vcap_file *file, struct vcap_dev *dev)
 {
 	struct vcap_own *own = file->own;
@@ -206,56 +98,10 @@ static int offload_start(struct vcap_file *file, struct vcap_dev *dev)
 	post(file, dev);
 	mutex_unlock(&file->lock);
 	mutex_lock(&own->told_lock);
-	err = begin(file, dev, file->filter, &own->base);
+	err = vcap_tell_begin(file, dev, file->filter, &own->base);
 	own->cut = own->base;
 	mutex_unlock(&own->told_lock);
 	return vcap_dev_result(dev, err);
-}
-
-/* Let the counts go on where they are when the device begins anew from zero. */
-static void rebase(struct vcap_own *own, const struct vcap_counts *last)
-{
-	own->base.seen -= last->seen;
-	own->base.captured -= last->captured;
-	own->base.dropped -= last->dropped;
-	own->cut.used = 0;
-	/* What waits to be read is older than all that comes. */
-	if (own->hold)
-		own->hold->number = 0;
-	if (own->after)
-		own->after->number = 0;
-}
-
-/*
- * Have the device give back all buffers, with the last frames, and count for the
- * last time before its reset or the end of the listener.
- */
-static void stop(struct vcap_file *file, struct vcap_dev *dev)
-{
-	struct vcap_own *own = file->own;
-	u32 listener = own->queue->listener;
-	struct virtio_capture_listen listen = {
-		.listener = cpu_to_le32(listener),
-	};
-	struct vcap_counts counts = {};
-	int err;
-
-	mutex_lock(&own->told_lock);
-	err = vcap_control_listen(&dev->control, &listen);
-	if (!err)
-		err = vcap_control_flush(&dev->control, listener,
-					 VIRTIO_CAPTURE_FLUSH_KEEP, &counts);
-	memset(&own->told, 0, sizeof(own->told));
-	mutex_lock(&file->lock);
-	if (!err)
-		count(file, &counts);
-	vcap_dev_result(dev, err ?: vcap_own_look(own));
-	if (!own->stopped)
-		rebase(own, &counts);
-	own->stopped = true;
-	show_hold(file);
-	mutex_unlock(&file->lock);
-	mutex_unlock(&own->told_lock);
 }
 
 static void offload_detach(struct vcap_file *file, struct vcap_dev *dev)
@@ -263,60 +109,10 @@ static void offload_detach(struct vcap_file *file, struct vcap_dev *dev)
 	struct vcap_own *own = file->own;
 
 	if (!file->desc.gone)
-		stop(file, dev);
+		vcap_tell_stop(file, dev);
 	vcap_own_release(&dev->own, own);
 	file->own = NULL;
 	vcap_desc_attach(&file->desc, NULL, NULL);
-}
-
-/*
- * First the barrier: what the NIC has sent or received is judged by the old
- * set-up. Then the device changes what it does from one frame to the next, and
- * its counts tell when.
- */
-static int offload_prepare(struct vcap_file *file,
-			   const struct vcap_change *next)
-{
-	struct vcap_own *own = file->own;
-	u32 listener = own->queue->listener;
-	struct vcap_dev *dev = file->dev;
-	struct vcap_counts counts;
-	int err;
-
-	mutex_lock(&own->told_lock);
-	err = vcap_control_flush(&dev->control, listener,
-				 VIRTIO_CAPTURE_FLUSH_KEEP, &counts);
-	if (!err)
-		err = tell(dev, own, &next->wish);
-	if (!err && next->filter != own->filter)
-		err = tell_filter(dev, own, next->filter, next->discard ?
-				  VIRTIO_CAPTURE_FILTER_DISCARD : 0, &counts);
-	else if (!err && next->discard)
-		err = vcap_control_flush(&dev->control, listener,
-					 VIRTIO_CAPTURE_FLUSH_DISCARD, &counts);
-	if (!err) {
-		mutex_lock(&file->lock);
-		count(file, &counts);
-		own->cut = counts;
-		mutex_unlock(&file->lock);
-	}
-	mutex_unlock(&own->told_lock);
-	return vcap_dev_result(dev, err);
-}
-
-static int offload_settle(struct vcap_file *file)
-{
-	struct vcap_own *own = file->own;
-	struct vcap_wish wish;
-	int err;
-
-	mutex_lock(&own->told_lock);
-	wish = wish_of(file);
-	err = tell(file->dev, own, &wish);
-	mutex_unlock(&own->told_lock);
-	if (err == -ENOBUFS)
-		vcap_dev_retry(file->dev);
-	return vcap_dev_result(file->dev, err);
 }
 
 static int offload_sync(struct vcap_file *file, enum vcap_sync how)
@@ -334,7 +130,7 @@ static int offload_sync(struct vcap_file *file, enum vcap_sync how)
 
 	mutex_lock(&file->lock);
 	if (!err)
-		count(file, &counts);
+		vcap_tell_count(file, &counts);
 	look(file);
 	mutex_unlock(&file->lock);
 	if (err)
@@ -368,7 +164,7 @@ static bool offload_fetch(struct vcap_file *file)
 static void offload_end(struct vcap_file *file)
 {
 	vcap_dev_result(file->dev, vcap_own_look(file->own));
-	show_hold(file);
+	vcap_tell_hold(file);
 	file->desc.gone = true;
 }
 
@@ -453,7 +249,7 @@ void vcap_offload_stop(struct vcap_dev *dev, bool all)
 	mutex_lock(&dev->lock);
 	list_for_each_entry(file, &dev->listeners, listener)
 		if (file->own && (all || file->orphan))
-			stop(file, dev);
+			vcap_tell_stop(file, dev);
 	mutex_unlock(&dev->lock);
 }
 
@@ -478,7 +274,7 @@ static int again(struct vcap_file *file, struct vcap_dev *dev)
 	post(file, dev);
 	mutex_unlock(&file->lock);
 	mutex_lock(&own->told_lock);
-	err = begin(file, dev, own->filter, &counts);
+	err = vcap_tell_begin(file, dev, own->filter, &counts);
 	mutex_unlock(&own->told_lock);
 	return err;
 }
@@ -510,8 +306,8 @@ const struct vcap_model vcap_offload = {
 	.attach = offload_attach,
 	.start = offload_start,
 	.detach = offload_detach,
-	.prepare = offload_prepare,
-	.settle = offload_settle,
+	.prepare = vcap_tell_change,
+	.settle = vcap_tell_wish,
 	.sync = offload_sync,
 	.await = offload_await,
 	.alert = offload_alert,

@@ -255,10 +255,9 @@ static void unseen_fn(struct timer_list *timer)
 void vcap_shared_interrupt(struct vcap_dev *dev)
 {
 	struct vcap_file *file, *next;
-	bool found = false;
+	bool first = !xchg(&dev->completed, true), found = false;
 	unsigned long flags;
 
-	WRITE_ONCE(dev->completed, true);
 	spin_lock_irqsave(&dev->waiters_lock, flags);
 	list_for_each_entry_safe(file, next, &dev->waiters, waiter) {
 		if (wq_has_sleeper(&file->wait)) {
@@ -271,7 +270,7 @@ void vcap_shared_interrupt(struct vcap_dev *dev)
 	spin_unlock_irqrestore(&dev->waiters_lock, flags);
 	if (!found)
 		vcap_dev_work(dev);
-	else if (!timer_pending(&dev->unseen))
+	else if (first)
 		mod_timer(&dev->unseen, jiffies + UNSEEN_DELAY);
 }
 

@@ -100,6 +100,10 @@ static int init_listener_queues(struct vcap_dev *dev)
 	return vcap_own_init(&dev->own, count);
 }
 
+static bool offload;
+module_param(offload, bool, 0444);
+MODULE_PARM_DESC(offload, "Have devices filter, and fill readers' buffers, where they can (default off)");
+
 /*
  * A listener's own buffers are shared with the device as they are. Not where
  * what the device writes has to be copied, or is not to be believed; where
@@ -109,7 +113,7 @@ static int init_listener_queues(struct vcap_dev *dev)
  */
 static int vcap_validate(struct virtio_device *vdev)
 {
-	if (virtio_has_feature(vdev, VIRTIO_CAPTURE_F_FILTER) &&
+	if (offload && virtio_has_feature(vdev, VIRTIO_CAPTURE_F_FILTER) &&
 	    virtio_has_feature(vdev, VIRTIO_RING_F_INDIRECT_DESC) &&
 	    !virtio_has_feature(vdev, VIRTIO_F_ACCESS_PLATFORM) &&
 	    !IS_ENABLED(CONFIG_CPU_BIG_ENDIAN))

@@ -290,8 +290,8 @@ void virtio_capture_give_back(CaptureListener *l)
  * The buffer in progress has its age. If it is the last one that the driver
  * gave, the driver is behind with those it got: to give it this one, with room
  * left, would only be to drop the next frame. So it is kept until the driver,
- * which for once is to tell, gives another; in the shared queue not for ever, as
- * there may be drivers with a single buffer.
+ * which for once is to tell, gives another; in the shared queue not for ever,
+ * as there may be drivers with a single buffer.
  */
 static void complete_aged(CaptureListener *l)
 {

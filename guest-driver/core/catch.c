@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* A record's way into a descriptor's store buffer: where it is not short. */
 #include "catch.h"
 

@@ -6,7 +6,6 @@
  */
 #define _GNU_SOURCE
 #include <pthread.h>
-#include <time.h>
 #include <sys/epoll.h>
 #include <sys/mount.h>
 
@@ -109,23 +108,16 @@ static void one_by_one(struct reader *r, unsigned int n)
 static void test_no_work(const char *what, int poll)
 {
 	int fd = immediate(0), other = listen_on("eth0", 0, O_RDWR);
-	time_t before;
 	struct reader r;
-	int n, most;
+	int n;
 
 	start(&r, fd, FRAMES, poll);
 	write_file(TRACING "trace", "");
-	before = time(NULL);
 	one_by_one(&r, FRAMES - 1);
 	n = works();
-	/* It also compares the clocks, once a second, in one go or two. */
-	most = 2 * (time(NULL) - before + 2);
-	if (most < FRAMES / 2)
-		ok(n <= most, "%s: the reader takes frames itself", what);
-	else
-		ok(1, "%s: the reader takes frames itself # SKIP too slow", what);
-	if (n > most)
-		printf("# queued %d times\n", n);
+	/* It compares the clocks, and looks where a processor was not to be had. */
+	ok(n < FRAMES / 2, "%s: the reader takes frames itself", what);
+	printf("# queued %d times\n", n);
 	equal(stats(other).bs_capt, FRAMES - 1,
 	      "%s: for another descriptor, too", what);
 	send_frames("eth0", FRAMES, 1, 100);
@@ -186,8 +178,7 @@ static void test_absent(void)
 	pthread_join(r.thread, NULL);
 	equal(r.got, 8, "who does not look keeps nothing from others");
 	ok(epoll_wait(ep, &event, 1, 20000) == 1, "and finds it later");
-	/* Where the device fills the buffers, the first one can be held alone. */
-	while (len < 8 * 128 && readable(fd, 20000))
+	while (len < 8 * 128)
 		len += read(fd, buf, get(fd, BIOCGBLEN));
 	equal(len, 8 * 128, "all of it");
 	close(ep);
