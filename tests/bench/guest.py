@@ -23,6 +23,7 @@ SAMPLES, SAMPLE_SECONDS = 40, 0.005
 # The same addresses, and so the same costs, at each boot; nothing but the
 # benchmark's frames; no watchdog that wakes the guest.
 KERNEL = "nokaslr norandmaps ipv6.disable=1 tsc=nowatchdog nowatchdog"
+more_parameters = ""    # and those of --append
 
 # What a guest is like, by name. A stream brings many frames in one pass of
 # QEMU's event loop and keeps the guest busy, which makes its costs repeatable;
@@ -160,7 +161,8 @@ class Guest:
         links = [socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM if stream
                                    else socket.SOCK_DGRAM)
                  for _ in range(self.nics)]
-        words = [VM, "--accel", "tcg", "--timeout", "0", "--append", KERNEL,
+        words = [VM, "--accel", "tcg", "--timeout", "0", "--append",
+                 f"{KERNEL} {more_parameters}",
                  "--qmp", f"{folder}/qmp", "--add", f"{OUT}/guest",
                  "--add", f"{OUT}/stock"]
         for number, (_, theirs) in enumerate(links):
