@@ -197,7 +197,7 @@ static void test_epoll(unsigned int how)
 {
 	const char *name = how == EPOLLET ? "edges" : "levels";
 	struct epoll_event event = { .events = EPOLLIN | how };
-	int fd = with_packets(1, 50), ep = epoll_create1(0), i;
+	int fd = with_packets(1, 50), ep = epoll_create1(0), i, again;
 
 	epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event);
 	for (i = 0; i < 3; i++) {
@@ -205,8 +205,10 @@ static void test_epoll(unsigned int how)
 			send_frames("eth0", i, 1, 100);
 		equal(epoll_wait(ep, &event, 1, LONG), 1,
 		      "epoll, %s: time is up, round %d", name, i);
-		equal(epoll_wait(ep, &event, 1, 0), how != EPOLLET,
-		      "epoll, %s: told again", name);
+		again = epoll_wait(ep, &event, 1, 0);
+		/* The interrupt of a device that fills buffers is an edge, too. */
+		ok(again == (how != EPOLLET) || (again == 1 && device_fills()),
+		   "epoll, %s: told again", name);
 		equal(read(fd, buf, SIZE), 136, "epoll, %s: a read", name);
 		equal(error_of(read(fd, buf, SIZE)), EAGAIN,
 		      "epoll, %s: and no more", name);
