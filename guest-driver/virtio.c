@@ -114,6 +114,7 @@ MODULE_PARM_DESC(offload, "Have devices filter, and fill readers' buffers, where
 static int vcap_validate(struct virtio_device *vdev)
 {
 	if (offload && virtio_has_feature(vdev, VIRTIO_CAPTURE_F_FILTER) &&
+	    virtio_has_feature(vdev, VIRTIO_CAPTURE_F_LISTENER_QUEUES) &&
 	    virtio_has_feature(vdev, VIRTIO_RING_F_INDIRECT_DESC) &&
 	    !virtio_has_feature(vdev, VIRTIO_F_ACCESS_PLATFORM) &&
 	    !IS_ENABLED(CONFIG_CPU_BIG_ENDIAN))
