@@ -36,12 +36,6 @@ static unsigned long interrupts(void)
 	return interrupts_of("-capture") + interrupts_of("-listener");
 }
 
-/* Each command's answer is one. */
-static unsigned long commands(void)
-{
-	return interrupts_of("-control");
-}
-
 /* The same once none has come for longer than any is delayed. */
 static unsigned long settled(void)
 {
@@ -51,6 +45,22 @@ static unsigned long settled(void)
 		before = interrupts();
 		usleep(100000);
 	} while (interrupts() != before);
+	return before;
+}
+
+/*
+ * Commands so far: each one's reply is an interrupt. Another processor may take
+ * it only after the driver has found the reply, and a reply found sooner than the
+ * device comes to interrupt needs none: some may be missing.
+ */
+static unsigned long commands(void)
+{
+	unsigned long before;
+
+	do {
+		before = interrupts_of("-control");
+		usleep(100000);
+	} while (interrupts_of("-control") != before);
 	return before;
 }
 
@@ -129,6 +139,7 @@ static void test_held(void)
 {
 	int fd = listen_on("eth0", 8 * 128, O_RDWR);
 	unsigned long before;
+	int i;
 
 	send_frames("eth0", 0, 8, 96);
 	if (!await_received(fd, 8))
@@ -139,7 +150,9 @@ static void test_held(void)
 	read(fd, buf, 8 * 128);
 	before = commands();
 	equal(get(fd, FIONREAD), 0, "without one");
-	ok(commands() > before, "the device is asked");
+	for (i = 0; i < 20 && commands() == before; i++)
+		get(fd, FIONREAD);
+	ok(i < 20, "the device is asked");
 	close(fd);
 }
 
