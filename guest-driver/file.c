@@ -75,6 +75,14 @@ int vcap_release(struct inode *inode, struct file *filp)
 	return 0;
 }
 
+#define WAIT_STATE	(TASK_INTERRUPTIBLE | TASK_FREEZABLE)
+
+/* Without lock, while the reader goes to sleep. */
+static bool has_come(const struct vcap_file *file)
+{
+	return vcap_listener_readable(file) || file->model->alert(file);
+}
+
 /*
  * Wait until there may be something to read. Looks at the state without the
  * lock; the caller looks again with it. Returns -ETIME at the deadline. With a
@@ -83,23 +91,21 @@ int vcap_release(struct inode *inode, struct file *filp)
 static int wait_readable(struct vcap_file *file, ktime_t deadline)
 {
 	const struct vcap_model *model = file->model;
-	ktime_t left = KTIME_MAX;
+	ktime_t left;
 	int err;
 
-	if (deadline != KTIME_MAX) {
-		left = ktime_sub(deadline, ktime_get());
-		if (left <= 0)
-			return -ETIME;
-	}
 	if (vcap_listener_readable(file))
 		return 0;
+	left = deadline == KTIME_MAX ? deadline
+				     : ktime_sub(deadline, ktime_get());
+	if (left <= 0)
+		return -ETIME;
 	model->await(file);
 	/* Freezable, or each suspend of the machine would end it. */
-	err = __wait_event_hrtimeout(file->wait,
-				     vcap_listener_readable(file) ||
-				     model->alert(file), left,
-				     (TASK_INTERRUPTIBLE |
-				      TASK_FREEZABLE));
+	err = left == KTIME_MAX ?
+		wait_event_state(file->wait, has_come(file), WAIT_STATE) :
+		__wait_event_hrtimeout(file->wait, has_come(file), left,
+				       WAIT_STATE);
 	/* Whatever ended it: others may rely on who was woken. */
 	if (model->alert(file))
 		model->fetch(file);

@@ -46,10 +46,10 @@ static void look(struct vcap_file *file)
 	/* The device knows no binary fractions. */
 	if (file->desc.format.tstamp == BPF_T_BINTIME) {
 		if (!err && own->hold && !last)
-			err = vcap_header_convert(own->hold->data,
+			err = vcap_header_convert(own->hold->memory.data,
 						  own->hold->len);
 		if (!err && own->after && own->after != last)
-			err = vcap_header_convert(own->after->data,
+			err = vcap_header_convert(own->after->memory.data,
 						  own->after->len);
 	}
 	vcap_dev_result(file->dev, err);
@@ -181,14 +181,15 @@ static u32 offload_available(const struct vcap_file *file)
 
 static u32 offload_read_begin(struct vcap_file *file, bool now)
 {
-	look(file);
+	if (offload_alert(file))
+		look(file);
 	file->desc.hold_busy = file->own->hold;
 	return file->desc.hold_len;
 }
 
 static bool offload_copy(struct vcap_file *file, u32 len, struct iov_iter *to)
 {
-	return copy_to_iter(file->own->hold->data, len, to) == len;
+	return copy_to_iter(file->own->hold->memory.data, len, to) == len;
 }
 
 static void offload_read_end(struct vcap_file *file, bool taken)

@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Listeners' own queues: who has which, and the rotation of their buffers. */
-#include <linux/mm.h>
 #include <linux/slab.h>
-#include <linux/vmalloc.h>
 
 #include "listener.h"
 #include "own.h"
 
 /* A buffer of more pieces no device need take (QEMU's VIRTQUEUE_MAX_SIZE). */
 #define MAX_PIECES	1024
-
-/* On the account of who asks, and without killing others for it. */
-#define BUFFER_GFP	(GFP_KERNEL_ACCOUNT | __GFP_ZERO | \
-			 __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 /** vcap_own_init() - make room for @count queues; -ENOMEM */
 int vcap_own_init(struct vcap_own_queues *all, unsigned int count)
@@ -109,33 +103,13 @@ void vcap_own_interrupt(struct vcap_own_queues *all, struct virtqueue *vq)
 	spin_unlock_irqrestore(&queue->user_lock, flags);
 }
 
-/* Make a buffer's memory known to the device: its pages, in few pieces. */
-static int map_buffer(struct vcap_own_buffer *buffer, u32 size)
-{
-	unsigned int i, n = DIV_ROUND_UP(size, PAGE_SIZE);
-	struct page **pages;
-	int err;
-
-	pages = kvmalloc_array(n, sizeof(*pages), GFP_KERNEL);
-	if (!pages)
-		return -ENOMEM;
-	for (i = 0; i < n; i++)
-		pages[i] = vmalloc_to_page(buffer->data + i * PAGE_SIZE);
-	err = sg_alloc_table_from_pages(&buffer->table, pages, n, 0, size,
-					GFP_KERNEL);
-	kvfree(pages);
-	return err;
-}
-
 /** vcap_own_free() - free buffers that the device does not have */
 void vcap_own_free(struct vcap_own *own)
 {
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(own->buffers); i++) {
-		sg_free_table(&own->buffers[i].table);
-		vfree(own->buffers[i].data);
-	}
+	for (i = 0; i < ARRAY_SIZE(own->buffers); i++)
+		vcap_memory_free(&own->buffers[i].memory);
 	kfree(own);
 }
 
@@ -155,11 +129,10 @@ struct vcap_own *vcap_own_alloc(u32 size)
 	own->size = size;
 	mutex_init(&own->told_lock);
 	for (i = 0; i < ARRAY_SIZE(own->buffers); i++) {
-		struct vcap_own_buffer *buffer = &own->buffers[i];
+		struct vcap_memory *memory = &own->buffers[i].memory;
 
-		buffer->data = __vmalloc(size, BUFFER_GFP);
-		if (!buffer->data || map_buffer(buffer, size) ||
-		    buffer->table.nents > MAX_PIECES) {
+		if (vcap_memory_alloc(memory, size) ||
+		    memory->table.nents > MAX_PIECES) {
 			vcap_own_free(own);
 			return NULL;
 		}
@@ -255,13 +228,14 @@ void vcap_own_reclaim(struct vcap_own_queues *all,
 /* Give one buffer to the device. */
 static int post(struct vcap_own *own, struct vcap_own_buffer *buffer)
 {
-	struct virtio_capture_record *first = buffer->data;
+	struct virtio_capture_record *first = buffer->memory.data;
+	struct sg_table *table = &buffer->memory.table;
 	int err;
 
 	/* For vcap_own_is_blank(). */
 	WRITE_ONCE(first->hdrlen, 0);
-	err = virtqueue_add_inbuf(own->queue->vq, buffer->table.sgl,
-				  buffer->table.nents, buffer, GFP_KERNEL);
+	err = virtqueue_add_inbuf(own->queue->vq, table->sgl, table->nents,
+				  buffer, GFP_KERNEL);
 	if (err)
 		return err;
 	buffer->posted = true;
@@ -353,7 +327,7 @@ bool vcap_own_is_blank(const struct vcap_own *own)
 
 	if (!own->store)
 		return false;
-	first = own->store->data;
+	first = own->store->memory.data;
 	return !READ_ONCE(first->hdrlen);
 }
 

@@ -11,27 +11,25 @@
 #define VCAP_OWN_H
 
 #include <linux/mutex.h>
-#include <linux/scatterlist.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/virtio.h>
 
 #include "control.h"
+#include "memory.h"
 
 struct vcap_file;
 struct vcap_program;
 
 /**
  * struct vcap_own_buffer - one of the two buffers
- * @data: its memory as the kernel sees it
- * @table: the same, as the device sees it
+ * @memory: its pages
  * @len: bytes of packets in it, while it waits to be read
  * @number: how many buffers of the queue the device had used with it
  * @posted: the device has it
  */
 struct vcap_own_buffer {
-	void *data;
-	struct sg_table table;
+	struct vcap_memory memory;
 	u32 len;
 	u64 number;
 	bool posted;

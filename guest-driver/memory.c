@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The memory of a buffer that the device fills.
+ *
+ * Each piece of a buffer is a descriptor of the virtqueue, which costs time
+ * whenever the buffer is given to the device. So the pages come in runs as long
+ * as the page allocator has them without effort.
+ */
+#include <linux/gfp.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/vmalloc.h>
+
+#include "memory.h"
+
+/* The longest run that every architecture's page allocator has. */
+#define MAX_RUN_ORDER	8
+
+/* Charged to the current process, and without killing others for it. */
+#define PAGE_GFP	(GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN)
+
+/* Allocate a run of single pages, at most @count; returns how many. */
+static unsigned int alloc_run(struct page **pages, unsigned int count)
+{
+	unsigned int order = min_t(unsigned int, ilog2(count), MAX_RUN_ORDER);
+	struct page *page = NULL;
+	unsigned int i;
+
+	/* Long runs only if they need not be made by moving others' pages. */
+	for (; !page && order; order -= !page)
+		page = alloc_pages((PAGE_GFP & ~__GFP_DIRECT_RECLAIM) |
+				   __GFP_NORETRY, order);
+	if (page)
+		split_page(page, order);
+	else
+		page = alloc_page(PAGE_GFP | __GFP_RETRY_MAYFAIL);
+	if (!page)
+		return 0;
+	for (i = 0; i < 1U << order; i++)
+		pages[i] = page + i;
+	return i;
+}
+
+static int alloc_pages_of(struct page **pages, unsigned int count)
+{
+	unsigned int done = 0, run;
+
+	while (done < count) {
+		run = alloc_run(pages + done, count - done);
+		if (!run) {
+			while (done)
+				__free_page(pages[--done]);
+			return -ENOMEM;
+		}
+		done += run;
+	}
+	return 0;
+}
+
+/**
+ * vcap_memory_alloc() - allocate a buffer, charged to the current process
+ * @memory: the buffer; vcap_memory_free() may be called also after an error
+ * @size: bytes
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int vcap_memory_alloc(struct vcap_memory *memory, unsigned int size)
+{
+	unsigned int count = DIV_ROUND_UP(size, PAGE_SIZE);
+	struct page **pages = kvmalloc_array(count, sizeof(*pages), GFP_KERNEL);
+
+	if (!pages)
+		return -ENOMEM;
+	if (alloc_pages_of(pages, count)) {
+		kvfree(pages);
+		return -ENOMEM;
+	}
+	/* From then on the pages and the array are the mapping's. */
+	memory->data = vmap(pages, count, VM_MAP_PUT_PAGES, PAGE_KERNEL);
+	if (!memory->data) {
+		while (count)
+			__free_page(pages[--count]);
+		kvfree(pages);
+		return -ENOMEM;
+	}
+	return sg_alloc_table_from_pages(&memory->table, pages, count, 0, size,
+					 GFP_KERNEL);
+}
+
+/** vcap_memory_free() - free a buffer that the device does not have */
+void vcap_memory_free(struct vcap_memory *memory)
+{
+	sg_free_table(&memory->table);
+	vfree(memory->data);
+	memory->data = NULL;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The memory of a buffer that the device fills. */
+#ifndef VCAP_MEMORY_H
+#define VCAP_MEMORY_H
+
+#include <linux/scatterlist.h>
+
+/**
+ * struct vcap_memory - one buffer's pages
+ * @data: as the kernel sees them, one after the other; NULL: there are none
+ * @table: as the device sees them, in as few pieces as could be had
+ */
+struct vcap_memory {
+	void *data;
+	struct sg_table table;
+};
+
+int vcap_memory_alloc(struct vcap_memory *memory, unsigned int size);
+void vcap_memory_free(struct vcap_memory *memory);
+
+#endif /* VCAP_MEMORY_H */
