@@ -3,7 +3,7 @@
 from guest import TIMEOUT, Guest
 
 KIND = "virtio-net"
-METHODS = ("v3", "recvfrom", "bpf", "zbuf")
+METHODS = ("sleep", "v3", "recvfrom", "bpf", "zbuf")
 COUNTS = (1, 64)
 SECONDS = 3
 QUESTIONS = ("fionread", "stats", "packet-fionread", "packet-stats")

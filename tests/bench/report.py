@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The results as text."""
 
-NAMES = {"none": "the NIC alone", "v3": "AF_PACKET TPACKET_V3",
+NAMES = {"none": "the NIC alone", "sleep": "only nanosleep(2)",
+         "v3": "AF_PACKET TPACKET_V3",
          "recvfrom": "AF_PACKET recvfrom", "stock": "Debian's tcpdump",
          "bpf": "read(2) on /dev/bpf", "zbuf": "zero copy", "ours": "tcpdump on /dev/bpf"}
 ACCEPT = {"all": "", "some": ", filter accepts 1 %",

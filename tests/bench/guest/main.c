@@ -3,8 +3,8 @@
  * The guest's part of the benchmark. Obeys lines on its input:
  *
  *   run METHOD COUNT FILTER HOW INTERFACE MEMORY TIMEOUT
- *       starts COUNT receivers by METHOD (none, v3, recvfrom, bpf, zbuf; or one
- *       program, stock or ours: tcpdump on AF_PACKET, on /dev/bpf), each with
+ *       starts COUNT receivers by METHOD (none, sleep, v3, recvfrom, bpf, zbuf; or
+ *       one program, stock or ours: tcpdump on AF_PACKET, on /dev/bpf), each with
  *       FILTER (all, some, none: what it accepts), HOW (bulk, at-once, poll,
  *       timed), MEMORY bytes and TIMEOUT ms. INTERFACE "*": each listens to one
  *       of its own, eth0, eth1 and so on. Answers "ready"; then what comes
@@ -62,12 +62,28 @@ static const struct program none = { 4, (struct instruction[]) {
 	{ 0x06, 0, 0, 0 },
 } };
 
+/* What no receiver with a timeout can be cheaper than. */
+static void only_sleep(struct receiver *r)
+{
+	struct timespec timeout = {
+		.tv_sec = r->timeout_ms / 1000,
+		.tv_nsec = r->timeout_ms % 1000 * 1000000L,
+	};
+
+	r->ready = true;
+	while (!stopped) {
+		nanosleep(&timeout, NULL);
+		r->calls++;
+	}
+}
+
 static const struct method {
 	const char *name;
 	void (*receive)(struct receiver *r);
 	const char *program[14];
 } methods[] = {
 	{ "none", NULL, { NULL } },
+	{ "sleep", only_sleep, { NULL } },
 	{ "v3", receive_v3, { NULL } },
 	{ "recvfrom", receive_recvfrom, { NULL } },
 	{ "bpf", receive_bpf, { NULL } },
