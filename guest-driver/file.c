@@ -209,8 +209,11 @@ ssize_t vcap_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	if (err)
 		return err;
 	len = await_packets(file, nonblock, deadline);
-	if (len > 0 && !file->model->copy(file, len, to))
-		len = -EFAULT;
+	if (len > 0) {
+		len = file->model->copy(file, len, to);
+		if (!len)
+			len = -EFAULT;
+	}
 	end_read(file, len, deadline);
 	return len;
 }

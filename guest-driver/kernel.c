@@ -138,9 +138,9 @@ static u32 kernel_read_begin(struct vcap_file *file, bool now)
 	return vcap_desc_read_begin(&file->desc, now);
 }
 
-static bool kernel_copy(struct vcap_file *file, u32 len, struct iov_iter *to)
+static u32 kernel_copy(struct vcap_file *file, u32 len, struct iov_iter *to)
 {
-	return copy_to_iter(file->desc.hold, len, to) == len;
+	return copy_to_iter(file->desc.hold, len, to) == len ? len : 0;
 }
 
 static void kernel_read_end(struct vcap_file *file, bool taken)

@@ -56,7 +56,8 @@
  *
  * Between @read_begin and @read_end, without lock:
  *
- * @copy: copy the first @len bytes out; returns whether the program has them
+ * @copy: copy the @len bytes out, and what else the program is to get with them;
+ *        returns how many it has got, or 0
  */
 struct vcap_model {
 	const char *name;
@@ -74,7 +75,7 @@ struct vcap_model {
 	u32 (*available)(const struct vcap_file *file);
 	u32 (*held)(const struct vcap_file *file);
 	u32 (*read_begin)(struct vcap_file *file, bool now);
-	bool (*copy)(struct vcap_file *file, u32 len, struct iov_iter *to);
+	u32 (*copy)(struct vcap_file *file, u32 len, struct iov_iter *to);
 	void (*read_end)(struct vcap_file *file, bool taken);
 	void (*discard)(struct vcap_file *file);
 	void (*flush)(struct vcap_file *file);

@@ -8,6 +8,7 @@
 #include <linux/ktime.h>
 
 #include "header.h"
+#include "listener.h"
 #include "offload.h"
 #include "record.h"
 #include "tell.h"
@@ -174,9 +175,15 @@ static bool offload_readable(const struct vcap_file *file)
 	return READ_ONCE(file->desc.hold_len) || READ_ONCE(file->desc.gone);
 }
 
+/* What a read returns at least: see go_on(). */
 static u32 offload_available(const struct vcap_file *file)
 {
-	return file->desc.hold_len;
+	const struct vcap_own *own = file->own;
+	u32 len = file->desc.hold_len;
+
+	if (own->after && own->after->len <= own->size - len)
+		len += own->after->len;
+	return len;
 }
 
 static u32 offload_read_begin(struct vcap_file *file, bool now)
@@ -185,11 +192,6 @@ static u32 offload_read_begin(struct vcap_file *file, bool now)
 		look(file);
 	file->desc.hold_busy = file->own->hold;
 	return file->desc.hold_len;
-}
-
-static bool offload_copy(struct vcap_file *file, u32 len, struct iov_iter *to)
-{
-	return copy_to_iter(file->own->hold->memory.data, len, to) == len;
 }
 
 static void offload_read_end(struct vcap_file *file, bool taken)
@@ -204,6 +206,63 @@ static void offload_read_end(struct vcap_file *file, bool taken)
 	desc->hold_stale = false;
 	vcap_own_next(file->own);
 	post(file, file->dev);
+}
+
+/*
+ * The hold buffer was copied out. In immediate mode it may have one packet only:
+ * the device handed that over at once, and stores all that have come since. On
+ * the BSDs the read would find them together. So let the device have the hold
+ * buffer, for which it gives the store buffer, and hold that if it is no more
+ * than @room. Returns its length, or 0.
+ */
+static u32 go_on(struct vcap_file *file, u32 room)
+{
+	struct vcap_own *own = file->own;
+	struct vcap_desc *desc = &file->desc;
+	u32 len = 0;
+	u64 cut;
+
+	mutex_lock(&file->lock);
+	if (desc->hold_stale || room < SMALLEST)
+		goto unlock;
+	if (own->after ? own->after->len > room :
+			 (!desc->immediate && !desc->timed_out) ||
+			 vcap_own_is_blank(own))
+		goto unlock;
+	cut = own->cut.clock;
+	offload_read_end(file, true);
+	if (!own->hold) {
+		mutex_unlock(&file->lock);
+		vcap_listener_sync(file, VCAP_SYNC_READ);
+		mutex_lock(&file->lock);
+	}
+	/* What comes after a flush is for the next read. */
+	if (own->hold && own->hold->len <= room && own->cut.clock == cut) {
+		desc->hold_busy = true;
+		len = own->hold->len;
+	}
+unlock:
+	mutex_unlock(&file->lock);
+	return len;
+}
+
+static u32 offload_copy(struct vcap_file *file, u32 len, struct iov_iter *to)
+{
+	struct vcap_own *own = file->own;
+	u32 more;
+
+	if (copy_to_iter(own->hold->memory.data, len, to) != len)
+		return 0;
+	more = go_on(file, own->size - len);
+	if (!more)
+		return len;
+	if (copy_to_iter(own->hold->memory.data, more, to) == more)
+		return len + more;
+	/* The next read gets it. */
+	mutex_lock(&file->lock);
+	offload_read_end(file, false);
+	mutex_unlock(&file->lock);
+	return len;
 }
 
 /*
