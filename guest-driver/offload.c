@@ -64,7 +64,7 @@ static void look(struct vcap_file *file)
 static void post(struct vcap_file *file, struct vcap_dev *dev)
 {
 	vcap_tell_hold(file);
-	if (!file->desc.gone && vcap_own_post(file->own))
+	if (!file->desc.gone && !file->own->ending && vcap_own_post(file->own))
 		vcap_dev_retry(dev);
 }
 
@@ -320,8 +320,11 @@ static void ask_back(struct vcap_own_queue *queue, void *data)
 		.listener = cpu_to_le32(queue->listener),
 	};
 	struct vcap_dev *dev = data;
+	int err = vcap_control_listen(&dev->control, &listen);
 
-	vcap_dev_result(dev, vcap_control_listen(&dev->control, &listen));
+	if (err == -ENOBUFS)
+		vcap_dev_retry(dev);
+	vcap_dev_result(dev, err);
 }
 
 static int again(struct vcap_file *file, struct vcap_dev *dev)
@@ -331,6 +334,7 @@ static int again(struct vcap_file *file, struct vcap_dev *dev)
 	int err;
 
 	mutex_lock(&file->lock);
+	own->ending = false;
 	post(file, dev);
 	mutex_unlock(&file->lock);
 	mutex_lock(&own->told_lock);

@@ -281,6 +281,9 @@ static int take(struct vcap_own *own, struct vcap_own_buffer *buffer, u32 len)
 	own->store = other->posted ? other : NULL;
 	if (len > own->size || len % VIRTIO_CAPTURE_RECORD_ALIGN)
 		return -EPROTO;
+	/* Without a record it comes back at the end only. */
+	if (!len && !own->ending)
+		return -EPROTO;
 	buffer->len = len;
 	if (!len)
 		return 0;

@@ -44,6 +44,7 @@ struct vcap_own_buffer {
  * @store: the store buffer, the oldest that the device has; NULL: it has none
  * @hold: the hold buffer, which waits to be read or is being read; NULL: none
  * @after: the one to hold after it; NULL: none
+ * @ending: the device is to give all buffers back, and gets none; lock
  * @stopped: the device captures nothing, and @base is that of its next start; lock
  * @event: the device may have used a buffer; set by the interrupt
  * @told_lock: of what the device was told; taken before the descriptor's lock
@@ -59,6 +60,7 @@ struct vcap_own {
 	struct vcap_own_buffer *store;
 	struct vcap_own_buffer *hold;
 	struct vcap_own_buffer *after;
+	bool ending;
 	bool stopped;
 	bool event;
 

@@ -77,8 +77,12 @@ void vcap_tell_count(struct vcap_file *file, const struct vcap_counts *counts)
 	u64 capt = counts->captured - base->captured + drop;
 
 	lockdep_assert_held(&file->lock);
-	/* Those of a command that was overtaken by another are none. */
-	if (file->own->stopped || (s64)(recv - desc->recv) < 0)
+	/*
+	 * Those of a command that was overtaken by another are no news; nor is
+	 * what goes back.
+	 */
+	if (file->own->stopped || (s64)(recv - desc->recv) < 0 ||
+	    (s64)(drop - desc->drop) < 0 || (s64)(capt - desc->capt) < 0)
 		return;
 	vcap_totals_add(recv - desc->recv, drop - desc->drop,
 			capt - desc->capt);
@@ -156,6 +160,9 @@ void vcap_tell_stop(struct vcap_file *file, struct vcap_dev *dev)
 	int err;
 
 	mutex_lock(&own->told_lock);
+	mutex_lock(&file->lock);
+	own->ending = true;
+	mutex_unlock(&file->lock);
 	err = vcap_control_listen(&dev->control, &listen);
 	if (!err)
 		err = vcap_control_flush(&dev->control, listener,
@@ -171,6 +178,9 @@ void vcap_tell_stop(struct vcap_file *file, struct vcap_dev *dev)
 	vcap_tell_hold(file);
 	mutex_unlock(&file->lock);
 	mutex_unlock(&own->told_lock);
+	/* Then it is asked again for what a descriptor has left behind. */
+	if (err == -ENOBUFS)
+		vcap_dev_retry(dev);
 }
 
 /**
