@@ -157,7 +157,7 @@ void vcap_tell_stop(struct vcap_file *file, struct vcap_dev *dev)
 		.listener = cpu_to_le32(listener),
 	};
 	struct vcap_counts counts = {};
-	int err;
+	int err, looked;
 
 	mutex_lock(&own->told_lock);
 	mutex_lock(&file->lock);
@@ -171,7 +171,8 @@ void vcap_tell_stop(struct vcap_file *file, struct vcap_dev *dev)
 	mutex_lock(&file->lock);
 	if (!err)
 		vcap_tell_count(file, &counts);
-	vcap_dev_result(dev, err ?: vcap_own_look(own));
+	looked = vcap_own_look(own);
+	vcap_dev_result(dev, err ?: looked);
 	if (!own->stopped)
 		rebase(own, &counts);
 	own->stopped = true;

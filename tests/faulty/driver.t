@@ -16,24 +16,34 @@ OUT = os.path.join(TOP, "build", "tests", "faulty")
 # The module of an interface that has no permanent address.
 DUMMY = kernel_module("drivers/net/dummy.ko")
 
+# One device beside a NIC, one that has none, and three beside another NIC that
+# do not have what it takes to fill buffers (own.c).
+NICS = ["virtio-net-pci", "none", "virtio-net-pci"]
+DEVICES = ["netdev=net0", "netdev=net1",
+           "netdev=net2,id=without-filter", "netdev=net2,listener-queues=0",
+           "netdev=net2,iommu_platform=on"]
+
+# Who fills the buffers: the driver or the device.
+MODELS = [(0, "listener"), (1, "listener"), (1, "own")]
+
 tap = Tap()
 made = subprocess.run(["make", "-s", "-C", HERE], text=True, check=False,
                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 if tap.ok(made.returncode == 0, "the device that lies is built", made.stdout):
-    # One device beside a NIC, and one that has none.
-    finished, done = run_script(
-        tap, ["--no-capture", "--timeout", "400",
-              "--nic", "virtio-net-pci", "--nic", "none",
-              "--append", "ipv6.disable=1",
-              "--qemu-arg", "-plugin",
-              "--qemu-arg", os.path.join(OUT, "virtio-capture.so"),
-              "--qemu-arg", "-device",
-              "--qemu-arg", "virtio-capture-pci,netdev=net0",
-              "--qemu-arg", "-device",
-              "--qemu-arg", "virtio-capture-pci,netdev=net1",
-              "--add", os.path.join(OUT, "listener"), "--add", DUMMY],
-        "insmod dummy.ko && modprobe virtio_capture && " + RUN % "listener")
-    tap.equal(finished, ["listener"], "the program ran")
-    tap.ok(done.returncode == 0, "the guest and its kernel are well",
-           f"exit status {done.returncode}", done.stderr)
+    for offload, program in MODELS:
+        finished, done = run_script(
+            tap, ["--no-capture", "--timeout", "400",
+                  *[word for model in NICS for word in ("--nic", model)],
+                  "--append", "ipv6.disable=1",
+                  "--qemu-arg", "-plugin",
+                  "--qemu-arg", os.path.join(OUT, "virtio-capture.so"),
+                  *[word for options in DEVICES for word in
+                    ("--qemu-arg", "-device",
+                     "--qemu-arg", f"virtio-capture-pci,{options}")],
+                  "--add", os.path.join(OUT, program), "--add", DUMMY],
+            f"insmod dummy.ko && modprobe virtio_capture offload={offload} && " +
+            RUN % program)
+        tap.equal(finished, [program], f"{program}: it ran")
+        tap.ok(done.returncode == 0, "the guest and its kernel are well",
+               f"exit status {done.returncode}", done.stderr)
 sys.exit(tap.done())

@@ -7,16 +7,13 @@
  * comes next, and how often; a lie about capture buffers is told of the very
  * buffer that holds that frame.
  *
- * It also looks at what the driver gives, and ends QEMU when that is not what
- * the specification asks of a driver.
+ * It also looks at what the driver gives (checks.c). What it is to lie about
+ * from the beginning is told by the device's id.
  */
 #include "qemu/osdep.h"
-#include "qemu/error-report.h"
 #include "qemu/iov.h"
 #include "qemu/timer.h"
-#include "hw/virtio/virtio.h"
-#include "net/net.h"
-#include "virtio_capture.h"
+#include "faults.h"
 
 #define MARK "FAULT="
 
@@ -28,6 +25,8 @@ void __real_virtqueue_push(VirtQueue *vq, const VirtQueueElement *elem,
                            unsigned int len);
 void __wrap_virtqueue_push(VirtQueue *vq, const VirtQueueElement *elem,
                            unsigned int len);
+void __real_virtio_init(VirtIODevice *vdev, uint16_t id, size_t config_size);
+void __wrap_virtio_init(VirtIODevice *vdev, uint16_t id, size_t config_size);
 void __real_virtio_notify(VirtIODevice *vdev, VirtQueue *vq);
 void __wrap_virtio_notify(VirtIODevice *vdev, VirtQueue *vq);
 
@@ -50,74 +49,28 @@ static void (*real_config)(VirtIODevice *vdev, uint8_t *config);
 static void (*real_reset)(VirtIODevice *vdev);
 static VirtIODevice *without_queue;
 
+static uint64_t (*real_features)(VirtIODevice *vdev, uint64_t features,
+                                 Error **errp);
+static VirtIODevice *without_filter;
+
+/* Buffers of listeners' queues that are kept when they should be given back. */
+static struct {
+    VirtQueue *queue;
+    unsigned index;
+} kept[64];
+static unsigned num_kept;
+
 /* Which queue a lie is about: the name starts with its prefix. */
-static const char *const prefixes[VIRTIO_CAPTURE_NUM_VQS] = {
-    [VIRTIO_CAPTURE_VQ_CAPTURE] = "cap-",
-    [VIRTIO_CAPTURE_VQ_CONTROL] = "ctl-",
-    [VIRTIO_CAPTURE_VQ_INJECT] = "inj-",
-};
-
-static void demand(bool condition, const char *fault_of_driver)
+static const char *prefix_of(int queue)
 {
-    if (!condition) {
-        error_report("the driver gave %s", fault_of_driver);
-        exit(EXIT_FAILURE);
-    }
-}
+    static const char *const prefixes[] = {
+        [VIRTIO_CAPTURE_VQ_CAPTURE] = "cap-",
+        [VIRTIO_CAPTURE_VQ_CONTROL] = "ctl-",
+        [VIRTIO_CAPTURE_VQ_INJECT] = "inj-",
+        [VIRTIO_CAPTURE_NUM_VQS] = "own-",
+    };
 
-static void check_command(const VirtQueueElement *elem)
-{
-    const size_t head = sizeof(struct virtio_capture_ctrl);
-    size_t out = iov_size(elem->out_sg, elem->out_num);
-    size_t in = iov_size(elem->in_sg, elem->in_num);
-    struct virtio_capture_ctrl ctrl = { 0 };
-    struct virtio_capture_listen listen = { 0 };
-    struct virtio_capture_clock clock = { 0 };
-    int64_t time;
-
-    iov_to_buf(elem->out_sg, elem->out_num, 0, &ctrl, sizeof(ctrl));
-    if (ctrl.command == cpu_to_le32(VIRTIO_CAPTURE_C_LISTEN)) {
-        demand(out == head + sizeof(listen) && in >= 8,
-               "a LISTEN of a wrong length");
-        iov_to_buf(elem->out_sg, elem->out_num, head, &listen, sizeof(listen));
-    } else if (ctrl.command == cpu_to_le32(VIRTIO_CAPTURE_C_CLOCK)) {
-        demand(out == head + sizeof(clock) && in >= 32,
-               "a CLOCK of a wrong length");
-        iov_to_buf(elem->out_sg, elem->out_num, head, &clock, sizeof(clock));
-        /* From lies about the clock no right offset can come. */
-        demand(left || (!sadd64_overflow(
-                            qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL),
-                            le64_to_cpu(clock.offset), &time) && time >= 0),
-               "an offset with which no time is right");
-    } else {
-        demand(ctrl.command == cpu_to_le32(VIRTIO_CAPTURE_C_FLUSH) &&
-               out == head && in >= 32, "a command of a wrong length");
-    }
-    demand(!ctrl.reserved && !listen.listener && !clock.reserved,
-           "a reserved field that is not zero");
-}
-
-static void check_driver(int queue, const VirtQueueElement *elem)
-{
-    const size_t longest = VIRTIO_CAPTURE_RECORD_SIZE((size_t)NET_BUFSIZE);
-    size_t out = iov_size(elem->out_sg, elem->out_num);
-    size_t in = iov_size(elem->in_sg, elem->in_num);
-    struct virtio_capture_inject inject = { 0 };
-
-    if (queue == VIRTIO_CAPTURE_VQ_CAPTURE) {
-        demand(!out && in >= 40, "a capture buffer that is not good enough");
-        demand(in >= longest,
-               "a capture buffer too short for the longest frame");
-    } else if (queue == VIRTIO_CAPTURE_VQ_CONTROL) {
-        check_command(elem);
-    } else {
-        iov_to_buf(elem->out_sg, elem->out_num, 0, &inject, sizeof(inject));
-        demand(!inject.reserved, "a reserved field in front of a frame");
-        demand(out >= sizeof(inject) + 14 && out <= sizeof(inject) + 1514,
-               "a frame to inject of a wrong length");
-        demand(in >= sizeof(struct virtio_capture_reply),
-               "no room for the reply to an injection");
-    }
+    return prefixes[MIN(queue, VIRTIO_CAPTURE_NUM_VQS)];
 }
 
 /* A new lie, if the used part of a capture buffer asks for one. */
@@ -141,6 +94,23 @@ static bool tell(const char *name)
     return g_str_equal(fault, name);
 }
 
+/* Is the lie about this reply, or any? */
+static bool is_about(const VirtQueueElement *elem)
+{
+    Command command = command_of(elem);
+
+    if (tell("ctl-no-listen")) {
+        return command.listener && command.number == VIRTIO_CAPTURE_C_LISTEN;
+    }
+    if (tell("ctl-no-filter")) {
+        return command.listener && command.number == VIRTIO_CAPTURE_C_FILTER;
+    }
+    if (tell("ctl-no-flush") || tell("ctl-counts-back")) {
+        return command.listener && command.number == VIRTIO_CAPTURE_C_FLUSH;
+    }
+    return true;
+}
+
 static void put32(const VirtQueueElement *elem, size_t offset, uint32_t value)
 {
     if (offset + sizeof(value) > iov_size(elem->in_sg, elem->in_num)) {
@@ -150,34 +120,45 @@ static void put32(const VirtQueueElement *elem, size_t offset, uint32_t value)
     iov_from_buf(elem->in_sg, elem->in_num, offset, &value, sizeof(value));
 }
 
-/* Spoils the first record of a buffer, or a reply. */
-static void spoil(const VirtQueueElement *elem)
+/* Spoils the first record of a buffer. */
+static void spoil_record(const VirtQueueElement *elem)
 {
     const size_t caplen = offsetof(struct virtio_capture_record, caplen);
     const size_t datalen = offsetof(struct virtio_capture_record, datalen);
-    size_t i;
 
     if (tell("cap-overlap")) {
         put32(elem, caplen, 16);
-    } else if (tell("cap-past-end")) {
+    } else if (tell("cap-past-end") || tell("own-past-end")) {
         put32(elem, caplen, 0x1000);
         put32(elem, datalen, 0x1000);
-    } else if (tell("cap-length-wraps")) {
+    } else if (tell("cap-length-wraps") || tell("own-length-wraps")) {
         put32(elem, caplen, 0xffffffe8);
         put32(elem, datalen, 0xffffffff);
     } else if (tell("cap-more-than-wire")) {
         put32(elem, datalen, 1);
-    } else if (tell("cap-hdrlen")) {
+    } else if (tell("cap-hdrlen") || tell("own-hdrlen")) {
         put32(elem, offsetof(struct virtio_capture_record, hdrlen), 24);
     } else if (tell("cap-subsec")) {
         put32(elem, offsetof(struct virtio_capture_record, subsec), 1000000);
+    } else if (tell("own-subsec")) {
+        put32(elem, offsetof(struct virtio_capture_record, subsec),
+              NANOSECONDS_PER_SECOND);
     } else if (tell("cap-flags")) {
         put32(elem, offsetof(struct virtio_capture_record, hdrlen),
               0xfff10000 | VIRTIO_CAPTURE_RECORD_HDRLEN);
     } else if (tell("cap-dropped-wraps")) {
         put32(elem, offsetof(struct virtio_capture_record, dropped),
               left % 2 ? 0xffffffff : 0x7fffffff);
-    } else if (tell("ctl-status") || tell("inj-status")) {
+    }
+}
+
+static void spoil_reply(const VirtQueueElement *elem)
+{
+    const size_t counters = sizeof(struct virtio_capture_reply);
+    size_t i;
+
+    if (tell("ctl-status") || tell("inj-status") || tell("ctl-no-listen") ||
+        tell("ctl-no-filter") || tell("ctl-no-flush")) {
         put32(elem, 0, 77);
     } else if (tell("ctl-gone")) {
         put32(elem, 0, VIRTIO_CAPTURE_E_GONE);
@@ -187,12 +168,19 @@ static void spoil(const VirtQueueElement *elem)
                   g_random_int() : 0);
         }
     } else if (tell("ctl-no-counters")) {
-        put32(elem, sizeof(struct virtio_capture_reply) +
-              offsetof(struct virtio_capture_counters, dropped), 1000);
+        put32(elem, counters + offsetof(struct virtio_capture_counters,
+                                        dropped), 1000);
     } else if (tell("ctl-counts-wrap")) {
-        put32(elem, sizeof(struct virtio_capture_reply) +
-              offsetof(struct virtio_capture_counters, dropped),
-              0xfffffff0 + left % 32);
+        put32(elem, counters + offsetof(struct virtio_capture_counters,
+                                        dropped), 0xfffffff0 + left % 32);
+    } else if (tell("ctl-counts-back")) {
+        /* What was seen goes up; what became of it goes up and down. */
+        put32(elem, counters + offsetof(struct virtio_capture_counters, seen),
+              2000000 - left);
+        put32(elem, counters + offsetof(struct virtio_capture_counters,
+                                        captured), left % 2 ? 1000 : 0);
+        put32(elem, counters + offsetof(struct virtio_capture_counters,
+                                        dropped), left % 2 ? 1000 : 0);
     }
 }
 
@@ -200,16 +188,16 @@ static void spoil(const VirtQueueElement *elem)
 static unsigned int false_length(const VirtQueueElement *elem,
                                  unsigned int len)
 {
-    if (tell("cap-too-long")) {
+    if (tell("cap-too-long") || tell("own-too-long")) {
         return iov_size(elem->in_sg, elem->in_num) + 8;
     }
-    if (tell("cap-longest") || tell("ctl-longest") || tell("inj-longest")) {
+    if (g_str_has_suffix(fault, "-longest")) {
         return UINT32_MAX;
     }
-    if (tell("cap-empty") || tell("ctl-empty") || tell("inj-empty")) {
+    if (g_str_has_suffix(fault, "-empty")) {
         return 0;
     }
-    if (tell("cap-odd")) {
+    if (tell("cap-odd") || tell("own-odd")) {
         return len - 3;
     }
     if (tell("ctl-random")) {
@@ -272,35 +260,77 @@ static void start_slow(VirtIODevice *vdev)
               qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + slow.delay);
 }
 
+/* Keep a buffer that holds no record: it was to be given back. */
+static void keep(VirtQueue *vq, const VirtQueueElement *elem)
+{
+    g_assert(num_kept < ARRAY_SIZE(kept));
+    kept[num_kept].queue = vq;
+    kept[num_kept++].index = elem->index;
+}
+
+static void give_kept(void)
+{
+    VirtQueueElement elem = { .ndescs = 1 };
+
+    while (num_kept) {
+        elem.index = kept[--num_kept].index;
+        __real_virtqueue_push(kept[num_kept].queue, &elem, 0);
+    }
+}
+
+/* Lies about the queue itself. False: what is left is to tell the truth. */
+static bool break_queue(VirtQueue *vq, const VirtQueueElement *elem,
+                        unsigned int len)
+{
+    VirtQueueElement again = { .index = elem->index, .ndescs = 1 };
+
+    if (g_str_has_suffix(fault, "-silent")) {
+        virtqueue_detach_element(vq, elem, len);
+    } else if (tell("ctl-slow")) {
+        hold_back(vq, elem, len);
+    } else if (tell("own-keep") && !len) {
+        keep(vq, elem);
+    } else if (tell("own-twice")) {
+        __real_virtqueue_push(vq, elem, len);
+        __real_virtqueue_push(vq, &again, len);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 void __wrap_virtqueue_push(VirtQueue *vq, const VirtQueueElement *elem,
                            unsigned int len)
 {
     int queue = virtio_get_queue_index(vq);
     VirtQueueElement other = *elem;
 
-    check_driver(queue, elem);
-    if (queue == VIRTIO_CAPTURE_VQ_CAPTURE) {
+    check_driver(queue, elem, left);
+    if (queue == VIRTIO_CAPTURE_VQ_CAPTURE ||
+        queue >= VIRTIO_CAPTURE_NUM_VQS) {
         look_for_mark(elem, len);
     }
-    if (!left || !g_str_has_prefix(fault, prefixes[queue])) {
+    if (tell("own-give")) {
+        give_kept();
+    }
+    if (!left || !g_str_has_prefix(fault, prefix_of(queue)) ||
+        (queue == VIRTIO_CAPTURE_VQ_CONTROL && !is_about(elem))) {
         __real_virtqueue_push(vq, elem, len);
         return;
     }
     left--;
-    spoil(elem);
+    spoil_record(elem);
+    spoil_reply(elem);
+    if (break_queue(vq, elem, len)) {
+        return;
+    }
     if (g_str_has_suffix(fault, "-not-given")) {
         other.index = NOT_GIVEN;
     } else if (g_str_has_suffix(fault, "-no-buffer")) {
         other.index = NO_BUFFER;
-    } else if (g_str_has_suffix(fault, "-silent")) {
-        virtqueue_detach_element(vq, elem, len);
-        return;
-    } else if (tell("ctl-slow")) {
-        hold_back(vq, elem, len);
-        return;
     }
     __real_virtqueue_push(vq, &other, false_length(elem, len));
-    if (tell("cap-index-jumps")) {
+    if (g_str_has_suffix(fault, "-index-jumps")) {
         virtqueue_flush(vq, 300);
     }
 }
@@ -350,4 +380,28 @@ void __wrap_virtio_notify(VirtIODevice *vdev, VirtQueue *vq)
         real_config = NULL;
     }
     __real_virtio_notify(vdev, vq);
+}
+
+/* The features, with listener queues alone. */
+static uint64_t false_features(VirtIODevice *vdev, uint64_t features,
+                               Error **errp)
+{
+    features = real_features(vdev, features, errp);
+    if (vdev == without_filter) {
+        features &= ~(UINT64_C(1) << VIRTIO_CAPTURE_F_FILTER);
+    }
+    return features;
+}
+
+void __wrap_virtio_init(VirtIODevice *vdev, uint16_t id, size_t config_size)
+{
+    VirtioDeviceClass *class = VIRTIO_DEVICE_GET_CLASS(vdev);
+    DeviceState *proxy = qdev_get_parent_bus(DEVICE(vdev))->parent;
+
+    __real_virtio_init(vdev, id, config_size);
+    if (proxy->id && g_str_equal(proxy->id, "without-filter")) {
+        without_filter = vdev;
+        real_features = class->get_features;
+        class->get_features = false_features;
+    }
 }

@@ -15,7 +15,7 @@ REFERENCE = re.compile(r'`([\w/.-]+): "((?:[^"\\]|\\.)+)"`')
 UNTESTABLE = re.compile(r"cannot be tested: .{20,}")
 
 # What is run by prove(1): a .t file, a source of one, or of a guest program.
-RUN = re.compile(r"(guest|unit|faulty)/\w+\.c|\w+/[\w-]+\.t")
+RUN = re.compile(r"(guest|unit)/\w+\.c|faulty/\w+\.[ch]|\w+/[\w-]+\.t")
 
 
 def rows():

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Listens to a device that lies in the queues of listeners (faults.c), and that
+ * does not give back their buffers.
+ */
+#define _GNU_SOURCE
+#include "faulty.h"
+
+#define QUEUES	16	/* of the device */
+
+/* How many buffers there are that the device may fill. */
+static int areas(void)
+{
+	FILE *f = fopen("/proc/vmallocinfo", "r");
+	char line[512];
+	int n = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		n += strstr(line, "vcap_memory_alloc") != NULL;
+	if (!f)
+		bail("/proc/vmallocinfo");
+	fclose(f);
+	return n;
+}
+
+static int await_areas(int n)
+{
+	int i;
+
+	for (i = 0; i < 2000 && areas() != n; i++)
+		usleep(5000);
+	return areas();
+}
+
+/* How many descriptors have their buffers filled by the device. */
+static int filled(void)
+{
+	FILE *f = fopen("/proc/net/bpf", "r");
+	char line[512];
+	int n = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		n += strstr(line, " device ") != NULL;
+	if (!f)
+		bail("/proc/net/bpf");
+	fclose(f);
+	return n;
+}
+
+/* The device refuses a command for a listener, which changes nothing. */
+static void refused(const char *fault, unsigned long request)
+{
+	/* It has done what it refuses, so this must let the next order in. */
+	struct bpf_insn insns[] = { BPF_STMT(BPF_RET | BPF_K, 0xffffffff) };
+	struct bpf_program all = { 1, insns };
+	unsigned int value = BPF_D_OUT;
+	struct bpf_stat st;
+	int fd = listener(), second = open_bpf(O_RDWR), err;
+	void *arg = request == BIOCSETF ? (void *)&all :
+		    request == BIOCGSTATS ? (void *)&st : (void *)&value;
+
+	logged("");
+	listen_to_order(fd, fault, fault, 1000000);
+	err = error_of(attach(second, "eth0"));
+	/* To attach takes no FLUSH, but for the end of a failed attempt. */
+	equal(err, request == BIOCGSTATS ? 0 : EIO, "%s: BIOCSETIF", fault);
+	equal(error_of(ioctl(fd, request, arg)), EIO,
+	      "%s: who makes a request that needs it gets EIO", fault);
+	order("none", 0);
+	alarm(PATIENCE);
+	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0,
+	   "%s: the set-up of before holds", fault);
+	alarm(0);
+	equal(logged(GIVEN_UP), 0, "%s: the device is not given up", fault);
+	close(second);
+	close(fd);
+	equal(await_areas(0), 0, "%s: nothing is left", fault);
+	bind_again();
+	ok(works(), "%s: and it works", fault);
+}
+
+/* Counts that go up and down: those of a descriptor never go down. */
+static void counts_go_back(void)
+{
+	int fd = listener(), i, back = 0;
+	struct bpf_stat st, last;
+
+	listen_to_order(fd, "counts", "ctl-counts-back", 1000000);
+	last = stats(fd);
+	for (i = 0; i < 100; i++) {
+		st = stats(fd);
+		back += st.bs_recv < last.bs_recv || st.bs_drop < last.bs_drop ||
+			st.bs_capt < last.bs_capt;
+		last = st;
+	}
+	equal(back, 0, "counts that go back are not believed");
+	order("none", 0);
+	alarm(PATIENCE);
+	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0, "counts: capture goes on");
+	alarm(0);
+	if (ioctl(fd, BIOCFLUSH))
+		bail("BIOCFLUSH");
+	send_frames("eth0", 7, 3, 100);
+	equal(await_received(fd, 3) ? stats(fd).bs_capt : 0, 3,
+	      "counts: after BIOCFLUSH they are right again");
+	close(fd);
+	bind_again();
+}
+
+/*
+ * At the end of a listener its buffers are not given back: their memory is used
+ * for nothing else until they are, or until the device was reset.
+ */
+static void keeps_buffers(void)
+{
+	int fd = listener(), other[3], i, all = 0;
+
+	listen_to_order(fd, "keep", "own-keep", 1000000);
+	equal(areas(), 2, "keep: a descriptor has two buffers");
+	close(listener());
+	equal(areas(), 4, "keep: those of one that was closed stay");
+	for (i = 0; i < 2 * QUEUES; i++)
+		close(listener());
+	equal(areas(), 2 * QUEUES, "keep: no more than there are queues");
+	for (i = 0; i < 2; i++) {
+		other[i] = listener();
+		set(other[i], BIOCIMMEDIATE, 1);
+	}
+	equal(filled(), 1, "keep: without a queue the driver does the work");
+	other[2] = dup(fd);
+	send_frames("eth0", 7, 1, 100);
+	for (i = 0; i < 3; i++) {
+		alarm(PATIENCE);
+		all += read(other[i], buf, get(other[i], BIOCGBLEN)) ==
+		       HEADER + 104;
+		alarm(0);
+		close(other[i]);
+	}
+	equal(all, 3, "keep: and all capture");
+
+	listen_to_order(fd, "keep", "own-give", 1);
+	/* When something changes the driver asks again. */
+	listen_to_order(fd, "keep", "config", 1);
+	equal(await_areas(2), 2, "keep: given back late, they are freed");
+	listen_to_order(fd, "keep", "own-keep", 1000000);
+	for (i = 0; i < 2; i++)
+		other[i] = listener();
+	equal(filled(), 3, "keep: and the queues are used again");
+	for (i = 0; i < 2; i++)
+		close(other[i]);
+	close(fd);
+	equal(areas(), 6, "keep: with the last descriptor closed they stay, too");
+	write_file(DRIVER "/unbind", device);
+	equal(areas(), 0, "keep: a reset frees them");
+	write_file(DRIVER "/bind", device);
+	fd = listener();
+	listen_to_order(fd, "keep", "none", 0);
+	close(fd);
+	ok(works(), "keep: a reset mends the device");
+}
+
+/* The device is given up while it has the buffers of a descriptor. */
+static void given_up(void)
+{
+	int fd = listener();
+
+	set(fd, BIOCIMMEDIATE, 1);
+	order("needs-reset", 1);
+	equal(read_to_error(fd), EIO, "given up: a reader gets EIO");
+	close(fd);
+	equal(areas(), 2, "given up: what the device has stays after the close");
+	write_file(DRIVER "/unbind", device);
+	equal(areas(), 0, "given up: a reset frees it");
+	write_file(DRIVER "/bind", device);
+	ok(works(), "given up: a reset mends the device");
+}
+
+/* Whether a device's driver has accepted a feature. */
+static int accepted(unsigned int n, unsigned int bit)
+{
+	char path[128], bits[80] = "";
+	unsigned int number;
+	int fd;
+
+	if (sscanf(device, "virtio%u", &number) != 1)
+		bail(device);
+	for (fd = -1; fd < 0; number++) {
+		if (number > 100)
+			bail("no such device");
+		snprintf(path, sizeof(path), DRIVER "/virtio%u/features",
+			 number);
+		fd = open(path, O_RDONLY);
+		if (fd >= 0 && n--) {
+			close(fd);
+			fd = -1;
+		}
+	}
+	if (read(fd, bits, sizeof(bits) - 1) < 64)
+		bail(path);
+	close(fd);
+	return bits[bit] == '1';
+}
+
+/*
+ * Devices whose features are no use: the driver does without, and captures.
+ * A FILTER that they do not know would end QEMU.
+ */
+static void features(void)
+{
+	static const char * const names[] = {
+		"LISTENER_QUEUES without FILTER", "FILTER without LISTENER_QUEUES",
+		"VIRTIO_F_ACCESS_PLATFORM",
+	};
+	char name[16];
+	unsigned int i;
+
+	ok(accepted(0, 1) && accepted(0, 2), "FILTER and LISTENER_QUEUES");
+	for (i = 0; i < 3; i++) {
+		int fd = open_bpf(O_RDWR);
+
+		snprintf(name, sizeof(name), "capture%u", 2 + i);
+		ok(!accepted(2 + i, 1) && !accepted(2 + i, 2),
+		   "%s: neither is accepted", names[i]);
+		if (attach(fd, name))
+			bail(name);
+		filter_test_frames(fd);
+		equal(filled(), 0, "%s: the driver fills the buffers", names[i]);
+		set(fd, BIOCIMMEDIATE, 1);
+		send_frames("eth1", 7, 1, 100);
+		alarm(PATIENCE);
+		equal(read(fd, buf, get(fd, BIOCGBLEN)), HEADER + 104,
+		      "%s: and captures", names[i]);
+		alarm(0);
+		close(fd);
+	}
+}
+
+int main(void)
+{
+	static const char * const malformed[] = {
+		"own-too-long", "own-longest", "own-empty", "own-odd",
+		"own-not-given", "own-no-buffer", "own-twice",
+		"own-index-jumps",
+	};
+	static const char * const records[] = {
+		"own-past-end", "own-length-wraps", "own-subsec",
+	};
+	size_t i;
+
+	begin_listening();
+	features();
+	for (i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++)
+		fatal(malformed[i], BPF_T_MICROTIME);
+	/* Who reads times as the device writes them gets what it writes. */
+	for (i = 0; i < sizeof(records) / sizeof(records[0]); i++)
+		harmless(records[i], 1);
+	harmless("own-hdrlen", 1);
+	for (i = 0; i < sizeof(records) / sizeof(records[0]); i++)
+		fatal(records[i], BPF_T_BINTIME);
+	refused("ctl-no-listen", BIOCSDIRECTION);
+	refused("ctl-no-filter", BIOCSETF);
+	refused("ctl-no-flush", BIOCGSTATS);
+	counts_go_back();
+	keeps_buffers();
+	given_up();
+	return done_testing();
+}
