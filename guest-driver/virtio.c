@@ -100,9 +100,9 @@ static int init_listener_queues(struct vcap_dev *dev)
 	return vcap_own_init(&dev->own, count);
 }
 
-static bool offload;
+static bool offload = true;
 module_param(offload, bool, 0444);
-MODULE_PARM_DESC(offload, "Have devices filter, and fill readers' buffers, where they can (default off)");
+MODULE_PARM_DESC(offload, "Have devices filter, and fill readers' buffers, where they can (default on)");
 
 /*
  * A listener's own buffers are shared with the device as they are. Not where

@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """In the guest, tcpdump's expressions select through /dev/bpf exactly what
-tcpdump selects from the same frames on the host."""
+tcpdump selects from the same frames on the host: where the driver runs the
+programs, and where the device does."""
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,7 +20,7 @@ from tap import Tap  # noqa: E402
 EXPRESSIONS = os.path.join(TOP, "tests", "fuzz", "expressions")
 REPLAY = os.path.join(TOP, "build", "tests", "guest", "tools", "replay")
 COUNT = 400
-BATCH = 60
+BATCH = 60      # no more than a device can have queues for
 SNAPLEN = 64
 
 # With these the device itself cuts the frames: none needs to see more of them.
@@ -31,7 +33,7 @@ SHORT = ["", "greater 1000", "less 128", "len = 60", "len - 14 > 100", "arp",
 SCRIPT = """
 set -e
 rmmod virtio_capture
-modprobe virtio_capture buffers=64 descriptors=1000
+modprobe virtio_capture buffers=64 descriptors=1000 offload=OFFLOAD
 ip link set eth1 up
 started=0
 for batch in batch*; do
@@ -109,17 +111,20 @@ def select(path, expression):
     return read_pcap(done.stdout)
 
 
-def run_guest(folder, names):
+def run_guest(folder, names, offload):
     """Returns {name: frames} and the lines of /proc/net/bpf."""
     batches = sorted(name for name in os.listdir(folder)
                      if name.startswith("batch"))
+    shutil.rmtree(f"{folder}/out", ignore_errors=True)
     os.makedirs(f"{folder}/out")
     adds = ["sent.pcap", "out", *batches]
     done = vm([*TWO_NICS, "--timeout", "600", "--memory", "1G",
+               "--qemu-arg", "-global",
+               "--qemu-arg", "virtio-capture-device.listener-queues=64",
                "--add", REPLAY, "--get", f"out.tar:{folder}/out.tar"]
               + [word for name in adds for word in ("--add",
                                                     f"{folder}/{name}")],
-              ["sh", "-c", SCRIPT])
+              ["sh", "-c", SCRIPT.replace("OFFLOAD", str(int(offload)))])
     if done.returncode:
         raise RuntimeError(f"exit status {done.returncode}\n{done.stdout}\n"
                            f"{done.stderr}")
@@ -134,27 +139,38 @@ def run_guest(folder, names):
                           if not line.startswith("pid")]
 
 
+def judge(tap, what, names, expected, captured, peers):
+    """What all descriptors got, and what /proc/net/bpf says of them. Returns
+    which engines have run the programs."""
+    for name, (expression, snaplen) in names.items():
+        got = captured[name]
+        tap.ok(got == expected[name],
+               f"{what}: {expression or 'everything'}: {len(got)} frames"
+               + (" cut" if snaplen == SNAPLEN else ""),
+               f"{len(got)} in the guest, {len(expected[name])} on the host")
+    tap.equal({line[4] for line in peers}, {"0"}, f"{what}: none was dropped")
+    engines = [line[-2] for line in peers]
+    tap.equal(len(engines), len(names), f"{what}: every descriptor was listed")
+    return engines
+
+
 def test_expressions(tap):
-    """All of them in one guest."""
+    """All of them in one guest, then in another."""
     sent = [frame.ljust(60, b"\0") for frame in frames.varied(COUNT, 3)]
-    chosen = 0
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/sent.pcap"
         wrpcap(path, sent, linktype=1)
         names = write_batches(folder, read_expressions())
-        captured, peers = run_guest(folder, names)
-        for name, (expression, snaplen) in names.items():
-            expected = [frame[:snaplen] for frame in select(path, expression)]
-            got = captured[name]
-            chosen += 0 < len(expected) < len(sent)
-            tap.ok(got == expected,
-                   f"{expression or 'everything'}: {len(expected)} frames"
-                   + (" cut" if snaplen == SNAPLEN else ""),
-                   f"{len(got)} in the guest, {len(expected)} on the host")
-    tap.ok(chosen > len(names) // 2, f"{chosen} expressions select some frames")
-    tap.equal({line[4] for line in peers}, {"0"}, "none was dropped")
-    engines = [line[-2] for line in peers]
-    tap.equal(len(engines), len(names), "every descriptor was listed")
+        expected = {name: [frame[:snaplen] for frame in select(path, text)]
+                    for name, (text, snaplen) in names.items()}
+        chosen = sum(0 < len(some) < len(sent) for some in expected.values())
+        tap.ok(chosen > len(names) // 2,
+               f"{chosen} expressions select some frames")
+        engines = judge(tap, "device", names, expected,
+                        *run_guest(folder, names, True))
+        tap.equal(set(engines), {"device"}, "the device has run all of them")
+        engines = judge(tap, "driver", names, expected,
+                        *run_guest(folder, names, False))
     tap.equal(set(engines), {"jit", "constant"},
               "all of them ran translated, or did not need to")
     # Of a program with a loop, which is not valid, libpcap itself is the engine.

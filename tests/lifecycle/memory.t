@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Capture buffers are there while somebody listens: the first descriptor has
-them allocated, and with the last one their memory is given back."""
+them allocated, and with the last one their memory is given back. Where the device
+fills the buffers of descriptors there are no others."""
 import sys
 from pathlib import Path
 
@@ -25,37 +26,95 @@ def free_memory(guest):
     return int(guest.shell("grep MemFree /proc/meminfo").split()[1])
 
 
-def check(tap, guest, link):
-    """Count the guest's memory before, between and after descriptors."""
+def listen(tap, guest, link, number, first, one_left):
+    """Two descriptors, of which one captures when the other is closed."""
+    one = Descriptor(guest, "eth0", immediate=True)
+    two = Descriptor(guest, "eth0", immediate=True)
+    first()
+    one.close()
+    link.send(frame(number))
+    two.wait_captured(1)
+    tap.equal(two.read(), [number], "the one that is left captures")
+    one_left()
+    two.close()
+
+
+def shared(tap, guest, link):
+    """Count the guest's memory before, between and after descriptors whose
+    buffers the driver fills."""
     guest.shell("rmmod virtio_capture")
     unloaded = free_memory(guest)
-    guest.shell(f"modprobe virtio_capture buffers={BUFFERS}")
+    guest.shell(f"modprobe virtio_capture buffers={BUFFERS} offload=0")
     rest = free_memory(guest)
     tap.ok(unloaded - rest < NOISE, "without descriptors there are no buffers",
            f"{unloaded - rest} KiB are taken")
     for number in range(ROUNDS):
-        one = Descriptor(guest, "eth0", immediate=True)
-        two = Descriptor(guest, "eth0", immediate=True)
-        taken = rest - free_memory(guest)
-        tap.ok(SIZE <= taken < SIZE + NOISE,
-               f"descriptors share one set of them ({number})",
-               f"{taken} KiB are taken")
-        one.close()
-        link.send(frame(number))
-        two.wait_captured(1)
-        tap.equal(two.read(), [number], "the one that is left captures")
-        two.close()
-        taken = rest - free_memory(guest)
-        tap.ok(taken < NOISE, f"the last one gives them back ({number})",
-               f"{taken} KiB are taken")
+        def taken():
+            return rest - free_memory(guest)
+
+        def first(number=number):
+            size = taken()
+            tap.ok(SIZE <= size < SIZE + NOISE,
+                   f"descriptors share one set of them ({number})",
+                   f"{size} KiB are taken")
+        listen(tap, guest, link, number, first, lambda: None)
+        size = taken()
+        tap.ok(size < NOISE, f"the last one gives them back ({number})",
+               f"{size} KiB are taken")
+
+
+def own(tap, guest, link):
+    """The same where the device fills them: each descriptor has two."""
+    guest.shell("rmmod virtio_capture && "
+                f"modprobe virtio_capture buffers={BUFFERS}")
+    rest = free_memory(guest)
+
+    def buffers():
+        return int(guest.shell("grep -c vcap_memory_alloc /proc/vmallocinfo || "
+                               "true"))
+
+    def first():
+        tap.equal(buffers(), 4, "a descriptor has two of its own")
+        size = rest - free_memory(guest)
+        tap.ok(size < NOISE, "and needs no others", f"{size} KiB are taken")
+    listen(tap, guest, link, 7, first, lambda: tap.equal(
+        buffers(), 2, "one that is closed gives them back"))
+    tap.equal(buffers(), 0, "so does the last one")
+
+
+def without_reset(tap, guest, link):
+    """A device that cannot reset a queue keeps the driver's buffers, for the next
+    descriptors, until it is reset itself. Those of descriptors it gives back."""
+    driver = "/sys/bus/virtio/drivers/virtio_capture"
+    own(tap, guest, link)
+    guest.shell("rmmod virtio_capture && "
+                f"modprobe virtio_capture buffers={BUFFERS} offload=0")
+    rest = free_memory(guest)
+    for number in range(2):
+        listen(tap, guest, link, number, lambda: None, lambda: None)
+        size = rest - free_memory(guest)
+        tap.ok(SIZE <= size < SIZE + NOISE,
+               f"without resets of queues one set stays ({number})",
+               f"{size} KiB are taken")
+    guest.shell(f"cd {driver}; for d in virtio*; do echo $d > unbind; done")
+    size = rest - free_memory(guest)
+    tap.ok(size < NOISE, "and is free after one of the device",
+           f"{size} KiB are taken")
 
 
 def main(tap):
-    """All in one guest."""
+    """A guest whose device can reset queues, and one whose cannot."""
     guest, link = dgram_guest()
     with guest:
         guest.ready()
-        check(tap, guest, link)
+        shared(tap, guest, link)
+        own(tap, guest, link)
+        guest.end(tap)
+    guest, link = dgram_guest("--qemu-arg", "-global", "--qemu-arg",
+                              "virtio-capture-device.queue_reset=off")
+    with guest:
+        guest.ready()
+        without_reset(tap, guest, link)
         guest.end(tap)
 
 

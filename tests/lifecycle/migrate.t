@@ -27,6 +27,9 @@ MEMORY = "262152K"
 # The number of the frame that ends a reader.
 END = 1 << 20
 
+# Who fills the buffers, the device or the driver.
+DEVICE_FILLS = True
+
 
 class Stream:
     """Numbered frames, one after another, to one link and later another."""
@@ -79,9 +82,14 @@ def judge(tap, what, seen, last, stats, stops):
     tap.equal(seen[-1], last, f"{what}: capture goes on to the end")
     tap.ok(len(gaps) <= stops and len(missing) <= QUEUED * stops,
            f"{what}: only what crossed in between is missing", missing)
-    # The one that ended the reader is in the counts, too.
-    tap.equal(stats[2], len(seen) + 1, f"{what}: the count of captured frames")
-    tap.ok(stats[0] == stats[2] + stats[1] and stats[1] <= len(missing),
+    # The one that ended the reader is in the counts, too; and as on the BSDs so
+    # are those that found no buffer, if they came as far as the filter. That is
+    # where the device fills the buffers: it hands them all over when it stops.
+    received, dropped, captured = stats
+    tap.ok(len(seen) + 1 == captured - dropped * DEVICE_FILLS,
+           f"{what}: the count of captured frames", stats, len(seen))
+    tap.ok(received == captured + dropped * (not DEVICE_FILLS) and
+           dropped <= len(missing),
            f"{what}: no frame is counted twice", stats, missing)
 
 
@@ -111,7 +119,8 @@ def add_disk(guest):
 def receiver(guest):
     """A descriptor for received frames, and buffers enough for a guest that
     is slow while its memory is copied."""
-    guest.shell("rmmod virtio_capture && modprobe virtio_capture buffers=256")
+    guest.shell("rmmod virtio_capture && modprobe virtio_capture buffers=256 "
+                f"offload={int(DEVICE_FILLS)}")
     return Descriptor(guest, "eth0", immediate=True, seesent=False)
 
 
@@ -206,5 +215,7 @@ def moved(tap):
 
 
 TAP = Tap()
-TAP.run(saved, moved)
+for DEVICE_FILLS in True, False:
+    TAP.note(f"device fills buffers: {DEVICE_FILLS}")
+    TAP.run(saved, moved)
 sys.exit(TAP.done())

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Frames that overtake the guest: the device drops and counts them, and the
-descriptor's counts tell."""
+descriptor's counts tell. Where the device fills the buffers of descriptors, none
+of them is lost before those are full."""
 import sys
 import time
 from pathlib import Path
@@ -16,14 +17,33 @@ from tap import Tap  # noqa: E402
 BURST, LENGTH, SIZE = 200, 1514, 1 << 18
 
 
-def overtake(tap, guest, end, first):
-    """A burst while the guest's one processor does nothing but interrupts."""
-    before = guest.holdings()
+def burst(guest, end, first):
+    """A burst while the guest's one processor does nothing but interrupts;
+    gives two descriptors that hear it."""
     both = [Descriptor(guest, "eth0", size=SIZE, seesent=False)
             for _ in range(2)]
     guest.call("spin 2000")
     time.sleep(0.5)
     end.send(*[frame(first + i, LENGTH) for i in range(BURST)])
+    return both
+
+
+def kept(tap, guest, end):
+    """The device fills the buffers."""
+    both = burst(guest, end, 0)
+    for one in both:
+        tap.equal(one.stats(), (BURST, 0, BURST),
+                  "the device fills both buffers: nothing is dropped")
+        one.call("option", "immediate", 1)
+        tap.equal([*one.read(), *one.read()], list(range(BURST)),
+                  "the device fills both buffers: all can be read")
+        one.close()
+
+
+def overtake(tap, guest, end, first):
+    """The driver fills them, when the guest runs again."""
+    before = guest.holdings()
+    both = burst(guest, end, first)
     for one in both:
         received, dropped, captured = one.stats()
         tap.equal(received, BURST, "all frames of the burst are received")
@@ -40,10 +60,10 @@ def overtake(tap, guest, end, first):
         seen = one.read()
         tap.equal(seen[captured:], list(range(5000, 5010)),
                   "what came then is read last")
-        burst = seen[:captured]
-        tap.ok(burst == sorted(set(burst)) and burst[0] == first and
-               burst[-1] < first + BURST, "and before it what was captured",
-               burst)
+        early = seen[:captured]
+        tap.ok(early == sorted(set(early)) and early[0] == first and
+               early[-1] < first + BURST, "and before it what was captured",
+               early)
     new = Descriptor(guest, "eth0")
     tap.equal(new.stats()[:2], (0, 0), "a new descriptor has not lost any")
     for one in [*both, new]:
@@ -52,13 +72,14 @@ def overtake(tap, guest, end, first):
 
 
 def main(tap):
-    """With a single buffer, twice."""
+    """With a single buffer of the driver's, twice."""
     guest, end = dgram_guest()
     with guest:
         guest.ready()
+        guest.shell("sysctl -w kernel.sched_rt_runtime_us=-1")
+        kept(tap, guest, end)
         guest.shell("rmmod virtio_capture && "
-                    "modprobe virtio_capture buffers=1 && "
-                    "sysctl -w kernel.sched_rt_runtime_us=-1")
+                    "modprobe virtio_capture buffers=1 offload=0")
         overtake(tap, guest, end, 0)
         overtake(tap, guest, end, 1000)
         guest.end(tap)
