@@ -164,7 +164,11 @@ static bool offload_fetch(struct vcap_file *file)
 
 static void offload_end(struct vcap_file *file)
 {
-	vcap_dev_result(file->dev, vcap_own_look(file->own));
+	int err = vcap_own_look(file->own);
+
+	/* Who is about to attach it finds out by the next command. */
+	if (file->dev)
+		vcap_dev_result(file->dev, err);
 	vcap_tell_hold(file);
 	file->desc.gone = true;
 }
