@@ -83,7 +83,10 @@ u32 vcap_desc_available(const struct vcap_desc *d)
 
 u32 vcap_desc_read_begin(struct vcap_desc *d, bool now)
 {
-	if (d->hold_len == 0 && (now || d->immediate || d->timed_out || d->gone))
+	bool wanted = now || d->immediate || d->timed_out || d->gone;
+
+	/* Empty buffers keep their order. */
+	if (wanted && d->hold_len == 0 && d->store_len > 0)
 		vcap_desc_rotate(d);
 	if (d->hold_len > 0)
 		d->hold_busy = true;

@@ -60,6 +60,7 @@ static u32 take(struct vcap_desc *d, bool now)
 static void test_fresh(void)
 {
 	struct vcap_desc d;
+	u8 *store;
 
 	vcap_desc_init(&d);
 	equal(d.size, 32768, "default buffer size");
@@ -70,9 +71,11 @@ static void test_fresh(void)
 	equal(vcap_desc_clamp(4001, 262144), 4001, "even an odd one");
 
 	d = new_desc(SIZE);
+	store = d.store;
 	ok(!vcap_desc_readable(&d), "attached and empty: not readable");
 	equal(vcap_desc_available(&d), 0, "FIONREAD of empty buffers");
 	equal(take(&d, true), 0, "nothing to read");
+	ok(d.store == store, "empty buffers are not rotated");
 	free_desc(&d);
 }
 
