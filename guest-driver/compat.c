@@ -19,11 +19,19 @@ struct compat_bpf_dltlist {
 	compat_uptr_t bfl_list;
 };
 
+struct compat_bpf_zbuf {
+	compat_uptr_t bz_bufa;
+	compat_uptr_t bz_bufb;
+	compat_size_t bz_buflen;
+};
+
 union compat_argument {
 	struct compat_bpf_program program;
 	struct compat_ifreq ifreq;
 	struct compat_bpf_dltlist dltlist;
 	struct old_timeval32 timeval;
+	struct compat_bpf_zbuf zbuf;
+	compat_size_t size;
 };
 
 /* From the program's argument to the driver's, or back. */
@@ -70,6 +78,25 @@ static void timeval_out(union vcap_argument *arg, union compat_argument *compat)
 	compat->timeval.tv_usec = arg->timeval.tv_usec;
 }
 
+static void zbuf_in(union vcap_argument *arg, union compat_argument *compat)
+{
+	arg->zbuf.bz_bufa = (void __force *)compat_ptr(compat->zbuf.bz_bufa);
+	arg->zbuf.bz_bufb = (void __force *)compat_ptr(compat->zbuf.bz_bufb);
+	arg->zbuf.bz_buflen = compat->zbuf.bz_buflen;
+}
+
+static void zbuf_out(union vcap_argument *arg, union compat_argument *compat)
+{
+	compat->zbuf.bz_bufa = ptr_to_compat((void __user *)arg->zbuf.bz_bufa);
+	compat->zbuf.bz_bufb = ptr_to_compat((void __user *)arg->zbuf.bz_bufb);
+	compat->zbuf.bz_buflen = arg->zbuf.bz_buflen;
+}
+
+static void size_out(union vcap_argument *arg, union compat_argument *compat)
+{
+	compat->size = arg->size;
+}
+
 static const struct translation {
 	unsigned int native;
 	unsigned int size;	/* of the 32-bit argument */
@@ -85,6 +112,9 @@ static const struct translation {
 	  dltlist_out },
 	{ BIOCSRTIMEOUT, sizeof(struct old_timeval32), timeval_in },
 	{ BIOCGRTIMEOUT, sizeof(struct old_timeval32), NULL, timeval_out },
+	{ BIOCGETZMAX, sizeof(compat_size_t), NULL, size_out },
+	{ BIOCROTZBUF, sizeof(struct compat_bpf_zbuf), NULL, zbuf_out },
+	{ BIOCSETZBUF, sizeof(struct compat_bpf_zbuf), zbuf_in },
 };
 
 /* Is this the 32-bit program's number of the request? */

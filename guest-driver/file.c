@@ -18,6 +18,7 @@
 #include "peers.h"
 #include "setup.h"
 #include "timeout.h"
+#include "zerocopy.h"
 
 /*
  * Who got past the node's mode may open it with CAP_NET_RAW, or as a member of
@@ -68,6 +69,7 @@ int vcap_release(struct inode *inode, struct file *filp)
 	vcap_timeout_stop(file);
 	vcap_peers_del(file);
 	vcap_setup_detach(file);
+	vcap_zerocopy_free(file);
 	vcap_program_free(file->filter);
 	vcap_program_free(file->write_filter);
 	vcap_limits_close(file);
@@ -118,7 +120,9 @@ static int begin_read(struct vcap_file *file, size_t size, ktime_t *deadline)
 	int err = 0;
 
 	mutex_lock(&file->lock);
-	if (file->reading)
+	if (!file->model->read_begin)
+		err = -EOPNOTSUPP;
+	else if (file->reading)
 		err = -EIO;
 	else if (!file->dev || size != file->desc.size)
 		err = -EINVAL;
@@ -306,6 +310,7 @@ __poll_t vcap_poll(struct file *filp, poll_table *wait)
 			file->model->await(file);
 		if (file->model->alert(file))
 			file->model->fetch(file);
+		vcap_listener_share(file);
 	}
 	mutex_lock(&file->lock);
 	if (!file->dev || vcap_listener_readable(file))

@@ -9,11 +9,13 @@
 #include "device.h"
 #include "interface.h"
 #include "ioctl.h"
+#include "kernel.h"
 #include "limits.h"
 #include "listener.h"
 #include "model.h"
 #include "setup.h"
 #include "timeout.h"
+#include "zerocopy.h"
 
 /* The longest timeout is the last that int milliseconds can hold. */
 #define MAX_TIMEOUT_NS	(2147483648ULL * NSEC_PER_MSEC)
@@ -27,8 +29,16 @@ static int get_blen(struct vcap_file *file, union vcap_argument *arg)
 	return 0;
 }
 
+/* Are the buffers the program's own memory? */
+static bool is_zerocopy(const struct vcap_file *file)
+{
+	return file->model == &vcap_zerocopy_model;
+}
+
 static int set_blen(struct vcap_file *file, union vcap_argument *arg)
 {
+	if (is_zerocopy(file))
+		return -EOPNOTSUPP;
 	if (file->dev)
 		return -EINVAL;
 	arg->value = vcap_desc_clamp(arg->value,
@@ -363,6 +373,47 @@ static int set_tstamp(struct vcap_file *file, union vcap_argument *arg)
 	return 0;
 }
 
+static int get_bufmode(struct vcap_file *file, union vcap_argument *arg)
+{
+	arg->value = is_zerocopy(file) ? BPF_BUFMODE_ZBUF : BPF_BUFMODE_BUFFER;
+	return 0;
+}
+
+static int set_bufmode(struct vcap_file *file, union vcap_argument *arg)
+{
+	if (arg->value != BPF_BUFMODE_BUFFER && arg->value != BPF_BUFMODE_ZBUF)
+		return -EINVAL;
+	if (file->dev || file->zerocopy)
+		return -EBUSY;
+	mutex_lock(&file->lock);
+	file->model = arg->value == BPF_BUFMODE_ZBUF ? &vcap_zerocopy_model :
+						       &vcap_kernel;
+	mutex_unlock(&file->lock);
+	return 0;
+}
+
+static int get_zbuf_max(struct vcap_file *file, union vcap_argument *arg)
+{
+	if (!is_zerocopy(file))
+		return -EOPNOTSUPP;
+	arg->size = vcap_zerocopy_max();
+	return 0;
+}
+
+static int set_zbuf(struct vcap_file *file, union vcap_argument *arg)
+{
+	if (!is_zerocopy(file))
+		return -EOPNOTSUPP;
+	return vcap_zerocopy_set(file, &arg->zbuf);
+}
+
+static int rotate_zbuf(struct vcap_file *file, union vcap_argument *arg)
+{
+	if (!is_zerocopy(file))
+		return -EOPNOTSUPP;
+	return vcap_zerocopy_rotate(file, &arg->zbuf);
+}
+
 static int get_readable(struct vcap_file *file, union vcap_argument *arg)
 {
 	bool as_they_come;
@@ -427,6 +478,11 @@ static const struct request {
 	{ BIOCSETFNR, set_filter_keep, UNLOCKED },
 	{ BIOCGTSTAMP, get_tstamp, ALWAYS },
 	{ BIOCSTSTAMP, set_tstamp, ALWAYS },
+	{ BIOCGETBUFMODE, get_bufmode, ALWAYS },
+	{ BIOCSETBUFMODE, set_bufmode, UNLOCKED },
+	{ BIOCGETZMAX, get_zbuf_max, ALWAYS },
+	{ BIOCROTZBUF, rotate_zbuf, ALWAYS },
+	{ BIOCSETZBUF, set_zbuf, UNLOCKED },
 	{ FIONREAD_TYPED, get_readable, ALWAYS },
 };
 
@@ -450,6 +506,7 @@ int vcap_request(struct vcap_file *file, unsigned int number,
 		return -ENOTTY;
 	mutex_lock(&file->config);
 	file->pid = task_tgid_nr(current);
+	vcap_listener_share(file);
 	if (!file->locked || request->always)
 		err = request->handle(file, arg);
 	mutex_unlock(&file->config);

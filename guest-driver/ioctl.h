@@ -17,6 +17,8 @@ union vcap_argument {
 	struct bpf_version version;
 	struct bpf_dltlist dltlist;
 	struct bpf_timeval timeval;
+	struct bpf_zbuf zbuf;
+	size_t size;
 };
 
 /**

@@ -9,6 +9,7 @@
 #include "kernel.h"
 #include "listen.h"
 #include "shared.h"
+#include "zerocopy.h"
 
 /*
  * On the account of who asks. The buffers may be large: to be refused is better
@@ -16,10 +17,23 @@
  */
 #define BUFFER_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
+static void *alloc_buffer(const struct vcap_file *file, unsigned int number)
+{
+	if (file->memory[number])
+		return vcap_zerocopy_packets(file->memory[number]);
+	return __vmalloc(file->desc.size, BUFFER_GFP);
+}
+
+static void free_buffer(const struct vcap_file *file, void *buffer)
+{
+	if (!file->memory[0])
+		vfree(buffer);
+}
+
 static void free_buffers(struct vcap_file *file)
 {
-	vfree(file->desc.store);
-	vfree(file->desc.hold);
+	free_buffer(file, file->desc.store);
+	free_buffer(file, file->desc.hold);
 	mutex_lock(&file->lock);
 	vcap_desc_attach(&file->desc, NULL, NULL);
 	mutex_unlock(&file->lock);
@@ -32,11 +46,11 @@ static int kernel_attach(struct vcap_file *file, struct vcap_dev *dev)
 
 	if (err)
 		return err;
-	store = __vmalloc(file->desc.size, BUFFER_GFP);
-	hold = __vmalloc(file->desc.size, BUFFER_GFP);
+	store = alloc_buffer(file, 0);
+	hold = alloc_buffer(file, 1);
 	if (!store || !hold) {
-		vfree(store);
-		vfree(hold);
+		free_buffer(file, store);
+		free_buffer(file, hold);
 		/* Programs ask for less then; ENOMEM ends them. */
 		err = -ENOBUFS;
 		goto put;
@@ -138,6 +152,11 @@ static u32 kernel_read_begin(struct vcap_file *file, bool now)
 	return vcap_desc_read_begin(&file->desc, now);
 }
 
+static const void *kernel_hold(const struct vcap_file *file)
+{
+	return file->desc.hold;
+}
+
 static u32 kernel_copy(struct vcap_file *file, u32 len, struct iov_iter *to)
 {
 	return copy_to_iter(file->desc.hold, len, to) == len ? len : 0;
@@ -174,6 +193,7 @@ const struct vcap_model vcap_kernel = {
 	.available = kernel_available,
 	.held = kernel_held,
 	.read_begin = kernel_read_begin,
+	.hold = kernel_hold,
 	.copy = kernel_copy,
 	.read_end = kernel_read_end,
 	.discard = kernel_discard,

@@ -136,6 +136,15 @@ void vcap_listener_wake(struct vcap_file *file)
 	wake_up_interruptible_poll(&file->wait, EPOLLIN | EPOLLRDNORM);
 }
 
+/** vcap_listener_share() - exchange buffers with a program that shares them */
+void vcap_listener_share(struct vcap_file *file)
+{
+	mutex_lock(&file->lock);
+	if (file->dev && file->model->share)
+		file->model->share(file);
+	mutex_unlock(&file->lock);
+}
+
 /**
  * vcap_listener_hear() - run the filter over records, and catch what it accepts
  * @file: the listener
@@ -154,6 +163,9 @@ void vcap_listener_hear(struct vcap_file *file, const struct vcap_record *recs,
 	bool wake = false;
 
 	mutex_lock(&file->lock);
+	/* What the program has read makes room. */
+	if (file->model->share)
+		file->model->share(file);
 	/* Filters must stay on one CPU. */
 	migrate_disable();
 	recv = desc->recv;
@@ -172,6 +184,8 @@ void vcap_listener_hear(struct vcap_file *file, const struct vcap_record *recs,
 	migrate_enable();
 	vcap_totals_add(desc->recv - recv, desc->drop - drop,
 			desc->capt - capt);
+	if (file->model->share)
+		file->model->share(file);
 	mutex_unlock(&file->lock);
 	if (wake)
 		vcap_listener_wake(file);

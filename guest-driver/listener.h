@@ -14,6 +14,7 @@ void vcap_listener_catch_up(struct vcap_file *file);
 void vcap_listener_settle(struct vcap_file *file);
 bool vcap_listener_readable(const struct vcap_file *file);
 void vcap_listener_wake(struct vcap_file *file);
+void vcap_listener_share(struct vcap_file *file);
 void vcap_listener_hear(struct vcap_file *file, const struct vcap_record *recs,
 			unsigned int n);
 void vcap_listener_lost(struct vcap_file *file, u32 n);

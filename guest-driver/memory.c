@@ -87,10 +87,38 @@ int vcap_memory_alloc(struct vcap_memory *memory, unsigned int size)
 					 GFP_KERNEL);
 }
 
+/**
+ * vcap_memory_map() - make a buffer of memory that is there
+ * @memory: the buffer; vcap_memory_free() may be called also after an error
+ * @data: where the kernel has mapped it, a part of what vmap() returned
+ * @size: bytes
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int vcap_memory_map(struct vcap_memory *memory, void *data, unsigned int size)
+{
+	unsigned int off = offset_in_page(data), i;
+	unsigned int count = DIV_ROUND_UP(off + size, PAGE_SIZE);
+	struct page **pages = kvmalloc_array(count, sizeof(*pages), GFP_KERNEL);
+	int err;
+
+	memory->data = data;
+	memory->foreign = true;
+	if (!pages)
+		return -ENOMEM;
+	for (i = 0; i < count; i++)
+		pages[i] = vmalloc_to_page(data - off + i * PAGE_SIZE);
+	err = sg_alloc_table_from_pages(&memory->table, pages, count, off, size,
+					GFP_KERNEL);
+	kvfree(pages);
+	return err;
+}
+
 /** vcap_memory_free() - free a buffer that the device does not have */
 void vcap_memory_free(struct vcap_memory *memory)
 {
 	sg_free_table(&memory->table);
-	vfree(memory->data);
+	if (!memory->foreign)
+		vfree(memory->data);
 	memory->data = NULL;
 }

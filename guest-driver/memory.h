@@ -9,13 +9,16 @@
  * struct vcap_memory - one buffer's pages
  * @data: as the kernel sees them, one after the other; NULL: there are none
  * @table: as the device sees them, in as few pieces as could be had
+ * @foreign: the pages are not freed with the buffer
  */
 struct vcap_memory {
 	void *data;
 	struct sg_table table;
+	bool foreign;
 };
 
 int vcap_memory_alloc(struct vcap_memory *memory, unsigned int size);
+int vcap_memory_map(struct vcap_memory *memory, void *data, unsigned int size);
 void vcap_memory_free(struct vcap_memory *memory);
 
 #endif /* VCAP_MEMORY_H */

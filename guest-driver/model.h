@@ -14,6 +14,8 @@
 /**
  * struct vcap_model - what is done with the buffers of a descriptor
  * @name: as /proc/net/bpf shows it
+ * @preset: the program has set the buffers before it attaches the descriptor,
+ *          and they were charged then
  *
  * Without lock, with config:
  *
@@ -43,12 +45,15 @@
  *
  * With lock:
  *
+ * @share: take the buffers back that the program has given back, and give it what
+ *         there is for it; NULL: it has no part in the buffers' memory
  * @end: no more packets will come, those that are there can be read
  * @readable: what poll(2) says of reading; also asked without lock
  * @available: what FIONREAD gives, bytes
  * @held: bytes of that which do not change when packets come
  * @read_begin: start to read, @now: without waiting for a full buffer; returns
- *              the bytes to read, which are left alone until @read_end, or 0
+ *              the bytes to read, which are left alone until @read_end, or 0.
+ *              NULL: there is no read(2)
  * @read_end: finish it; the program has the packets if they were @taken,
  *            otherwise they stay
  * @discard: empty the buffers; a read under way came before
@@ -56,11 +61,13 @@
  *
  * Between @read_begin and @read_end, without lock:
  *
+ * @hold: where the packets are
  * @copy: copy the @len bytes out, and what else the program is to get with them;
  *        returns how many it has got, or 0
  */
 struct vcap_model {
 	const char *name;
+	bool preset;
 	int (*attach)(struct vcap_file *file, struct vcap_dev *dev);
 	int (*start)(struct vcap_file *file, struct vcap_dev *dev);
 	void (*detach)(struct vcap_file *file, struct vcap_dev *dev);
@@ -70,11 +77,13 @@ struct vcap_model {
 	void (*await)(struct vcap_file *file);
 	bool (*alert)(const struct vcap_file *file);
 	bool (*fetch)(struct vcap_file *file);
+	void (*share)(struct vcap_file *file);
 	void (*end)(struct vcap_file *file);
 	bool (*readable)(const struct vcap_file *file);
 	u32 (*available)(const struct vcap_file *file);
 	u32 (*held)(const struct vcap_file *file);
 	u32 (*read_begin)(struct vcap_file *file, bool now);
+	const void *(*hold)(const struct vcap_file *file);
 	u32 (*copy)(struct vcap_file *file, u32 len, struct iov_iter *to);
 	void (*read_end)(struct vcap_file *file, bool taken);
 	void (*discard)(struct vcap_file *file);

@@ -35,6 +35,18 @@ bool vcap_offload_possible(const struct vcap_file *file,
 	       usable(file) >= SMALLEST;
 }
 
+/*
+ * The device knows no binary fractions. What it has written into a program's
+ * memory the program may have changed: that is not the device's fault.
+ */
+static int convert(const struct vcap_file *file,
+		   const struct vcap_own_buffer *buffer)
+{
+	int err = vcap_header_convert(buffer->memory.data, buffer->len);
+
+	return file->memory[0] ? 0 : err;
+}
+
 /* Take what the device has completed. Called with lock. */
 static void look(struct vcap_file *file)
 {
@@ -44,14 +56,11 @@ static void look(struct vcap_file *file)
 
 	lockdep_assert_held(&file->lock);
 	err = vcap_own_look(own);
-	/* The device knows no binary fractions. */
 	if (file->desc.format.tstamp == BPF_T_BINTIME) {
 		if (!err && own->hold && !last)
-			err = vcap_header_convert(own->hold->memory.data,
-						  own->hold->len);
+			err = convert(file, own->hold);
 		if (!err && own->after && own->after != last)
-			err = vcap_header_convert(own->after->memory.data,
-						  own->after->len);
+			err = convert(file, own->after);
 	}
 	vcap_dev_result(file->dev, err);
 	vcap_tell_hold(file);
@@ -70,7 +79,7 @@ static void post(struct vcap_file *file, struct vcap_dev *dev)
 
 static int offload_attach(struct vcap_file *file, struct vcap_dev *dev)
 {
-	struct vcap_own *own = vcap_own_alloc(usable(file));
+	struct vcap_own *own = vcap_own_alloc(usable(file), file->memory);
 	int err;
 
 	if (!own)
@@ -196,6 +205,13 @@ static u32 offload_read_begin(struct vcap_file *file, bool now)
 		look(file);
 	file->desc.hold_busy = file->own->hold;
 	return file->desc.hold_len;
+}
+
+static const void *offload_hold(const struct vcap_file *file)
+{
+	const struct vcap_own *own = file->own;
+
+	return own && own->hold ? own->hold->memory.data : NULL;
 }
 
 static void offload_read_end(struct vcap_file *file, bool taken)
@@ -385,6 +401,7 @@ const struct vcap_model vcap_offload = {
 	.available = offload_available,
 	.held = offload_available,
 	.read_begin = offload_read_begin,
+	.hold = offload_hold,
 	.copy = offload_copy,
 	.read_end = offload_read_end,
 	.discard = offload_discard,

@@ -4,6 +4,7 @@
 
 #include "listener.h"
 #include "own.h"
+#include "zerocopy.h"
 
 /* A buffer of more pieces no device need take (QEMU's VIRTQUEUE_MAX_SIZE). */
 #define MAX_PIECES	1024
@@ -98,6 +99,7 @@ void vcap_own_interrupt(struct vcap_own_queues *all, struct virtqueue *vq)
 	spin_lock_irqsave(&queue->user_lock, flags);
 	if (queue->file) {
 		WRITE_ONCE(queue->file->own->event, true);
+		vcap_zerocopy_event(queue->file);
 		vcap_listener_wake(queue->file);
 	}
 	spin_unlock_irqrestore(&queue->user_lock, flags);
@@ -108,18 +110,34 @@ void vcap_own_free(struct vcap_own *own)
 {
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(own->buffers); i++)
+	for (i = 0; i < ARRAY_SIZE(own->buffers); i++) {
 		vcap_memory_free(&own->buffers[i].memory);
+		if (own->buffers[i].pages)
+			vcap_pages_put(own->buffers[i].pages);
+	}
 	kfree(own);
+}
+
+/* A buffer of the driver's own, or in a program's memory. */
+static int alloc_buffer(struct vcap_own_buffer *buffer, u32 size,
+			struct vcap_pages *pages)
+{
+	if (!pages)
+		return vcap_memory_alloc(&buffer->memory, size);
+	buffer->pages = vcap_pages_get(pages);
+	return vcap_memory_map(&buffer->memory, vcap_zerocopy_packets(pages),
+			       size);
 }
 
 /**
  * vcap_own_alloc() - allocate buffers
  * @size: bytes of each, a multiple of 8
+ * @memory: of a program's, which is kept as long as the device may write to it;
+ *          NULLs: of the driver's
  *
  * Return: NULL if there is no memory, or if @size is too large for a device.
  */
-struct vcap_own *vcap_own_alloc(u32 size)
+struct vcap_own *vcap_own_alloc(u32 size, struct vcap_pages *memory[2])
 {
 	struct vcap_own *own = kzalloc(sizeof(*own), GFP_KERNEL_ACCOUNT);
 	unsigned int i;
@@ -129,10 +147,8 @@ struct vcap_own *vcap_own_alloc(u32 size)
 	own->size = size;
 	mutex_init(&own->told_lock);
 	for (i = 0; i < ARRAY_SIZE(own->buffers); i++) {
-		struct vcap_memory *memory = &own->buffers[i].memory;
-
-		if (vcap_memory_alloc(memory, size) ||
-		    memory->table.nents > MAX_PIECES) {
+		if (alloc_buffer(&own->buffers[i], size, memory[i]) ||
+		    own->buffers[i].memory.table.nents > MAX_PIECES) {
 			vcap_own_free(own);
 			return NULL;
 		}
@@ -260,7 +276,8 @@ int vcap_own_post(struct vcap_own *own)
 	if (!vq)
 		return 0;
 	for (i = 0; i < ARRAY_SIZE(own->buffers) && !err; i++) {
-		struct vcap_own_buffer *buffer = &own->buffers[i];
+		struct vcap_own_buffer *buffer =
+			&own->buffers[(own->turn + i) % 2];
 
 		if (!buffer->posted && buffer != own->hold &&
 		    buffer != own->after)
@@ -287,6 +304,7 @@ static int take(struct vcap_own *own, struct vcap_own_buffer *buffer, u32 len)
 	buffer->len = len;
 	if (!len)
 		return 0;
+	own->turn = other - own->buffers;
 	if (!own->hold)
 		own->hold = buffer;
 	else

@@ -19,17 +19,20 @@
 #include "memory.h"
 
 struct vcap_file;
+struct vcap_pages;
 struct vcap_program;
 
 /**
  * struct vcap_own_buffer - one of the two buffers
- * @memory: its pages
+ * @memory: what the device writes to
+ * @pages: the program's that this is; NULL: it is the driver's
  * @len: bytes of packets in it, while it waits to be read
  * @number: how many buffers of the queue the device had used with it
  * @posted: the device has it
  */
 struct vcap_own_buffer {
 	struct vcap_memory memory;
+	struct vcap_pages *pages;
 	u32 len;
 	u64 number;
 	bool posted;
@@ -44,6 +47,8 @@ struct vcap_own_buffer {
  * @store: the store buffer, the oldest that the device has; NULL: it has none
  * @hold: the hold buffer, which waits to be read or is being read; NULL: none
  * @after: the one to hold after it; NULL: none
+ * @turn: which of the buffers is filled next, if the device has neither: they
+ *        take turns; lock
  * @ending: the device is to give all buffers back, and gets none; lock
  * @stopped: the device captures nothing, and @base is that of its next start; lock
  * @event: the device may have used a buffer; set by the interrupt
@@ -60,6 +65,7 @@ struct vcap_own {
 	struct vcap_own_buffer *store;
 	struct vcap_own_buffer *hold;
 	struct vcap_own_buffer *after;
+	unsigned int turn;
 	bool ending;
 	bool stopped;
 	bool event;
@@ -109,7 +115,7 @@ void vcap_own_start(struct vcap_own_queues *all, struct virtqueue **vqs);
 void vcap_own_stop(struct vcap_own_queues *all);
 void vcap_own_interrupt(struct vcap_own_queues *all, struct virtqueue *vq);
 
-struct vcap_own *vcap_own_alloc(u32 size);
+struct vcap_own *vcap_own_alloc(u32 size, struct vcap_pages *memory[2]);
 void vcap_own_free(struct vcap_own *own);
 int vcap_own_claim(struct vcap_own_queues *all, struct vcap_own *own,
 		   struct vcap_file *file);

@@ -81,12 +81,12 @@ static void show_file(struct seq_file *seq, struct vcap_file *file)
 		vcap_listener_sync(file, VCAP_SYNC_COUNTS);
 
 	mutex_lock(&file->lock);
-	seq_printf(seq, "%d %s %u %llu %llu %llu %d %d %d %d %s %s %s\n",
+	seq_printf(seq, "%d %s %u %llu %llu %llu %d %d %d %d %s %s %s %s\n",
 		   READ_ONCE(file->pid), name, desc->size, desc->recv,
 		   desc->drop, desc->capt, desc->promisc, desc->immediate,
 		   desc->header_complete, desc->direction != BPF_D_IN,
-		   direction(desc), file->own ? file->model->name :
-		   vcap_program_engine(file->filter),
+		   direction(desc), file->model->name,
+		   file->own ? "device" : vcap_program_engine(file->filter),
 		   state(file));
 	mutex_unlock(&file->lock);
 }
@@ -95,7 +95,7 @@ static int show(struct seq_file *seq, void *unused)
 {
 	struct vcap_file *file;
 
-	seq_puts(seq, "pid interface bufsize received dropped captured promisc immediate hdrcmplt seesent direction filter state\n");
+	seq_puts(seq, "pid interface bufsize received dropped captured promisc immediate hdrcmplt seesent direction buffers filter state\n");
 	mutex_lock(&files_lock);
 	list_for_each_entry(file, &files, node)
 		show_file(seq, file);

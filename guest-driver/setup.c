@@ -9,6 +9,7 @@
 #include "model.h"
 #include "offload.h"
 #include "setup.h"
+#include "zerocopy.h"
 
 /** vcap_setup_now() - a change that changes nothing yet; config is held */
 void vcap_setup_now(struct vcap_file *file, struct vcap_change *next)
@@ -53,19 +54,26 @@ void vcap_setup_settle(struct vcap_file *file)
 	vcap_listener_settle(file);
 }
 
+/* Have a model fill the buffers, its own or the program's. */
+static int attach_with(struct vcap_file *file, struct vcap_dev *dev,
+		       const struct vcap_model *model)
+{
+	if (file->model->preset)
+		vcap_zerocopy_fill(file, model);
+	else
+		file->model = model;
+	return file->model->attach(file, dev);
+}
+
 /* The buffers: the device's work where it can do it, or the kernel's. */
 static int attach(struct vcap_file *file, struct vcap_dev *dev)
 {
 	int err = -EBUSY;
 
-	if (vcap_offload_possible(file, dev)) {
-		file->model = &vcap_offload;
-		err = file->model->attach(file, dev);
-	}
-	if (err == -EBUSY) {
-		file->model = &vcap_kernel;
-		err = file->model->attach(file, dev);
-	}
+	if (vcap_offload_possible(file, dev))
+		err = attach_with(file, dev, &vcap_offload);
+	if (err == -EBUSY)
+		err = attach_with(file, dev, &vcap_kernel);
 	return err;
 }
 
@@ -73,7 +81,8 @@ static int attach(struct vcap_file *file, struct vcap_dev *dev)
 static void detach(struct vcap_file *file, struct vcap_dev *dev)
 {
 	file->model->detach(file, dev);
-	file->model = &vcap_kernel;
+	if (!file->model->preset)
+		file->model = &vcap_kernel;
 }
 
 /*
@@ -126,7 +135,7 @@ int vcap_setup_attach(struct vcap_file *file, const char *name)
 	dev = vcap_interface_find(name, &own_name);
 	if (!dev)
 		return -ENXIO;
-	err = vcap_limits_charge(file);
+	err = file->model->preset ? 0 : vcap_limits_charge(file);
 	if (err)
 		goto put_dev;
 	err = listen(file, dev, own_name ? NULL : name);
@@ -135,7 +144,8 @@ int vcap_setup_attach(struct vcap_file *file, const char *name)
 	return 0;
 
 uncharge:
-	vcap_limits_uncharge(file);
+	if (!file->model->preset)
+		vcap_limits_uncharge(file);
 put_dev:
 	vcap_dev_put(dev);
 	return err;
@@ -150,7 +160,8 @@ void vcap_setup_detach(struct vcap_file *file)
 		return;
 	vcap_listen_del(dev, file);
 	detach(file, dev);
-	vcap_limits_uncharge(file);
+	if (!file->model->preset)
+		vcap_limits_uncharge(file);
 	vcap_dev_put(dev);
 }
 

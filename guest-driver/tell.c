@@ -219,6 +219,8 @@ int vcap_tell_change(struct vcap_file *file, const struct vcap_change *next)
 		mutex_lock(&file->lock);
 		vcap_tell_count(file, &counts);
 		own->cut = counts;
+		/* Buffers used before are there, their interrupt may not. */
+		WRITE_ONCE(own->event, true);
 		mutex_unlock(&file->lock);
 	}
 	mutex_unlock(&own->told_lock);

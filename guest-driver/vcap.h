@@ -47,7 +47,9 @@ struct net_device;
 struct vcap_dev;
 struct vcap_model;
 struct vcap_own;
+struct vcap_pages;
 struct vcap_user;
+struct vcap_zerocopy;
 
 /**
  * struct vcap_wish - what a listener needs of the device
@@ -92,6 +94,11 @@ enum vcap_sync {
  * @desc: lock
  * @model: where its packets are: its buffers, and who fills them; never NULL
  * @own: its own queue, or NULL; changed when it is in no list and nobody reads
+ * @memory: of its buffers, if it is the program's own: packets are behind a
+ *          struct bpf_zbuf_header; NULL: they are the model's; set once, under
+ *          both
+ * @zerocopy: how the program and the kernel share that (zerocopy.c), or NULL;
+ *            likewise
  * @filter: NULL accepts everything; lock, changed under config, too
  * @next: what the change of the set-up that is being made needs; lock
  * @write_filter: what may be written; NULL: anything; lock
@@ -123,6 +130,8 @@ struct vcap_file {
 	struct vcap_desc desc;
 	const struct vcap_model *model;
 	struct vcap_own *own;
+	struct vcap_pages *memory[2];
+	struct vcap_zerocopy *zerocopy;
 	struct vcap_program *filter;
 	struct vcap_wish next;
 	struct vcap_program *write_filter;

@@ -26,7 +26,7 @@
 /* What is known of a descriptor: a column of PEERS each. */
 enum {
 	PID, INTERFACE, BUFSIZE, RECEIVED, DROPPED, CAPTURED, PROMISC,
-	IMMEDIATE, HDRCMPLT, SEESENT, DIRECTION, FILTER, STATE, COLUMNS
+	IMMEDIATE, HDRCMPLT, SEESENT, DIRECTION, BUFFERS, FILTER, STATE, COLUMNS
 };
 
 enum type { NUMBER, FLAG, WORD };
@@ -46,6 +46,7 @@ static const struct column {
 	[HDRCMPLT] = { "hdrcmplt", FLAG },
 	[SEESENT] = { "seesent", FLAG },
 	[DIRECTION] = { "direction", WORD },
+	[BUFFERS] = { "buffers", WORD },
 	[FILTER] = { "filter", WORD },
 	[STATE] = { "state", WORD },
 };
@@ -180,9 +181,9 @@ static void read_command(const char *pid, char command[COMMAND_SIZE])
 
 static void print_heading(void)
 {
-	printf("%7s %-15s %-5s %10s %10s %10s %8s %-10s %-11s %s\n", "Pid",
-	       "Netif", "Flags", "Recv", "Drop", "Capt", "Bufsize", "State",
-	       "Filter", "Command");
+	printf("%7s %-15s %-5s %10s %10s %10s %8s %-8s %-10s %-11s %s\n",
+	       "Pid", "Netif", "Flags", "Recv", "Drop", "Capt", "Bufsize",
+	       "Buffers", "State", "Filter", "Command");
 }
 
 /* p: promiscuous, i: immediate, h: header complete; s: both directions, o: out */
@@ -205,9 +206,9 @@ static void print_line(const char *const values[COLUMNS], char *command)
 
 	printf("%7s %-15s ", values[PID], values[INTERFACE]);
 	print_flags(values);
-	printf(" %10s %10s %10s %8s %-10s %-11s ", values[RECEIVED],
+	printf(" %10s %10s %10s %8s %-8s %-10s %-11s ", values[RECEIVED],
 	       values[DROPPED], values[CAPTURED], values[BUFSIZE],
-	       values[STATE], values[FILTER]);
+	       values[BUFFERS], values[STATE], values[FILTER]);
 	/* A process chooses its name: let it not speak to the terminal. */
 	for (c = command; *c; c++)
 		if ((unsigned char)*c >= 0x80 || !isprint((unsigned char)*c))

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the core needs of its surroundings: fixed-size types, memcpy(), errno
- * values and byte order, from the kernel, from QEMU or from the C library.
- * Everything else under core/ is the same source in the module, the device,
- * tests and fuzzers.
+ * values, barriers and byte order, from the kernel, from QEMU or from the C
+ * library. Everything else under core/ is the same source in the module, the
+ * device, tests and fuzzers.
  */
 #ifndef VCAP_SHIM_H
 #define VCAP_SHIM_H
@@ -16,6 +16,7 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 #include <linux/types.h>
+#include <asm/barrier.h>
 #include <asm/byteorder.h>
 #include <asm/unaligned.h>
 
@@ -57,6 +58,13 @@ typedef __s64 s64;
 #endif /* QEMU_OSDEP_H */
 
 #define READ_ONCE(x)	__atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, value) \
+	__atomic_store_n(&(x), value, __ATOMIC_RELAXED)
+/* The kernel's barriers, with the same meaning. */
+#define smp_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
+/* Likewise. */
+#define smp_store_release(p, value) \
+	__atomic_store_n(p, value, __ATOMIC_RELEASE)
 
 static inline u16 get_unaligned_be16(const void *p)
 {

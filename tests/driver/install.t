@@ -21,6 +21,7 @@ SOURCES = f"usr/src/virtio-capture-{VERSION}"
 FILES = {
     "usr/local/include/net/bpf.h": 0o644,
     "usr/local/include/net/dlt.h": 0o644,
+    "usr/local/include/machine/atomic.h": 0o644,
     "usr/local/share/man/man4/bpf.4": 0o644,
     "usr/local/share/man/man4/virtio_capture.4": 0o644,
     "usr/local/share/man/man8/bpfstat.8": 0o644,

@@ -13,7 +13,7 @@ from tap import Tap  # noqa: E402
 BPFSTAT = guest_file("guest-driver", "bpfstat")
 
 FLAGS = {"promisc", "immediate", "hdrcmplt", "seesent"}
-WORDS = {"interface", "direction", "filter", "state"}
+WORDS = {"interface", "direction", "buffers", "filter", "state"}
 
 # The name of a process that wants to be a nuisance, in the terms of printf(1).
 NAME = r'q"\\\033\303\251\377\nz'
@@ -37,7 +37,7 @@ fake() {
 }
 peers=/proc/net/bpf
 first="pid interface bufsize received dropped captured promisc immediate"
-first="$first hdrcmplt seesent direction filter state"
+first="$first hdrcmplt seesent direction buffers filter state"
 
 tcpdump -p -n -B 64 -Q in -i eth0 -w /dev/null 2>/dev/null &
 a=$!
@@ -64,13 +64,13 @@ show totals-json ./bpfstat -s -j
 show full sh -c './bpfstat >/dev/full'
 
 fake permuted "state color $first\n" -j
-fake order "interface state new direction seesent hdrcmplt immediate promisc \
+fake order "interface state new direction buffers seesent hdrcmplt immediate promisc \
 captured dropped received bufsize pid filter\n\
-br0 idle x out 1 0 1 0 6 5 4 3 999999 jit\n" -j
+br0 idle x out zerocopy 1 0 1 0 6 5 4 3 999999 jit\n" -j
 fake missing "pid interface bufsize\n"
 fake twice "$first pid\n"
-fake number "$first\n1 eth0 4096 -1 0 0 0 0 0 1 inout none idle\n"
-fake flag "$first\n1 eth0 4096 0 0 0 2 0 0 1 inout none idle\n"
+fake number "$first\n1 eth0 4096 -1 0 0 0 0 0 1 inout kernel none idle\n"
+fake flag "$first\n1 eth0 4096 0 0 0 2 0 0 1 inout kernel none idle\n"
 fake few "$first\n1 eth0 4096 0\n"
 fake empty ""
 
@@ -163,8 +163,8 @@ def test_text(tap):
     status, out, err = RESULTS["text"]
     tap.equal((status, err), ([0], ""), "without options it succeeds, too")
     heading, *lines = [line.split() for line in out.splitlines()]
-    tap.equal(" ".join(heading), "Pid Netif Flags Recv Drop Capt Bufsize State"
-              " Filter Command", "the heading")
+    tap.equal(" ".join(heading), "Pid Netif Flags Recv Drop Capt Bufsize"
+              " Buffers State Filter Command", "the heading")
     raw = peers(RESULTS["raw"][1])
     flags = {IN: "--h-", OUT: "piho", NUISANCE: "---s"}
     commands = {**COMMANDS, NUISANCE: 'q"\\?????z'}
@@ -174,7 +174,7 @@ def test_text(tap):
         tap.equal(line[1:], [peer["interface"] or "-", flags[pid],
                              *[str(peer[name]) for name in
                                ("received", "dropped", "captured", "bufsize",
-                                "state", "filter")], commands[pid]],
+                                "buffers", "state", "filter")], commands[pid]],
                   f"the line of {commands[pid]}, {peer['interface']}")
     tap.equal(len(lines), 3, "a line for each descriptor")
     tap.equal([line.index(" " + commands[int(line.split()[0])])
@@ -210,7 +210,8 @@ def test_format(tap):
               [{"pid": 999999, "interface": "br0", "bufsize": 3, "received": 4,
                 "dropped": 5, "captured": 6, "promisc": False,
                 "immediate": True, "hdrcmplt": False, "seesent": True,
-                "direction": "out", "filter": "jit", "state": "idle",
+                "direction": "out", "buffers": "zerocopy",
+                "filter": "jit", "state": "idle",
                 "command": None}],
               "another order, a new column, a process that has ended")
     for name, message in (("permuted", 'two columns "state"'),
@@ -218,7 +219,7 @@ def test_format(tap):
                           ("missing", 'no column "received"'),
                           ("number", 'line 2: "-1" as received'),
                           ("flag", 'line 2: "2" as promisc'),
-                          ("few", "line 2 has 4 words, not 13"),
+                          ("few", "line 2 has 4 words, not 14"),
                           ("empty", "empty")):
         failure(tap, name, 1, f"/proc/net/bpf: {message}")
 

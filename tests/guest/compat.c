@@ -3,7 +3,7 @@
  * A 32-bit program on a 64-bit kernel: requests whose arguments have another
  * size, and packets with the headers that it knows. Built with -m32.
  */
-#include "guest.h"
+#include "zbuf.h"
 
 static unsigned char buf[4096];
 
@@ -87,11 +87,47 @@ static void test_cut(void)
 	close(fd);
 }
 
+/* Zero-copy buffers: addresses and sizes of 32 bits, the same headers. */
+static void test_zero_copy(void)
+{
+	unsigned int total = (20 + 101 + 3) & ~3u;
+	struct bpf_zbuf zbuf;
+	struct bpf_hdr *h;
+	size_t max = 0;
+	struct zero z;
+	int fd = open_zero(O_RDWR);
+
+	equal(sizeof(zbuf), 12, "struct bpf_zbuf of 32 bits");
+	equal(ioctl(fd, BIOCGETZMAX, &max), 0, "BIOCGETZMAX");
+	equal(max, 4 << 20, "gives a size");
+	equal(error_of(set_buffers(fd, NULL, NULL, PAGE)), EINVAL,
+	      "BIOCSETZBUF: no buffers");
+	close(fd);
+	z = zero_listen(PAGE);
+	zbuf = rotate(&z);
+	ok(!zbuf.bz_bufa && !zbuf.bz_bufb && !zbuf.bz_buflen,
+	   "BIOCROTZBUF: nothing");
+	send_frames("eth0", 7, 2, 101);
+	zbuf = rotate(&z);
+	ok(zbuf.bz_bufa == z.buf[0], "BIOCROTZBUF: the first buffer");
+	equal(zbuf.bz_buflen, 2 * total, "with two packets");
+	equal(available(&z), 2 * total, "as its header says");
+	h = (struct bpf_hdr *)(packets(&z, 0) + total);
+	ok(h->bh_hdrlen == 20 && h->bh_caplen == 101, "in headers of 32 bits");
+	equal(ntohl(packet_frame(h)->seq), 8, "one after the other");
+	finish_next(&z);
+	send_frames("eth0", 9, 1, 101);
+	rotate(&z);
+	equal(zseq(&z, 1, 0), 9, "then the second buffer");
+	zero_close(&z);
+}
+
 int main(void)
 {
 	test_requests();
 	test_cut();
 	test_packets(BPF_T_MICROTIME, BPF_WORDALIGN(18));
 	test_packets(BPF_T_NANOTIME, BPF_WORDALIGN(26));
+	test_zero_copy();
 	return done_testing();
 }

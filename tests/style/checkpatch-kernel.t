@@ -20,6 +20,7 @@ IGNORED = {
 IGNORED_USER = {
     "NEW_TYPEDEFS": "the BSD interface has typedefs",
     "PREFER_KERNEL_TYPES": "user programs do not have the kernel's types",
+    "VOLATILE": "programs wait for struct bpf_zbuf_header to change",
 }
 
 USER_HEADERS = "guest-driver/include/"

@@ -168,6 +168,36 @@ struct bpf_xhdr {
 	uint16_t bh_hdrlen;
 };
 
+/**
+ * struct bpf_zbuf - argument of BIOCSETZBUF and BIOCROTZBUF
+ * @bz_bufa: the buffer that is filled first; BIOCROTZBUF: the one to read now
+ * @bz_bufb: the other one
+ * @bz_buflen: size of each, bytes; BIOCROTZBUF: bytes to read behind the header
+ */
+struct bpf_zbuf {
+	void *bz_bufa;
+	void *bz_bufb;
+	size_t bz_buflen;
+};
+
+/**
+ * struct bpf_zbuf_header - start of each buffer that BIOCSETZBUF set
+ * @bzh_kernel_gen: generation number; the kernel adds 1 to assign the buffer to
+ *                  the program
+ * @bzh_kernel_len: bytes of packets that follow the header
+ * @bzh_user_gen: while it is not @bzh_kernel_gen the program owns the buffer; by
+ *                setting it to that the program gives the buffer back
+ * @_bzh_pad: zeros
+ *
+ * See bpf(4) for the order of memory accesses, which matters.
+ */
+struct bpf_zbuf_header {
+	volatile unsigned int bzh_kernel_gen;
+	volatile unsigned int bzh_kernel_len;
+	volatile unsigned int bzh_user_gen;
+	unsigned int _bzh_pad[5];
+};
+
 /* Requests. The argument's type stands in each; bpf(4) tells the errors. */
 #define BIOCGBLEN	_IOR('B', 102, unsigned int)
 #define BIOCSBLEN	_IOWR('B', 102, unsigned int)
@@ -198,8 +228,19 @@ struct bpf_xhdr {
 #define BIOCGTSTAMP	_IOR('B', 131, unsigned int)
 #define BIOCSTSTAMP	_IOW('B', 132, unsigned int)
 
+/* FreeBSD's numbers, which are NetBSD's of other requests with other types. */
+#define BIOCGETBUFMODE	_IOR('B', 125, unsigned int)
+#define BIOCSETBUFMODE	_IOW('B', 126, unsigned int)
+#define BIOCGETZMAX	_IOR('B', 127, size_t)
+#define BIOCROTZBUF	_IOR('B', 128, struct bpf_zbuf)
+#define BIOCSETZBUF	_IOW('B', 129, struct bpf_zbuf)
+
 /* FreeBSD's and OpenBSD's names of the same. */
 #define BIOCFEEDBACK	BIOCSFEEDBACK
+
+/* BIOCSETBUFMODE: whose memory the buffers are. */
+#define BPF_BUFMODE_BUFFER	1	/* the kernel's; the default */
+#define BPF_BUFMODE_ZBUF	2	/* the program's own */
 
 /* BIOCSDIRECTION: which packets, as seen from the guest. */
 #define BPF_D_IN	0	/* received ones */

@@ -1,0 +1,510 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The memory of zero-copy buffers: which may serve, and what becomes of it when
+ * the program does something else with it.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "zbuf.h"
+
+#define DRIVER	"/sys/bus/virtio/drivers/virtio_capture"
+#define LEN	(4 * PAGE)
+#define HUGE	(2 << 20)
+#define PATTERN	0x5a
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		bail(path);
+	close(fd);
+}
+
+static int error_with(void *a, void *b, size_t len)
+{
+	int fd = open_zero(O_RDWR), error = error_of(set_buffers(fd, a, b, len));
+
+	close(fd);
+	return error;
+}
+
+/* Memory of a file of a file system that is one: ramfs keeps it in memory. */
+static void *map_file(size_t len)
+{
+	void *p;
+	int fd;
+
+	mkdir("/ramfs", 0700);
+	if (mount("none", "/ramfs", "ramfs", 0, NULL) < 0)
+		bail("ramfs");
+	fd = open("/ramfs/file", O_RDWR | O_CREAT, 0600);
+	if (fd < 0 || ftruncate(fd, len))
+		bail("/ramfs/file");
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		bail("mmap of a file");
+	close(fd);
+	return p;
+}
+
+static void test_refused(void)
+{
+	uint8_t *good = map_pages(LEN), *bad = map_pages(LEN);
+	long before = pinned();
+	void *file = map_file(LEN);
+
+	mprotect(bad, LEN, PROT_READ);
+	equal(error_with(good, bad, LEN), EFAULT,
+	      "memory that cannot be written");
+	equal(error_with(bad, good, LEN), EFAULT, "as the first one");
+	mprotect(bad, LEN, PROT_NONE);
+	equal(error_with(good, bad, LEN), EFAULT, "nor read");
+	mprotect(bad, LEN, PROT_READ | PROT_WRITE);
+	munmap(bad + LEN - PAGE, PAGE);
+	equal(error_with(good, bad, LEN), EFAULT, "a page is missing");
+	munmap(bad, LEN - PAGE);
+	equal(error_with(good, bad, LEN), EFAULT, "no memory at all");
+	equal(error_with(good, (void *)-(long)PAGE, PAGE), EINVAL,
+	      "the last page there is");
+	equal(error_with(good, (void *)-(1L << 40), PAGE), EFAULT,
+	      "the kernel's memory");
+	equal(error_with(good, file, LEN), EFAULT, "a mapped file");
+	equal(pinned(), before, "nothing stays pinned");
+	equal(locked_kib(), 0, "nor charged");
+	munmap(good, LEN);
+	munmap(file, LEN);
+	umount("/ramfs");
+}
+
+/* Shared memory; @order: each page on its own, in another order. */
+static void *map_shared(int fd, size_t len, int order)
+{
+	size_t n = len / PAGE, i;
+	uint8_t *p;
+
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		bail("mmap of shared memory");
+	for (i = 0; order && i < n; i++)
+		if (mmap(p + i * PAGE, PAGE, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_FIXED, fd,
+			 (i * 7 + 3) % n * PAGE) == MAP_FAILED)
+			bail("mmap of a page");
+	return p;
+}
+
+static int shared_memory(size_t len)
+{
+	int fd = memfd_create("buffer", 0);
+
+	if (fd < 0 || ftruncate(fd, len))
+		bail("memfd");
+	return fd;
+}
+
+/* Frames through all of the memory, several times. */
+static void check_memory(const char *name, void *a, void *b, size_t len)
+{
+	struct zero z = zero_at(a, b, len);
+	uint32_t seq = 0, sent = 0, size = 1000;
+	uint64_t drops = 0;
+	int good = 1, n;
+
+	while (sent * (uint64_t)size < 5 * len) {
+		n = len / 2 / size < 50 ? len / 2 / size : 50;
+		send_frames("eth0", sent, n, size);
+		sent += n;
+		drops = stats(z.fd).bs_drop;
+		while (available(&z)) {
+			good &= check_next(&z, &seq);
+			finish_next(&z);
+		}
+	}
+	good &= read_all(&z, &seq);
+	ok(good && seq == sent && !drops, "%s: every frame once and in order",
+	   name);
+	zero_close(&z);
+}
+
+static void test_kinds(void)
+{
+	int a = shared_memory(LEN), b = shared_memory(LEN);
+	uint8_t *p, *q;
+
+	check_memory("shared memory", map_shared(a, LEN, 0),
+		     map_shared(b, LEN, 0), LEN);
+	p = map_shared(a, LEN, 0);
+	q = map_shared(a, LEN, 0);
+	equal(error_with(p, q, LEN), EINVAL,
+	      "one page, mapped twice: refused");
+	close(a);
+	close(b);
+
+	a = shared_memory(64 * PAGE);
+	b = shared_memory(64 * PAGE);
+	check_memory("pages in any order", map_shared(a, 64 * PAGE, 1),
+		     map_shared(b, 64 * PAGE, 1), 64 * PAGE);
+	close(a);
+	close(b);
+
+	write_file("/proc/sys/vm/nr_hugepages", "4");
+	p = mmap(NULL, 2 * HUGE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	if (p == MAP_FAILED)
+		bail("huge pages");
+	check_memory("huge pages", p, p + HUGE, HUGE);
+	write_file("/proc/sys/vm/nr_hugepages", "0");
+
+	p = map_pages(4 * HUGE);
+	p = (uint8_t *)(((uintptr_t)p + HUGE - 1) & -(uintptr_t)HUGE);
+	madvise(p, 3 * HUGE, MADV_HUGEPAGE);
+	memset(p, 0, 3 * HUGE);
+	check_memory("transparent huge pages", p, p + HUGE, HUGE);
+	munmap(p + 2 * HUGE, HUGE);
+}
+
+static int untouched(const uint8_t *p, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (p[i] != PATTERN)
+			return 0;
+	return 1;
+}
+
+/* So many frames that they fill both buffers and more. */
+static void flood(const struct zero *z)
+{
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		send_frames("eth0", 0, 20, 1000);
+		stats(z->fd);
+	}
+}
+
+static void test_unmapped(void)
+{
+	struct zero z = zero_listen(LEN);
+	uint8_t *p;
+
+	send_frames("eth0", 0, 3, 100);
+	munmap(z.buf[0], LEN);
+	munmap(z.buf[1], LEN);
+	p = mmap(z.buf[0], LEN, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	memset(p, PATTERN, LEN);
+	flood(&z);
+	equal(stats(z.fd).bs_capt, 83, "unmapped: capture goes on");
+	ok(untouched(p, LEN), "but not to what is there now");
+	ok(readable(z.fd, 0), "unmapped: it can be polled");
+	ok(rotate(&z).bz_buflen == 0, "unmapped: nobody gives it back");
+	close(z.fd);
+	ok(untouched(p, LEN), "unmapped: nor does a close touch that");
+	munmap(p, LEN);
+}
+
+static void test_discarded(void)
+{
+	struct zero z = zero_listen(LEN);
+
+	send_frames("eth0", 0, 3, 100);
+	rotate(&z);
+	madvise(z.buf[0], LEN, MADV_DONTNEED);
+	madvise(z.buf[1], LEN, MADV_DONTNEED);
+	memset(z.buf[0], PATTERN, LEN);
+	memset(z.buf[1], PATTERN, LEN);
+	flood(&z);
+	equal(stats(z.fd).bs_capt, 83, "discarded: capture goes on");
+	ok(untouched(z.buf[0], LEN) && untouched(z.buf[1], LEN),
+	   "but not to the new memory");
+	zero_close(&z);
+}
+
+static void test_moved(void)
+{
+	struct zero z = zero_listen(LEN);
+	uint8_t *old = z.buf[0];
+	struct bpf_zbuf zbuf;
+	uint32_t seq = 0;
+
+	z.buf[0] = mremap(old, LEN, LEN, MREMAP_MAYMOVE | MREMAP_FIXED,
+			  map_pages(LEN));
+	ok(z.buf[0] != MAP_FAILED && z.buf[0] != old, "moved");
+	send_frames("eth0", 0, 3, 100);
+	zbuf = rotate(&z);
+	ok(zbuf.bz_bufa == old, "moved: told by its old address");
+	ok(check_next(&z, &seq) && seq == 3, "with the packets at the new one");
+	zero_close(&z);
+}
+
+static void test_fork(void)
+{
+	struct zero z = zero_listen(LEN);
+	uint32_t seq = 0;
+	int ends[2], status;
+	pid_t pid;
+	char c = 0;
+
+	fflush(stdout);
+	send_frames("eth0", 0, 3, 100);
+	rotate(&z);
+	if (pipe(ends))
+		bail("pipe");
+	pid = fork();
+	if (pid == 0) {
+		int good = check_next(&z, &seq) && seq == 3;
+
+		close(ends[1]);
+		memset(z.buf[0], PATTERN, LEN);
+		memset(z.buf[1], PATTERN, LEN);
+		flood(&z);
+		good &= read(ends[0], &c, 1) == 0;
+		good &= untouched(z.buf[0], LEN) && untouched(z.buf[1], LEN);
+		/* The parent has gone on; the descriptor is still shared. */
+		good &= stats(z.fd).bs_capt >= 83;
+		_exit(!good);
+	}
+	close(ends[0]);
+	ok(check_next(&z, &seq) && seq == 3, "forked: the parent's packets");
+	finish_next(&z);
+	while (stats(z.fd).bs_capt < 83)
+		usleep(1000);
+	while (available(&z) || rotate(&z).bz_buflen)
+		finish_next(&z);
+	seq = 1000;
+	send_frames("eth0", seq, 2, 100);
+	rotate(&z);
+	ok(check_next(&z, &seq) && seq == 1002, "forked: it goes on");
+	close(ends[1]);
+	waitpid(pid, &status, 0);
+	equal(status, 0, "forked: the child has memory of its own");
+	zero_close(&z);
+}
+
+/* Who set the buffers ends; another process still has the descriptor. */
+static void test_exit(void)
+{
+	int fds[2], fd, status;
+	char c = 0, control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec iov = { &c, 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+			      .msg_control = control,
+			      .msg_controllen = sizeof(control) };
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	uint64_t before;
+	struct bpf_zbuf zbuf;
+	uint8_t *p;
+	pid_t pid;
+
+	fflush(stdout);
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds))
+		bail("socketpair");
+	pid = fork();
+	if (pid == 0) {
+		struct zero z = zero_listen(LEN);
+
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(cmsg), &z.fd, sizeof(int));
+		send_frames("eth0", 0, 3, 100);
+		rotate(&z);
+		_exit(sendmsg(fds[1], &msg, 0) != 1);
+	}
+	if (recvmsg(fds[0], &msg, 0) != 1)
+		bail("recvmsg");
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(int));
+	waitpid(pid, &status, 0);
+	equal(status, 0, "ended: a process that set buffers");
+	/* The freed memory, had it been freed, would come to this process. */
+	p = map_pages(32 << 20);
+	memset(p, PATTERN, 32 << 20);
+	before = stats(fd).bs_capt;
+	send_frames("eth0", 0, 100, 1000);
+	equal(stats(fd).bs_capt, before + 100, "ended: capture goes on");
+	ok(untouched(p, 32 << 20), "in nobody's memory");
+	equal(ioctl(fd, BIOCROTZBUF, &zbuf), 0, "ended: BIOCROTZBUF works");
+	close(fd);
+	ok(untouched(p, 32 << 20), "nor at the close");
+	munmap(p, 32 << 20);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* Processes are killed in the middle of a capture. */
+static void test_killed(void)
+{
+	long before = pinned();
+	int i;
+
+	fflush(stdout);
+	for (i = 0; i < 10; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			struct zero z = zero_listen(LEN);
+
+			for (;;)
+				flood(&z);
+		}
+		usleep(20000 * i);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	/* The last close is the kernel's, a moment later. */
+	for (i = 0; i < 1000 && pinned() != before; i++)
+		usleep(10000);
+	equal(pinned(), before, "killed: nothing stays pinned");
+}
+
+/* Another program in the same process: it has the descriptor only. */
+static int after_exec(int fd)
+{
+	uint8_t *p = map_pages(16 << 20);
+	struct bpf_zbuf zbuf;
+	uint64_t before = stats(fd).bs_capt;
+
+	memset(p, PATTERN, 16 << 20);
+	send_frames("eth0", 0, 100, 1000);
+	if (stats(fd).bs_capt != before + 100 || !readable(fd, 0) ||
+	    ioctl(fd, BIOCROTZBUF, &zbuf) || !untouched(p, 16 << 20))
+		return 1;
+	close(fd);
+	return !untouched(p, 16 << 20) || locked_kib() != 0;
+}
+
+static void test_exec(void)
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		struct zero z = zero_listen(LEN);
+		char text[16];
+
+		send_frames("eth0", 0, 3, 100);
+		rotate(&z);
+		snprintf(text, sizeof(text), "%d", z.fd);
+		execl("/proc/self/exe", "zeromemory", text, NULL);
+		_exit(100);
+	}
+	waitpid(pid, &status, 0);
+	equal(status, 0, "exec: the next program's memory is its own");
+}
+
+/* The device without which there is no capture on eth0. */
+static void unbind(int bind)
+{
+	static char names[8][64];
+	static int n, found = -1;
+	struct dirent *entry;
+	DIR *dir;
+	int fd, i;
+
+	if (bind) {
+		write_file(DRIVER "/bind", names[found]);
+		return;
+	}
+	dir = opendir(DRIVER);
+	for (n = 0; dir && (entry = readdir(dir)) && n < 8;)
+		if (!strncmp(entry->d_name, "virtio", 6))
+			snprintf(names[n++], 64, "%.63s", entry->d_name);
+	closedir(dir);
+	for (i = 0; i < n; i++) {
+		write_file(DRIVER "/unbind", names[i]);
+		fd = open_bpf(O_RDWR);
+		found = i;
+		if (attach(fd, "eth0") < 0) {
+			close(fd);
+			return;
+		}
+		close(fd);
+		write_file(DRIVER "/bind", names[i]);
+	}
+	bail("no capture device of eth0");
+}
+
+static void test_gone(void)
+{
+	struct zero z;
+	struct bpf_zbuf zbuf;
+	uint32_t seq = 0;
+
+	/* It takes devices away to find the right one, and gives them back. */
+	unbind(0);
+	unbind(1);
+	z = zero_listen(LEN);
+	send_frames("eth0", 0, 20, 1000);
+	unbind(0);
+	ok(readable(z.fd, 0), "gone: readable");
+	while (available(&z)) {
+		ok(check_next(&z, &seq), "gone: a buffer up to packet %u", seq);
+		finish_next(&z);
+		readable(z.fd, 0);
+	}
+	equal(seq, 20, "gone: the last packets are the program's");
+	ok(readable(z.fd, 0), "gone: readable for the error");
+	equal(error_of(ioctl(z.fd, BIOCROTZBUF, &zbuf)), EIO, "gone: then EIO");
+	equal(stats(z.fd).bs_capt, 20, "gone: the counts stay");
+	zero_close(&z);
+	unbind(1);
+}
+
+/* The machine sleeps, and its devices are reset, in the middle of a capture. */
+static void test_suspend(void)
+{
+	struct zero z = zero_listen(LEN);
+	uint32_t seq = 0;
+	int good;
+
+	send_frames("eth0", 0, 3, 100);
+	rotate(&z);
+	send_frames("eth0", 3, 2, 100);
+	write_file("/sys/module/suspend/parameters/pm_test_delay", "0");
+	write_file("/sys/power/pm_test", "devices");
+	write_file("/sys/power/state", "freeze");
+	good = check_next(&z, &seq);
+	ok(good && seq == 3, "suspend: what the program has stays");
+	finish_next(&z);
+	/* The other one may have what came before the suspend, and no more. */
+	readable(z.fd, 0);
+	send_frames("eth0", 5, 4, 100);
+	ok(read_all(&z, &seq) && seq == 9,
+	   "suspend: then capture goes on where it was");
+	equal(stats(z.fd).bs_drop, 0, "suspend: nothing is dropped");
+	zero_close(&z);
+}
+
+int main(int argc, char **argv)
+{
+	long before = pinned();
+	int i;
+
+	if (argc > 1)
+		return after_exec(atoi(argv[1]));
+	test_refused();
+	test_kinds();
+	test_unmapped();
+	test_discarded();
+	test_moved();
+	test_fork();
+	test_exit();
+	test_killed();
+	test_exec();
+	test_gone();
+	test_suspend();
+	for (i = 0; i < 1000 && pinned() != before; i++)
+		usleep(10000);
+	equal(pinned(), before, "in the end nothing is pinned");
+	equal(locked_kib(), 0, "and nothing is charged");
+	return done_testing();
+}
