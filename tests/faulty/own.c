@@ -4,6 +4,7 @@
  * does not give back their buffers.
  */
 #define _GNU_SOURCE
+#include "../guest/zbuf.h"
 #include "faulty.h"
 
 #define QUEUES	16	/* of the device */
@@ -159,6 +160,31 @@ static void keeps_buffers(void)
 	ok(works(), "keep: a reset mends the device");
 }
 
+/* Likewise those in the memory of a program, which goes on without them. */
+static void keeps_pages(void)
+{
+	long before = pinned();
+	int fd = listener();
+	struct zero z;
+
+	listen_to_order(fd, "pages", "own-keep", 1000000);
+	z = zero_listen(4 * PAGE);
+	equal(pinned(), before + 8, "pages: those of two buffers are pinned");
+	zero_close(&z);
+	equal(pinned(), before + 8,
+	      "pages: they stay so when they are closed and unmapped");
+	equal(locked_kib(), 8 * 4, "pages: and charged");
+	close(fd);
+	write_file(DRIVER "/unbind", device);
+	equal(pinned(), before, "pages: a reset gives them back");
+	equal(locked_kib(), 0, "pages: and they are not charged any more");
+	write_file(DRIVER "/bind", device);
+	fd = listener();
+	listen_to_order(fd, "pages", "none", 0);
+	close(fd);
+	ok(works(), "pages: a reset mends the device");
+}
+
 /* The device is given up while it has the buffers of a descriptor. */
 static void given_up(void)
 {
@@ -262,6 +288,7 @@ int main(void)
 	refused("ctl-no-flush", BIOCGSTATS);
 	counts_go_back();
 	keeps_buffers();
+	keeps_pages();
 	given_up();
 	return done_testing();
 }

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * zerocopy FOLDER: a program with zero-copy buffers on eth0, for tests that take
+ * the interface away (tests/lifecycle/zerocopy.t).
+ *
+ * It creates FOLDER/ready, and looks at its buffers only when there is FOLDER/go.
+ * It then reads until there is nothing more to come, and writes its own bytes over
+ * the buffers, which nobody may change from then on. At FOLDER/close it closes the
+ * descriptor, and at FOLDER/end it ends. The last line that it writes is a result.
+ */
+#include "../zbuf.h"
+
+#define LEN	(4 * PAGE)
+#define PATTERN	0x5a
+
+static const char *folder;
+
+static void await_file(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	while (access(path, F_OK))
+		usleep(10000);
+}
+
+static void create_file(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	close(open(path, O_CREAT | O_WRONLY, 0600));
+}
+
+static int untouched(const struct zero *z)
+{
+	size_t i;
+
+	for (i = 0; i < z->len; i++)
+		if (z->buf[0][i] != PATTERN || z->buf[1][i] != PATTERN)
+			return 0;
+	return 1;
+}
+
+/* Read all that comes: how many frames, numbered one after the other from 0. */
+static int read_to_end(struct zero *z)
+{
+	int n = 0, wrong = 0, error = 0;
+	struct bpf_zbuf zbuf;
+	struct bpf_hdr *h;
+
+	while (!error) {
+		size_t off = 0, len;
+
+		readable(z->fd, 100);
+		if (!available(z) && ioctl(z->fd, BIOCROTZBUF, &zbuf) < 0)
+			error = errno;
+		len = available(z);
+		while ((h = next_packet(packets(z, z->next), len, &off)))
+			wrong += ntohl(packet_frame(h)->seq) != (uint32_t)n++;
+		if (len)
+			finish_next(z);
+	}
+	printf("frames %d wrong %d %s\n", n, wrong, strerror(error));
+	return n;
+}
+
+int main(int argc, char **argv)
+{
+	struct zero z;
+	int good;
+
+	folder = argc > 1 ? argv[1] : ".";
+	setlinebuf(stdout);
+	z = zero_listen(LEN);
+	create_file("ready");
+	await_file("go");
+	read_to_end(&z);
+	memset(z.buf[0], PATTERN, LEN);
+	memset(z.buf[1], PATTERN, LEN);
+	create_file("read");
+	await_file("close");
+	good = untouched(&z);
+	close(z.fd);
+	create_file("closed");
+	await_file("end");
+	good &= untouched(&z);
+	printf("memory %s\n", good ? "untouched" : "touched");
+	return 0;
+}

@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The interface goes away under a program with zero-copy buffers: it gets all
+that was captured, and its memory is its own again, whoever fills the buffers."""
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from capture import frame  # noqa: E402
+from guest import PROGRAMS  # noqa: E402
+from lifecycle import dgram_guest  # noqa: E402
+from qtest import wait_for  # noqa: E402
+from tap import Tap  # noqa: E402
+
+PROGRAM = os.path.join(PROGRAMS, "tools", "zerocopy")
+DRIVER = "/sys/bus/virtio/drivers/virtio_capture"
+FOLDER = "/tmp/zero"
+
+# A buffer has 170 packets of 60 bytes: one is the program's, one is not full.
+COUNT = 250
+
+# Pages that are pinned now, by anybody.
+PINNED = """echo 1 > /proc/sys/vm/stat_refresh
+awk '/^nr_foll_pin_acquired/ { n += $2 } /^nr_foll_pin_released/ { n -= $2 }
+     END { print n }' /proc/vmstat"""
+
+
+def unplug(guest):
+    """The capture device."""
+    guest.unplug("capture0")
+    yield
+    guest.plug_capture()
+
+
+def unbind(guest):
+    """Its driver."""
+    device = guest.shell(f"cd {DRIVER}; ls -d virtio*")
+    guest.shell(f"echo {device} > {DRIVER}/unbind")
+    yield
+    guest.shell(f"echo {device} > {DRIVER}/bind")
+
+
+def unplug_nic(guest):
+    """The NIC."""
+    guest.unplug("nic0")
+    yield
+    guest.plug_nic()
+
+
+def exists(guest, name):
+    """Whether the program has created a file."""
+    return guest.shell(f"ls {FOLDER}") and \
+        name in guest.shell(f"ls {FOLDER}").split()
+
+
+def captured(guest):
+    """How many frames have been captured for the program."""
+    lines = guest.shell("grep ' zerocopy ' /proc/net/bpf || true").split()
+    return int(lines[5]) if lines else 0
+
+
+def goes(tap, guest, link, way, model):
+    """The program's life."""
+    what = f"{model}: {way.__name__}"
+    before = guest.holdings(), guest.shell(PINNED)
+    guest.shell(f"rm -rf {FOLDER}; mkdir {FOLDER}; "
+                f"./zerocopy {FOLDER} >{FOLDER}/out 2>&1 &")
+    wait_for(lambda: exists(guest, "ready"), "program")
+    for number in range(COUNT):
+        link.send(frame(number))
+        if number % 50 == 49:
+            wait_for(lambda n=number: captured(guest) > n, "frames")
+    tap.ok(f" zerocopy {model} " in guest.shell("cat /proc/net/bpf"),
+           f"{what}: it is known who fills its buffers",
+           guest.shell("cat /proc/net/bpf"))
+    tap.equal(int(guest.shell(PINNED)), int(before[1]) + 8,
+              f"{what}: its memory is pinned")
+    steps = way(guest)
+    next(steps)
+    guest.shell(f"touch {FOLDER}/go")
+    wait_for(lambda: exists(guest, "read"), "end of reading")
+    tap.equal(guest.shell(f"cat {FOLDER}/out"),
+              f"frames {COUNT} wrong 0 Input/output error",
+              f"{what}: it gets all that was captured, then EIO")
+    # Whoever still had the memory would write into it now.
+    next(steps, None)
+    for number in range(50):
+        link.send(frame(number))
+    guest.shell(f"touch {FOLDER}/close")
+    wait_for(lambda: exists(guest, "closed"), "close")
+    tap.equal((guest.holdings(), guest.shell(PINNED)), before,
+              f"{what}: a close unpins it, and leaves nothing behind")
+    for number in range(50):
+        link.send(frame(number))
+    guest.shell(f"touch {FOLDER}/end; while pidof zerocopy; do sleep 0.1; done")
+    tap.equal(guest.shell(f"tail -n 1 {FOLDER}/out"), "memory untouched",
+              f"{what}: from then on nobody writes into it")
+
+
+def check(tap, offload):
+    """All in one guest."""
+    guest, link = dgram_guest(
+        "--add", PROGRAM, "--append", f"virtio_capture.offload={offload}",
+        acpi=True)
+    with guest:
+        guest.ready()
+        for way in (unplug, unbind, unplug_nic):
+            goes(tap, guest, link, way, "device" if offload else "jit")
+        guest.end(tap)
+
+
+def test_kernel(tap):
+    """The kernel fills the buffers."""
+    check(tap, 0)
+
+
+def test_device(tap):
+    """The device does."""
+    check(tap, 1)
+
+
+TAP = Tap()
+TAP.run(test_kernel, test_device)
+sys.exit(TAP.done())
