@@ -26,14 +26,23 @@ union argument {
 
 static const int open_errors[] = { ENOBUFS, ENOMEM, ENFILE, EINTR, EFAULT, 0 };
 static const int request_errors[] = {
-	EINVAL, ENXIO, ENOMEM, EFAULT, EPERM, EDOM, EIO, ENOBUFS, 0
+	EINVAL, ENXIO, ENOMEM, EFAULT, EPERM, EDOM, EIO, ENOBUFS, EBUSY,
+	EOPNOTSUPP, 0
 };
-static const int read_errors[] = { EINVAL, EIO, EAGAIN, EINTR, EFAULT, 0 };
+static const int read_errors[] = {
+	EINVAL, EIO, EAGAIN, EINTR, EFAULT, EOPNOTSUPP, 0
+};
 static const int write_errors[] = {
 	EINVAL, EMSGSIZE, EPERM, EAGAIN, EINTR, ENXIO, ENOMEM, EFAULT, ENOBUFS,
 	ENETDOWN,
 	EIO, 0
 };
+
+/* Memory that descriptors may have for their buffers, each thread's own. */
+static _Thread_local struct {
+	uint8_t *at;		/* NULL: none */
+	size_t len;
+} regions[4];
 
 int open_descriptor(struct worker *worker)
 {
@@ -167,6 +176,83 @@ static void set_values(struct worker *w, struct target *t)
 		if (!request(w, t, COUNT_FEEDBACK, BIOCSFEEDBACK, &value) && s)
 			s->feedback = value != 0;
 	}
+}
+
+/* The buffers are this thread's memory, which may be gone at once. */
+static void set_buffers(struct worker *w, struct target *t)
+{
+	unsigned int mode = below(&w->random, 4) ? BPF_BUFMODE_ZBUF
+						 : below(&w->random, 4);
+	size_t len = 4096UL << below(&w->random, 5);
+	unsigned int i = below(&w->random, 4);
+	struct bpf_zbuf zbuf;
+
+	request(w, t, COUNT_BUFMODE, BIOCSETBUFMODE, &mode);
+	if (regions[i].at)
+		munmap(regions[i].at, regions[i].len);
+	regions[i].len = 2 * len;
+	regions[i].at = mmap(NULL, 2 * len, PROT_READ | PROT_WRITE,
+			     (below(&w->random, 4) ? MAP_PRIVATE : MAP_SHARED) |
+			     MAP_ANONYMOUS, -1, 0);
+	if (regions[i].at == MAP_FAILED) {
+		regions[i].at = NULL;
+		return;
+	}
+	zbuf = (struct bpf_zbuf){ regions[i].at, regions[i].at + len, len };
+	switch (below(&w->random, 16)) {
+	case 0:
+		zbuf.bz_bufb = zbuf.bz_bufa;
+		break;
+	case 1:
+		zbuf.bz_buflen = below(&w->random, 1 << 20);
+		break;
+	case 2:
+		munmap(regions[i].at, regions[i].len);
+		regions[i].at = NULL;
+		break;
+	}
+	if (request(w, t, COUNT_ZBUF, BIOCSETZBUF, &zbuf) == 0 && t->state)
+		t->state->size = zbuf.bz_buflen -
+				 sizeof(struct bpf_zbuf_header);
+}
+
+static void rotate(struct worker *w, struct target *t)
+{
+	struct bpf_zbuf zbuf;
+
+	request(w, t, COUNT_ROTATE, BIOCROTZBUF, &zbuf);
+}
+
+/* Give buffers back, write into them what should not be there, or unmap them. */
+static void spoil(struct worker *w, struct target *t)
+{
+	unsigned int i = below(&w->random, 4), half;
+	struct bpf_zbuf_header *header;
+	size_t at;
+
+	(void)t;
+	if (!regions[i].at)
+		return;
+	for (half = 0; half < 2; half++) {
+		header = (void *)(regions[i].at + half * regions[i].len / 2);
+		header->bzh_user_gen = header->bzh_kernel_gen;
+	}
+	at = below(&w->random, regions[i].len);
+	switch (below(&w->random, 6)) {
+	case 0:
+	case 1:
+		memset(regions[i].at + at, below(&w->random, 256),
+		       below(&w->random, regions[i].len - at));
+		break;
+	case 2:
+		madvise(regions[i].at, regions[i].len, MADV_DONTNEED);
+		break;
+	case 3:
+		munmap(regions[i].at, regions[i].len);
+		regions[i].at = NULL;
+		break;
+	}
+	count(COUNT_SPOIL, 0);
 }
 
 static void set_timeout(struct worker *w, struct target *t)
@@ -386,6 +472,9 @@ static const struct operation {
 	{ other_requests, "another request", 8 },
 	{ do_attach, "BIOCSETIF", 8 },
 	{ set_size, "BIOCSBLEN", 6 },
+	{ set_buffers, "BIOCSETZBUF", 4 },
+	{ rotate, "BIOCROTZBUF", 6 },
+	{ spoil, "a change of shared memory", 8 },
 	{ set_timeout, "BIOCSRTIMEOUT", 4 },
 	{ unknown_request, "an unknown request", 3 },
 	{ do_mmap, "mmap", 2 },
