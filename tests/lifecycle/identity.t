@@ -2,26 +2,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Which interface is the NIC: one that merely has its address is not, so a
 descriptor is not attached to it, and does not end with it."""
-import glob
 import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from capture import frame  # noqa: E402
-from guest import PROGRAMS, TOP  # noqa: E402
+from guest import PROGRAMS, kernel_module  # noqa: E402
 from lifecycle import MAC, Descriptor, dgram_guest  # noqa: E402
 from qtest import wait_for  # noqa: E402
 from tap import Tap  # noqa: E402
 
-# Debian's modules of two interfaces that are software, in this order.
-with open(os.path.join(TOP, "build", "images", "release"),
-          encoding="ascii") as file:
-    RELEASE = file.read().split()[0]
-MODULES = [name for path in ("dummy.ko", "ipvlan/ipvlan.ko", "macvlan.ko")
-           for name in glob.glob(os.path.join(
-               TOP, "build", "downloads", "*", "lib", "modules", RELEASE,
-               "kernel", "drivers", "net", path))]
+# The modules of interfaces that are software, in this order.
+MODULES = [kernel_module(f"drivers/net/{path}")
+           for path in ("dummy.ko", "ipvlan/ipvlan.ko", "macvlan.ko")]
 
 OUTSIDER = os.path.join(PROGRAMS, "tools", "outsider")
 
