@@ -197,7 +197,7 @@ static void test_epoll(unsigned int how)
 {
 	const char *name = how == EPOLLET ? "edges" : "levels";
 	struct epoll_event event = { .events = EPOLLIN | how };
-	int fd = with_packets(1, 50), ep = epoll_create1(0), i, again;
+	int fd = with_packets(1, 50), ep = epoll_create1(0), i, times;
 
 	epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event);
 	for (i = 0; i < 3; i++) {
@@ -205,10 +205,13 @@ static void test_epoll(unsigned int how)
 			send_frames("eth0", i, 1, 100);
 		equal(epoll_wait(ep, &event, 1, LONG), 1,
 		      "epoll, %s: time is up, round %d", name, i);
-		again = epoll_wait(ep, &event, 1, 0);
-		/* The interrupt of a device that fills buffers is an edge, too. */
-		ok(again == (how != EPOLLET) || (again == 1 && device_fills()),
-		   "epoll, %s: told again", name);
+		for (times = 0; times < 3; times++)
+			if (epoll_wait(ep, &event, 1, 0) != 1)
+				break;
+		/* Interrupt, packet and timeout each are an edge; a few. */
+		ok((how == EPOLLET) == (times < 3),
+		   "epoll, %s: told %s", name,
+		   how == EPOLLET ? "no more" : "again and again");
 		equal(read(fd, buf, SIZE), 136, "epoll, %s: a read", name);
 		equal(error_of(read(fd, buf, SIZE)), EAGAIN,
 		      "epoll, %s: and no more", name);
