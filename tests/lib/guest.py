@@ -34,6 +34,10 @@ NO_TABLE = ["--append", "acpi=noirq"]
 NO_ACPI = ["--append", "acpi=off pmtmr=0x608"]
 NO_LEAKS = ["--append", "kmemleak=off"]
 
+# More kernel parameters for all guests, as virtio_capture.offload=1.
+MORE = os.environ.get("GUEST_APPEND")
+APPEND = ["--append", MORE] if MORE else []
+
 # So Linux is not to check the clock by its ticks either, before it has the timer.
 TRUST_CLOCK = ["--append", "tsc=reliable"]
 
@@ -86,8 +90,8 @@ def parameters(options, table=False, acpi=False, leaks=False):
     kernel can do without; acpi: it needs the rest of ACPI, to plug devices or to
     suspend to memory; leaks: a debug kernel looks for leaks."""
     if not is_debug():
-        return [] if table else NO_TABLE
-    return (NO_TABLE if acpi or "--smp" in options else NO_ACPI) + \
+        return APPEND + ([] if table else NO_TABLE)
+    return APPEND + (NO_TABLE if acpi or "--smp" in options else NO_ACPI) + \
         TRUST_CLOCK + ([] if leaks else NO_LEAKS)
 
 
