@@ -15,7 +15,7 @@ NAMES = os.environ.get("PROGRAMS", "").split() or \
     sorted(name[:-2] for name in os.listdir(HERE) if name.endswith(".c"))
 
 # Little memory: one program uses all there is.
-SMALL = ["--memory", "256M"]
+SMALL = ["--memory", "256M", "--timeout", "300"]
 
 tap = Tap()
 run_programs(tap, NAMES, SMALL)
