@@ -23,7 +23,6 @@ static const struct file_operations vcap_fops = {
 #ifdef CONFIG_COMPAT
 	.compat_ioctl = vcap_compat_ioctl,
 #endif
-	.llseek = no_llseek,
 };
 
 /*

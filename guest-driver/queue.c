@@ -215,7 +215,7 @@ int vcap_queue_reclaim(struct vcap_queue *queue)
 	int err;
 
 	size = size < queue->vq->num_max ? queue->vq->num_max : size / 2;
-	err = virtqueue_resize(queue->vq, size, recycle);
+	err = virtqueue_resize(queue->vq, size, recycle, NULL);
 	if (err == -EBUSY)
 		return -EPROTO;
 	/* It may have got them back, and have no memory for the new size. */

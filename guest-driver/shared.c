@@ -239,7 +239,7 @@ static void retry_fn(struct work_struct *work)
 /* None of those that were woken has come to look: they are stopped, or busy. */
 static void unseen_fn(struct timer_list *timer)
 {
-	struct vcap_dev *dev = from_timer(dev, timer, unseen);
+	struct vcap_dev *dev = timer_container_of(dev, timer, unseen);
 
 	if (vcap_shared_completed(dev))
 		vcap_dev_work(dev);
@@ -329,7 +329,7 @@ bool vcap_shared_fetch(struct vcap_dev *dev)
 /** vcap_shared_stop() - after a reset: have nothing run for the old queue */
 void vcap_shared_stop(struct vcap_dev *dev)
 {
-	del_timer_sync(&dev->unseen);
+	timer_delete_sync(&dev->unseen);
 	cancel_work_sync(&dev->work);
 	cancel_delayed_work_sync(&dev->retry);
 }

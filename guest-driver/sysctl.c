@@ -14,7 +14,7 @@ static unsigned int upper_limit = BPF_MAXBUFSIZE;
 
 static struct ctl_table_header *header;
 
-static int read_stats(struct ctl_table *table, int write, void *buffer,
+static int read_stats(vcap_const_table *table, int write, void *buffer,
 		      size_t *len, loff_t *pos)
 {
 	unsigned long now[VCAP_NUM_TOTALS];
@@ -60,13 +60,12 @@ static struct ctl_table table[] = {
 		.mode = 0444,
 		.proc_handler = read_stats,
 	},
-	{ }
 };
 
 /** vcap_sysctl_init() - add net.bpf */
 int vcap_sysctl_init(void)
 {
-	header = register_sysctl("net/bpf", table);
+	header = register_sysctl_sz("net/bpf", table, ARRAY_SIZE(table));
 	return header ? 0 : -ENOMEM;
 }
 

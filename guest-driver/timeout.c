@@ -78,8 +78,8 @@ static enum hrtimer_restart timer_fn(struct hrtimer *timer)
 /** vcap_timeout_init() - for a descriptor that is being opened */
 void vcap_timeout_init(struct vcap_file *file)
 {
-	hrtimer_init(&file->timeout_timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS);
-	file->timeout_timer.function = timer_fn;
+	hrtimer_setup(&file->timeout_timer, timer_fn, CLOCK_MONOTONIC,
+		      HRTIMER_MODE_ABS);
 	INIT_WORK(&file->timeout_work, work_fn);
 }
 

@@ -43,19 +43,19 @@ static void inject_interrupt(struct virtqueue *vq)
 /* Get the queues of a device that was reset. Nobody uses them yet. */
 static int find_queues(struct vcap_dev *dev, struct virtqueue **vqs)
 {
-	static const char * const first[] = { "capture", "control", "inject" };
-	unsigned int i, n = VIRTIO_CAPTURE_NUM_VQS + dev->own.count;
-	const char *names[MAX_VQS];
-	vq_callback_t *callbacks[MAX_VQS] = {
-		capture_interrupt, control_interrupt, inject_interrupt,
+	struct virtqueue_info info[MAX_VQS] = {
+		{ .name = "capture", .callback = capture_interrupt },
+		{ .name = "control", .callback = control_interrupt },
+		{ .name = "inject", .callback = inject_interrupt },
 	};
+	unsigned int i, n = VIRTIO_CAPTURE_NUM_VQS + dev->own.count;
 	int err;
 
-	for (i = 0; i < n; i++)
-		names[i] = i < ARRAY_SIZE(first) ? first[i] : "listener";
-	for (i = ARRAY_SIZE(first); i < n; i++)
-		callbacks[i] = own_interrupt;
-	err = virtio_find_vqs(dev->vdev, n, vqs, callbacks, names, NULL);
+	for (i = VIRTIO_CAPTURE_NUM_VQS; i < n; i++) {
+		info[i].name = "listener";
+		info[i].callback = own_interrupt;
+	}
+	err = virtio_find_vqs(dev->vdev, n, vqs, info, NULL);
 	if (err)
 		return err;
 	dev->control.vq = vqs[VIRTIO_CAPTURE_VQ_CONTROL];

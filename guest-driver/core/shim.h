@@ -18,7 +18,7 @@
 #include <linux/types.h>
 #include <asm/barrier.h>
 #include <asm/byteorder.h>
-#include <asm/unaligned.h>
+/* and <linux/unaligned.h>, see kernel-compat.h */
 
 #else
 
