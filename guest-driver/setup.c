@@ -55,14 +55,12 @@ void vcap_setup_settle(struct vcap_file *file)
 }
 
 /* Have a model fill the buffers, its own or the program's. */
-static int attach_with(struct vcap_file *file, struct vcap_dev *dev,
-		       const struct vcap_model *model)
+static void fill_with(struct vcap_file *file, const struct vcap_model *model)
 {
 	if (file->model->preset)
 		vcap_zerocopy_fill(file, model);
 	else
 		file->model = model;
-	return file->model->attach(file, dev);
 }
 
 /* The buffers: the device's work where it can do it, or the kernel's. */
@@ -70,10 +68,16 @@ static int attach(struct vcap_file *file, struct vcap_dev *dev)
 {
 	int err = -EBUSY;
 
-	if (vcap_offload_possible(file, dev))
-		err = attach_with(file, dev, &vcap_offload);
-	if (err == -EBUSY)
-		err = attach_with(file, dev, &vcap_kernel);
+	if (vcap_offload_possible(file, dev)) {
+		fill_with(file, &vcap_offload);
+		err = file->model->attach(file, dev);
+	}
+	if (err) {
+		/* Also that of a descriptor that is not attached. */
+		fill_with(file, &vcap_kernel);
+		if (err == -EBUSY)
+			err = file->model->attach(file, dev);
+	}
 	return err;
 }
 
@@ -81,8 +85,7 @@ static int attach(struct vcap_file *file, struct vcap_dev *dev)
 static void detach(struct vcap_file *file, struct vcap_dev *dev)
 {
 	file->model->detach(file, dev);
-	if (!file->model->preset)
-		file->model = &vcap_kernel;
+	fill_with(file, &vcap_kernel);
 }
 
 /*

@@ -138,6 +138,8 @@ int main(void)
 	n--;
 	ok(n > 0, "after %d descriptors with theirs", n);
 	equal(get(fds[n], BIOCGBLEN), LARGE, "the descriptor is as it was");
+	set(fds[n], BIOCSTSTAMP, BPF_T_NANOTIME);
+	equal(get(fds[n], BIOCGTSTAMP), BPF_T_NANOTIME, "and can be set up");
 	equal(error_of(attach(fds[n], "eth9")), ENXIO, "unattached");
 	set(fds[n], BIOCSBLEN, 4096);
 	equal(attach(fds[n], "eth0"), 0, "and can be attached with less");
