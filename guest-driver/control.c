@@ -28,6 +28,20 @@ void vcap_control_free(struct vcap_control *control)
 	kfree(control->command);
 }
 
+/**
+ * vcap_control_stop() - forget the command that a device left unanswered
+ * @control: the queue of a device that was reset
+ *
+ * The virtqueue has memory of its own for a command in it.
+ */
+void vcap_control_stop(struct vcap_control *control)
+{
+	mutex_lock(&control->lock);
+	while (virtqueue_detach_unused_buf(control->vq))
+		;
+	mutex_unlock(&control->lock);
+}
+
 /** vcap_control_wake() - have the reply looked for; in any context */
 void vcap_control_wake(struct vcap_control *control)
 {

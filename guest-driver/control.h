@@ -79,6 +79,7 @@ struct vcap_counts {
 int vcap_control_init(struct vcap_control *control);
 void vcap_control_free(struct vcap_control *control);
 void vcap_control_set_error(struct vcap_control *control, int error);
+void vcap_control_stop(struct vcap_control *control);
 void vcap_control_wake(struct vcap_control *control);
 
 /*

@@ -81,6 +81,7 @@ static void stop(struct vcap_dev *dev, enum vcap_state state)
 	virtio_reset_device(dev->vdev);
 	/* An interrupt that came before the reset may have scheduled it. */
 	vcap_shared_stop(dev);
+	vcap_control_stop(&dev->control);
 	vcap_inject_free(&dev->inject);
 	vcap_own_stop(&dev->own);
 	dev->vdev->config->del_vqs(dev->vdev);
