@@ -113,12 +113,12 @@ def test_parameters(tap):
         if re.fullmatch(r"guest-driver/\w+\.c", name):
             text = tree.text(name)
             for word in re.findall(r"^module_param(?:_cb)?\((\w+),", text, re.M):
-                value = re.search(rf"\b{word} = (\d+);", text)
+                value = re.search(rf"\b{word} = (\d+|true);", text)
                 # What has no value is a flag that is not set.
-                driver[word] = value[1] if value else "N"
+                driver[word] = (value[1] if value else "N").replace("true", "Y")
     page = section(tree.text("guest-driver/man/virtio_capture.4"),
                    "DESCRIPTION")
-    got = dict(re.findall(r"^\.It Cm (\w+)\n.*?(\d+|N) if it is not", page,
+    got = dict(re.findall(r"^\.It Cm (\w+)\n.*?(\d+|N|Y) if it is not", page,
                           re.M | re.S))
     tap.equal(got, driver, "virtio_capture(4) names the module's parameters")
 
