@@ -30,15 +30,17 @@ void vcap_control_free(struct vcap_control *control)
 
 /**
  * vcap_control_stop() - forget the command that a device left unanswered
- * @control: the queue of a device that was reset
+ * @control: the queue of a device that was reset, if it has one
  *
- * The virtqueue has memory of its own for a command in it.
+ * The virtqueue has memory of its own for a command in it. There may be no other
+ * virtqueue before the device is removed: a resume can fail.
  */
 void vcap_control_stop(struct vcap_control *control)
 {
 	mutex_lock(&control->lock);
-	while (virtqueue_detach_unused_buf(control->vq))
+	while (control->vq && virtqueue_detach_unused_buf(control->vq))
 		;
+	control->vq = NULL;
 	mutex_unlock(&control->lock);
 }
 
