@@ -55,7 +55,7 @@ static int pin(struct vcap_pages *pages)
 /* Charge for pages, pin them, and map them for the kernel. */
 static int get_memory(struct vcap_pages *pages)
 {
-	int err = -ENOMEM;
+	int err;
 
 	if (account_locked_vm(pages->mm, pages->num, true))
 		return -ENOMEM;

@@ -13,7 +13,7 @@
  *
  * The program can write to the header at any time. Nothing in it is believed but
  * bzh_user_gen, which can only say that a buffer is back or that it is not yet:
- * whoever lies spoils his own packets.
+ * a program that misuses it spoils its own packets.
  *
  * Nothing here locks: the caller holds the descriptor's lock.
  */
