@@ -15,29 +15,6 @@
 
 #include "bench.h"
 
-/* FreeBSD's, for as long as <net/bpf.h> is without. */
-#ifndef BIOCSETZBUF
-struct bpf_zbuf {
-	void *bz_bufa;
-	void *bz_bufb;
-	size_t bz_buflen;
-};
-
-struct bpf_zbuf_header {
-	volatile unsigned int bzh_kernel_gen;
-	volatile unsigned int bzh_kernel_len;
-	volatile unsigned int bzh_user_gen;
-	unsigned int _bzh_pad[5];
-};
-
-#define BIOCSETBUFMODE	_IOW('B', 126, unsigned int)
-#define BIOCGETZMAX	_IOR('B', 127, size_t)
-#define BIOCROTZBUF	_IOR('B', 128, struct bpf_zbuf)
-#define BIOCSETZBUF	_IOW('B', 129, struct bpf_zbuf)
-
-#define BPF_BUFMODE_ZBUF	2
-#endif
-
 bool zbuf_exists(void)
 {
 	unsigned int mode = BPF_BUFMODE_ZBUF;
