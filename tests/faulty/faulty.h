@@ -20,15 +20,6 @@ static uint8_t buf[65536];
 static char device[64];		/* virtioN */
 static int kmsg;
 
-static inline void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		bail(path);
-	close(fd);
-}
-
 /* eth0's; the next one has no NIC. */
 static inline void find_device(void)
 {

@@ -17,23 +17,12 @@
 
 static uint8_t buf[65536];
 
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY), err;
-
-	if (fd < 0)
-		bail(path);
-	err = error_of(write(fd, text, strlen(text)));
-	close(fd);
-	return err;
-}
-
 static void write_number(const char *path, unsigned int value)
 {
 	char text[16];
 
 	snprintf(text, sizeof(text), "%u", value);
-	if (write_file(path, text))
+	if (error_of_writing(path, text))
 		bail(path);
 }
 
@@ -52,7 +41,7 @@ static unsigned int read_number(const char *path)
 static void refuse(const char *queue, unsigned int skip, unsigned int count)
 {
 	write_number(REFUSE "count", 0);
-	write_file(REFUSE "queue", queue);
+	error_of_writing(REFUSE "queue", queue);
 	write_number(REFUSE "skip", skip);
 	write_number(REFUSE "count", count);
 }
@@ -307,10 +296,10 @@ static void probing(const char *name)
 {
 	int fd, i;
 
-	if (write_file(DRIVER "unbind", name))
+	if (error_of_writing(DRIVER "unbind", name))
 		bail("unbind");
 	refuse(frames_queue(), 0, MANY);
-	equal(write_file(DRIVER "bind", name), 0, "probe: needs no buffer");
+	equal(error_of_writing(DRIVER "bind", name), 0, "probe: needs no buffer");
 	fd = listen_on("eth0", 0, O_RDWR);
 	equal(MANY - read_number(REFUSE "count") > 0, 1,
 	      "BIOCSETIF: the device gets no buffer");
@@ -327,10 +316,10 @@ static void resuming(void)
 {
 	int fd = listen_on("eth0", 0, O_RDWR), i;
 
-	write_file("/sys/module/suspend/parameters/pm_test_delay", "0");
-	write_file("/sys/power/pm_test", "devices");
+	error_of_writing("/sys/module/suspend/parameters/pm_test_delay", "0");
+	error_of_writing("/sys/power/pm_test", "devices");
 	refuse(frames_queue(), 0, MANY);
-	equal(write_file("/sys/power/state", "freeze"), 0,
+	equal(error_of_writing("/sys/power/state", "freeze"), 0,
 	      "resume: the device gets no buffer");
 	refuse("", 0, 0);
 	for (i = 0; i < 1000 && !stats(fd).bs_capt; i++) {
@@ -340,7 +329,7 @@ static void resuming(void)
 	ok(i < 1000, "resume: it gets them later, and captures");
 	write_number(REFUSE "snaplen", 0);
 	refuse("control", 0, 4);
-	equal(write_file("/sys/power/state", "freeze"), 0,
+	equal(error_of_writing("/sys/power/state", "freeze"), 0,
 	      "resume: the device cannot be told to capture");
 	for (i = 0; i < 1000 && ioctl(fd, FIONREAD, buf); i++)
 		usleep(10000);
@@ -366,7 +355,7 @@ int main(void)
 	const char *device = find_device();
 	size_t i;
 
-	if (write_file(REFUSE "device", device))
+	if (error_of_writing(REFUSE "device", device))
 		bail(REFUSE "device");
 	for (i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
 		fails(&requests[i]);

@@ -12,15 +12,6 @@
 static uint8_t buf[SIZE];
 static char device[64];		/* virtioN, which captures on eth0 */
 
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		bail(path);
-	close(fd);
-}
-
 static int can_attach(const char *name)
 {
 	int fd = open_bpf(O_RDWR), result = attach(fd, name) == 0;

@@ -172,6 +172,26 @@ static inline void send_frames(const char *name, uint32_t first, unsigned int n,
 	}
 }
 
+/*
+ * Write to a file that is there, as the shell's ">" does. Returns the error, or
+ * 0: EBADF if it cannot be opened.
+ */
+static inline int error_of_writing(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_TRUNC);
+	int error = error_of(write(fd, text, strlen(text)));
+
+	close(fd);
+	return error;
+}
+
+/* The same, where it must be possible. */
+static inline void write_file(const char *path, const char *text)
+{
+	if (error_of_writing(path, text))
+		bail(path);
+}
+
 static inline struct bpf_stat stats(int fd)
 {
 	struct bpf_stat st;

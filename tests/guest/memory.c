@@ -13,15 +13,6 @@
 #define VICTIMS		3
 #define VICTIM		(8 << 20)	/* what is left is less than a buffer */
 
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-
-	if (write(fd, text, strlen(text)) < 0)
-		bail(path);
-	close(fd);
-}
-
 static void read_file(const char *path, char *text, size_t size)
 {
 	int fd = open(path, O_RDONLY);

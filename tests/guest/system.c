@@ -27,15 +27,6 @@ static const char *read_file(const char *path)
 	return text;
 }
 
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY), result;
-
-	result = error_of(write(fd, text, strlen(text)));
-	close(fd);
-	return result;
-}
-
 static void test_maxbufsize(void)
 {
 	int fd = open_bpf(O_RDWR);
@@ -44,16 +35,16 @@ static void test_maxbufsize(void)
 
 	strcpy(usual, read_file(MAXUSERMEM));
 	ok(!strcmp(read_file(MAXBUFSIZE), "4194304\n"), "largest buffer by default");
-	equal(write_file(MAXBUFSIZE, "31"), EINVAL, "no less than 32");
-	equal(write_file(MAXBUFSIZE, "16777217"), EINVAL, "nor over 16 MiB");
-	equal(write_file(MAXBUFSIZE, "16777216"), 0, "16 MiB");
+	equal(error_of_writing(MAXBUFSIZE, "31"), EINVAL, "no less than 32");
+	equal(error_of_writing(MAXBUFSIZE, "16777217"), EINVAL, "nor over 16 MiB");
+	equal(error_of_writing(MAXBUFSIZE, "16777216"), 0, "16 MiB");
 	ioctl(fd, BIOCSBLEN, &size);
 	equal(size, 16777216, "is what BIOCSBLEN gives");
-	equal(write_file(MAXUSERMEM, "33554432"), 0, "with memory for two");
+	equal(error_of_writing(MAXUSERMEM, "33554432"), 0, "with memory for two");
 	equal(attach(fd, "eth0"), 0, "and such buffers can be had");
-	equal(write_file(MAXBUFSIZE, "4194304"), 0, "back to the default");
+	equal(error_of_writing(MAXBUFSIZE, "4194304"), 0, "back to the default");
 	equal(get(fd, BIOCGBLEN), 16777216, "leaves open descriptors alone");
-	write_file(MAXUSERMEM, usual);
+	error_of_writing(MAXUSERMEM, usual);
 	close(fd);
 }
 
@@ -76,7 +67,7 @@ static void test_totals(void)
 	ok(recv[1] - recv[0] >= 70, "the totals survive a flush and a close");
 	equal(capt[1] - capt[0], 70, "captured");
 	equal(drop[1] - drop[0], 10, "dropped");
-	equal(write_file("/proc/sys/net/bpf/stats", "1"), EBADF,
+	equal(error_of_writing("/proc/sys/net/bpf/stats", "1"), EBADF,
 	      "they cannot be written");
 }
 
@@ -172,18 +163,18 @@ static void test_engine(void)
 	ok(strstr(peer(), " jit unattached"), "is translated: %s", peer());
 
 	snprintf(limit, sizeof(limit), "%s", read_file(JIT_LIMIT));
-	if (write_file(JIT_LIMIT, "1"))
+	if (error_of_writing(JIT_LIMIT, "1"))
 		bail("bpf_jit_limit");
 	ok(is_interpreted(fd, &program),
 	   "without memory for its translation it is interpreted");
-	write_file(JIT_LIMIT, limit);
+	error_of_writing(JIT_LIMIT, limit);
 
-	if (write_file("/proc/sys/net/core/bpf_jit_enable", "0"))
+	if (error_of_writing("/proc/sys/net/core/bpf_jit_enable", "0"))
 		bail("bpf_jit_enable");
 	ioctl(fd, BIOCSETF, &program);
 	ok(strstr(peer(), " kernel unattached"),
 	   "without the translator the kernel interprets: %s", peer());
-	write_file("/proc/sys/net/core/bpf_jit_enable", "1");
+	error_of_writing("/proc/sys/net/core/bpf_jit_enable", "1");
 
 	program.bf_len = 1;
 	program.bf_insns = &constant;

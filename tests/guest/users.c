@@ -22,15 +22,6 @@ struct holder {
 	int error;	/* then */
 };
 
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-
-	if (write(fd, text, strlen(text)) < 0)
-		bail(path);
-	close(fd);
-}
-
 static unsigned long read_number(const char *path)
 {
 	FILE *f = fopen(path, "r");

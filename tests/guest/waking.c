@@ -18,15 +18,6 @@
 
 static uint8_t buf[65536];
 
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_TRUNC);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		bail(path);
-	close(fd);
-}
-
 /* How often the driver's work was queued since the trace was cleared. */
 static int works(void)
 {

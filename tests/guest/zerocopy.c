@@ -15,15 +15,6 @@
 #define FIT	31
 #define LAST	64
 
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-
-	if (write(fd, text, strlen(text)) < 0)
-		bail(path);
-	close(fd);
-}
-
 static void read_file(const char *path, char *text, size_t size)
 {
 	int fd = open(path, O_RDONLY);

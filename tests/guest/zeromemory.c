@@ -16,15 +16,6 @@
 #define HUGE	(2 << 20)
 #define PATTERN	0x5a
 
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		bail(path);
-	close(fd);
-}
-
 static int error_with(void *a, void *b, size_t len)
 {
 	int fd = open_zero(O_RDWR), error = error_of(set_buffers(fd, a, b, len));

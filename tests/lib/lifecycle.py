@@ -13,6 +13,7 @@ from qmp import Qmp
 from qtest import link, scratch, wait_for
 
 AGENT = os.path.join(PROGRAMS, "tools", "agent")
+DRIVER = "/sys/bus/virtio/drivers/virtio_capture"
 MAC = "52:54:00:12:34:56"       # of the first NIC
 SOAK = bool(os.environ.get("SOAK"))
 
@@ -236,3 +237,29 @@ def dgram_guest(*options, model="virtio-net-pci", **keywords):
     option, end = link()
     return Guest("--nic", model, "--netdev", option, *options,
                  **keywords), end
+
+
+# Ways for an interface to go: the guest is without it where they yield, and has it
+# again at their end.
+
+
+def unplug(guest):
+    """The capture device."""
+    guest.unplug("capture0")
+    yield
+    guest.plug_capture()
+
+
+def unbind(guest):
+    """Its driver."""
+    device = guest.shell(f"cd {DRIVER}; ls -d virtio*")
+    guest.shell(f"echo {device} > {DRIVER}/unbind")
+    yield
+    guest.shell(f"echo {device} > {DRIVER}/bind")
+
+
+def unplug_nic(guest):
+    """The NIC."""
+    guest.unplug("nic0")
+    yield
+    guest.plug_nic()

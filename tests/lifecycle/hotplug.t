@@ -11,11 +11,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from capture import frame  # noqa: E402
-from lifecycle import SOAK, Descriptor, dgram_guest, numbers  # noqa: E402
+from lifecycle import (  # noqa: E402
+    SOAK, Descriptor, dgram_guest, numbers, unbind, unplug, unplug_nic)
 from tap import Tap  # noqa: E402
 
 LOOPS = int(os.environ.get("HOTPLUG_LOOPS", 1000 if SOAK else 100))
-DRIVER = "/sys/bus/virtio/drivers/virtio_capture"
 
 
 class Traffic:
@@ -39,28 +39,6 @@ class Traffic:
     def __exit__(self, *_):
         self.ended = True
         self.thread.join()
-
-
-def unplug(guest):
-    """The capture device."""
-    guest.unplug("capture0")
-    yield
-    guest.plug_capture()
-
-
-def unbind(guest):
-    """Its driver."""
-    device = guest.shell(f"cd {DRIVER}; ls -d virtio*")
-    guest.shell(f"echo {device} > {DRIVER}/unbind")
-    yield
-    guest.shell(f"echo {device} > {DRIVER}/bind")
-
-
-def unplug_nic(guest):
-    """The NIC."""
-    guest.unplug("nic0")
-    yield
-    guest.plug_nic()
 
 
 def cycle(guest, turn):

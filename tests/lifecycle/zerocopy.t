@@ -9,12 +9,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from capture import frame  # noqa: E402
 from guest import PROGRAMS  # noqa: E402
-from lifecycle import dgram_guest  # noqa: E402
+from lifecycle import (  # noqa: E402
+    dgram_guest, unbind, unplug, unplug_nic)
 from qtest import wait_for  # noqa: E402
 from tap import Tap  # noqa: E402
 
 PROGRAM = os.path.join(PROGRAMS, "tools", "zerocopy")
-DRIVER = "/sys/bus/virtio/drivers/virtio_capture"
 FOLDER = "/tmp/zero"
 
 # A buffer has 170 packets of 60 bytes: one is the program's, one is not full.
@@ -24,28 +24,6 @@ COUNT = 250
 PINNED = """echo 1 > /proc/sys/vm/stat_refresh
 awk '/^nr_foll_pin_acquired/ { n += $2 } /^nr_foll_pin_released/ { n -= $2 }
      END { print n }' /proc/vmstat"""
-
-
-def unplug(guest):
-    """The capture device."""
-    guest.unplug("capture0")
-    yield
-    guest.plug_capture()
-
-
-def unbind(guest):
-    """Its driver."""
-    device = guest.shell(f"cd {DRIVER}; ls -d virtio*")
-    guest.shell(f"echo {device} > {DRIVER}/unbind")
-    yield
-    guest.shell(f"echo {device} > {DRIVER}/bind")
-
-
-def unplug_nic(guest):
-    """The NIC."""
-    guest.unplug("nic0")
-    yield
-    guest.plug_nic()
 
 
 def exists(guest, name):

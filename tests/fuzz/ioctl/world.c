@@ -22,7 +22,7 @@ struct devices {
 static struct devices captures = { .driver = "virtio_capture" };
 static struct devices nics = { .driver = "virtio_net" };
 
-static int write_file(const char *path, const char *text)
+static int try_writing(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 	ssize_t len = -1;
@@ -62,7 +62,7 @@ static int bind_or_unbind(const struct devices *devices, int which,
 	char path[128];
 
 	snprintf(path, sizeof(path), DRIVERS "%s/%s", devices->driver, what);
-	return write_file(path, devices->names[which]);
+	return try_writing(path, devices->names[which]);
 }
 
 static bool is_bound(const struct devices *devices, int which)
@@ -104,7 +104,7 @@ static void set_link(const char *name, const char *state)
 /* All drivers suspend and resume; the machine stays on. */
 static void suspend(void)
 {
-	int result = write_file("/sys/power/state", "freeze");
+	int result = try_writing("/sys/power/state", "freeze");
 
 	error_check("suspend", result, (int[]){ EBUSY, 0 });
 	count(COUNT_SUSPEND, result);
@@ -115,19 +115,19 @@ static void set_limits(struct worker *worker)
 	char text[16];
 
 	snprintf(text, sizeof(text), "%u", 20 + below(&worker->random, 44));
-	count(COUNT_LIMITS, write_file(LIMIT, text));
+	count(COUNT_LIMITS, try_writing(LIMIT, text));
 	snprintf(text, sizeof(text), "%u", 1 << (12 + below(&worker->random, 7)));
-	count(COUNT_LIMITS, write_file(MAXIMUM, text));
+	count(COUNT_LIMITS, try_writing(MAXIMUM, text));
 }
 
 void world_init(void)
 {
 	find(&captures);
 	find(&nics);
-	if (write_file("/sys/module/suspend/parameters/pm_test_delay", "0") ||
-	    write_file("/sys/power/pm_test", "devices"))
+	if (try_writing("/sys/module/suspend/parameters/pm_test_delay", "0") ||
+	    try_writing("/sys/power/pm_test", "devices"))
 		bail("/sys/power/pm_test");
-	if (write_file(LIMIT, "64"))
+	if (try_writing(LIMIT, "64"))
 		bail(LIMIT);
 }
 
@@ -211,7 +211,7 @@ bool world_restore(void)
 			}
 	set_link("eth0", "up");
 	set_link("eth1", "up");
-	write_file(LIMIT, "16");
-	write_file(MAXIMUM, "16777216");
+	try_writing(LIMIT, "16");
+	try_writing(MAXIMUM, "16777216");
 	return well;
 }
