@@ -20,7 +20,10 @@ rmmod virtio_capture && modprobe virtio_capture || exit 1
 done"""
 
 # The kernel's small objects in use, by cache; per-processor stocks given back.
-OBJECTS = """for cache in /sys/kernel/slab/*; do echo 1 > $cache/shrink; done
+# Each write takes one of the smallest for a moment, which KASAN keeps for longer:
+# so those come last.
+OBJECTS = """for cache in /sys/kernel/slab/* /sys/kernel/slab/kmalloc-8
+do echo 1 > $cache/shrink; done
 grep -E "^(kmalloc|proc_dir|kernfs|vmap|idr|radix|skbuff|filp|inode|sock)" \
 /proc/slabinfo | cut -c 1-40"""
 TRACES = """grep -c virtio_capture /proc/vmallocinfo; ls /proc/net/bpf \
@@ -84,8 +87,9 @@ def leaks(tap, guest, link):
     guest.shell(CYCLE % LOOPS)
     tap.equal(grown(guest, before), {},
               f"{LOOPS} times: no kind of object grows with them")
-    # A device's buffers alone are 2 MiB each time.
-    tap.ok(free_memory(guest) > free - 16 * LOOPS, "nor does memory shrink",
+    # The kernel moves some hundred KiB about, more of them where it checks itself.
+    tap.ok(free_memory(guest) > free - 16 * LOOPS - 1024,
+           "nor does memory shrink",
            free, free_memory(guest))
     one = Descriptor(guest, "eth0", immediate=True)
     link.send(frame(1))

@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A tap with vnet_hdr=on, in a network namespace of the test's own: segments
 longer than the MTU and frames whose checksum is not filled in yet."""
+import fcntl
 import os
 import socket
 import struct
 import subprocess
 import sys
+import termios
 import threading
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
@@ -84,10 +87,29 @@ def checksum_is_right(data):
     return value == 0xffff
 
 
+def wait_until_full(connection):
+    """Waits until a connection that nobody reads gets no more data. What the
+    other side has waiting by then goes out in long segments, however slow its
+    program is."""
+    waiting, since = bytes(4), time.monotonic()
+
+    def settled():
+        nonlocal waiting, since
+        now = fcntl.ioctl(connection, termios.FIONREAD, bytes(4))
+        if now != waiting or not any(now):
+            waiting, since = now, time.monotonic()
+        return time.monotonic() - since > PATIENCE / 40
+    wait_for(settled, "data to fill the host's buffer")
+
+
 def transfer(guest, upload):
     """A TCP connection to the host, with data in one direction; gives the
     host's port and what arrived at the host."""
-    server = socket.create_server((HOST, 0))
+    server = socket.socket()
+    # Less than there is to send; the connection has it from here.
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, len(DATA) // 8)
+    server.bind((HOST, 0))
+    server.listen()
     server.settimeout(PATIENCE)
     port, got = server.getsockname()[1], []
 
@@ -95,6 +117,7 @@ def transfer(guest, upload):
         connection = server.accept()[0]
         with connection:
             if upload:
+                wait_until_full(connection)
                 while data := connection.recv(65536):
                     got.append(data)
             else:
