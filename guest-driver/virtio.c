@@ -87,18 +87,55 @@ static void stop(struct vcap_dev *dev, enum vcap_state state)
 	dev->vdev->config->del_vqs(dev->vdev);
 }
 
-/* Learn how many queues for listeners the device has. */
+/*
+ * Each queue has an interrupt vector of its own, and a processor has some 200 for
+ * all that there is. Where they run out, devices that come later do not work at
+ * all. So listener queues take no more than 64 for each processor, and a device no
+ * more than half of what is left: then there is something left for the next one.
+ */
+#define LISTENER_VECTORS	64
+
+static DEFINE_MUTEX(share_lock);
+static unsigned int shared_out;		/* vectors; share_lock */
+
+/* How many listener queues a device may use that wants so many. */
+static unsigned int take_share(unsigned int wanted)
+{
+	unsigned int all = LISTENER_VECTORS * num_online_cpus(), left;
+
+	mutex_lock(&share_lock);
+	/* Processors may have gone since. */
+	left = all > shared_out ? all - shared_out : 0;
+	wanted = min(wanted, DIV_ROUND_UP(left, 2));
+	shared_out += wanted;
+	mutex_unlock(&share_lock);
+	return wanted;
+}
+
+static void return_share(unsigned int count)
+{
+	mutex_lock(&share_lock);
+	shared_out -= count;
+	mutex_unlock(&share_lock);
+}
+
+/* Take the queues for listeners that the device has, or some of them. */
 static int init_listener_queues(struct vcap_dev *dev)
 {
-	u16 count;
+	u16 count = 0;
+	int err;
 
-	if (!virtio_has_feature(dev->vdev, VIRTIO_CAPTURE_F_LISTENER_QUEUES))
-		return vcap_own_init(&dev->own, 0);
-	virtio_cread_le(dev->vdev, struct virtio_capture_config,
-			listener_queues, &count);
-	count = min_t(u16, count, VIRTIO_CAPTURE_MAX_LISTENER_QUEUES);
-	dev->control.has_listeners = true;
-	return vcap_own_init(&dev->own, count);
+	if (virtio_has_feature(dev->vdev, VIRTIO_CAPTURE_F_LISTENER_QUEUES)) {
+		virtio_cread_le(dev->vdev, struct virtio_capture_config,
+				listener_queues, &count);
+		count = min_t(u16, count, VIRTIO_CAPTURE_MAX_LISTENER_QUEUES);
+		count = take_share(count);
+		dev->control.has_listeners = true;
+	}
+	err = vcap_own_init(&dev->own, count);
+	if (err)
+		return_share(count);
+	return err;
 }
 
 static bool offload = true;
@@ -142,7 +179,7 @@ static int vcap_probe(struct virtio_device *vdev)
 		goto put_dev;
 	err = find_queues(dev, vqs);
 	if (err)
-		goto put_dev;
+		goto return_share;
 	start(dev, vqs);
 	err = vcap_interface_register(dev);
 	if (err)
@@ -152,6 +189,8 @@ static int vcap_probe(struct virtio_device *vdev)
 
 stop:
 	stop(dev, VCAP_REMOVED);
+return_share:
+	return_share(dev->own.count);
 put_dev:
 	vcap_dev_put(dev);
 	return err;
@@ -166,6 +205,7 @@ static void vcap_remove(struct virtio_device *vdev)
 	vcap_shared_sync(dev);
 	vcap_offload_stop(dev, true);
 	stop(dev, VCAP_REMOVED);
+	return_share(dev->own.count);
 	vcap_queue_free(&dev->queue);
 	vcap_dev_put(dev);
 }

@@ -118,7 +118,8 @@ def run_guest(folder, names, offload):
     shutil.rmtree(f"{folder}/out", ignore_errors=True)
     os.makedirs(f"{folder}/out")
     adds = ["sent.pcap", "out", *batches]
-    done = vm([*TWO_NICS, "--timeout", "600", "--memory", "1G",
+    # With one processor a device's listener queues are 32.
+    done = vm([*TWO_NICS, "--timeout", "600", "--memory", "1G", "--smp", "2",
                "--qemu-arg", "-global",
                "--qemu-arg", "virtio-capture-device.listener-queues=64",
                "--add", REPLAY, "--get", f"out.tar:{folder}/out.tar"]

@@ -7,12 +7,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from capture import frame  # noqa: E402
-from lifecycle import Descriptor, Guest  # noqa: E402
+from lifecycle import DRIVER, Descriptor, Guest  # noqa: E402
 from qtest import link, wait_for  # noqa: E402
 from tap import Tap  # noqa: E402
 
 # The names that the driver gives: in the order of the slots.
 NO_NIC, SECOND = "capture2", "capture3"
+
+# NICs of the guest that has many.
+MANY = 14
 
 
 def captured(one, count):
@@ -172,6 +175,42 @@ def main(tap):
         guest.end(tap)
 
 
+def vectors(guest):
+    """Listener queues that have an interrupt vector, by device."""
+    lines = guest.shell(
+        "grep -o 'virtio[0-9]*-listener' /proc/interrupts | sort | uniq -c")
+    return sorted((int(line.split()[0]) for line in lines.splitlines()),
+                  reverse=True)
+
+
+def many(tap):
+    """Fourteen NICs, and one processor that has few interrupt vectors."""
+    ends = [link() for _ in range(MANY)]
+    words = []
+    for option, _ in ends:
+        words += ["--nic", "virtio-net-pci", "--netdev", option]
+    with Guest(*words) as guest:
+        guest.ready()
+        shares = vectors(guest)
+        tap.ok(shares[0] == 16 and sum(shares) <= 64,
+               f"{MANY} NICs: listener queues leave vectors to others", shares)
+        own = [listener(guest, f"eth{i}") for i in range(MANY)]
+        for number, (_, end) in enumerate(ends):
+            end.send(frame(number))
+        tap.equal([captured(one, 1) for one in own],
+                  [[number] for number in range(MANY)],
+                  f"{MANY} NICs: all of them capture")
+        for one in own:
+            one.close()
+        guest.shell(f"cd {DRIVER}; for i in virtio*; do echo $i > unbind; "
+                    "echo $i > bind; done")
+        tap.ok(sum(vectors(guest)) <= 64 and len(vectors(guest)) >= 6,
+               "bound anew: they share what there is", vectors(guest))
+        guest.shell("rmmod virtio_capture && modprobe virtio_capture")
+        tap.equal(vectors(guest), shares, "loaded anew: the same shares")
+        guest.end(tap)
+
+
 TAP = Tap()
-TAP.run(main)
+TAP.run(main, many)
 sys.exit(TAP.done())
