@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <time.h>
 #include <sys/epoll.h>
-#include <sys/select.h>
 
 #include "guest.h"
 
@@ -50,16 +49,6 @@ static int with_packets(unsigned int n, int timeout_ms)
 	if (stats(fd).bs_capt != n)
 		bail("stats");
 	return fd;
-}
-
-static int selected(int fd, int timeout_ms)
-{
-	struct timeval tv = { timeout_ms / 1000, timeout_ms % 1000 * 1000 };
-	fd_set set;
-
-	FD_ZERO(&set);
-	FD_SET(fd, &set);
-	return select(fd + 1, &set, NULL, NULL, &tv);
 }
 
 static void test_expiry(void)

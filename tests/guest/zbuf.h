@@ -12,6 +12,11 @@
 #define PAGE	4096
 #define ZHEADER	sizeof(struct bpf_zbuf_header)
 
+/* A buffer of a page: 31 packets of 96 bytes, and one of 64, fill it. */
+#define ROOM	(PAGE - ZHEADER)
+#define FIT	31
+#define LAST	64
+
 /* A descriptor, its buffers, and the one that is to come next. */
 struct zero {
 	int fd;
@@ -90,6 +95,17 @@ static inline void acknowledge(const struct zero *z, int i)
 	struct bpf_zbuf_header *h = zheader(z, i);
 
 	atomic_store_rel_int(&h->bzh_user_gen, h->bzh_kernel_gen);
+}
+
+/* Send frames and make sure that they were captured. */
+static inline void fill(struct zero *z, uint32_t first, unsigned int n,
+			size_t len)
+{
+	uint64_t before = stats(z->fd).bs_capt;
+
+	send_frames("eth0", first, n, len);
+	if (stats(z->fd).bs_capt != before + n)
+		bail("frames are missing");
 }
 
 /* What BIOCROTZBUF tells. */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Zero-copy buffers: modes and errors, rotation, drops, poll, flush. */
+/* Zero-copy buffers: modes and errors, rotation, drops, flush. */
 #include <sched.h>
-#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -9,11 +8,6 @@
 
 #define MAXBUFSIZE	"/proc/sys/net/bpf/maxbufsize"
 #define MAXUSERMEM	"/proc/sys/net/bpf/maxusermem"
-
-/* A buffer of a page: 31 packets of 96 bytes, and one of 64, fill it. */
-#define ROOM	(PAGE - ZHEADER)
-#define FIT	31
-#define LAST	64
 
 static void read_file(const char *path, char *text, size_t size)
 {
@@ -24,16 +18,6 @@ static void read_file(const char *path, char *text, size_t size)
 		bail(path);
 	text[len] = '\0';
 	close(fd);
-}
-
-/* Send frames and make sure that they were captured. */
-static void fill(struct zero *z, uint32_t first, unsigned int n, size_t len)
-{
-	uint64_t before = stats(z->fd).bs_capt;
-
-	send_frames("eth0", first, n, len);
-	if (stats(z->fd).bs_capt != before + n)
-		bail("frames are missing");
 }
 
 static int set_errno(int fd, unsigned long request, unsigned int value)
@@ -312,74 +296,6 @@ static void test_memory_only(void)
 	zero_close(&z);
 }
 
-static void test_immediate(void)
-{
-	struct zero z = zero_listen(PAGE);
-	uint32_t seq = 0;
-
-	set(z.fd, BIOCIMMEDIATE, 1);
-	ok(!readable(z.fd, 0), "immediate, no packet: not readable");
-	send_frames("eth1", 0, 1, 100);
-	ok(readable(z.fd, 20000), "immediate: a packet wakes who polls");
-	ok(owns(&z, 0) && check_next(&z, &seq) && seq == 1,
-	   "and is the program's without another call");
-	fill(&z, 1, 2, 100);
-	ok(!owns(&z, 1), "the next ones wait while it has that");
-	finish_next(&z);
-	ok(readable(z.fd, 20000), "given back: they are readable");
-	ok(owns(&z, 1) && check_next(&z, &seq) && seq == 3, "both of them");
-	finish_next(&z);
-	ok(!readable(z.fd, 0), "then nothing is");
-	zero_close(&z);
-}
-
-static void test_poll(void)
-{
-	struct epoll_event event = { .events = EPOLLIN };
-	struct zero z = zero_listen(PAGE);
-	int epfd = epoll_create1(0);
-	uint32_t seq = 0;
-
-	epoll_ctl(epfd, EPOLL_CTL_ADD, z.fd, &event);
-	send_frames("eth1", 0, FIT, 96);
-	await_received(z.fd, FIT);
-	equal(epoll_wait(epfd, &event, 1, 0), 0, "epoll: not filled");
-	send_frames("eth1", FIT, 1, LAST);
-	equal(epoll_wait(epfd, &event, 1, 20000), 1, "epoll: filled");
-	equal(epoll_wait(epfd, &event, 1, 0), 1, "until it is given back");
-	ok(check_next(&z, &seq) && seq == FIT + 1, "with all packets");
-	finish_next(&z);
-	equal(epoll_wait(epfd, &event, 1, 0), 0, "then it is not");
-	close(epfd);
-	zero_close(&z);
-}
-
-/* The read timeout in poll: what is stored is given to the program. */
-static void test_timeout(void)
-{
-	struct timeval tv = { 0, 50000 };
-	struct zero z = zero_listen(PAGE);
-	uint32_t seq = 0;
-
-	ioctl(z.fd, BIOCSRTIMEOUT, &tv);
-	fill(&z, 0, 3, 100);
-	ok(readable(z.fd, 20000), "time is up: stored packets are readable");
-	ok(owns(&z, 0) && check_next(&z, &seq) && seq == 3,
-	   "and the program's");
-	finish_next(&z);
-	ok(!readable(z.fd, 0), "given back: not readable");
-	fill(&z, 3, 1, 100);
-	ok(!owns(&z, 1), "the next one waits again");
-	ok(readable(z.fd, 20000), "for its time");
-	ok(check_next(&z, &seq) && seq == 4, "with its packet");
-	finish_next(&z);
-	readable(z.fd, 200);
-	fill(&z, 4, 1, 100);
-	ok(owns(&z, 0) && check_next(&z, &seq) && seq == 5,
-	   "time is up with nothing: then one packet is enough");
-	zero_close(&z);
-}
-
 static void test_flush(void)
 {
 	struct zero z = zero_listen(PAGE);
@@ -542,9 +458,6 @@ int main(void)
 	test_cut();
 	test_drops();
 	test_memory_only();
-	test_immediate();
-	test_poll();
-	test_timeout();
 	test_flush();
 	test_filter();
 	test_stream(PAGE, 2000);

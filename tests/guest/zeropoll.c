@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Zero-copy buffers: immediate mode, select, poll, epoll, the read timeout. */
+#include <pthread.h>
+#include <sys/epoll.h>
+
+#include "zbuf.h"
+
+static void test_immediate(void)
+{
+	struct zero z = zero_listen(PAGE);
+	uint32_t seq = 0;
+
+	set(z.fd, BIOCIMMEDIATE, 1);
+	ok(!readable(z.fd, 0), "immediate, no packet: not readable");
+	send_frames("eth1", 0, 1, 100);
+	ok(readable(z.fd, 20000), "immediate: a packet wakes who polls");
+	ok(owns(&z, 0) && check_next(&z, &seq) && seq == 1,
+	   "and is the program's without another call");
+	fill(&z, 1, 2, 100);
+	ok(!owns(&z, 1), "the next ones wait while it has that");
+	finish_next(&z);
+	ok(readable(z.fd, 20000), "given back: they are readable");
+	ok(owns(&z, 1) && check_next(&z, &seq) && seq == 3, "both of them");
+	finish_next(&z);
+	ok(!readable(z.fd, 0), "then nothing is");
+	zero_close(&z);
+}
+
+static void *send_later(void *unused)
+{
+	(void)unused;
+	usleep(50000);
+	send_frames("eth1", 0, 1, 100);
+	return NULL;
+}
+
+static void test_select(void)
+{
+	struct zero z = zero_listen(PAGE);
+	pthread_t sender;
+	uint32_t seq = 0;
+
+	set(z.fd, BIOCIMMEDIATE, 1);
+	equal(selected(z.fd, 0), 0, "select, no packet: not readable");
+	pthread_create(&sender, NULL, send_later, NULL);
+	equal(selected(z.fd, 20000), 1, "a packet wakes select");
+	pthread_join(sender, NULL);
+	ok(owns(&z, 0) && check_next(&z, &seq) && seq == 1,
+	   "select: the buffer is the program's then");
+	finish_next(&z);
+	equal(selected(z.fd, 0), 0, "select: not readable when given back");
+	zero_close(&z);
+}
+
+static void test_poll(void)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	struct zero z = zero_listen(PAGE);
+	int epfd = epoll_create1(0);
+	uint32_t seq = 0;
+
+	epoll_ctl(epfd, EPOLL_CTL_ADD, z.fd, &event);
+	send_frames("eth1", 0, FIT, 96);
+	await_received(z.fd, FIT);
+	equal(epoll_wait(epfd, &event, 1, 0), 0, "epoll: not filled");
+	send_frames("eth1", FIT, 1, LAST);
+	equal(epoll_wait(epfd, &event, 1, 20000), 1, "epoll: filled");
+	equal(epoll_wait(epfd, &event, 1, 0), 1, "until it is given back");
+	ok(check_next(&z, &seq) && seq == FIT + 1, "with all packets");
+	finish_next(&z);
+	equal(epoll_wait(epfd, &event, 1, 0), 0, "then it is not");
+	close(epfd);
+	zero_close(&z);
+}
+
+/* The read timeout in poll: what is stored is given to the program. */
+static void test_timeout(void)
+{
+	struct timeval tv = { 0, 50000 };
+	struct zero z = zero_listen(PAGE);
+	uint32_t seq = 0;
+
+	ioctl(z.fd, BIOCSRTIMEOUT, &tv);
+	fill(&z, 0, 3, 100);
+	ok(readable(z.fd, 20000), "time is up: stored packets are readable");
+	ok(owns(&z, 0) && check_next(&z, &seq) && seq == 3,
+	   "and the program's");
+	finish_next(&z);
+	ok(!readable(z.fd, 0), "given back: not readable");
+	fill(&z, 3, 1, 100);
+	ok(!owns(&z, 1), "the next one waits again");
+	ok(readable(z.fd, 20000), "for its time");
+	ok(check_next(&z, &seq) && seq == 4, "with its packet");
+	finish_next(&z);
+	readable(z.fd, 200);
+	fill(&z, 4, 1, 100);
+	ok(owns(&z, 0) && check_next(&z, &seq) && seq == 5,
+	   "time is up with nothing: then one packet is enough");
+	zero_close(&z);
+}
+
+int main(void)
+{
+	test_immediate();
+	test_select();
+	test_poll();
+	test_timeout();
+	return done_testing();
+}
