@@ -122,6 +122,23 @@ static void check_memory(const char *name, void *a, void *b, size_t len)
 	zero_close(&z);
 }
 
+static void test_huge(void)
+{
+	uint8_t *p;
+
+	if (access("/sys/kernel/mm/hugepages/hugepages-2048kB", F_OK)) {
+		ok(1, "huge pages # SKIP the kernel has none of 2 MiB");
+		return;
+	}
+	write_file("/proc/sys/vm/nr_hugepages", "4");
+	p = mmap(NULL, 2 * HUGE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	if (p == MAP_FAILED)
+		bail("huge pages");
+	check_memory("huge pages", p, p + HUGE, HUGE);
+	write_file("/proc/sys/vm/nr_hugepages", "0");
+}
+
 static void test_kinds(void)
 {
 	int a = shared_memory(LEN), b = shared_memory(LEN);
@@ -142,14 +159,6 @@ static void test_kinds(void)
 		     map_shared(b, 64 * PAGE, 1), 64 * PAGE);
 	close(a);
 	close(b);
-
-	write_file("/proc/sys/vm/nr_hugepages", "4");
-	p = mmap(NULL, 2 * HUGE, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
-	if (p == MAP_FAILED)
-		bail("huge pages");
-	check_memory("huge pages", p, p + HUGE, HUGE);
-	write_file("/proc/sys/vm/nr_hugepages", "0");
 
 	p = map_pages(4 * HUGE);
 	p = (uint8_t *)(((uintptr_t)p + HUGE - 1) & -(uintptr_t)HUGE);
@@ -484,6 +493,7 @@ int main(int argc, char **argv)
 		return after_exec(atoi(argv[1]));
 	test_refused();
 	test_kinds();
+	test_huge();
 	test_unmapped();
 	test_discarded();
 	test_moved();

@@ -76,7 +76,7 @@ static void test_poll(void)
 /* The read timeout in poll: what is stored is given to the program. */
 static void test_timeout(void)
 {
-	struct timeval tv = { 0, 50000 };
+	struct timeval tv = { 0, 50000 * time_scale() };
 	struct zero z = zero_listen(PAGE);
 	uint32_t seq = 0;
 
