@@ -92,7 +92,7 @@ static void test_timeout(void)
 	ok(readable(z.fd, 20000), "for its time");
 	ok(check_next(&z, &seq) && seq == 4, "with its packet");
 	finish_next(&z);
-	readable(z.fd, 200);
+	readable(z.fd, 200 * time_scale());
 	fill(&z, 4, 1, 100);
 	ok(owns(&z, 0) && check_next(&z, &seq) && seq == 5,
 	   "time is up with nothing: then one packet is enough");
