@@ -88,17 +88,20 @@ static void stop(struct vcap_dev *dev, enum vcap_state state)
 }
 
 /*
- * Each queue has an interrupt vector of its own, and a processor has some 200 for
- * all that there is. Where they run out, devices that come later do not work at
- * all. So listener queues take no more than 64 for each processor, and a device no
- * more than half of what is left: then there is something left for the next one.
+ * Each queue has an interrupt vector of its own, and a processor has about 200
+ * vectors for all devices. A device that finds none fails to probe. So listener
+ * queues take at most 64 vectors for each processor, and one device at most half
+ * of those that are left, which leaves some for the next device.
  */
 #define LISTENER_VECTORS	64
 
 static DEFINE_MUTEX(share_lock);
 static unsigned int shared_out;		/* vectors; share_lock */
 
-/* How many listener queues a device may use that wants so many. */
+/*
+ * Take vectors for up to @wanted listener queues. Returns how many queues the
+ * device may use; return_share() gives that many back.
+ */
 static unsigned int take_share(unsigned int wanted)
 {
 	unsigned int all = LISTENER_VECTORS * num_online_cpus(), left;
