@@ -39,7 +39,7 @@ help:
 	@echo 'make run      all of it, then a guest whose traffic tcpdump captures'
 	@echo 'make check    all of it, then every test; TESTS="FILE..." selects'
 	@echo 'make debug-check  build a kernel with KASAN, lockdep and more, and run the'
-	@echo '              guests'"'"' tests on it (an hour); FUZZ_TIME: seconds of its fuzzer'
+	@echo '              guests'"'"' tests on it (80 minutes); FUZZ_TIME: seconds of its fuzzer'
 	@echo 'make fuzz     all of it, then the fuzzers for FUZZ_TIME seconds (3600)'
 	@echo 'make soak     the hot-plug tests, 1000 times over; more programs and clients'
 	@echo 'make bench    measure beside the peers, into build/bench/; ARGS=--help'
@@ -76,8 +76,8 @@ check: device libpcap image programs
 # is many times slower than the usual one: a boot takes 15 to 40 seconds of a
 # processor's time, with kmemleak a minute. That is on where a test asks for it
 # (leaks=True): behaviour.t, module.t, ioctl.t, faults.t once. Loops that look for
-# what grows with them are shorter. Without KVM all of it takes about an hour of
-# processor time, a third of that in the fuzzer (FUZZ_TIME), and a quarter of an
+# what grows with them are shorter. Without KVM all of it takes some 80 minutes of
+# processor time, a quarter of that in the fuzzer (FUZZ_TIME), and a quarter of an
 # hour more for the kernel, once. prove tells of each file when it has ended.
 # What only this needs is not in images/packages.
 DEBUG_KERNEL := build/downloads/debug-kernel
