@@ -5,11 +5,15 @@
 # packages as well, and keeps its lists and files under build/downloads/, so
 # nothing of the system's changes and no root is needed. apt checks the
 # signature of each list and the hash of each file.
+#
+# DEBIAN_RELEASE is the code name of another release of Debian (trixie), and
+# DEBIAN_ARCH another architecture (arm64), whose files it is to be. The mirrors
+# are those of this system's release.
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 me=images/$(basename "$0")
 downloads=$top/build/downloads
-apt_dir=$downloads/apt
+apt_dir=$downloads/apt${DEBIAN_RELEASE:+-$DEBIAN_RELEASE}${DEBIAN_ARCH:+-$DEBIAN_ARCH}
 archive=$downloads/archive
 
 fail() {
@@ -22,6 +26,20 @@ lock_downloads() {
     mkdir -p "$downloads"
     exec 9>"$downloads/lock"
     flock 9
+}
+
+# sources_of_release FOLDER: leaves of the sources in it only this system's
+# release, and puts the other one in its place.
+sources_of_release() {
+    ours=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
+    [ -n "$ours" ] || fail "/etc/os-release does not name Debian's release"
+    for file in "$1"/*; do
+        if grep -q "^deb.* $ours\|^Suites:.* $ours" "$file"; then
+            sed -i "/^deb\|^Suites:/s/ $ours/ $DEBIAN_RELEASE/g" "$file"
+        else
+            rm -f "$file"
+        fi
+    done
 }
 
 # Writes the configuration anew, as the system's sources may have changed.
@@ -40,6 +58,8 @@ private_apt_configure() {
         sed 's/^[Tt]ypes:.*/Types: deb deb-src/' \
             "$file" >"$apt_dir/parts/${file##*/}"
     done
+    [ -z "${DEBIAN_RELEASE-}" ] || sources_of_release "$apt_dir/parts"
+    : >"$apt_dir/status"
     # The system's hooks after an update are for the system's lists.
     cat >"$apt_dir/apt.conf" <<CONF
 Dir::Etc::SourceList "/dev/null";
@@ -51,6 +71,14 @@ Acquire::Languages "none";
 #clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;
 #clear APT::Update::Post-Invoke-Success;
+CONF
+    # Nothing that is installed here is of another system's.
+    [ -z "${DEBIAN_ARCH-}${DEBIAN_RELEASE-}" ] ||
+        echo "Dir::State::status \"$apt_dir/status\";" >>"$apt_dir/apt.conf"
+    [ -z "${DEBIAN_ARCH-}" ] || cat >>"$apt_dir/apt.conf" <<CONF
+APT::Architecture "$DEBIAN_ARCH";
+#clear APT::Architectures;
+APT::Architectures:: "$DEBIAN_ARCH";
 CONF
 }
 
