@@ -29,13 +29,17 @@ lock_downloads() {
 }
 
 # sources_of_release FOLDER: leaves of the sources in it only this system's
-# release, and puts the other one in its place.
+# release, and puts the other one in its place, with its backports: of those apt
+# takes a package only if it is asked for that version, or has no other.
 sources_of_release() {
     ours=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
     [ -n "$ours" ] || fail "/etc/os-release does not name Debian's release"
     for file in "$1"/*; do
         if grep -q "^deb.* $ours\|^Suites:.* $ours" "$file"; then
             sed -i "/^deb\|^Suites:/s/ $ours/ $DEBIAN_RELEASE/g" "$file"
+            one=" $DEBIAN_RELEASE"
+            sed -i -e "/^Suites:/s/$one\( \|\$\)/$one$one-backports\1/" \
+                -e "/^deb.*$one /{p;s/$one /$one-backports /;}" "$file"
         else
             rm -f "$file"
         fi
