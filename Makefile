@@ -30,6 +30,11 @@ export KERNEL MODULES
 export KDIR := $(abspath $(MODULES)/build)
 endif
 
+# QEMU_RELEASE=RELEASE: with the QEMU of another release of Debian (trixie). It is
+# fetched below build/downloads, and what depends on it goes to build/RELEASE;
+# images/vm and the tests take it from there.
+export QEMU_RELEASE
+
 help:
 	@echo 'make setup    install the Debian packages that the rest needs (root or sudo)'
 	@echo 'make device   build the capture device into build/qemu-device/'
@@ -38,6 +43,7 @@ help:
 	@echo 'make image    build the guest image into build/images/'
 	@echo 'make run      all of it, then a guest whose traffic tcpdump captures'
 	@echo 'make check    all of it, then every test; TESTS="FILE..." selects'
+	@echo '              QEMU_RELEASE=trixie: with the QEMU of that release of Debian'
 	@echo 'make debug-check  build a kernel with KASAN, lockdep and more, and run the'
 	@echo '              guests'"'"' tests on it (80 minutes); FUZZ_TIME: seconds of its fuzzer'
 	@echo 'make fuzz     all of it, then the fuzzers for FUZZ_TIME seconds (3600)'

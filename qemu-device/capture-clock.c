@@ -4,7 +4,6 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/accel.h"
-#include "sysemu/accel-ops.h"
 #include "capture-clock.h"
 
 /* No moment of the clock, which is not negative, is within a second of it. */

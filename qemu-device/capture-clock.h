@@ -10,11 +10,7 @@
 #ifndef VIRTIO_CAPTURE_CLOCK_H
 #define VIRTIO_CAPTURE_CLOCK_H
 
-#include "qemu/seqlock.h"
-#include "qemu/thread.h"
-#include "sysemu/cpu-timers.h"
 #include "virtio-capture.h"
-#include CAPTURE_TIMERS_STATE
 
 /**
  * virtio_capture_clock: qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL), quickly

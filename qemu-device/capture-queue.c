@@ -41,7 +41,7 @@ static bool in_ram(VirtIODevice *vdev, hwaddr address, hwaddr size)
     RCU_READ_LOCK_GUARD();
     region = address_space_translate(vdev->dma_as, address, &offset, &len,
                                      true, MEMTXATTRS_UNSPECIFIED);
-    return len == size && memory_access_is_direct(region, true);
+    return len == size && capture_access_is_direct(region, true);
 }
 
 /* Finds out whether the rings of a queue may be accessed. */

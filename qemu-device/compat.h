@@ -2,17 +2,52 @@
 /*
  * Differences between the QEMU versions that this device builds for.
  *
- * Everything that one version of QEMU wants otherwise than another belongs
- * here and nowhere else.
+ * The other files are written for the newest of them; everything that an older
+ * one wants otherwise belongs here and nowhere else.
  */
 #ifndef VIRTIO_CAPTURE_COMPAT_H
 #define VIRTIO_CAPTURE_COMPAT_H
 
-#if QEMU_VERSION_MAJOR != 7 || QEMU_VERSION_MINOR != 2
-#error "virtio-capture builds for QEMU 7.2; name another version's differences"
-#endif
+#include "hw/qdev-properties.h"
+#include "qemu/seqlock.h"
+#include "qemu/thread.h"
 
-/* Where QEMU keeps the state of its clocks. */
-#define CAPTURE_TIMERS_STATE "softmmu/timers-state.h"
+#if QEMU_VERSION_MAJOR == 10 && QEMU_VERSION_MINOR == 0
+
+#include "hw/pci/pci_device.h"
+#include "system/accel-ops.h"
+#include "system/cpu-timers.h"
+#include "system/cpu-timers-internal.h"
+
+#define capture_class_set_props device_class_set_props
+
+#define capture_access_is_direct(region, is_write) \
+    memory_access_is_direct(region, is_write, MEMTXATTRS_UNSPECIFIED)
+
+#elif QEMU_VERSION_MAJOR == 7 && QEMU_VERSION_MINOR == 2
+
+#include "hw/pci/pci.h"
+#include "sysemu/accel-ops.h"
+#include "sysemu/cpu-timers.h"
+#include "softmmu/timers-state.h"
+
+/* QEMU's array of properties is not constant, and ends with an empty one. */
+static inline void capture_class_add_props(DeviceClass *dc,
+                                           const Property *props, size_t n)
+{
+    Property *copy = g_new0(Property, n + 1);
+
+    memcpy(copy, props, n * sizeof(*props));
+    device_class_set_props(dc, copy);
+}
+
+#define capture_class_set_props(dc, props) \
+    capture_class_add_props(dc, props, ARRAY_SIZE(props))
+
+#define capture_access_is_direct memory_access_is_direct
+
+#else
+#error "virtio-capture builds for QEMU 7.2 and 10.0; see compat.h"
+#endif
 
 #endif /* VIRTIO_CAPTURE_COMPAT_H */

@@ -9,15 +9,12 @@
  */
 #include "qemu/osdep.h"
 #include "qapi/qapi-commands-control.h"
-#include "hw/virtio/virtio-pci.h"
-#include "net/filter.h"
 #include "trace/control.h"
 #include "qemu/qemu-plugin.h"
 #include "virtio-capture.h"
+#include "plugin.h"
 #include "trace.h"
 #include "built-for.h"          /* made by the Makefile: BUILT_FOR_QEMU */
-
-#define ME "virtio-capture.so"
 
 /* All are weak in the end; the compiler must know it of this one. */
 #pragma weak qmp_query_version
@@ -55,51 +52,20 @@ static bool check_version(void)
     return true;
 }
 
-/*
- * The version may be the same and the build's options not: then structures
- * that they change differ in size.
- */
-static bool check_layout(void)
-{
-    static const struct {
-        const char *type;
-        size_t size;
-    } layout[] = {
-        { TYPE_DEVICE, sizeof(DeviceState) },
-        { TYPE_PCI_DEVICE, sizeof(PCIDevice) },
-        { TYPE_VIRTIO_DEVICE, sizeof(VirtIODevice) },
-        { TYPE_VIRTIO_PCI, sizeof(VirtIOPCIProxy) },
-        { TYPE_NETFILTER, sizeof(NetFilterState) },
-    };
-    size_t i, size;
-
-    for (i = 0; i < ARRAY_SIZE(layout); i++) {
-        size = object_class_by_name(layout[i].type) ?
-               object_type_get_instance_size(layout[i].type) : 0;
-        if (size != layout[i].size) {
-            fprintf(stderr, ME ": this QEMU has the right version, but was "
-                    "built with other options: its '%s' has %zu bytes, not "
-                    "%zu\n", layout[i].type, size, layout[i].size);
-            return false;
-        }
-    }
-    return true;
-}
-
 /* QEMU calls this before it creates the devices of its command line. */
 QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id,
                                            const qemu_info_t *info,
                                            int argc, char **argv)
 {
-    if (!info->system_emulation || strcmp(info->target_name, "x86_64")) {
-        fprintf(stderr, ME ": it is for qemu-system-x86_64 only\n");
+    if (!info->system_emulation) {
+        fprintf(stderr, ME ": it is for machines, not for programs\n");
         return -1;
     }
     if (argc) {
         fprintf(stderr, ME ": it takes no argument '%s'\n", argv[0]);
         return -1;
     }
-    if (!check_version() || !check_layout()) {
+    if (!check_version() || !plugin_layout_fits()) {
         return -1;
     }
     if (object_class_by_name(TYPE_VIRTIO_CAPTURE)) {

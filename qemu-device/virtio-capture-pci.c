@@ -3,7 +3,6 @@
  * The virtio capture device on PCI.
  */
 #include "qemu/osdep.h"
-#include "hw/pci/pci.h"
 #include "hw/qdev-properties.h"
 #include "hw/virtio/virtio-pci.h"
 #include "qemu/module.h"
@@ -17,12 +16,11 @@ struct VirtIOCapturePCI {
     VirtIOCapture vdev;
 };
 
-static Property virtio_capture_pci_properties[] = {
+static const Property virtio_capture_pci_properties[] = {
     DEFINE_PROP_BIT("ioeventfd", VirtIOPCIProxy, flags,
                     VIRTIO_PCI_FLAG_USE_IOEVENTFD_BIT, true),
     DEFINE_PROP_UINT32("vectors", VirtIOPCIProxy, nvectors,
                        DEV_NVECTORS_UNSPECIFIED),
-    DEFINE_PROP_END_OF_LIST(),
 };
 
 static void virtio_capture_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
@@ -48,7 +46,7 @@ static void virtio_capture_pci_class_init(ObjectClass *klass, void *data)
     VirtioPCIClass *vpc = VIRTIO_PCI_CLASS(klass);
     PCIDeviceClass *pc = PCI_DEVICE_CLASS(klass);
 
-    device_class_set_props(dc, virtio_capture_pci_properties);
+    capture_class_set_props(dc, virtio_capture_pci_properties);
     object_class_property_set_description(klass, "ioeventfd",
         "on: QEMU's main loop handles the driver's commands, not the vCPU");
     object_class_property_set_description(klass, "vectors",

@@ -240,14 +240,13 @@ static void virtio_capture_finalize(Object *obj)
     virtio_capture_filter_finalize(VIRTIO_CAPTURE(obj));
 }
 
-static Property virtio_capture_properties[] = {
+static const Property virtio_capture_properties[] = {
     DEFINE_PROP_STRING("netdev", VirtIOCapture, netdev_id),
     DEFINE_PROP_BIT64("nic-pci", VirtIOCapture, host_features,
                       VIRTIO_CAPTURE_F_NIC_PCI, true),
     DEFINE_PROP_BIT64("filter", VirtIOCapture, host_features,
                       VIRTIO_CAPTURE_F_FILTER, true),
     DEFINE_PROP_UINT16("listener-queues", VirtIOCapture, listener_queues, 16),
-    DEFINE_PROP_END_OF_LIST(),
 };
 
 static void virtio_capture_class_init(ObjectClass *klass, void *data)
@@ -255,7 +254,7 @@ static void virtio_capture_class_init(ObjectClass *klass, void *data)
     DeviceClass *dc = DEVICE_CLASS(klass);
     VirtioDeviceClass *vdc = VIRTIO_DEVICE_CLASS(klass);
 
-    device_class_set_props(dc, virtio_capture_properties);
+    capture_class_set_props(dc, virtio_capture_properties);
     object_class_property_set_description(klass, "netdev",
         "ID of the netdev whose NIC's frames are captured");
     object_class_property_set_description(klass, "nic-pci",

@@ -13,7 +13,10 @@ from .files import stage_additions
 TOP = Path(__file__).resolve().parents[2]
 # GUEST_OUT: see the Makefile.
 IMAGES = TOP / (os.environ.get("GUEST_OUT") or "build") / "images"
-PLUGIN = TOP / "build" / "qemu-device" / "virtio-capture.so"
+# QEMU_RELEASE, too.
+RELEASE = os.environ.get("QEMU_RELEASE") or ""
+PLUGIN = TOP / "build" / RELEASE / "qemu-device" / "virtio-capture.so"
+QEMUS = TOP / "build" / "downloads" / f"qemu-{RELEASE}" / "run-qemu"
 
 LINUX_VERSION = re.compile(rb"Linux version (\S+) ")
 
@@ -24,6 +27,14 @@ def product(path, target):
         raise Failure(f"{os.path.relpath(path)} is missing: "
                       f"run make {target}")
     return path
+
+
+def choose_qemu(path, name):
+    """QEMU: that of PATH, else the one of that name that is installed, or that
+    of QEMU_RELEASE."""
+    if path:
+        return path
+    return str(product(QEMUS / name, "device")) if RELEASE else name
 
 
 def kernel_release(path, prefix="--kernel"):

@@ -42,8 +42,10 @@ killed launcher left there, and beside the targets of --get, the next one
 removes; the folders' names have virtio-capture-vm- in them.
 
 GUEST_OUT in the environment is the folder, relative to the tree's top, that has
-the guest's image (default build). TIME_SCALE is how many times as much time as
-usual the guest is given, because it or the machine is slow (default 1).
+the guest's image (default build). QEMU_RELEASE is the release of Debian whose
+QEMU to run (default: the one that is installed). TIME_SCALE is how many times as
+much time as usual the guest is given, because it or the machine is slow
+(default 1).
 
 The n-th NIC, from 0, has netdev netN, device nicN, capture device captureN.
 """
@@ -126,7 +128,7 @@ def make_parser():
         help="number of processors (default 1)")
     add("--memory", metavar="SIZE", default="512M",
         help="of the guest (default 512M)")
-    add("--qemu", metavar="PATH", default="qemu-system-x86_64",
+    add("--qemu", metavar="PATH",
         help="QEMU to run (default qemu-system-x86_64)")
     add("--kernel", metavar="FILE",
         help="kernel to boot; of the image's version, as modules are "

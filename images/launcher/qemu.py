@@ -4,7 +4,7 @@ import fcntl
 import os
 import re
 
-from .image import PLUGIN, product
+from .image import PLUGIN, choose_qemu, product
 from .options import time_scale
 
 KERNEL_PARAMETERS = (
@@ -118,8 +118,9 @@ def inherited(options):
 def command_line(options, kernel, initrd, console_path, ports):
     """QEMU and its arguments. console_path: where to write what the console
     says; ports: file descriptors by port name."""
-    words = [options.qemu, "-name", "capture", "-nodefaults",
-             "-no-user-config", "-display", "none", "-no-reboot",
+    words = [choose_qemu(options.qemu, "qemu-system-x86_64"),
+             "-name", "capture", "-nodefaults", "-no-user-config",
+             "-display", "none", "-no-reboot",
              "-machine", "pc", "-m", options.memory,
              "-smp", str(options.smp)]
     words += choose_accelerator(options.accel)

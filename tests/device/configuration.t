@@ -14,6 +14,9 @@ from tap import Tap  # noqa: E402
 
 UP = spec.S_NIC | spec.S_LINK_UP
 
+# virtio-rng's device ID, and the size that it wants for its queue.
+RNG, RNG_SIZE = 4, 8
+
 
 def configuration(tap, *nic):
     """The configuration of a device beside this NIC, created after it."""
@@ -111,12 +114,17 @@ def link_status(tap):
 def shape(tap):
     """Queues and what the user can look at."""
     option, _ = qtest.link()
-    with qtest.Machine("-netdev", f"{option},id=n0",
-                       *capture.options()) as machine:
+    with qtest.Machine("-netdev", f"{option},id=n0", *capture.options(),
+                       "-device", "virtio-rng-pci,disable-legacy=on"
+                       ) as machine:
         cap = capture.Capture(machine)
         tap.equal(cap.get("queues"), spec.NUM_VQS + 16, "number of queues")
-        tap.equal((cap.captures.size, cap.controls.size), (256, 64),
-                  "sizes of the queues")
+        # Since a fix to QEMU (in Debian's 10.0) all queues of all devices have
+        # its largest size: a driver could take that for any of them.
+        everyone = virtio_pci.Device(machine, RNG).queues[0].size
+        tap.equal((cap.captures.size, cap.controls.size),
+                  (256, 64) if everyone == RNG_SIZE else (1024, 1024),
+                  "sizes of the queues, unless QEMU chooses them")
         properties = {p["name"]: p for p in machine.qmp(
             "device-list-properties", typename="virtio-capture-pci")}
         for name, part in (("netdev", "captured"), ("nic-pci", "PCI"),

@@ -186,7 +186,7 @@ def resized(tap):
         for _ in range(queue.size + 2):
             stage.cap.clock()
         stage.cap.set("queue_select", spec.VQ_CONTROL)
-        stage.cap.set("queue_size", 1024)
+        stage.cap.set("queue_size", 1024 if queue.size < 1024 else 512)
         stage.machine.put("w", queue.avail + 2, queue.added + 1)
         queue.kick()
     breaks(tap, "a queue of another size", fault)

@@ -5,8 +5,10 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import shutil  # noqa: E402
 import subprocess  # noqa: E402
 
+import capture  # noqa: E402
 import qtest  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -26,7 +28,7 @@ def build(name, *variables):
 
 def version(tap):
     """Built for another version or another build of the same one."""
-    for other in ("7.2.0 (Debian 1:7.2+dfsg-7)",
+    for other in ("7.1.0 (Debian 1:7.1+dfsg-7)",
                   INSTALLED.replace(")", "+local)")):
         plugin = build("other-version", f"BUILT_FOR={other}")
         status, errors = qtest.run_qemu(plugin=plugin)
@@ -41,12 +43,23 @@ def version(tap):
 
 def layout(tap):
     """The right version, but built with other options: one member more."""
-    name = "disable_legacy_check"
-    plugin = build("other-layout", f"DEFINES=-D{name}={name},more[64]")
-    status, errors = qtest.run_qemu(plugin=plugin)
-    tap.contains(errors, "this QEMU has the right version, but was built with "
-                 "other options: its 'virtio-device' has ", "other structures")
-    tap.equal(status, 1, "QEMU does not start")
+    for structure, define, type_name, member in (
+            ("DeviceState", "instance_id_alias=instance_id_alias,more[64]",
+             "pci-device", "addr"),
+            ("PCIDevice", "msix_entries_nr=msix_entries_nr,more[64]",
+             "pci-device", "acpi-index"),
+            ("VirtIODevice", "disable_legacy_check=disable_legacy_check,"
+             "more[64]", "virtio-rng-device", "period"),
+            ("VirtIOPCIProxy", "nvqs_with_notifiers=nvqs_with_notifiers,"
+             "more[64]", "virtio-rng-pci", "virtio-backend")):
+        # What make has built otherwise is the file that asks.
+        (qtest.BUILD / "other-layout/plugin-layout.o").unlink(missing_ok=True)
+        plugin = build("other-layout", f"DEFINES=-D{define}")
+        status, errors = qtest.run_qemu(plugin=plugin)
+        tap.contains(errors, "this QEMU has the right version, but was built "
+                     f"with other options: its '{type_name}' has '{member}' "
+                     "at byte ", f"another {structure}")
+        tap.equal(status, 1, "QEMU does not start")
 
 
 def usage(tap):
@@ -62,6 +75,25 @@ def usage(tap):
               "given with an argument")
 
 
+def targets(tap):
+    """One plug-in serves the QEMUs of other processors."""
+    for target, machine in (("aarch64", "virt"), ("s390x", "s390-ccw-virtio")):
+        option, _ = qtest.link()
+        qemu = Path(shutil.which(qtest.QEMU)).with_name(f"qemu-system-{target}")
+        done = subprocess.run(
+            [qemu, "-nodefaults", "-no-user-config", "-display", "none", "-S",
+             "-machine", machine, "-accel", "tcg", "-plugin", qtest.PLUGIN,
+             "-netdev", f"{option},id=n0",
+             "-device", "virtio-net-pci,netdev=n0,romfile=",
+             *capture.options(), "-monitor", "stdio"],
+            input=b"info qtree\nquit\n", capture_output=True, check=False,
+            timeout=qtest.PATIENCE)
+        tap.contains(done.stdout.decode(), 'dev: virtio-capture-pci, id "cap"',
+                     f"{target}: the device is there")
+        tap.equal((done.returncode, done.stderr), (0, b""),
+                  f"{target}: QEMU ends well")
+
+
 def right(tap):
     """The right one, which offers the device and its trace events."""
     with qtest.Machine() as machine:
@@ -75,5 +107,5 @@ def right(tap):
 
 
 main = Tap()
-main.run(version, layout, usage, right)
+main.run(version, layout, usage, targets, right)
 sys.exit(main.done())

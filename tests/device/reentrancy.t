@@ -75,8 +75,10 @@ def used_ring(stage, where):
 
 
 def move_ring(stage, queue, ring, where):
-    """Has the device use another place for a ring."""
+    """Has the device use another place for a ring, no larger than the registers
+    there: QEMU would refuse it by itself."""
     stage.cap.set("queue_select", queue)
+    stage.cap.set("queue_size", min(256, stage.cap.get("queue_size")))
     stage.cap.set(ring, where)
     stage.cap.set("queue_enable", 1)
 

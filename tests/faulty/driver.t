@@ -7,11 +7,11 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from guest import RUN, TOP, kernel_module, run_script  # noqa: E402
+from guest import DEVICE_OUT, RUN, TOP, kernel_module, run_script  # noqa: E402
 from tap import Tap  # noqa: E402
 
 HERE = os.path.join(TOP, "tests", "faulty")
-OUT = os.path.join(TOP, "build", "tests", "faulty")
+OUT = os.path.join(DEVICE_OUT, "tests", "faulty")
 
 # The module of an interface that has no permanent address.
 DUMMY = kernel_module("drivers/net/dummy.ko")

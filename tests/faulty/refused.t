@@ -6,11 +6,11 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from guest import RUN, TOP, TWO_NICS, guest_file, run_script  # noqa: E402
+from guest import DEVICE_OUT, RUN, TOP, TWO_NICS, guest_file, run_script  # noqa: E402
 from tap import Tap  # noqa: E402
 
 HERE = os.path.join(TOP, "tests", "faulty")
-OUT = os.path.join(TOP, "build", "tests", "faulty")
+OUT = os.path.join(DEVICE_OUT, "tests", "faulty")
 
 tap = Tap()
 made = subprocess.run(["make", "-s", "-C", HERE, "refused"], text=True,

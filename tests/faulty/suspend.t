@@ -10,12 +10,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from capture import frame  # noqa: E402
-from guest import TOP  # noqa: E402
+from guest import DEVICE_OUT, TOP  # noqa: E402
 from lifecycle import Descriptor, dgram_guest  # noqa: E402
 from tap import Tap  # noqa: E402
 
 HERE = os.path.join(TOP, "tests", "faulty")
-DEVICE = os.path.join(TOP, "build", "tests", "faulty", "virtio-capture.so")
+DEVICE = os.path.join(DEVICE_OUT, "tests", "faulty", "virtio-capture.so")
 SUSPENDS = 10
 
 # As far as the devices; the machine stays on, see lifecycle/power.t. One after

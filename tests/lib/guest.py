@@ -12,6 +12,8 @@ VM = os.path.join(TOP, "images", "vm")
 PROGRAMS = os.path.join(TOP, "build", "tests", "guest")
 # The image and the driver: see the Makefile.
 GUEST = os.path.join(TOP, os.environ.get("GUEST_OUT") or "build")
+# What depends on QEMU, likewise.
+DEVICE_OUT = os.path.join(TOP, "build", os.environ.get("QEMU_RELEASE") or "")
 # By how much limits of time are to be stretched: see images/vm --help.
 TIME_SCALE = float(os.environ.get("TIME_SCALE") or "1")
 

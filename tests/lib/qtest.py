@@ -21,9 +21,13 @@ import time
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
-BUILD = TOP / "build" / "tests" / "device"
-PLUGIN = TOP / "build" / "qemu-device" / "virtio-capture.so"
+# QEMU_RELEASE: see the Makefile.
+RELEASE = os.environ.get("QEMU_RELEASE") or ""
+BUILD = TOP / "build" / RELEASE / "tests" / "device"
+PLUGIN = TOP / "build" / RELEASE / "qemu-device" / "virtio-capture.so"
 QEMU = "qemu-system-x86_64"
+if RELEASE:
+    QEMU = str(TOP / "build" / "downloads" / f"qemu-{RELEASE}" / "run-qemu" / QEMU)
 
 # How long to wait for what must come. Only a failure takes so long.
 # TIME_SCALE: see images/vm --help.

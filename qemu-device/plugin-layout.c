@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Are QEMU's structures what they are in the headers that the plug-in was built
+ * with?
+ *
+ * QEMU does not tell the sizes of its types. But it knows where the members are
+ * that have properties, and those of a derived type lie behind the whole of the
+ * type that it is derived from.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "hw/qdev-properties.h"
+#include "hw/virtio/virtio-pci.h"
+#include "hw/virtio/virtio-rng.h"
+#include "net/filter.h"
+#include "plugin.h"
+
+/* Two of QEMU's objects that need nothing else, and are never realized. */
+#define SOME_DEVICE "virtio-rng-pci"
+#define SOME_FILTER "filter-buffer"
+
+static void complain(const char *type, const char *member, ptrdiff_t found,
+                     size_t expected)
+{
+    fprintf(stderr, ME ": this QEMU has the right version, but was built with "
+            "other options: its '%s' has '%s' at byte %td, not %zu\n",
+            type, member, found, expected);
+}
+
+static bool check_type(const char *type)
+{
+    if (object_class_by_name(type)) {
+        return true;
+    }
+    fprintf(stderr, ME ": this QEMU has no '%s', which the device needs\n",
+            type);
+    return false;
+}
+
+static bool check_property(const char *type, const char *name, size_t expected)
+{
+    ObjectClass *class = object_class_by_name(type);
+    ObjectProperty *property = object_class_property_find(class, name);
+    const Property *member = property ? property->opaque : NULL;
+    ptrdiff_t found = member ? member->offset : -1;
+
+    if (found != expected) {
+        complain(type, name, found, expected);
+        return false;
+    }
+    return true;
+}
+
+static bool check_properties(void)
+{
+    static const struct {
+        const char *type;
+        const char *property;
+        size_t offset;
+    } members[] = {
+        /* Behind all of DeviceState, and at the end of PCIDevice. */
+        { TYPE_PCI_DEVICE, "addr", offsetof(PCIDevice, devfn) },
+        { TYPE_PCI_DEVICE, "acpi-index", offsetof(PCIDevice, acpi_index) },
+        /* Behind all of PCIDevice. */
+        { TYPE_VIRTIO_PCI, "ats", offsetof(VirtIOPCIProxy, flags) },
+        { SOME_DEVICE, "vectors", offsetof(VirtIOPCIProxy, nvectors) },
+        { TYPE_VIRTIO_DEVICE, "use-started",
+          offsetof(VirtIODevice, use_started) },
+        /* Behind all of VirtIODevice. */
+        { TYPE_VIRTIO_RNG, "period", offsetof(VirtIORNG, conf.period_ms) },
+    };
+    size_t i;
+
+    for (i = 0; i < ARRAY_SIZE(members); i++) {
+        if (!check_type(members[i].type) ||
+            !check_property(members[i].type, members[i].property,
+                            members[i].offset)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The virtio device that a PCI device is made of lies behind VirtIOPCIProxy. */
+static bool check_proxy(void)
+{
+    Object *device = object_new(SOME_DEVICE);
+    Object *part = object_resolve_path_component(device, "virtio-backend");
+    ptrdiff_t found = part ? (char *)part - (char *)device : -1;
+
+    object_unref(device);
+    if (found != sizeof(VirtIOPCIProxy)) {
+        complain(SOME_DEVICE, "virtio-backend", found, sizeof(VirtIOPCIProxy));
+        return false;
+    }
+    return true;
+}
+
+/* Finds where a filter has a flag: at the byte that its property changes. */
+static ptrdiff_t filter_flag(const char *property, const char *from,
+                             const char *to)
+{
+    Object *filter = object_new(SOME_FILTER);
+    char before[sizeof(NetFilterState)];
+    const char *after = (const char *)filter;
+    ptrdiff_t found = -1;
+    size_t i;
+
+    object_property_set_str(filter, property, from, &error_abort);
+    memcpy(before, filter, sizeof(before));
+    object_property_set_str(filter, property, to, &error_abort);
+    for (i = 0; i < sizeof(before); i++) {
+        if (before[i] != after[i]) {
+            found = i;
+        }
+    }
+    object_unref(filter);
+    return found;
+}
+
+static bool check_filter(void)
+{
+    static const struct {
+        const char *property, *from, *to;
+        size_t offset;
+    } flags[] = {
+        { "status", "on", "off", offsetof(NetFilterState, on) },
+        { "insert", "behind", "before",
+          offsetof(NetFilterState, insert_before_flag) },
+    };
+    ptrdiff_t found;
+    size_t i;
+
+    if (!check_type(SOME_FILTER)) {
+        return false;
+    }
+    for (i = 0; i < ARRAY_SIZE(flags); i++) {
+        found = filter_flag(flags[i].property, flags[i].from, flags[i].to);
+        if (found != flags[i].offset) {
+            complain(SOME_FILTER, flags[i].property, found, flags[i].offset);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool plugin_layout_fits(void)
+{
+    return check_properties() && check_proxy() && check_filter();
+}
