@@ -3,6 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help setup device driver libpcap image programs run check debug-check \
+	check-in-tree \
 	fuzz soak bench spec clean
 
 # Tests for "make check" to run, and how many at a time: many boot a guest, and
@@ -46,6 +47,8 @@ help:
 	@echo '              QEMU_RELEASE=trixie: with the QEMU of that release of Debian'
 	@echo 'make debug-check  build a kernel with KASAN, lockdep and more, and run the'
 	@echo '              guests'"'"' tests on it (80 minutes); FUZZ_TIME: seconds of its fuzzer'
+	@echo 'make check-in-tree  build a QEMU with the device in its own tree, and run the'
+	@echo '              device'"'"'s tests on that (a quarter of an hour)'
 	@echo 'make fuzz     all of it, then the fuzzers for FUZZ_TIME seconds (3600)'
 	@echo 'make soak     the hot-plug tests, 1000 times over; more programs and clients'
 	@echo 'make bench    measure beside the peers, into build/bench/; ARGS=--help'
@@ -97,6 +100,15 @@ debug-check: device driver image programs
 	GUEST_OUT=build/debug TIME_SCALE=10 FUZZ_TIME=$(or $(FUZZ_TIME),600) \
 		HOTPLUG_LOOPS=20 MODULE_LOOPS=20 \
 		prove --exec '' --timer -j$(TEST_JOBS) $(DEBUG_TESTS)
+
+# A whole QEMU, which takes two processors some ten minutes to build. Left out are
+# the tests that build plug-ins of their own.
+QEMU_IN_TREE = $(QEMU_RELEASE:%=%/)qemu-device/in-tree/build/qemu-system-x86_64
+check-in-tree: device
+	$(MAKE) -C qemu-device in-tree TARGETS=qemu-system-x86_64
+	QEMU_IN_TREE=$(abspath build/$(QEMU_IN_TREE)) prove --exec '' --timer \
+		-j$(TEST_JOBS) $(filter-out $(addprefix tests/device/,load.t \
+		reentrancy.t stream.t in-tree.t),$(wildcard tests/device/*.t))
 
 fuzz: device image programs
 	tests/fuzz/run $(or $(FUZZ_TIME),3600)

@@ -29,6 +29,10 @@ QEMU = "qemu-system-x86_64"
 if RELEASE:
     QEMU = str(TOP / "build" / "downloads" / f"qemu-{RELEASE}" / "run-qemu" / QEMU)
 
+# A QEMU which has the device in its own tree: make check-in-tree.
+if os.environ.get("QEMU_IN_TREE"):
+    QEMU, PLUGIN = os.environ["QEMU_IN_TREE"], None
+
 # How long to wait for what must come. Only a failure takes so long.
 # TIME_SCALE: see images/vm --help.
 PATIENCE = 20 * float(os.environ.get("TIME_SCALE") or "1")
