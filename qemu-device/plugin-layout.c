@@ -96,26 +96,33 @@ static bool check_proxy(void)
     return true;
 }
 
-/* Finds where a filter has a flag: at the byte that its property changes. */
-static ptrdiff_t filter_flag(const char *property, const char *from,
-                             const char *to)
+/* More of filter-buffer's than NetFilterState and the next two members. */
+#define FILTER_BYTES    (sizeof(NetFilterState) + 2 * sizeof(void *))
+
+/*
+ * Where does a filter have a property whose two values differ in one byte? A
+ * filter's properties are not those of a device, which tell the offset.
+ */
+static ptrdiff_t find_in_filter(const char *property, const char *from,
+                                const char *to)
 {
     Object *filter = object_new(SOME_FILTER);
-    char before[sizeof(NetFilterState)];
+    char before[FILTER_BYTES];
     const char *after = (const char *)filter;
     ptrdiff_t found = -1;
-    size_t i;
+    size_t i, changed = 0;
 
-    object_property_set_str(filter, property, from, &error_abort);
+    object_property_parse(filter, property, from, &error_abort);
     memcpy(before, filter, sizeof(before));
-    object_property_set_str(filter, property, to, &error_abort);
+    object_property_parse(filter, property, to, &error_abort);
     for (i = 0; i < sizeof(before); i++) {
         if (before[i] != after[i]) {
             found = i;
+            changed++;
         }
     }
     object_unref(filter);
-    return found;
+    return changed == 1 ? found : -1;
 }
 
 static bool check_filter(void)
@@ -123,10 +130,12 @@ static bool check_filter(void)
     static const struct {
         const char *property, *from, *to;
         size_t offset;
-    } flags[] = {
+    } members[] = {
         { "status", "on", "off", offsetof(NetFilterState, on) },
         { "insert", "behind", "before",
           offsetof(NetFilterState, insert_before_flag) },
+        /* Behind all of NetFilterState, and a pointer. */
+        { "interval", "1", "2", sizeof(NetFilterState) + sizeof(void *) },
     };
     ptrdiff_t found;
     size_t i;
@@ -134,10 +143,12 @@ static bool check_filter(void)
     if (!check_type(SOME_FILTER)) {
         return false;
     }
-    for (i = 0; i < ARRAY_SIZE(flags); i++) {
-        found = filter_flag(flags[i].property, flags[i].from, flags[i].to);
-        if (found != flags[i].offset) {
-            complain(SOME_FILTER, flags[i].property, found, flags[i].offset);
+    for (i = 0; i < ARRAY_SIZE(members); i++) {
+        found = find_in_filter(members[i].property, members[i].from,
+                               members[i].to);
+        if (found != members[i].offset) {
+            complain(SOME_FILTER, members[i].property, found,
+                     members[i].offset);
             return false;
         }
     }

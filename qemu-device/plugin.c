@@ -58,7 +58,8 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id,
                                            int argc, char **argv)
 {
     if (!info->system_emulation) {
-        fprintf(stderr, ME ": it is for machines, not for programs\n");
+        fprintf(stderr, ME ": it is for system emulation, not for user-mode "
+                "emulation\n");
         return -1;
     }
     if (argc) {

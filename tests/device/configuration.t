@@ -119,8 +119,8 @@ def shape(tap):
                        ) as machine:
         cap = capture.Capture(machine)
         tap.equal(cap.get("queues"), spec.NUM_VQS + 16, "number of queues")
-        # Since a fix to QEMU (in Debian's 10.0) all queues of all devices have
-        # its largest size: a driver could take that for any of them.
+        # Debian's QEMU 10.0 gives all queues of all devices its largest size,
+        # whatever size the device asks for.
         everyone = virtio_pci.Device(machine, RNG).queues[0].size
         tap.equal((cap.captures.size, cap.controls.size),
                   (256, 64) if everyone == RNG_SIZE else (1024, 1024),

@@ -41,6 +41,30 @@ def version(tap):
                      "QEMU names the file")
 
 
+def refuse_layout(tap, structure, define, type_name, member):
+    """One structure is another when that is defined."""
+    # What make has built otherwise is the file that asks.
+    (qtest.BUILD / "other-layout/plugin-layout.o").unlink(missing_ok=True)
+    plugin = build("other-layout", f"DEFINES={define}")
+    status, errors = qtest.run_qemu(plugin=plugin)
+    tap.contains(errors, "this QEMU has the right version, but was built "
+                 f"with other options: its '{type_name}' has '{member}' "
+                 "at byte ", f"another {structure}")
+    tap.equal(status, 1, "QEMU does not start")
+
+
+def other_filter_header(line):
+    """A file to include first: NetFilterState has one member more before the
+    one in that line."""
+    source = qtest.BUILD.parents[1] / "qemu-device" / "qemu-source"
+    text = (source / "include/net/filter.h").read_text()
+    assert line in text
+    path = qtest.scratch() / "filter.h"
+    path.write_text('#include "qemu/osdep.h"\n' +
+                    text.replace(line, f"    char more[64];\n{line}"))
+    return path
+
+
 def layout(tap):
     """The right version, but built with other options: one member more."""
     for structure, define, type_name, member in (
@@ -52,14 +76,14 @@ def layout(tap):
              "more[64]", "virtio-rng-device", "period"),
             ("VirtIOPCIProxy", "nvqs_with_notifiers=nvqs_with_notifiers,"
              "more[64]", "virtio-rng-pci", "virtio-backend")):
-        # What make has built otherwise is the file that asks.
-        (qtest.BUILD / "other-layout/plugin-layout.o").unlink(missing_ok=True)
-        plugin = build("other-layout", f"DEFINES=-D{define}")
-        status, errors = qtest.run_qemu(plugin=plugin)
-        tap.contains(errors, "this QEMU has the right version, but was built "
-                     f"with other options: its '{type_name}' has '{member}' "
-                     "at byte ", f"another {structure}")
-        tap.equal(status, 1, "QEMU does not start")
+        refuse_layout(tap, structure, f"-D{define}", type_name, member)
+    for where, line, member in (
+            ("before a flag", "    bool on;", "status"),
+            ("at its end", "    QTAILQ_ENTRY(NetFilterState) next;",
+             "interval")):
+        refuse_layout(tap, f"NetFilterState, {where}",
+                      f"-include {other_filter_header(line)}",
+                      "filter-buffer", member)
 
 
 def usage(tap):
