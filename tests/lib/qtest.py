@@ -29,9 +29,12 @@ QEMU = "qemu-system-x86_64"
 if RELEASE:
     QEMU = str(TOP / "build" / "downloads" / f"qemu-{RELEASE}" / "run-qemu" / QEMU)
 
-# A QEMU which has the device in its own tree: make check-in-tree.
+# A QEMU which has the device in its own tree, and no firmware: make check-in-tree.
+FIRMWARE = []
 if os.environ.get("QEMU_IN_TREE"):
     QEMU, PLUGIN = os.environ["QEMU_IN_TREE"], None
+    FIRMWARE = ["-L", "/usr/share/qemu", "-L", "/usr/share/seabios",
+                "-L", "/usr/lib/ipxe/qemu"]
 
 # How long to wait for what must come. Only a failure takes so long.
 # TIME_SCALE: see images/vm --help.
@@ -73,7 +76,7 @@ def firmware(folder):
 def command_line(*args, plugin=PLUGIN):
     """QEMU with the plug-in, without any device that is not asked for."""
     return [QEMU, "-nodefaults", "-no-user-config", "-display", "none",
-            "-machine", "pc", "-accel", "tcg", "-m", str(RAM >> 20),
+            "-machine", "pc", "-accel", "tcg", "-m", str(RAM >> 20), *FIRMWARE,
             *(["-plugin", str(plugin)] if plugin else []), *map(str, args)]
 
 
