@@ -24,7 +24,9 @@
  */
 static bool is_memory(struct page *page)
 {
-	return PageAnon(page) || PageSwapBacked(compound_head(page)) ||
+	struct folio *folio = page_folio(page);
+
+	return folio_test_anon(folio) || folio_test_swapbacked(folio) ||
 	       PageHuge(page);
 }
 
