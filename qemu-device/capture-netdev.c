@@ -139,6 +139,51 @@ static PCIDevice *nic_pci_function(NetClientState *nic)
     return (PCIDevice *)object_dynamic_cast(OBJECT(dev), TYPE_PCI_DEVICE);
 }
 
+/* A search for the "zpci" device that stands for a PCI function. */
+typedef struct ZpciSearch {
+    const char *target; /* the function's ID */
+    DeviceState *found;
+} ZpciSearch;
+
+static int match_zpci(DeviceState *dev, void *opaque)
+{
+    ZpciSearch *search = opaque;
+    g_autofree char *target = NULL;
+
+    if (!object_dynamic_cast(OBJECT(dev), "zpci")) {
+        return 0;
+    }
+    target = object_property_get_str(OBJECT(dev), "target", NULL);
+    if (g_strcmp0(target, search->target)) {
+        return 0;
+    }
+    search->found = dev;
+    return -1;
+}
+
+/*
+ * Tells where the guest finds a function. On s390 each one is alone in a
+ * segment, whose number is the "uid" of its zpci device; QEMU gives all
+ * functions IDs there.
+ */
+static void tell_place(PCIDevice *function,
+                       struct virtio_capture_config *config)
+{
+    ZpciSearch search = { .target = DEVICE(function)->id };
+
+    if (search.target) {
+        qbus_walk_children(sysbus_get_default(), match_zpci, NULL, NULL, NULL,
+                           &search);
+    }
+    if (search.found) {
+        config->pci_segment = cpu_to_le16(
+            object_property_get_uint(OBJECT(search.found), "uid", NULL));
+    } else {
+        config->pci_bus = pci_dev_bus_num(function);
+        config->pci_devfn = function->devfn;
+    }
+}
+
 /*
  * Everything is looked up at each read: the NIC may be created after this
  * device, the netdev may be deleted, and the guest may number its buses anew.
@@ -169,8 +214,7 @@ void virtio_capture_get_config(VirtIODevice *vdev, uint8_t *data)
             PCIDevice *function = nic_pci_function(nic);
 
             if (function) {
-                config.pci_bus = pci_dev_bus_num(function);
-                config.pci_devfn = function->devfn;
+                tell_place(function, &config);
                 status |= VIRTIO_CAPTURE_S_PCI;
             }
         }
