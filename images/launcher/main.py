@@ -121,11 +121,12 @@ def launch(options, caught, folder):
     wanted = gets.make_gets(options, folder)
     for get in wanted:
         get.clear()
-    kernel = image.choose_kernel(options.kernel)
+    kernel = image.choose_kernel(options.kernel, options.arch)
     names = port_names(options, wanted)
     initrd = f"{folder}/initrd"
-    image.write_initrd(initrd, guest_settings(options, wanted, names),
-                       options.add, folder)
+    image.write_initrd(initrd, options.arch,
+                       guest_settings(options, wanted, names), options.add,
+                       folder)
 
     seen = Console()
     follower = gets.Follower(wanted) if wanted else None

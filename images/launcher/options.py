@@ -4,9 +4,11 @@ import argparse
 import os
 
 from .errors import Failure
+from .machines import MACHINES, check_machine
 from .streams import write_all
 
 DEFAULT_NIC = "virtio-net-pci"
+DEFAULT_ARCH = os.environ.get("GUEST_ARCH") or "x86_64"
 DEFAULT_NETDEV = "user"
 DEFAULT_TIMEOUT = 120
 
@@ -42,9 +44,10 @@ killed launcher left there, and beside the targets of --get, the next one
 removes; the folders' names have virtio-capture-vm- in them.
 
 GUEST_OUT in the environment is the folder, relative to the tree's top, that has
-the guest's image (default build). QEMU_RELEASE is the release of Debian whose
-QEMU to run (default: the one that is installed). TIME_SCALE is how many times as
-much time as usual the guest is given, because it or the machine is slow
+the guest's image (default build, for another processor than x86_64 build/ARCH,
+which "make image GUEST_ARCH=ARCH" makes). QEMU_RELEASE is the release of Debian
+whose QEMU to run (default: the one that is installed). TIME_SCALE is how many
+times as much time as usual the guest is given, because it or the machine is slow
 (default 1).
 
 The n-th NIC, from 0, has netdev netN, device nicN, capture device captureN.
@@ -128,8 +131,11 @@ def make_parser():
         help="number of processors (default 1)")
     add("--memory", metavar="SIZE", default="512M",
         help="of the guest (default 512M)")
+    add("--arch", metavar="ARCH", default=DEFAULT_ARCH,
+        help=f"processor of the guest: {', '.join(MACHINES)} (default "
+             "GUEST_ARCH in the environment, or x86_64)")
     add("--qemu", metavar="PATH",
-        help="QEMU to run (default qemu-system-x86_64)")
+        help="QEMU to run (default qemu-system-ARCH)")
     add("--kernel", metavar="FILE",
         help="kernel to boot; of the image's version, as modules are "
              "(default build/images/kernel)")
@@ -175,6 +181,7 @@ def parse(words):
     if any("\0" in word for word in command):
         raise Failure("a word of COMMAND has a NUL character")
     options.command = command
+    check_machine(options.arch, options.accel)
 
     for spec in options.netdev:
         if ",id=" in spec:

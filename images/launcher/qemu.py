@@ -1,63 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """QEMU's command line."""
-import fcntl
-import os
 import re
 
 from .image import PLUGIN, choose_qemu, product
+from .machines import MACHINES, choose_accelerator
 from .options import time_scale
 
 KERNEL_PARAMETERS = (
-    "console=ttyS0",
     # A guest that is broken ends at once, and -no-reboot ends QEMU with it.
     "panic=-1", "oops=panic", "softlockup_panic=1",
     # Warnings reach the console, less important messages do not.
     "quiet", "loglevel=5",
-    # Shorter boot: no probing for what the machine does not have.
-    "i8042.noaux", "i8042.nokbd", "8250.nr_uarts=1", "mitigations=off",
-    "no_timer_check", "cryptomgr.notests", "random.trust_cpu=on",
-    # Nor a change of every locked instruction for a single processor.
-    "noreplace-smp")
-
-KVM_CREATE_VM = 0xAE01
-KVM_CREATE_VCPU = 0xAE41
+    # Shorter boot.
+    "mitigations=off", "cryptomgr.notests", "random.trust_cpu=on")
 
 # NIC models without a PCI option ROM.
 NO_ROM = ("usb-net", "ne2k_isa", "none")
-
-
-def kvm_works():
-    """Whether KVM can run a guest. /dev/kvm alone does not tell: in a virtual
-    machine it may be there while the processor's own support is not."""
-    try:
-        with open("/proc/cpuinfo") as cpuinfo:
-            if not re.search(r"^flags\s*:.*\b(vmx|svm)\b", cpuinfo.read(),
-                             re.MULTILINE):
-                return False
-        kvm = os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        machine = fcntl.ioctl(kvm, KVM_CREATE_VM, 0)
-        try:
-            os.close(fcntl.ioctl(machine, KVM_CREATE_VCPU, 0))
-        finally:
-            os.close(machine)
-    except OSError:
-        return False
-    finally:
-        os.close(kvm)
-    return True
-
-
-def choose_accelerator(wanted):
-    """The options for the accelerator and a processor that goes with it."""
-    if wanted == "auto":
-        wanted = "kvm" if kvm_works() else "tcg"
-    if wanted == "kvm":
-        return ["-accel", "kvm", "-cpu", "host"]
-    # rdrand: the kernel has random numbers from the start.
-    return ["-accel", "tcg", "-cpu", "qemu64,+rdrand"]
 
 
 def patience():
@@ -118,14 +76,16 @@ def inherited(options):
 def command_line(options, kernel, initrd, console_path, ports):
     """QEMU and its arguments. console_path: where to write what the console
     says; ports: file descriptors by port name."""
-    words = [choose_qemu(options.qemu, "qemu-system-x86_64"),
+    machine = MACHINES[options.arch]
+    words = [choose_qemu(options.qemu, f"qemu-system-{options.arch}"),
              "-name", "capture", "-nodefaults", "-no-user-config",
              "-display", "none", "-no-reboot",
-             "-machine", "pc", "-m", options.memory,
+             "-machine", machine.machine, "-m", options.memory,
              "-smp", str(options.smp)]
-    words += choose_accelerator(options.accel)
+    words += choose_accelerator(options.accel, options.arch)
     words += ["-kernel", kernel, "-initrd", initrd, "-append",
-              " ".join([*KERNEL_PARAMETERS, *patience(), *options.append])]
+              " ".join([f"console={machine.console}", *KERNEL_PARAMETERS,
+                       *machine.parameters, *patience(), *options.append])]
 
     if options.command:
         words += ["-chardev", f"file,id=console,path={quote(console_path)}"]

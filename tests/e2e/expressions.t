@@ -14,11 +14,11 @@ from scapy.all import RawPcapReader, wrpcap
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import frames  # noqa: E402
-from guest import TOP, TWO_NICS, vm  # noqa: E402
+from guest import PROGRAMS, TOP, TWO_NICS, vm  # noqa: E402
 from tap import Tap  # noqa: E402
 
 EXPRESSIONS = os.path.join(TOP, "tests", "fuzz", "expressions")
-REPLAY = os.path.join(TOP, "build", "tests", "guest", "tools", "replay")
+REPLAY = os.path.join(PROGRAMS, "tools", "replay")
 COUNT = 400
 BATCH = 60      # no more than a device can have queues for
 SNAPLEN = 64

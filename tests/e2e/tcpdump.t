@@ -103,11 +103,14 @@ class Pcap:
     def __init__(self, path):
         with open(path, "rb") as file:
             data = file.read()
-        self.magic = struct.unpack_from("<I", data)[0]
+        # It is in the byte order of the guest's processor.
+        order = "<" if data[0] in (MICRO & 0xff, NANO & 0xff) else ">"
+        self.magic = struct.unpack_from(f"{order}I", data)[0]
         self.numbers, self.fractions, self.lengths = [], [], []
         offset = 24
         while offset < len(data):
-            _, part, caplen, length = struct.unpack_from("<IIII", data, offset)
+            _, part, caplen, length = struct.unpack_from(f"{order}IIII", data,
+                                                         offset)
             self.fractions.append(part)
             self.lengths.append((caplen, length))
             self.numbers += struct.unpack_from(">I", data, offset + 16 + 14)

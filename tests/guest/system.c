@@ -3,6 +3,7 @@
 #include <grp.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <linux/capability.h>
 
@@ -124,7 +125,7 @@ static void drop_capabilities(void)
 
 	/* All of root's but to override the mode of files. */
 	data[0].effective = data[0].permitted = 1 << CAP_DAC_OVERRIDE;
-	if (syscall(126 /* capset on x86-64 */, &header, data))
+	if (syscall(SYS_capset, &header, data))
 		bail("capset");
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """images/vm: its options, the good ones and the bad ones."""
+import os
 import shutil
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from guest import TOP, vm  # noqa: E402
+from guest import TOP, VM, vm  # noqa: E402
 from tap import Tap  # noqa: E402
 
 RELEASE = Path(TOP, "build/images/release").read_text().split()[0]
@@ -23,6 +24,10 @@ BAD = (
     (["--timeout", "soon"], "argument --timeout: invalid"),
     (["--timeout", "-1"], "argument --timeout: invalid"),
     (["--accel", "hope"], "argument --accel: invalid choice: 'hope'"),
+    (["--arch", "vax"], "--arch vax: there are no guests of that processor, "
+                        "only of x86_64, aarch64, s390x"),
+    (["--arch", "s390x", "--accel", "kvm"],
+     "--accel kvm: this machine's processor is x86_64, the guest's is s390x"),
     (["--netdev", "user,id=mine"], "--netdev user,id=mine: the launcher"),
     (["--kernel", "/no/kernel"], "--kernel /no/kernel: No such file"),
     (["--kernel", __file__], f"--kernel {__file__}: not a Linux kernel"),
@@ -66,7 +71,8 @@ def test_help(tap):
     tap.equal(done.returncode, 0, "--help: status 0")
     for option in ("--nic MODEL", "--netdev SPEC", "--no-capture",
                    "--add SRC[:DST]", "--get SRC[:DST]", "--timeout SECONDS",
-                   "--accel {tcg,kvm,auto}", "--smp N", "--memory SIZE",
+                   "--accel {tcg,kvm,auto}", "--arch ARCH", "--smp N",
+                   "--memory SIZE",
                    "--qemu PATH", "--kernel FILE", "--append ARGS",
                    "--qmp SOCKET", "--qemu-arg ARG"):
         tap.contains(done.stdout, option, f"--help has {option}")
@@ -87,6 +93,20 @@ def test_not_built(tap):
             if what == "nothing":
                 (tree / "build").mkdir()
                 (tree / "build/images").symlink_to(Path(TOP, "build/images"))
+
+
+def test_other_processor(tap):
+    for out, error in (
+            ("build/tests", "build/tests/images/kernel is missing: run make "
+                            "image GUEST_ARCH=s390x\n"),
+            ("build", "--arch s390x: the image in build/images is for "
+                      "x86_64\n")):
+        done = subprocess.run(
+            [VM, "--arch", "s390x", "--", "true"], cwd=TOP, text=True,
+            env={**os.environ, "GUEST_OUT": out}, stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, check=False)
+        tap.equal((done.returncode, done.stderr), (125, f"images/vm: {error}"),
+                  f"another processor's image that is not in {out}")
 
 
 def other_kernels(folder):
@@ -155,6 +175,7 @@ def test_own_kernel(tap):
 
 
 tap = Tap()
-tap.run(test_bad, test_no_command, test_help, test_not_built, test_other_kernel, test_machine,
+tap.run(test_bad, test_no_command, test_help, test_not_built,
+        test_other_processor, test_other_kernel, test_machine,
         test_no_capture, test_own_kernel)
 sys.exit(tap.done())

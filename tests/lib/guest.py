@@ -9,9 +9,12 @@ from pathlib import Path
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 VM = os.path.join(TOP, "images", "vm")
-PROGRAMS = os.path.join(TOP, "build", "tests", "guest")
-# The image and the driver: see the Makefile.
-GUEST = os.path.join(TOP, os.environ.get("GUEST_OUT") or "build")
+# The guest's processor, and its programs, its image and its driver: see the
+# Makefile and images/arch.mk.
+ARCH = os.environ.get("GUEST_ARCH") or "x86_64"
+BUILD = os.path.join(TOP, "build", "" if ARCH == "x86_64" else ARCH)
+PROGRAMS = os.path.join(BUILD, "tests", "guest")
+GUEST = os.path.join(TOP, os.environ.get("GUEST_OUT") or BUILD)
 # What depends on QEMU, likewise.
 DEVICE_OUT = os.path.join(TOP, "build", os.environ.get("QEMU_RELEASE") or "")
 # By how much limits of time are to be stretched: see images/vm --help.
@@ -26,7 +29,7 @@ TWO_NICS = ["--nic", "virtio-net-pci", "--netdev", "hubport,hubid=0",
 # Each time that Linux enables a PCI device, it evaluates all of QEMU's table of
 # the interrupt pins, which takes a sixth of a second under TCG. It gets them
 # from elsewhere with this; but only for devices that are there at the start.
-NO_TABLE = ["--append", "acpi=noirq"]
+NO_TABLE = ["--append", "acpi=noirq"] if ARCH == "x86_64" else []
 
 # A debug kernel takes ten times as long to interpret ACPI's code, and kmemleak
 # doubles its work and then scans for a minute: what a test does not need is off.

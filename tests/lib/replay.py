@@ -14,10 +14,10 @@ import threading
 from scapy.all import (ARP, Dot1Q, Ether, ICMP, IP, IPv6, Raw, TCP, UDP,
                        RawPcapReader, wrpcap)
 
-from guest import TOP, VM
+from guest import PROGRAMS, VM
 
 HOST_MAC = "52:54:00:aa:aa:aa"
-REPLAY = os.path.join(TOP, "build", "tests", "guest", "tools", "replay")
+REPLAY = os.path.join(PROGRAMS, "tools", "replay")
 
 # For the NIC with number $1: $3 frames each way. The address of the source is
 # that of the direction, so one filter tells the test's frames from the guest's

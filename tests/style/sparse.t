@@ -16,7 +16,7 @@ MESSAGE = re.compile(r"^(\S+?):(\d+)(?::\d+)?:\s")
 
 
 SOURCES = [name for name in tree.files()
-           if name.startswith(("guest-driver/", "spec/"))]
+           if name.startswith(("guest-driver/", "spec/", "images/arch.mk"))]
 
 
 def fresh_copy():

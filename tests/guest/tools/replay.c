@@ -3,6 +3,7 @@
  * replay INTERFACE FILE: send the frames of a pcap file (little-endian, as the
  * test made it), one after another, by way of the kernel's stack. Says how many.
  */
+#include <endian.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -37,6 +38,7 @@ int main(int argc, char **argv)
 	/* The queueing discipline would reorder frames of several flows. */
 	setsockopt(s, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on));
 	while (fread(&packet, sizeof(packet), 1, file)) {
+		packet.caplen = le32toh(packet.caplen);
 		if (packet.caplen > sizeof(frame) ||
 		    fread(frame, packet.caplen, 1, file) != 1) {
 			fprintf(stderr, "replay: %s is damaged\n", argv[2]);
