@@ -14,6 +14,7 @@ from scapy.all import RawPcapReader, wrpcap
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import frames  # noqa: E402
+from guest import BIG_ENDIAN, FILTER_ENGINE  # noqa: E402
 from guest import PROGRAMS, TOP, TWO_NICS, vm  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -167,13 +168,15 @@ def test_expressions(tap):
         chosen = sum(0 < len(some) < len(sent) for some in expected.values())
         tap.ok(chosen > len(names) // 2,
                f"{chosen} expressions select some frames")
-        engines = judge(tap, "device", names, expected,
-                        *run_guest(folder, names, True))
-        tap.equal(set(engines), {"device"}, "the device has run all of them")
+        if not BIG_ENDIAN:
+            engines = judge(tap, "device", names, expected,
+                            *run_guest(folder, names, True))
+            tap.equal(set(engines), {"device"},
+                      "the device has run all of them")
         engines = judge(tap, "driver", names, expected,
                         *run_guest(folder, names, False))
-    tap.equal(set(engines), {"jit", "constant"},
-              "all of them ran translated, or did not need to")
+    tap.equal(set(engines), {FILTER_ENGINE, "constant"},
+              "all of them ran as the kernel runs its own, or did not need to")
     # Of a program with a loop, which is not valid, libpcap itself is the engine.
     no_filter = [text for text, _ in names.values()
                  if not text or "protochain" in text]

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Every behaviour of /dev/bpf that tests/guest/*.c shows, with one CPU and
-with two, where the device fills the buffers and where the driver does.
-PROGRAMS: only those, by their names."""
+with two, where the device fills the buffers and where the driver does (which on
+a big-endian machine it always does). PROGRAMS: only those, by their names."""
 import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from guest import run_programs  # noqa: E402
+from guest import BIG_ENDIAN, run_programs  # noqa: E402
 from tap import Tap  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -20,7 +20,7 @@ SMALL = ["--memory", "256M", "--timeout", "300"]
 tap = Tap()
 run_programs(tap, NAMES, SMALL)
 run_programs(tap, NAMES, [*SMALL, "--smp", "2"], leaks=True)
-for cpus in "1", "2":
+for cpus in () if BIG_ENDIAN else ("1", "2"):
     run_programs(tap, NAMES, [*SMALL, "--smp", cpus, "--append",
                               "virtio_capture.offload=0"])
 sys.exit(tap.done())

@@ -138,7 +138,7 @@ static void test_requests(void)
 	equal(error_of(write(fd, buf, 60)), EINVAL, "gone: write");
 	equal(get(fd, BIOCGBLEN), SIZE, "gone: BIOCGBLEN");
 	snprintf(line, sizeof(line), "- 4096 0 0 0 1 0 1 1 inout %s gone",
-		 device_fills() ? "device device" : "kernel jit");
+		 served_by());
 	ok(state() && !strcmp(state(), line),
 	   "gone: the line in the list of peers");
 	ok(!can_attach("eth0"), "no new descriptor there");

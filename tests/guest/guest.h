@@ -223,6 +223,28 @@ static inline bool device_fills(void)
 	       has_line("/proc/interrupts", "-listener");
 }
 
+#define JIT_ENABLE	"/proc/sys/net/core/bpf_jit_enable"
+
+/*
+ * What runs filters in the driver, as /proc/net/bpf tells: the kernel does not have
+ * its translator on every processor.
+ */
+static inline const char *filter_engine(void)
+{
+	return access(JIT_ENABLE, F_OK) ? "kernel" : "jit";
+}
+
+/* Who fills the buffers and what runs the filter, of one of the first descriptors. */
+static inline const char *served_by(void)
+{
+	static char words[32];
+
+	if (device_fills())
+		return "device device";
+	snprintf(words, sizeof(words), "kernel %s", filter_engine());
+	return words;
+}
+
 static inline int readable(int fd, int timeout_ms)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };

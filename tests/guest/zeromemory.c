@@ -467,10 +467,15 @@ static void test_gone(void)
 /* The machine sleeps, and its devices are reset, in the middle of a capture. */
 static void test_suspend(void)
 {
-	struct zero z = zero_listen(LEN);
+	struct zero z;
 	uint32_t seq = 0;
 	int good;
 
+	if (access("/sys/power/pm_test", F_OK)) {
+		ok(1, "suspend # SKIP the kernel cannot");
+		return;
+	}
+	z = zero_listen(LEN);
 	send_frames("eth0", 0, 3, 100);
 	rotate(&z);
 	send_frames("eth0", 3, 2, 100);

@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The driver compiles for other processors than x86-64, without a warning. That
+it works there, make check-archs shows."""
+import os
+import shutil
+import struct
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import tree  # noqa: E402
+from tap import Tap  # noqa: E402
+
+BUILD = tree.TOP / "build" / "tests" / "driver" / "processors"
+
+# By the number of the processor in an ELF file, and its byte order.
+PROCESSORS = {"aarch64": (183, "<"), "s390x": (22, ">")}
+
+# What would have another kernel than Debian's for that processor.
+for name in ("KDIR", "KVER", "KERNEL", "MODULES", "GUEST_OUT"):
+    os.environ.pop(name, None)
+
+
+def test_processor(tap, arch):
+    shutil.rmtree(BUILD / arch, ignore_errors=True)
+    status, lines = tree.run("make", "-C", "guest-driver", f"GUEST_ARCH={arch}",
+                             f"GUEST_OUT={BUILD / arch}")
+    if not tap.ok(status == 0, f"{arch}: make succeeds", *lines):
+        return
+    warnings = [line for line in lines if "warning:" in line.lower()]
+    tap.equal(warnings, [], f"{arch}: without a warning")
+    for file in ("virtio_capture.ko", "bpfstat"):
+        head = (BUILD / arch / "guest-driver" / file).read_bytes()[:20]
+        order = ">" if head[5] == 2 else "<"
+        machine, = struct.unpack_from(f"{order}H", head, 18)
+        tap.equal((machine, order), PROCESSORS[arch],
+                  f"{arch}: {file} is for it")
+    shutil.rmtree(BUILD / arch)
+
+
+TAP = Tap()
+TAP.run(*(lambda tap, arch=arch: test_processor(tap, arch)
+          for arch in PROCESSORS))
+sys.exit(TAP.done())

@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A guest with the processor GUEST_ARCH: what depends on that, with tcpdump. All
+of make check-archs starts with it."""
+import os
+import re
+import struct
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+from guest import ARCH, BIG_ENDIAN, PROGRAMS, TWO_NICS, vm  # noqa: E402
+from tap import Tap  # noqa: E402
+
+COUNT, SIZE = 20, 200
+
+# By the number of its processor in an ELF file, with the class 1 of 32 bits.
+PROGRAMS_32 = {"x86_64": 3, "aarch64": 40, "s390x": 22}
+
+# eth0 is there by that name only if the driver knows which NIC it is. Of the
+# frames from the other NIC tcpdump takes those with an even number.
+SCRIPT = f"""
+set -e
+uname -m > machine
+ip link set eth1 up
+tcpdump -n -i eth0 -Q in --immediate-mode -U -w even.pcap \\
+    'ether proto 0x88b5 and ether[17] & 1 = 0' 2> log &
+tcpdump=$!
+until grep -q listening log; do sleep 0.1; done
+./replay eth1 frames.pcap > /dev/null
+while [ "$(wc -c < even.pcap)" -lt {24 + COUNT // 2 * (16 + SIZE)} ]; do
+    sleep 0.1
+done
+bpfstat > counts
+kill -INT $tcpdump
+wait $tcpdump
+"""
+
+
+def write_frames(path):
+    """Numbered frames, in a file that replay reads."""
+    with open(path, "wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+        for number in range(COUNT):
+            frame = bytes.fromhex("ffffffffffff52540099999988b5") \
+                + struct.pack(">I", number)
+            frame += bytes(SIZE - len(frame))
+            file.write(struct.pack("<IIII", 0, 0, SIZE, SIZE) + frame)
+
+
+def read_frames(path):
+    """The byte order of a file of tcpdump's, and its frames' numbers."""
+    with open(path, "rb") as file:
+        data = file.read()
+    order = "<" if data.startswith(b"\xd4\xc3\xb2\xa1") else ">"
+    numbers, offset = [], 24
+    while offset + 16 <= len(data):
+        caplen, length = struct.unpack_from(order + "8xII", data, offset)
+        if (caplen, length) != (SIZE, SIZE):
+            return order, f"lengths {caplen} and {length}"
+        numbers += struct.unpack_from(">I", data, offset + 16 + 14)
+        offset += 16 + caplen
+    return order, numbers
+
+
+def capture(folder):
+    """Runs the guest; gives how that ended, and the texts it has written."""
+    write_frames(f"{folder}/frames.pcap")
+    files = ("machine", "log", "counts", "even.pcap")
+    options = [*TWO_NICS, "--add", f"{folder}/frames.pcap",
+               "--add", os.path.join(PROGRAMS, "tools", "replay")]
+    for name in files:
+        options += ["--get", f"{name}:{folder}/{name}"]
+    done = vm(options, ["sh", "-c", SCRIPT])
+    if done.returncode:
+        return done, []
+    texts = []
+    for name in files[:3]:
+        with open(f"{folder}/{name}", encoding="utf-8") as file:
+            texts.append(file.read())
+    return done, texts
+
+
+def test_capture(tap):
+    with tempfile.TemporaryDirectory() as folder:
+        done, texts = capture(folder)
+        if not tap.ok(done.returncode == 0, "the guest and its kernel are well",
+                      done.returncode, done.stdout, done.stderr):
+            return
+        order, numbers = read_frames(f"{folder}/even.pcap")
+    machine, log, counts = texts
+    tap.equal(machine, f"{ARCH}\n", "the guest's processor")
+    tap.equal(order, ">" if BIG_ENDIAN else "<", "its byte order")
+    tap.equal(numbers, list(range(0, COUNT, 2)),
+              "tcpdump's filter takes every second frame")
+    tap.ok(f"{COUNT // 2} packets captured" in log
+           and f"\n{COUNT} packets received by filter" in log
+           and "\n0 packets dropped by kernel" in log, "tcpdump's counts", log)
+    filler = "kernel" if BIG_ENDIAN else "device"
+    tap.ok(re.search(rf" {COUNT} +0 +{COUNT // 2} +\d+ {filler} ", counts),
+           "the device fills the buffers of a little-endian guest only", counts)
+
+
+def test_program_32(tap):
+    with open(os.path.join(PROGRAMS, "compat"), "rb") as file:
+        head = file.read(20)
+    order = ">" if head[5] == 2 else "<"
+    tap.equal((head[:5], *struct.unpack_from(f"{order}H", head, 18)),
+              (b"\x7fELF\x01", PROGRAMS_32[ARCH]),
+              "what the guest's tests have for a 32-bit program is one")
+
+
+TAP = Tap()
+TAP.run(test_capture, test_program_32)
+sys.exit(TAP.done())
