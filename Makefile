@@ -2,9 +2,8 @@
 # "make run" shows a live capture, "make check" runs every test; see "make help".
 
 .DEFAULT_GOAL := help
-.PHONY: help setup device driver libpcap image programs run check debug-check \
-	check-in-tree \
-	fuzz soak bench spec clean
+.PHONY: help setup device driver libpcap image programs run check check-archs \
+	check-in-tree debug-check fuzz soak bench spec clean
 
 # Tests for "make check" to run, and how many at a time: many boot a guest, and
 # many wait more than they work.
@@ -21,7 +20,10 @@ TEST_JOBS := 3
 #
 # What depends on the kernel, the driver and the image, goes to GUEST_OUT, and
 # images/vm and the tests take it from there. These are all relative to here.
-export GUEST_OUT
+#
+# GUEST_ARCH=ARCH is a guest of another processor, see images/arch.mk; what
+# depends on that goes to build/ARCH.
+export GUEST_OUT GUEST_ARCH
 ifdef KVER
 export KVER
 export KDIR := /usr/src/linux-headers-$(KVER)
@@ -46,6 +48,8 @@ help:
 	@echo 'make run      all of it, then a guest whose traffic tcpdump captures'
 	@echo 'make check    all of it, then every test; TESTS="FILE..." selects'
 	@echo '              QEMU_RELEASE=trixie: with the QEMU of that release of Debian'
+	@echo 'make check-archs  the guests'"'"' tests on guests of other processors, aarch64'
+	@echo '              and s390x; make check-arch-s390x: of that one'
 	@echo 'make debug-check  build a kernel with KASAN, lockdep and more, and run the'
 	@echo '              guests'"'"' tests on it (80 minutes); FUZZ_TIME: seconds of its fuzzer'
 	@echo 'make check-in-tree  build a QEMU with the device in its own tree, and run the'
@@ -81,6 +85,18 @@ run: device image
 
 check: device libpcap image programs
 	prove --exec '' --timer -j$(TEST_JOBS) $(TESTS)
+
+# The tests whose guests exercise the driver, on other processors, as far as they
+# do not need x86-64.
+ARCHS := aarch64 s390x
+ARCH_TESTS = tests/e2e/processor.t $(sort $(wildcard tests/guest/*.t)) \
+	tests/e2e/expressions.t tests/e2e/frames.t tests/e2e/tcpdump.t
+check-archs: $(ARCHS:%=check-arch-%)
+.PHONY: $(ARCHS:%=check-arch-%)
+$(ARCHS:%=check-arch-%): check-arch-%: device
+	$(MAKE) GUEST_ARCH=$* image programs
+	GUEST_ARCH=$* TIME_SCALE=3 prove --exec '' --timer -j$(TEST_JOBS) \
+		$(ARCH_TESTS)
 
 # The tests whose guests exercise the driver, on a kernel that checks itself. It
 # is many times slower than the usual one: a boot takes 15 to 40 seconds of a

@@ -26,7 +26,10 @@ ip link set eth1 up
 tcpdump -n -i eth0 -Q in --immediate-mode -U -w even.pcap \\
     'ether proto 0x88b5 and ether[17] & 1 = 0' 2> log &
 tcpdump=$!
-until grep -q listening log; do sleep 0.1; done
+until grep -q listening log; do
+    kill -0 $tcpdump || {{ cat log >&2; exit 1; }}
+    sleep 0.1
+done
 ./replay eth1 frames.pcap > /dev/null
 while [ "$(wc -c < even.pcap)" -lt {24 + COUNT // 2 * (16 + SIZE)} ]; do
     sleep 0.1
