@@ -148,9 +148,9 @@ MODULE_PARM_DESC(offload, "Have devices filter, and fill readers' buffers, where
 /*
  * A listener's own buffers are shared with the device as they are. Not where
  * what the device writes has to be copied, or is not to be believed; where
- * programs have another byte order; nor where a buffer of many pages does not
- * fit into the queue. Without a queue of its own nobody needs the device to
- * filter.
+ * programs have another byte order than that; nor where a buffer of many pages
+ * does not fit into the queue. Without a queue of its own nobody needs the device
+ * to filter.
  */
 static int vcap_validate(struct virtio_device *vdev)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A 32-bit program on a 64-bit kernel: requests whose arguments have another
- * size, and packets with the headers that it knows. Built with -m32.
+ * size, and packets with the headers that it knows. Built by another compiler.
  */
 #include "zbuf.h"
 
