@@ -104,7 +104,7 @@ static inline void fill(struct zero *z, uint32_t first, unsigned int n,
 	uint64_t before = stats(z->fd).bs_capt;
 
 	send_frames("eth0", first, n, len);
-	if (stats(z->fd).bs_capt != before + n)
+	if (!await_received(z->fd, before + n))
 		bail("frames are missing");
 }
 
