@@ -13,7 +13,11 @@ TEST_JOBS := 3
 
 # A guest with another kernel than Debian's newest whose headers are installed:
 #
-#   KVER=RELEASE              another one of Debian's
+#   KVER=NAME                 another one of Debian's, which is fetched if its
+#                             headers are not installed, see images/fetch-kernel:
+#                             a kernel's release, or its packages' version, or
+#                             a release of Debian's for its newest one (bookworm,
+#                             trixie, trixie-backports)
 #   KERNEL=FILE MODULES=DIR   any: a bzImage or vmlinux, and its modules as they
 #                             are in /lib/modules/RELEASE; KDIR, the tree that
 #                             the driver is built against, is DIR/build
@@ -26,7 +30,6 @@ TEST_JOBS := 3
 export GUEST_OUT GUEST_ARCH
 ifdef KVER
 export KVER
-export KDIR := /usr/src/linux-headers-$(KVER)
 endif
 ifneq ($(KERNEL)$(MODULES),)
 export KERNEL MODULES
@@ -47,6 +50,8 @@ help:
 	@echo '              s390x: of a guest with that processor, into build/ARCH/images/'
 	@echo 'make run      all of it, then a guest whose traffic tcpdump captures'
 	@echo 'make check    all of it, then every test; TESTS="FILE..." selects'
+	@echo '              KVER=trixie-backports: with that kernel of Debian'"'"'s, which'
+	@echo '              make image takes, too'
 	@echo '              QEMU_RELEASE=trixie: with the QEMU of that release of Debian'
 	@echo 'make check-archs  the guests'"'"' tests on guests of other processors, aarch64'
 	@echo '              and s390x; make check-arch-s390x: of that one'

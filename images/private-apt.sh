@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
-# Sourced by fetch-source and fetch-package: Debian's archive through an apt
+# Sourced by the scripts fetch-*: Debian's archive through an apt
 # configuration of our own. It names the system's sources, with their source
 # packages as well, and keeps its lists and files under build/downloads/, so
 # nothing of the system's changes and no root is needed. apt checks the
@@ -91,6 +91,25 @@ private_apt() (
     cd "$archive" && apt-get -q -c "$apt_dir/apt.conf" "$@"
 )
 
+# apt-cache with that configuration.
+private_apt_cache() {
+    apt-cache -c "$apt_dir/apt.conf" "$@"
+}
+
+# Fetches the lists, if they are older than a day.
+private_apt_lists() {
+    private_apt_configure
+    if [ -z "$(find "$apt_dir/updated" -mtime -1 2>/dev/null)" ]; then
+        private_apt_update
+    fi
+}
+
+# Fetches the lists. A source of the system's may fail without harm.
+private_apt_update() {
+    private_apt update >"$apt_dir/log" 2>&1 || true
+    touch "$apt_dir/updated"
+}
+
 # private_apt_get WHAT COMMAND...: runs an apt-get command in the archive
 # folder; when it fails, once more with fresh lists.
 private_apt_get() {
@@ -101,9 +120,7 @@ private_apt_get() {
     if [ -e "$apt_dir/updated" ] && private_apt "$@" >"$log" 2>&1; then
         return
     fi
-    # Another source of the system's may fail without harm.
-    private_apt update >"$log" 2>&1 || true
-    touch "$apt_dir/updated"
+    private_apt_update
     private_apt "$@" >>"$log" 2>&1 || {
         cat "$log" >&2
         fail "apt cannot get $what (see above). If Debian has a newer" \

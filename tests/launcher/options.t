@@ -9,10 +9,11 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-from guest import TOP, VM, vm  # noqa: E402
+from guest import TOP, VM, guest_file, packaged_kernel  # noqa: E402
+from guest import release, vm  # noqa: E402
 from tap import Tap  # noqa: E402
 
-RELEASE = Path(TOP, "build/images/release").read_text().split()[0]
+RELEASE = release()
 
 # Options, and what the error must say.
 BAD = (
@@ -113,9 +114,8 @@ def other_kernels(folder):
     """Kernel files, in both forms, that say they are of another release."""
     other = RELEASE.translate(str.maketrans("0123456789", "1234567890"))
     for form, path in (
-            ("ELF", Path(TOP, "build/images/kernel")),
-            ("bzImage", next(Path(TOP, "build/downloads").glob(
-                f"linux-image-{RELEASE}_*/boot/vmlinuz-{RELEASE}")))):
+            ("ELF", Path(guest_file("images", "kernel"))),
+            ("bzImage", packaged_kernel())):
         copy = folder / form
         copy.write_bytes(path.read_bytes().replace(RELEASE.encode(),
                                                    other.encode()))
@@ -166,10 +166,8 @@ def test_no_capture(tap):
 
 
 def test_own_kernel(tap):
-    done = vm(["--no-capture", "--kernel", str(next(Path(
-        TOP, "build/downloads").glob(
-            f"linux-image-{RELEASE}_*/boot/vmlinuz-{RELEASE}")))],
-        ["uname", "-r"])
+    done = vm(["--no-capture", "--kernel", str(packaged_kernel())],
+              ["uname", "-r"])
     tap.equal((done.returncode, done.stdout), (0, RELEASE + "\n"),
               "--kernel with Debian's own file of the right release")
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs the guest's test programs in a virtual machine, and its TAP here."""
+import lzma
 import os
 import re
 import shutil
@@ -67,8 +68,29 @@ def release():
 
 
 def kernel_module(path):
-    """A module of the guest's kernel, by its path below kernel/."""
-    return guest_file("images", "lib", "modules", release(), "kernel", path)
+    """A module of the guest's kernel, by its path below kernel/. There may be
+    none. Later kernels of Debian's have them compressed: then it is a copy."""
+    there = guest_file("images", "lib", "modules", release(), "kernel", path)
+    if os.path.exists(there) or not os.path.exists(f"{there}.xz"):
+        return there
+    copy = Path(guest_file("tests", "modules", release(), Path(path).name))
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    # Other tests may make it, too, or read it already.
+    with tempfile.TemporaryDirectory(dir=copy.parent) as folder:
+        Path(folder, "ko").write_bytes(lzma.open(f"{there}.xz").read())
+        os.replace(Path(folder, "ko"), copy)
+    return str(copy)
+
+
+def packaged_kernel():
+    """The guest's kernel as Debian's package has it."""
+    name = release()
+    downloads = Path(TOP, "build", "downloads")
+    return next(path for pattern in (
+        f"linux-image-{name}_*/boot/vmlinuz-{name}",
+        f"kernels/{name}/image/boot/vmlinuz-{name}",
+        f"kernels/{name}/image/usr/lib/modules/{name}/vmlinuz")
+        for path in downloads.glob(pattern))
 
 
 def build_module(source):
@@ -82,7 +104,8 @@ def build_module(source):
         shutil.copy(Path(TOP, source), folder)
         Path(folder, "Kbuild").write_text(f"obj-m := {name}.o\n")
         subprocess.run(
-            ["make", "-s", "-C", headers, f"M={folder}", "modules"],
+            [os.path.join(TOP, "images", "kbuild"), headers, "-s",
+             f"M={folder}", "modules"],
             check=True, stdout=subprocess.PIPE)
         os.replace(Path(folder, target.name), target)
     return target

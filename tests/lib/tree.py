@@ -90,9 +90,11 @@ def run(*argv, **options):
     argv = [str(word) for word in argv]
     if not shutil.which(argv[0]):
         raise Missing(f"{argv[0]} is not installed")
-    # A make that runs the tests must not rule those that the tests run.
+    # A make that runs the tests must not rule those that the tests run. Nor
+    # does the guest's kernel: this is about the machine's own.
     environment = {name: value for name, value in os.environ.items()
-                   if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+                   if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "KVER",
+                                   "KDIR", "KERNEL", "MODULES")}
     done = subprocess.run(argv, cwd=TOP, env=environment, check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           **options)
