@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help setup device driver libpcap image programs run check check-archs \
-	check-in-tree debug-check fuzz soak bench spec clean
+	check-in-tree check-kernels debug-check fuzz soak bench spec clean
 
 # Tests for "make check" to run, and how many at a time: many boot a guest, and
 # many wait more than they work.
@@ -55,6 +55,8 @@ help:
 	@echo '              QEMU_RELEASE=trixie: with the QEMU of that release of Debian'
 	@echo 'make check-archs  the guests'"'"' tests on guests of other processors, aarch64'
 	@echo '              and s390x; make check-arch-s390x: of that one'
+	@echo 'make check-kernels  build the driver for Linux 6.1, 6.12 and the newest of'
+	@echo '              Debian'"'"'s, and run guests'"'"' tests on each; KERNELS="KVER..."'
 	@echo 'make debug-check  build a kernel with KASAN, lockdep and more, and run the'
 	@echo '              guests'"'"' tests on it (80 minutes); FUZZ_TIME: seconds of its fuzzer'
 	@echo 'make check-in-tree  build a QEMU with the device in its own tree, and run the'
@@ -90,6 +92,13 @@ run: device image
 
 check: device libpcap image programs
 	prove --exec '' --timer -j$(TEST_JOBS) $(TESTS)
+
+# The guests' tests that depend most on the kernel, on several of Debian's. It
+# says which kernel each result is of, and TESTS="FILE..." selects here, too.
+KERNELS := bookworm trixie trixie-backports
+check-kernels: device image programs
+	$(if $(filter file,$(origin TESTS)),,TESTS='$(TESTS)') \
+		TEST_JOBS=$(TEST_JOBS) tests/kernels/run $(KERNELS)
 
 # The tests whose guests exercise the driver, on other processors, as far as they
 # do not need x86-64.

@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The driver compiles for the later kernels that Debian has without a warning.
+make check-kernels boots them."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import tree  # noqa: E402
+from tap import Tap  # noqa: E402
+
+KERNELS = ("trixie", "trixie-backports")
+OUT = tree.TOP / "build" / "tests" / "driver" / "kernels"
+
+# apt's words for a package that a list has and the server does not.
+GONE = re.compile(r"^E: Failed to fetch \S*/([^/\s]+\.deb)\s+404", re.MULTILINE)
+
+
+def namespaces():
+    """Whether images/kbuild may make its name spaces."""
+    user = [] if os.geteuid() == 0 else ["--map-root-user"]
+    return tree.run("unshare", *user, "--mount", "--pid", "--fork", "true")[0] \
+        == 0
+
+
+def on(kver):
+    """A test for the newest kernel that Debian has under that name."""
+    def test(tap):
+        status, lines = tree.run("images/fetch-kernel", "--headers", kver)
+        gone = GONE.search("\n".join(lines))
+        if status and gone:
+            tap.ok(True, f"{kver} # SKIP Debian's server does not have "
+                         f"{gone[1]}, which its list has")
+            return
+        if not tap.ok(status == 0, f"{kver}: the headers are there", *lines):
+            return
+        release, _, folder = lines[-1].split()
+        if not namespaces():
+            tap.ok(True, f"{kver} # SKIP no name spaces to build it in")
+            return
+        # All of it is compiled, so that all warnings are seen.
+        shutil.rmtree(OUT / kver, ignore_errors=True)
+        status, lines = tree.run(
+            "make", "-C", "guest-driver", f"GUEST_OUT={OUT / kver}",
+            f"KDIR={folder}/build/usr/src/linux-headers-{release}",
+            stdin=subprocess.DEVNULL)
+        tap.ok(status == 0, f"Linux {release}: the driver compiles",
+               *lines[-30:])
+        tap.equal([line for line in lines
+                   if re.search(r"\bwarning:", line, re.IGNORECASE)], [],
+                  f"Linux {release}: without a warning")
+    test.__name__ = kver
+    return test
+
+
+tap = Tap()
+tap.run(*map(on, KERNELS))
+sys.exit(tap.done())
