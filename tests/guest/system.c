@@ -131,18 +131,23 @@ static void drop_capabilities(void)
 
 /*
  * Set a filter without the privileges by which the kernel's translator always has
- * memory. Is it interpreted? The descriptor's line has the pid of who set it.
+ * memory. Is it interpreted? The kernel does that itself (Linux 7.3), or it says
+ * that it cannot translate (6.1), and the driver does. The descriptor's line has
+ * the pid of who set it.
  */
 static bool is_interpreted(int fd, struct bpf_program *program)
 {
 	pid_t pid = fork();
+	const char *line;
 	int status;
 
 	if (pid == 0) {
 		drop_capabilities();
 		if (ioctl(fd, BIOCSETF, program))
 			_exit(1);
-		_exit(!strstr(peer(), " interpreter unattached"));
+		line = peer();
+		_exit(!strstr(line, " interpreter unattached") &&
+		      !strstr(line, " kernel unattached"));
 	}
 	waitpid(pid, &status, 0);
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 
 #include "zbuf.h"
@@ -467,12 +468,19 @@ static void test_gone(void)
 /* The machine sleeps, and its devices are reset, in the middle of a capture. */
 static void test_suspend(void)
 {
+	struct utsname kernel;
 	struct zero z;
 	uint32_t seq = 0;
 	int good;
 
 	if (access("/sys/power/pm_test", F_OK)) {
 		ok(1, "suspend # SKIP the kernel cannot");
+		return;
+	}
+	if (uname(&kernel) || atoi(kernel.release) >= 7) {
+		/* Nobody would see a result afterwards. */
+		ok(1, "suspend # SKIP Linux 7's virtio_console does not come "
+		   "back from it");
 		return;
 	}
 	z = zero_listen(LEN);

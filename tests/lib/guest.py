@@ -116,6 +116,15 @@ def is_debug():
     return release().endswith("-debug")
 
 
+def suspends():
+    """Whether a guest is of use after a suspend. In Linux 7.3 the launcher's
+    ports (virtio_console) are dead then, without a capture device, too."""
+    return int(release().split(".")[0]) < 7
+
+
+NO_SUSPEND = "Linux 7's virtio_console does not come back from a suspend"
+
+
 def parameters(options, table=False, acpi=False, leaks=False):
     """Options of images/vm, beside others, for a guest that is no slower than it
     has to be. table: it needs ACPI's table of the interrupt pins, which a debug
