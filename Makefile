@@ -61,6 +61,9 @@ help:
 	@echo '              guests'"'"' tests on it (80 minutes); FUZZ_TIME: seconds of its fuzzer'
 	@echo 'make check-in-tree  build a QEMU with the device in its own tree, and run the'
 	@echo '              device'"'"'s tests on that (a quarter of an hour)'
+	@echo 'make check-trixie  make run and make check of a clean clone on Debian 13, in a'
+	@echo '              root folder of its own (root); ARGS="check TESTS=FILE" instead'
+	@echo '              make check-release RELEASE=NAME: on another release of Debian'
 	@echo 'make fuzz     all of it, then the fuzzers for FUZZ_TIME seconds (3600)'
 	@echo 'make soak     the hot-plug tests, 1000 times over; more programs and clients'
 	@echo 'make bench    measure beside the peers, into build/bench/; ARGS=--help'
@@ -141,6 +144,16 @@ check-in-tree: device
 	QEMU_IN_TREE=$(abspath build/$(QEMU_IN_TREE)) prove --exec '' --timer \
 		-j$(TEST_JOBS) $(filter-out $(addprefix tests/device/,load.t \
 		reentrancy.t refuse.t stream.t in-tree.t),$(wildcard tests/device/*.t))
+
+# On another release of Debian than this machine's, with ARGS for make there. What
+# only this needs is not in images/packages.
+.PHONY: check-release check-trixie
+check-release:
+	images/setup mmdebstrap
+	images/check-release '$(RELEASE)' $(ARGS)
+
+check-trixie:
+	$(MAKE) check-release RELEASE=trixie
 
 fuzz: device image programs
 	tests/fuzz/run $(or $(FUZZ_TIME),3600)
