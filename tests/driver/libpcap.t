@@ -17,7 +17,6 @@ OUT = tree.TOP / "build" / "libpcap"
 ROOT = OUT / "package"
 LIBRARY = ROOT / "usr/lib/virtio-capture/libpcap.so.0.8"
 BPF_RUN = ROOT / "usr/bin/bpf-run"
-ORIGINAL = tree.DOWNLOADS / "libpcap0.8"
 PROGRAMS = tree.DOWNLOADS / "programs"
 VERSION = tree.make_variable("guest-driver", "VERSION")
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
@@ -60,12 +59,23 @@ def bpf_run(*words, before=(), **variables):
     return done.returncode, done.stdout
 
 
-def test_symbols(tap):
-    """Programs that are linked to Debian's can be linked to this one."""
-    status, lines = tree.run("images/fetch-package", "libpcap0.8", ORIGINAL)
+def debians_libpcap():
+    """The library in Debian's package, whose name says t64 from Debian 13 on."""
+    _, lines = tree.run("dpkg-query", "-W", "-f", "${Package}\n", "libpcap0.8*")
+    package = next((line for line in lines
+                    if re.fullmatch(r"libpcap0\.8(t64)?", line)), None)
+    if not package:
+        raise tree.Missing("no package of libpcap is installed")
+    unpacked = tree.DOWNLOADS / package
+    status, lines = tree.run("images/fetch-package", package, unpacked)
     if status:
         raise tree.Missing("\n".join(lines))
-    theirs = next(ORIGINAL.rglob("libpcap.so.0.8"))
+    return next(unpacked.rglob("libpcap.so.0.8"))
+
+
+def test_symbols(tap):
+    """Programs that are linked to Debian's can be linked to this one."""
+    theirs = debians_libpcap()
     expected, got = symbols(theirs), symbols(LIBRARY)
     tap.ok(len(expected) > 90, "Debian's libpcap has its symbols",
            sorted(expected))
