@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""images/in-root: what a command in a root folder has of its own, and that
+nothing stays of it. make check-release runs in one."""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from tap import Tap  # noqa: E402
+
+IN_ROOT = Path(__file__).resolve().parents[2] / "images" / "in-root"
+NODES = {"fd", "full", "net", "null", "ptmx", "pts", "random", "shm",
+         "stderr", "stdin", "stdout", "tty", "urandom", "zero"}
+
+
+def small_root(folder):
+    """A root folder with busybox."""
+    for name in ("bin", "dev", "proc", "sys"):
+        os.mkdir(f"{folder}/{name}")
+    shutil.copy(shutil.which("busybox"), f"{folder}/bin")
+    for name in ("sh", "ls", "cat", "env", "ps", "sleep", "mount", "touch"):
+        os.symlink("busybox", f"{folder}/bin/{name}")
+
+
+def in_root(folder, script):
+    """Runs a script of sh's there."""
+    return subprocess.run([IN_ROOT, folder, "sh", "-c", script], text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True,
+                          env={**os.environ, "CAPTURE_SECRET": "1"},
+                          check=False)
+
+
+def mounts(folder):
+    """What is mounted in a folder, as this process sees it."""
+    return [line for line in Path("/proc/self/mountinfo").read_text()
+            .splitlines() if f" {folder}" in line]
+
+
+def unchanged(folder):
+    """What is wrong with the folders that something was mounted on."""
+    return mounts(folder) + [path for name in ("dev", "proc", "sys")
+                             for path in os.listdir(f"{folder}/{name}")]
+
+
+def test_own(tap, folder):
+    done = in_root(folder, "exit 3")
+    tap.equal((done.returncode, done.stdout, done.stderr), (3, "", ""),
+              "the command's status is passed on")
+    done = in_root(folder, "cd /dev; ls; touch /dev/mark; echo x >/dev/null")
+    tap.equal((set(done.stdout.split()) - {"kvm"}, done.stderr), (NODES, ""),
+              "/dev is its own, with device nodes that work")
+    tap.ok(not os.path.exists("/dev/mark"), "and not this machine's")
+    # That which made the mounts, and the shell.
+    done = in_root(folder, "set -- /proc/[0-9]*; echo $#")
+    tap.equal(done.stdout, "2\n", "it sees its own processes only")
+    done = in_root(folder, "echo ${CAPTURE_SECRET-none}; ls /sys/class/net")
+    tap.ok(done.stdout.startswith("none\n") and "\nlo\n" in done.stdout,
+           "it has /sys, and nothing of the environment", done.stdout)
+    done = subprocess.run(
+        ["sh", "-c", f"{IN_ROOT} {folder} sh -c 'kill -INT $$; echo no' &"
+         "wait $!"], capture_output=True, text=True, check=False)
+    tap.equal((done.returncode, done.stdout), (130, ""),
+              "SIGINT ends what is in it, also if in-root is in the background")
+    tap.equal(unchanged(folder), [], "nothing stays mounted")
+
+
+def test_killed(tap, folder):
+    """What it left running in the background ends as well."""
+    os.mkfifo(f"{folder}/pipe")
+    with subprocess.Popen(
+            [IN_ROOT, folder, "sh", "-c", "sleep 1000 >/pipe & echo >/pipe;"
+             "wait"], stdin=subprocess.DEVNULL) as process:
+        with open(f"{folder}/pipe", encoding="ascii") as pipe:
+            tap.equal(pipe.readline(), "\n", "a command runs")
+            process.kill()
+            tap.equal(pipe.read(), "", "all its processes end with in-root")
+    tap.equal(unchanged(folder), [], "nothing stays mounted of it")
+
+
+def test_refused(tap, folder):
+    done = subprocess.run([IN_ROOT, folder], text=True, capture_output=True,
+                          check=False)
+    tap.equal((done.returncode, done.stderr),
+              (2, "usage: images/in-root ROOT COMMAND [ARG...]\n"),
+              "without a command: how it is used")
+    done = subprocess.run([IN_ROOT, f"{folder}/none", "true"], text=True,
+                          capture_output=True, check=False)
+    tap.ok(done.returncode not in (0, None) and "none" in done.stderr,
+           "a folder that is not there is named", done.stderr)
+    done = in_root(folder, "exec nothing")
+    tap.equal(done.returncode, 127, "a command that is not there: 127")
+
+
+def main():
+    if os.getuid():
+        print("1..0 # SKIP only root can make device nodes")
+        return 0
+    tap = Tap()
+    for test in (test_own, test_killed, test_refused):
+        with tempfile.TemporaryDirectory() as folder:
+            small_root(folder)
+            tap.run(lambda tap, test=test, where=folder: test(tap, where))
+    return tap.done()
+
+
+sys.exit(main())
