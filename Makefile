@@ -55,6 +55,7 @@ help:
 	@echo '              QEMU_RELEASE=trixie: with the QEMU of that release of Debian'
 	@echo 'make check-archs  the guests'"'"' tests on guests of other processors, aarch64'
 	@echo '              and s390x; make check-arch-s390x: of that one'
+	@echo 'make check-short  the tests of the device and of the driver alone'
 	@echo 'make check-kernels  build the driver for Linux 6.1, 6.12 and the newest of'
 	@echo '              Debian'"'"'s, and run guests'"'"' tests on each; KERNELS="KVER..."'
 	@echo 'make debug-check  build a kernel with KASAN, lockdep and more, and run the'
@@ -114,6 +115,15 @@ $(ARCHS:%=check-arch-%): check-arch-%: device
 	$(MAKE) GUEST_ARCH=$* image programs
 	GUEST_ARCH=$* TIME_SCALE=3 prove --exec '' --timer -j$(TEST_JOBS) \
 		$(ARCH_TESTS)
+
+# The tests of the device, and those of the driver with all that a program can ask
+# of it: what another release of Debian may break first, in a few minutes.
+SHORT_TESTS = $(sort $(wildcard tests/device/*.t tests/guest/*.t)) \
+	tests/e2e/tcpdump.t
+.PHONY: check-short
+check-short: device image
+	$(MAKE) -C tests guest
+	prove --exec '' --timer -j$(TEST_JOBS) $(SHORT_TESTS)
 
 # The tests whose guests exercise the driver, on a kernel that checks itself. It
 # is many times slower than the usual one: a boot takes 15 to 40 seconds of a
