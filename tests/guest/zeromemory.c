@@ -479,8 +479,8 @@ static void test_suspend(void)
 	}
 	if (uname(&kernel) || atoi(kernel.release) >= 7) {
 		/* Nobody would see a result afterwards. */
-		ok(1, "suspend # SKIP Linux 7's virtio_console does not come "
-		   "back from it");
+		ok(1, "suspend # SKIP on Linux 7 the launcher's ports are "
+		   "dead after it");
 		return;
 	}
 	z = zero_listen(LEN);

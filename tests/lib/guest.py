@@ -117,12 +117,12 @@ def is_debug():
 
 
 def suspends():
-    """Whether a guest is of use after a suspend. In Linux 7.3 the launcher's
-    ports (virtio_console) are dead then, without a capture device, too."""
+    """Whether a guest can be talked to after a suspend. In Linux 7.3 nothing
+    comes through the launcher's ports then, without a capture device, too."""
     return int(release().split(".")[0]) < 7
 
 
-NO_SUSPEND = "Linux 7's virtio_console does not come back from a suspend"
+NO_SUSPEND = "on Linux 7 the launcher's ports are dead after a suspend"
 
 
 def parameters(options, table=False, acpi=False, leaks=False):
