@@ -16,7 +16,8 @@ MESSAGE = re.compile(r"^(\S+?):(\d+)(?::\d+)?:\s")
 
 
 SOURCES = [name for name in tree.files()
-           if name.startswith(("guest-driver/", "spec/", "images/arch.mk"))]
+           if name.startswith(("guest-driver/", "spec/", "images/arch.mk",
+                               "images/kbuild"))]
 
 
 def fresh_copy():
