@@ -155,11 +155,9 @@ check-in-tree: device
 		-j$(TEST_JOBS) $(filter-out $(addprefix tests/device/,load.t \
 		reentrancy.t refuse.t stream.t in-tree.t),$(wildcard tests/device/*.t))
 
-# On another release of Debian than this machine's, with ARGS for make there. What
-# only this needs is not in images/packages.
+# On another release of Debian than this machine's, with ARGS for make there.
 .PHONY: check-release check-trixie
-check-release:
-	images/setup mmdebstrap
+check-release: setup
 	images/check-release '$(RELEASE)' $(ARGS)
 
 check-trixie:
