@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/fetch-source, fetch-package and setup: what they refuse, and that
+"""images/fetch-source, fetch-any-source, fetch-package and setup: what they refuse, and that
 they do nothing a second time."""
 import os
 import subprocess
@@ -35,9 +35,24 @@ def test_missing_version(tap):
             tap.equal(os.listdir(folder), [], f"{program}: leaves nothing")
 
 
+def test_any(tap):
+    with tempfile.TemporaryDirectory() as folder:
+        done = run("fetch-any-source", "--orig", f"{folder}/hello",
+                   "not-a-package", "hello")
+        tap.equal(done.returncode, 0, "fetch-any-source: the second package "
+                  "is taken if the first cannot be had")
+        tap.contains(done.stderr, "not-a-package", "it names the first")
+        tap.ok(os.path.exists(f"{folder}/hello/configure"),
+               "the files are those of the second")
+        done = run("fetch-any-source", f"{folder}/none", "not-a-package")
+        tap.ok(done.returncode == 1 and not os.path.exists(f"{folder}/none"),
+               "without any it fails and leaves nothing", done.stderr)
+
+
 def test_usage(tap):
     for program, words in (("fetch-package", []), ("fetch-source", ["a"]),
                            ("fetch-source", ["a", "b", "c", "--other"]),
+                           ("fetch-any-source", ["--orig", "a"]),
                            ("setup", ["--other"])):
         done = run(program, *words)
         tap.equal(done.returncode, 2, f"{program} {words}: status 2")
@@ -88,6 +103,6 @@ def test_setup_without_root(tap):
 
 
 tap = Tap()
-tap.run(test_missing_version, test_usage, test_once_and_together, test_setup,
+tap.run(test_missing_version, test_any, test_usage, test_once_and_together, test_setup,
         test_setup_without_root)
 sys.exit(tap.done())
