@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The guest driver is clean under the kernel's own checkpatch.pl --strict."""
+"""The guest's modules are clean under the kernel's own checkpatch.pl --strict."""
 import sys
 from pathlib import Path
 
@@ -24,19 +24,22 @@ IGNORED_USER = {
     "VOLATILE": "programs wait for struct bpf_zbuf_header to change",
 }
 
+FOLDERS = ("guest-driver/", "images/console-resume/")
 USER_HEADERS = "guest-driver/include/"
 
 
 def check(tap):
-    """One run for the driver's files, one for the user headers."""
+    """One run for the modules' files, one for the user headers."""
     scripts = tree.kernel_scripts(SCRIPTS)
     names = [name for name in tree.files()
-             if name.startswith("guest-driver/") and tree.is_c(name)]
+             if name.startswith(FOLDERS) and tree.is_c(name)]
     user = [name for name in names if name.startswith(USER_HEADERS)]
     driver = [name for name in names if name not in user]
 
     def both(tap):
-        tap.ok(names, "the guest driver has C files")
+        for folder in FOLDERS:
+            tap.ok([name for name in names if name.startswith(folder)],
+                   f"{folder} has C files")
         run(tap, scripts, driver, IGNORED)
         run(tap, scripts, user, {**IGNORED, **IGNORED_USER})
     check_once(tap, [*names, *[scripts / name for name in SCRIPTS]], both)
