@@ -116,15 +116,6 @@ def is_debug():
     return release().endswith("-debug")
 
 
-def suspends():
-    """Whether a guest can be talked to after a suspend. In Linux 7.3 nothing
-    comes through the launcher's ports then, without a capture device, too."""
-    return int(release().split(".")[0]) < 7
-
-
-NO_SUSPEND = "on Linux 7 the launcher's ports are dead after a suspend"
-
-
 def parameters(options, table=False, acpi=False, leaks=False):
     """Options of images/vm, beside others, for a guest that is no slower than it
     has to be. table: it needs ACPI's table of the interrupt pins, which a debug
