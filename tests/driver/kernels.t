@@ -16,9 +16,6 @@ from tap import Tap  # noqa: E402
 KERNELS = ("trixie", "trixie-backports")
 OUT = tree.TOP / "build" / "tests" / "driver" / "kernels"
 
-# apt's words for a package that a list has and the server does not.
-GONE = re.compile(r"^E: Failed to fetch \S*/([^/\s]+\.deb)\s+404", re.MULTILINE)
-
 
 def namespaces():
     """Whether images/kbuild may make its name spaces."""
@@ -31,10 +28,10 @@ def on(kver):
     """A test for the newest kernel that Debian has under that name."""
     def test(tap):
         status, lines = tree.run("images/fetch-kernel", "--headers", kver)
-        gone = GONE.search("\n".join(lines))
+        gone = tree.package_that_is_gone(lines)
         if status and gone:
             tap.ok(True, f"{kver} # SKIP Debian's server does not have "
-                         f"{gone[1]}, which its list has")
+                         f"{gone}, which its list has")
             return
         if not tap.ok(status == 0, f"{kver}: the headers are there", *lines):
             return

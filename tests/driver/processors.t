@@ -26,6 +26,11 @@ def test_processor(tap, arch):
     shutil.rmtree(BUILD / arch, ignore_errors=True)
     status, lines = tree.run("make", "-C", "guest-driver", f"GUEST_ARCH={arch}",
                              f"GUEST_OUT={BUILD / arch}")
+    gone = tree.package_that_is_gone(lines)
+    if status and gone:
+        tap.ok(True, f"{arch} # SKIP Debian's server does not have {gone}, "
+                     "which its list has")
+        return
     if not tap.ok(status == 0, f"{arch}: make succeeds", *lines):
         return
     warnings = [line for line in lines if "warning:" in line.lower()]

@@ -102,6 +102,15 @@ def run(*argv, **options):
             done.stdout.decode("utf-8", "replace").splitlines())
 
 
+def package_that_is_gone(lines):
+    """The file of a package that Debian's server does not have, though its list
+    has it, by the last of apt's errors in the output of a script fetch-*; None
+    if that failed for another reason."""
+    found = re.findall(r"^E: Failed to fetch \S*/([^/\s]+\.deb)\s+404",
+                       "\n".join(lines), re.MULTILINE)
+    return found[-1] if found else None
+
+
 def matching_lines(name, pattern):
     """Messages for the lines of a file in which a pattern occurs."""
     found = []
