@@ -87,7 +87,7 @@ static bool try_program(struct program *p, const char *expected_engine)
 		requests[i] = request_for(&frames[i]);
 	}
 	err = run(p, requests, EACH, engine);
-	native += !strcmp(engine, expected_engine);
+	native += strstr(expected_engine, engine) != NULL;
 	constant += !strcmp(engine, "constant");
 	for (i = 0; i < EACH && same; i++) {
 		u32 expected = reference(p, &frames[i]);
@@ -121,7 +121,7 @@ int main(int argc, char **argv)
 	ok(read_frames(argv[5]), "there are real frames");
 	device = open("/dev/engine-test", O_RDWR);
 	ok(device >= 0, "the guest has the module");
-	if (!strcmp(argv[3], "interpreter"))
+	if (!strncmp(argv[3], "interpreter", strlen("interpreter")))
 		ok(!setuid(NOBODY), "the privileges are given up");
 	for (; done < pairs && same; done += EACH) {
 		make_program(&p);
