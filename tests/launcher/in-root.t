@@ -22,7 +22,8 @@ def small_root(folder):
     for name in ("bin", "dev", "proc", "sys"):
         os.mkdir(f"{folder}/{name}")
     shutil.copy(shutil.which("busybox"), f"{folder}/bin")
-    for name in ("sh", "ls", "cat", "env", "ps", "sleep", "mount", "touch"):
+    for name in ("sh", "ls", "cat", "env", "ps", "sleep", "mount", "touch",
+                 "grep"):
         os.symlink("busybox", f"{folder}/bin/{name}")
 
 
@@ -54,6 +55,9 @@ def test_own(tap, folder):
     tap.equal((set(done.stdout.split()) - {"kvm"}, done.stderr), (NODES, ""),
               "/dev is its own, with device nodes that work")
     tap.ok(not os.path.exists("/dev/mark"), "and not this machine's")
+    done = in_root(folder, "grep -c '^[^ ]* [^ ]* [^ ]* [^ ]* / ' "
+                   "/proc/self/mountinfo")
+    tap.equal(done.stdout, "1\n", "its root folder is a mount point")
     # That which made the mounts, and the shell.
     done = in_root(folder, "set -- /proc/[0-9]*; echo $#")
     tap.equal(done.stdout, "2\n", "it sees its own processes only")
