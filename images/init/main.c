@@ -32,6 +32,9 @@
 
 static struct verdict verdict = { .port = -1 };
 
+/* What was reported before the port was open. */
+static char untold[4096];
+
 bool write_all(int fd, const void *data, size_t length)
 {
     const char *from = data;
@@ -94,6 +97,8 @@ __attribute__((format(printf, 1, 2))) static void report(const char *format,
     strcat(line, "\n");
     if (verdict.port >= 0) {
         write_all(verdict.port, line, strlen(line));
+    } else if (strlen(untold) + strlen(line) < sizeof(untold)) {
+        strcat(untold, line);
     }
 }
 
@@ -141,6 +146,15 @@ enum request request_take(void)
     return byte;
 }
 
+/* Opens the port for the verdict. */
+static void open_port(void)
+{
+    verdict.port = port_open("result", 0);
+    if (verdict.port >= 0) {
+        write_all(verdict.port, untold, strlen(untold));
+    }
+}
+
 /* Waits until the launcher's ports and NICs are there; opens the port for the
  * verdict as soon as possible. */
 static bool wait_for_devices(const struct config *config)
@@ -153,12 +167,12 @@ static bool wait_for_devices(const struct config *config)
             usleep(2000);
         }
         if (time(NULL) > start + config->patience) {
-            verdict.port = port_open("result", 0);
+            open_port();
             fail("the guest does not find %s", missing);
             return false;
         }
     }
-    verdict.port = port_open("result", 0);
+    open_port();
     return verdict.port >= 0;
 }
 

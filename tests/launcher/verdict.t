@@ -7,6 +7,7 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "lib"), str(TESTS.parent / "images")]
 sys.dont_write_bytecode = True
+from guest import vm  # noqa: E402
 from launcher.verdict import Verdict  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -53,6 +54,15 @@ def test_garbage(tap):
                   f"an error: {line!r}")
 
 
+def test_before_port(tap):
+    """The guest's kernel lacks what init needs before it has found the port."""
+    done = vm(["--no-capture", "--append",
+               "initcall_blacklist=init_devpts_fs"], ["true"])
+    tap.equal(done.returncode, 125, "a failure before the port: status 125")
+    tap.contains(done.stderr, "guest: cannot mount /dev/pts: No such device",
+                 "a failure before the port: the launcher tells it")
+
+
 tap = Tap()
-tap.run(test_pieces, test_counts, test_garbage)
+tap.run(test_pieces, test_counts, test_garbage, test_before_port)
 sys.exit(tap.done())
