@@ -10,12 +10,14 @@
 #               the compilers of the guest's programs, and of its 32-bit ones
 #
 # IS_FOREIGN    not empty for another processor than x86_64
+# KERNEL_ARCH   what a kernel's makefiles call the processor
 # CROSS         what to put before gcc, strip and so on for another processor;
 #               the compiler is fetched when it is asked for
 override GUEST_ARCH := $(or $(GUEST_ARCH),x86_64)
 export GUEST_ARCH
 
 IS_FOREIGN := $(filter-out x86_64,$(GUEST_ARCH))
+KERNEL_ARCH := $(patsubst s390x,s390,$(patsubst aarch64,arm64,$(GUEST_ARCH)))
 ifeq ($(IS_FOREIGN),)
 PROGRAMS_OUT := $(TOP)/build
 CROSS :=
