@@ -21,6 +21,7 @@ TEST_JOBS := 3
 #   KERNEL=FILE MODULES=DIR   any: a bzImage or vmlinux, and its modules as they
 #                             are in /lib/modules/RELEASE; KDIR, the tree that
 #                             the driver is built against, is DIR/build
+#   KERNEL=TREE               any: the build tree that it has been built in
 #
 # What depends on the kernel, the driver and the image, goes to GUEST_OUT, and
 # images/vm and the tests take it from there. These are all relative to here.
@@ -33,7 +34,7 @@ export KVER
 endif
 ifneq ($(KERNEL)$(MODULES),)
 export KERNEL MODULES
-export KDIR := $(abspath $(MODULES)/build)
+export KDIR := $(abspath $(if $(MODULES),$(MODULES)/build,$(KERNEL)))
 endif
 
 # QEMU_RELEASE=RELEASE: with the QEMU of another release of Debian (trixie). It is
@@ -48,6 +49,8 @@ help:
 	@echo 'make libpcap  build a shared libpcap for /dev/bpf into build/libpcap/'
 	@echo 'make image    build the guest image into build/images/; GUEST_ARCH=aarch64 or'
 	@echo '              s390x: of a guest with that processor, into build/ARCH/images/'
+	@echo '              KERNEL=FILE MODULES=/lib/modules/RELEASE, or KERNEL=TREE: of a'
+	@echo '              kernel of your own; images/vm --kernel needs no image of it'
 	@echo 'make run      all of it, then a guest whose traffic tcpdump captures'
 	@echo 'make check    all of it, then every test; TESTS="FILE..." selects'
 	@echo '              KVER=trixie-backports: with that kernel of Debian'"'"'s, which'

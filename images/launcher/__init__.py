@@ -4,6 +4,8 @@
 main.py       the order of events
 options.py    the command line
 image.py      what the guest boots: kernel, initramfs, what the launch adds
+own.py        the same of a kernel of the user's own
+kernels.py    kernels, modules, drivers: do they go together?
 files.py      files into the guest: --add
 gets.py       files out of the guest: --get
 place.py      how a file that came out gets to its place

@@ -1,30 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the guest boots: kernel, initramfs, and what the launcher adds."""
-import gzip
 import os
-import re
 import shutil
-import struct
 import subprocess
-import zlib
 from pathlib import Path
 
 from .errors import Failure
 from .files import stage_additions
+from .kernels import check_arch, read_kernel
 
 TOP = Path(__file__).resolve().parents[2]
 # QEMU_RELEASE: see the Makefile.
 RELEASE = os.environ.get("QEMU_RELEASE") or ""
 PLUGIN = TOP / "build" / RELEASE / "qemu-device" / "virtio-capture.so"
 QEMUS = TOP / "build" / "downloads" / f"qemu-{RELEASE}" / "run-qemu"
-
-# How the kernel tells its release and who built it.
-LINUX_VERSION = re.compile(rb"(\d+\.\d\S*) \(\S+@\S+\) ")
-
-# Files of kernels: an ELF file, arm64's Image, and that of s390 with its first
-# channel command words.
-KERNEL_FILES = ((0, b"\x7fELF"), (0x38, b"ARMd"),
-                (8, b"\2\0\0\x18\x60\0\0\x50"))
 
 
 def product(path, target):
@@ -43,31 +32,20 @@ def choose_qemu(path, name):
     return str(product(QEMUS / name, "device")) if RELEASE else name
 
 
-def image_file(arch, name):
-    """A file of the image. GUEST_OUT: see the Makefile."""
+def image_target(arch):
+    """What make is to be told for the image."""
+    return "image" if arch == "x86_64" else f"image GUEST_ARCH={arch}"
+
+
+def image_folder(arch):
+    """The folder with the image. GUEST_OUT: see the Makefile."""
     out = "build" if arch == "x86_64" else f"build/{arch}"
-    return product(TOP / (os.environ.get("GUEST_OUT") or out) / "images" / name,
-                   "image" if arch == "x86_64" else f"image GUEST_ARCH={arch}")
+    return TOP / (os.environ.get("GUEST_OUT") or out) / "images"
 
 
-def kernel_release(path, prefix="--kernel"):
-    """The release of a kernel file, from a bzImage's header or its text."""
-    try:
-        data = Path(path).read_bytes()
-        if data.startswith(b"\x1f\x8b"):
-            data = gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise Failure(f"{prefix} {path}: {reason}") from None
-    if data[0x202:0x206] == b"HdrS":
-        start = struct.unpack_from("<H", data, 0x20e)[0] + 0x200
-        words = data[start:start + 200].split()
-        return words[0].decode("ascii", "replace") if words else "unknown"
-    match = LINUX_VERSION.search(data)
-    if not match or not any(data.startswith(magic, offset)
-                            for offset, magic in KERNEL_FILES):
-        raise Failure(f"{prefix} {path}: not a Linux kernel")
-    return match[1].decode("ascii", "replace")
+def image_file(arch, name):
+    """A file of the image."""
+    return product(image_folder(arch) / name, image_target(arch))
 
 
 def choose_kernel(path, arch):
@@ -80,13 +58,14 @@ def choose_kernel(path, arch):
     if path is None:
         return str(ours)
     release = image_file(arch, "release").read_text().split()[0]
-    other = kernel_release(path)
-    if other != release:
+    other = read_kernel(path)
+    check_arch(f"--kernel {path}", other.arch, arch)
+    if other.release != release:
         raise Failure(
-            f"--kernel {path}: it is {other}, and the image's modules "
-            f"with virtio_capture are for {release}; build the image for "
-            f"that kernel: make image KVER={other} (Debian's), or "
-            f"make image KERNEL={path} MODULES=/lib/modules/{other}")
+            f"--kernel {path}: it is {other.release}, and the image's modules "
+            f"with virtio_capture are for {release}; name its own modules "
+            f"(--modules /lib/modules/{other.release}), or build the image for "
+            f"a kernel of Debian's (make image KVER={other.release})")
     return path
 
 
@@ -106,17 +85,17 @@ def pack(stage):
     return packer.stdout
 
 
-def write_initrd(path, arch, settings, additions, folder):
-    """The image's initramfs, and after it an archive with what this launch
-    adds. The kernel unpacks both. settings: see images/init/config.c."""
+def write_initrd(path, image, settings, additions, folder):
+    """The initramfs in the folder image, and after it an archive with what this
+    launch adds. The kernel unpacks both. settings: see images/init/config.c."""
     stage = Path(folder, "added")
     stage.mkdir()
     stage_additions(additions, stage,
-                    image_file(arch, "folders").read_text().splitlines())
+                    (image / "folders").read_text().splitlines())
     (stage / "launcher").write_bytes(b"".join(
         os.fsencode(f"{key}={value}") + b"\0" for key, value in settings))
     archive = pack(stage)
-    shutil.copyfile(image_file(arch, "initramfs"), path)
+    shutil.copyfile(image / "initramfs", path)
     with open(path, "ab") as initrd:
         initrd.write(bytes(-initrd.tell() % 512))
         initrd.write(archive)

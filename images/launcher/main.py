@@ -6,10 +6,11 @@ import signal
 import stat
 import termios
 
-from . import gets, image, qemu, signals, streams, workspace
+from . import gets, own, qemu, signals, streams, workspace
 from .console import Console
 from .errors import Failure, Interrupted, describe
 from .guest import Guest
+from .image import write_initrd
 from .judgement import FAILED, judge
 from .options import DEFAULT_TIMEOUT, parse, time_scale
 from .streams import say
@@ -121,12 +122,11 @@ def launch(options, caught, folder):
     wanted = gets.make_gets(options, folder)
     for get in wanted:
         get.clear()
-    kernel = image.choose_kernel(options.kernel, options.arch)
     names = port_names(options, wanted)
     initrd = f"{folder}/initrd"
-    image.write_initrd(initrd, options.arch,
-                       guest_settings(options, wanted, names), options.add,
-                       folder)
+    with own.chosen_image(options, folder) as (kernel, image):
+        write_initrd(initrd, image, guest_settings(options, wanted, names),
+                     options.add, folder)
 
     seen = Console()
     follower = gets.Follower(wanted) if wanted else None

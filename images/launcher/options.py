@@ -43,6 +43,12 @@ TMPDIR (default /tmp) needs room for the guest's image and for the files. What a
 killed launcher left there, and beside the targets of --get, the next one
 removes; the folders' names have virtio-capture-vm- in them.
 
+With --modules, or a build tree, an image of that kernel is made below
+build/own-kernels, which takes longer the first time, and after changes; --modules
+has to be of FILE's release. Modules that the kernel has built in, or lacks, are
+not missed, but for virtio_pci and virtio_console. Nothing is written in DIR or in
+the build tree, which is one where "make bzImage modules" has run.
+
 GUEST_OUT in the environment is the folder, relative to the tree's top, that has
 the guest's image (default build, for another processor than x86_64 build/ARCH,
 which "make image GUEST_ARCH=ARCH" makes). QEMU_RELEASE is the release of Debian
@@ -137,8 +143,14 @@ def make_parser():
     add("--qemu", metavar="PATH",
         help="QEMU to run (default qemu-system-ARCH)")
     add("--kernel", metavar="FILE",
-        help="kernel to boot; of the image's version, as modules are "
-             "(default build/images/kernel)")
+        help="kernel to boot, of the image's release; of another one with "
+             "--modules; or the build tree of a kernel, a folder (default "
+             "build/images/kernel)")
+    add("--modules", metavar="DIR",
+        help="its modules, a folder as /lib/modules/RELEASE is")
+    add("--driver", metavar="FILE",
+        help="its virtio_capture.ko (default: the one in DIR, else it is "
+             "built against DIR/build or the build tree)")
     add("--append", metavar="ARGS", action="append", default=[],
         help="more kernel parameters; repeatable")
     add("--qmp", metavar="SOCKET",

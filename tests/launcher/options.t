@@ -74,7 +74,8 @@ def test_help(tap):
                    "--add SRC[:DST]", "--get SRC[:DST]", "--timeout SECONDS",
                    "--accel {tcg,kvm,auto}", "--arch ARCH", "--smp N",
                    "--memory SIZE",
-                   "--qemu PATH", "--kernel FILE", "--append ARGS",
+                   "--qemu PATH", "--kernel FILE", "--modules DIR",
+                   "--driver FILE", "--append ARGS",
                    "--qmp SOCKET", "--qemu-arg ARG"):
         tap.contains(done.stdout, option, f"--help has {option}")
 

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The image of a kernel of the user's own: made by the same makefiles as the
+image itself, in a folder below build/own-kernels.
+
+Each kernel has a folder, with all that is made for it, so that make finds what
+has to be made again. It is locked, flock(2), from before that until the files
+are copied; what make starts has the lock, too, so that it lasts until all of it
+has ended, however the launcher ends.
+"""
+import contextlib
+import fcntl
+import gzip
+import hashlib
+import lzma
+import os
+import re
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+from . import kernels
+from .errors import Failure
+from .image import TOP, choose_kernel, image_folder, image_target, product
+from .streams import say
+
+# Without these nothing can be heard from a guest.
+NEEDED = ("virtio_pci", "virtio_console")
+
+# What an outer make has told its own makefiles.
+OUTER = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "KERNEL", "MODULES", "KDIR",
+         "KVER", "GUEST_OUT", "GUEST_ARCH")
+
+# What is on the way to the cause when make fails.
+NOISE = re.compile(r"make(\[\d+\])?: (\*\*\*|Entering|Leaving)")
+
+
+class Own:
+    """What options.kernel and the options that go with it name."""
+
+    def __init__(self, options):
+        self.arch = options.arch
+        self.tree = self.modules = self.kernel = None
+        if os.path.isdir(options.kernel):
+            self._take_tree(options)
+        else:
+            self.kernel = kernels.read_kernel(options.kernel)
+            kernels.check_arch(f"--kernel {options.kernel}", self.kernel.arch,
+                               self.arch)
+            self.modules = kernels.check_modules(options.modules, self.kernel)
+        self.driver, self.kdir = None, None
+        if not options.no_capture:
+            self._choose_driver(options)
+        for path in (self.kernel.path, self.modules, self.kdir):
+            if path and re.search(r"[\s$#:%*?'\"\\;&|<>()]", path):
+                raise Failure(f"{path}: make, which the launcher has the "
+                              "guest's image made by, takes no such name")
+
+    def _take_tree(self, options):
+        if options.modules is not None:
+            raise Failure(f"--modules {options.modules}: --kernel "
+                          f"{options.kernel} is a folder, a build tree with "
+                          "modules of its own")
+        self.tree = kernels.read_tree(options.kernel, self.arch)
+        self.kernel = self.tree.kernel
+        if self.tree.modules is None and not options.no_capture:
+            raise Failure(f"--kernel {options.kernel}: it is built without "
+                          "CONFIG_MODULES, so it cannot load virtio_capture; "
+                          "--no-capture does without")
+
+    def _choose_driver(self, options):
+        """A driver, or what to build it against."""
+        if options.driver is not None:
+            kernels.check_driver(options.driver, self.kernel)
+            self.driver = os.path.realpath(options.driver)
+        elif self.tree:
+            self.kdir = self.tree.path
+        else:
+            self.driver, lack = kernels.find_driver(self.modules, self.kernel)
+            if self.driver:
+                return
+            self.kdir, lacking = kernels.find_build(self.modules, self.kernel)
+            if not self.kdir:
+                raise Failure(
+                    f"--modules {options.modules}: no driver for "
+                    f"{self.kernel.release}: {lack}, and none can be built: "
+                    f"{lacking}; build it against that kernel's headers (make "
+                    "driver KDIR=HEADERS) and name it (--driver "
+                    "build/guest-driver/virtio_capture.ko), or do without "
+                    "(--no-capture)")
+
+    def base(self):
+        """Where what does not depend on the kernel is."""
+        return TOP / "build" / ("" if self.arch == "x86_64" else self.arch)
+
+    def folder(self):
+        """Where the image is made: one for each set of the files' names."""
+        names = "\0".join(str(name) for name in (
+            self.tree and self.tree.path, self.kernel.path, self.modules,
+            self.driver, self.kdir))
+        digest = hashlib.sha256(os.fsencode(names)).hexdigest()[:12]
+        return self.base() / "own-kernels" / f"{self.kernel.release}-{digest}"
+
+
+def run_make(own, out, lock, folder, *words):
+    """Runs make in a folder of the tree's."""
+    words = ["make", "-s", f"-j{os.cpu_count() or 1}", "-C", f"{TOP}/{folder}",
+             f"GUEST_OUT={out}", f"GUEST_ARCH={own.arch}", *words]
+    environment = {name: value for name, value in os.environ.items()
+                   if name not in OUTER}
+    log = out / f"{folder}.log"
+    with open(log, "wb") as file:
+        with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=file,
+                              stderr=file, env=environment, pass_fds=[lock],
+                              start_new_session=True) as process:
+            try:
+                status = process.wait()
+            except BaseException:
+                # make removes what it has not finished.
+                os.killpg(process.pid, signal.SIGTERM)
+                raise
+    if status:
+        lines = [line for line in log.read_text(errors="replace").splitlines()
+                 if line.strip() and not NOISE.match(line)]
+        errors = [line for line in lines if "rror" in line] or lines or [""]
+        raise Failure(f"{os.path.relpath(log)}: making an image of the kernel "
+                      f"{own.kernel.path} failed: {errors[0].strip()}")
+
+
+def place_driver(own, out):
+    """Puts a driver that is built already where make looks for one."""
+    target = out / "guest-driver" / f"{kernels.DRIVER}.ko"
+    data = Path(own.driver).read_bytes()
+    try:
+        if own.driver.endswith(".xz"):
+            data = lzma.decompress(data)
+        elif own.driver.endswith(".gz"):
+            data = gzip.decompress(data)
+        elif own.driver.endswith(".zst"):
+            data = subprocess.run(["zstd", "-dcq"], input=data, check=True,
+                                  stdout=subprocess.PIPE).stdout
+    except (OSError, EOFError, lzma.LZMAError,
+            subprocess.CalledProcessError) as error:
+        raise Failure(f"{own.driver}: {error}") from None
+    kernels.check_arch(own.driver, kernels.elf_machine(data), own.arch)
+    if not target.exists() or target.read_bytes() != data:
+        target.parent.mkdir(exist_ok=True)
+        new = target.with_suffix(".new")
+        new.write_bytes(data)
+        os.replace(new, target)
+
+
+def make_image(own, out, lock):
+    """Has make bring the folder up to date."""
+    if own.driver:
+        place_driver(own, out)
+        run_make(own, out, lock, "guest-driver", f"{out}/guest-driver/bpfstat")
+    elif own.kdir:
+        run_make(own, out, lock, "guest-driver", f"KDIR={own.kdir}")
+        built = out / "guest-driver" / f"{kernels.DRIVER}.ko"
+        kernels.check_driver(built, own.kernel, f"{own.kdir}: building gave")
+    words = [f"KERNEL={own.tree.path if own.tree else own.kernel.path}"]
+    if own.modules:
+        words.append(f"MODULES={own.modules}")
+    run_make(own, out, lock, "images", *words)
+    images = out / "images"
+    lacking = (images / "modules-lacking").read_text().split()
+    lacking = [name for name in NEEDED if name in lacking]
+    if lacking and list(images.glob("root/lib/modules/*/modules.builtin")):
+        raise Failure(f"--kernel {own.kernel.path}: it has neither built in "
+                      f"nor as modules what every guest needs: "
+                      f"{', '.join(lacking)}")
+
+
+@contextlib.contextmanager
+def own_image(options):
+    """The folder with the image of the user's own kernel, which does not change
+    inside this context."""
+    own = Own(options)
+    for name in ("init", "tcpdump/tcpdump"):
+        product(own.base() / "images" / name, image_target(own.arch))
+    out = own.folder()
+    out.mkdir(parents=True, exist_ok=True)
+    lock = os.open(out / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if os.isatty(2) and not (out / "images/initramfs").exists():
+            say(f"making an image of the kernel {own.kernel.release}")
+        make_image(own, out, lock)
+        yield out / "images"
+    finally:
+        os.close(lock)
+
+
+@contextlib.contextmanager
+def chosen_image(options, workspace):
+    """The kernel to boot, and the folder with the rest of its image, which does
+    not change inside this context."""
+    if options.modules is None and not os.path.isdir(options.kernel or ""):
+        if options.driver is not None:
+            raise Failure(f"--driver {options.driver}: only for a kernel with "
+                          "--modules DIR, or of a build tree")
+        yield choose_kernel(options.kernel, options.arch), \
+            image_folder(options.arch)
+        return
+    if options.kernel is None:
+        raise Failure(f"--modules {options.modules}: for which kernel? "
+                      "(--kernel FILE)")
+    with own_image(options) as folder:
+        # QEMU reads it when the folder may change again.
+        kernel = os.path.join(workspace, "kernel")
+        shutil.copyfile(folder / "kernel", kernel)
+        yield kernel, folder
