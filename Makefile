@@ -7,8 +7,10 @@
 
 # Tests for "make check" to run, and how many at a time: many boot a guest, and
 # many wait more than they work.
-# The unit tests are programs, built before they are looked for.
-TESTS = $(sort $(shell ls tests/*/*.t build/tests/unit/*.t))
+# The unit tests are programs, built before they are looked for. Those of kernels
+# are for check-kernels.
+TESTS = $(sort $(filter-out tests/kernels/%,$(shell ls tests/*/*.t \
+	build/tests/unit/*.t)))
 TEST_JOBS := 3
 
 # A guest with another kernel than Debian's newest whose headers are installed:
@@ -61,6 +63,8 @@ help:
 	@echo 'make check-short  the tests of the device and of the driver alone'
 	@echo 'make check-kernels  build the driver for Linux 6.1, 6.12 and the newest of'
 	@echo '              Debian'"'"'s, and run guests'"'"' tests on each; KERNELS="KVER..."'
+	@echo '              make check-build-tree: the part of it that builds a small kernel'
+	@echo '              and boots it from its build tree'
 	@echo 'make debug-check  build a kernel with KASAN, lockdep and more, and run the'
 	@echo '              guests'"'"' tests on it (80 minutes); FUZZ_TIME: seconds of its fuzzer'
 	@echo 'make check-in-tree  build a QEMU with the device in its own tree, and run the'
@@ -103,9 +107,19 @@ check: device libpcap image programs
 # The guests' tests that depend most on the kernel, on several of Debian's. It
 # says which kernel each result is of, and TESTS="FILE..." selects here, too.
 KERNELS := bookworm trixie trixie-backports
-check-kernels: device image programs
+check-kernels: device image programs \
+		$(if $(filter file,$(origin TESTS)),check-build-tree)
 	$(if $(filter file,$(origin TESTS)),,TESTS='$(TESTS)') \
 		TEST_JOBS=$(TEST_JOBS) tests/kernels/run $(KERNELS)
+
+# A kernel in its build tree: one that is built like a user's own, from Debian's
+# sources. What only this needs is not in images/packages.
+.PHONY: check-build-tree
+check-build-tree: device image
+	images/setup libelf-dev
+	$(MAKE) -C images/debug-kernel NAME=small-kernel \
+		CONFIG=$(CURDIR)/tests/kernels/small.config
+	prove --exec '' --timer tests/kernels/build-tree.t
 
 # The tests whose guests exercise the driver, on other processors, as far as they
 # do not need x86-64.
