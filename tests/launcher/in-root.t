@@ -74,14 +74,13 @@ def test_own(tap, folder):
 
 def test_killed(tap, folder):
     """What it left running in the background ends as well."""
-    os.mkfifo(f"{folder}/pipe")
     with subprocess.Popen(
-            [IN_ROOT, folder, "sh", "-c", "sleep 1000 >/pipe & echo >/pipe;"
-             "wait"], stdin=subprocess.DEVNULL) as process:
-        with open(f"{folder}/pipe", encoding="ascii") as pipe:
-            tap.equal(pipe.readline(), "\n", "a command runs")
-            process.kill()
-            tap.equal(pipe.read(), "", "all its processes end with in-root")
+            [IN_ROOT, folder, "sh", "-c", "sleep 1000 & echo started; wait"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+        tap.equal(process.stdout.readline(), b"started\n", "a command runs")
+        process.kill()
+        tap.equal(process.stdout.read(), b"",
+                  "all its processes end with in-root")
     tap.equal(unchanged(folder), [], "nothing stays mounted of it")
 
 
