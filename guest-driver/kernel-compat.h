@@ -125,7 +125,7 @@ static inline int vcap_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 6)
 #include <linux/virtio.h>
 #define virtqueue_resize(vq, num, recycle, done) \
-	virtqueue_resize(vq, num, recycle)
+	((void)(done), virtqueue_resize(vq, num, recycle))
 #endif
 
 #endif /* VCAP_KERNEL_COMPAT_H */

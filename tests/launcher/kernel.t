@@ -39,7 +39,8 @@ def prepare():
     shutil.copytree(MODULES, modules, symlinks=True)
     for name in ("net/ethernet/intel/igb/igb", "net/vmxnet3/vmxnet3",
                  "char/hw_random/virtio-rng"):
-        (modules / f"kernel/drivers/{name}.ko").unlink(missing_ok=True)
+        for module in modules.glob(f"kernel/drivers/{name}.ko*"):
+            module.unlink()
     with open(modules / "modules.builtin", "a", encoding="ascii") as file:
         file.write("kernel/drivers/char/hw_random/virtio-rng.ko\n")
     root = OUT / "root"
