@@ -126,6 +126,7 @@ static uint32_t inject_send(VirtIOCapture *s, size_t len, uint32_t flags)
     iov[0] = (struct iovec) { (void *)no_header, netdev->vnet_hdr_len };
     iov[1] = (struct iovec) { s->inject_frame, len };
     trace_virtio_capture_inject(s, len, flags);
+    s->injected++;
     ret = qemu_sendv_packet_async(nic, iov, ARRAY_SIZE(iov), inject_sent);
     if (ret == 0 && DEVICE(s)->realized) {
         start_waiting(s, nic);

@@ -53,6 +53,8 @@ void virtio_capture_listener_reset(CaptureListener *l)
     gather_wishes(l->dev);
     virtio_capture_set_delay(l, 0);
     virtio_capture_program_clear(&l->program);
+    l->dev->captured_before += l->captured;
+    l->dev->dropped_before += l->dropped;
     l->captured = 0;
     l->dropped = 0;
     l->seen = 0;

@@ -21,6 +21,11 @@
 
 #define capture_class_set_props device_class_set_props
 
+/* virtio_instance_init_common() has done it. */
+static inline void capture_alias_properties(Object *proxy, Object *device)
+{
+}
+
 #define capture_access_is_direct(region, is_write) \
     memory_access_is_direct(region, is_write, MEMTXATTRS_UNSPECIFIED)
 
@@ -43,6 +48,23 @@ static inline void capture_class_add_props(DeviceClass *dc,
 
 #define capture_class_set_props(dc, props) \
     capture_class_add_props(dc, props, ARRAY_SIZE(props))
+
+/*
+ * Gives a virtio device's proxy what virtio_instance_init_common() leaves out:
+ * the properties of the device's class that are not of the type Property.
+ */
+static inline void capture_alias_properties(Object *proxy, Object *device)
+{
+    ObjectPropertyIterator iter;
+    ObjectProperty *prop;
+
+    object_class_property_iter_init(&iter, object_get_class(device));
+    while ((prop = object_property_iter_next(&iter))) {
+        if (!object_property_find(proxy, prop->name)) {
+            object_property_add_alias(proxy, prop->name, device, prop->name);
+        }
+    }
+}
 
 #define capture_access_is_direct memory_access_is_direct
 

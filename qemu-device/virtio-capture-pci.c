@@ -63,6 +63,7 @@ static void virtio_capture_pci_instance_init(Object *obj)
 
     virtio_instance_init_common(obj, &dev->vdev, sizeof(dev->vdev),
                                 TYPE_VIRTIO_CAPTURE);
+    capture_alias_properties(obj, OBJECT(&dev->vdev));
 }
 
 static const VirtioPCIDeviceTypeInfo virtio_capture_pci_info = {

@@ -264,6 +264,7 @@ static void virtio_capture_class_init(ObjectClass *klass, void *data)
     object_class_property_set_description(klass, "listener-queues",
         "how many listeners of the driver's have a queue of their own, up to "
         "64; with filter=on (default 16)");
+    virtio_capture_watch_class_init(klass);
     dc->desc = "Virtio capture device";
     dc->vmsd = &vmstate_virtio_capture;
     set_bit(DEVICE_CATEGORY_NETWORK, dc->categories);

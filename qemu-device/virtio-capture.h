@@ -8,7 +8,8 @@
  * capture-control.c executes the driver's commands, which capture-listener.c
  * keeps as what a listener wants, and capture-inject.c sends the frames that
  * the driver injects. They use the queues by way of capture-queue.c, and tell
- * the driver by way of capture-notify.c.
+ * the driver by way of capture-notify.c. capture-watch.c is what the host sees
+ * of all this.
  *
  * Everything runs under the big QEMU lock.
  *
@@ -87,6 +88,10 @@ struct VirtIOCapture {
     QLIST_HEAD(, CaptureListener) listening; /* those with a snaplen */
     uint32_t wishes;            /* flags that any of these has */
 
+    /* Counts of before the last reset: that is no way to hide a capture. */
+    uint64_t captured_before;
+    uint64_t dropped_before;
+
     /* On the NIC's path, a child object; NULL while nobody listens. */
     CaptureTap *tap;
     CaptureTap *old_tap;        /* out of use, not yet of the path; or NULL */
@@ -112,6 +117,7 @@ struct VirtIOCapture {
     unsigned flush_passes;      /* main loop passes until then */
     QEMUBH *control_bh;
 
+    uint64_t injected;          /* frames that were sent */
     uint8_t *inject_frame;      /* NET_BUFSIZE bytes: the frame to send */
     VirtQueueElement *injection; /* the request in work, or NULL */
     bool injecting;             /* its frame is being sent */
@@ -389,6 +395,11 @@ void virtio_capture_inject_cleanup(VirtIOCapture *s);
 
 /** virtio_capture_inject_finalize: the frame's memory, when nobody sends it */
 void virtio_capture_inject_finalize(VirtIOCapture *s);
+
+/* capture-watch.c */
+
+/** virtio_capture_watch_class_init: add the properties for the host's owner */
+void virtio_capture_watch_class_init(ObjectClass *klass);
 
 /* capture-state.c */
 

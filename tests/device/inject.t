@@ -1,40 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Frames that the driver injects leave as if the NIC had sent them."""
-import struct
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import nics  # noqa: E402
-from capture import Capture, REPLY, frame, options, spec  # noqa: E402
+from capture import (Capture, frame, inject, offer, options,  # noqa: E402
+                     spec)
 from qtest import Machine, link, wait_for  # noqa: E402
 from stage import Stage  # noqa: E402
 from tap import Tap  # noqa: E402
-
-INJECT = struct.Struct("<II")
-
-
-def submit(cap, data, flags=0, room=8):
-    """Makes a frame available in the inject queue, without a notification."""
-    request = INJECT.pack(flags, 0) + data
-    where = cap.machine.allocate(len(request) + 64)
-    cap.machine.write(where, request)
-    answer = where + len(request)
-    cap.machine.write(answer, b"\xa5" * 16)
-    cap.queues[2].add([(where, len(request))],
-                      [(answer, room)] if room else [], answer)
-
-
-def inject(cap, data, flags=0):
-    """Injects a frame; gives the status that the device answers."""
-    submit(cap, data, flags)
-    cap.queues[2].kick()
-    answer, length = cap.queues[2].wait("reply")
-    assert length == 8, f"a reply of {length} bytes"
-    status, reserved = REPLY.unpack(cap.machine.read(answer, 8))
-    assert reserved == 0
-    return status
 
 
 def sent(tap):
@@ -94,7 +70,7 @@ def refused(tap):
         tap.ok(not stage.cap.broken(), "also after a header cut short")
     for room in (0, 7):
         with Stage() as stage:
-            submit(stage.cap, frame(1), room=room)
+            offer(stage.cap, frame(1), room=room)
             stage.cap.queues[2].kick()
             wait_for(stage.cap.broken, "the device to need a reset")
             tap.ok(stage.machine.alive() and stage.link.empty(),
@@ -115,7 +91,7 @@ def many(tap):
         stage.cap.listen(delay=spec.DELAY_NONE)
         frames = [frame(i) for i in range(120)]
         for data in frames:
-            submit(stage.cap, data)
+            offer(stage.cap, data)
         stage.cap.queues[2].kick()
         got = [stage.link.receive() for _ in frames]
         tap.equal(got, frames, "120 frames arrive in order")
@@ -129,7 +105,7 @@ def fill(stage, count):
     replies there are when the backend takes no more."""
     frames = [frame(i) for i in range(count)]
     for data in frames:
-        submit(stage.cap, data)
+        offer(stage.cap, data)
     stage.cap.queues[2].kick()
     stage.cap.flush()
     replies = 0
@@ -204,7 +180,7 @@ def resets(tap):
         _, replies = fill(stage, 60)
         for i in range(100):
             stage.cap.start()
-            submit(stage.cap, frame(i))
+            offer(stage.cap, frame(i))
             stage.cap.queues[2].kick()
             stage.cap.flush()
         # Those it took, one that was waiting, and the last one.

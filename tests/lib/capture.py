@@ -29,6 +29,7 @@ ALL_COUNTERS = struct.Struct("<QQQQQ")
 FILTER = struct.Struct("<IIII")
 INSN = struct.Struct("<HBBI")
 FLUSH = struct.Struct("<II")
+INJECT = struct.Struct("<II")
 
 BOTH = spec.L_RECEIVED | spec.L_SENT
 
@@ -228,3 +229,30 @@ class Capture(virtio_pci.Device):
         path = f"/machine/peripheral/{device_id}/virtio-backend"
         return "tap" in [child["name"] for child in
                          self.machine.qmp("qom-list", path=path)]
+
+
+def offer(cap, data, flags=0, room=8):
+    """Makes a frame available in the inject queue, without a notification."""
+    request = INJECT.pack(flags, 0) + data
+    where = cap.machine.allocate(len(request) + 64)
+    cap.machine.write(where, request)
+    answer = where + len(request)
+    cap.machine.write(answer, b"\xa5" * 16)
+    cap.queues[spec.VQ_INJECT].add([(where, len(request))],
+                                   [(answer, room)] if room else [], answer)
+
+
+def injected(cap):
+    """The status that the device answers for the next frame."""
+    answer, length = cap.queues[spec.VQ_INJECT].wait("reply")
+    assert length == REPLY.size, f"a reply of {length} bytes"
+    status, reserved = REPLY.unpack(cap.machine.read(answer, length))
+    assert reserved == 0
+    return status
+
+
+def inject(cap, data, flags=0):
+    """Injects a frame; gives the status that the device answers."""
+    offer(cap, data, flags)
+    cap.queues[spec.VQ_INJECT].kick()
+    return injected(cap)

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the host's owner sees of a capture: the properties that QMP's qom-get
+ * reads.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qapi/visitor.h"
+#include "virtio-capture.h"
+
+/* A property that is a number. */
+typedef struct CaptureNumber {
+    const char *name;
+    const char *description;
+    uint64_t (*get)(const VirtIOCapture *s);
+} CaptureNumber;
+
+static uint64_t count_listeners(const VirtIOCapture *s)
+{
+    const CaptureListener *l;
+    uint64_t count = 0;
+
+    QLIST_FOREACH(l, &s->listening, next) {
+        count++;
+    }
+    return count;
+}
+
+static uint64_t count_captured(const VirtIOCapture *s)
+{
+    uint64_t count = s->captured_before;
+    unsigned n;
+
+    for (n = 0; n < CAPTURE_LISTENERS; n++) {
+        count += s->listeners[n].captured;
+    }
+    return count;
+}
+
+static uint64_t count_dropped(const VirtIOCapture *s)
+{
+    uint64_t count = s->dropped_before;
+    unsigned n;
+
+    for (n = 0; n < CAPTURE_LISTENERS; n++) {
+        count += s->listeners[n].dropped;
+    }
+    return count;
+}
+
+static uint64_t count_injected(const VirtIOCapture *s)
+{
+    return s->injected;
+}
+
+static const CaptureNumber numbers[] = {
+    { "listeners", "how many listeners the driver has now (read-only)",
+      count_listeners },
+    { "captured", "frames captured, counted for each listener; no reset clears "
+      "it (read-only)", count_captured },
+    { "dropped", "frames that found no buffer, counted for each listener; no "
+      "reset clears it (read-only)", count_dropped },
+    { "injected", "frames sent for the driver; no reset clears it (read-only)",
+      count_injected },
+};
+
+static void get_number(Object *obj, Visitor *v, const char *name, void *opaque,
+                       Error **errp)
+{
+    const CaptureNumber *number = opaque;
+    uint64_t value = number->get(VIRTIO_CAPTURE(obj));
+
+    visit_type_uint64(v, name, &value, errp);
+}
+
+static bool get_tapped(Object *obj, Error **errp)
+{
+    return VIRTIO_CAPTURE(obj)->tap;
+}
+
+static bool tell_number(Visitor *v, const char *name, uint64_t value,
+                        Error **errp)
+{
+    return visit_type_uint64(v, name, &value, errp);
+}
+
+static bool tell_flag(Visitor *v, const char *name, bool value, Error **errp)
+{
+    return visit_type_bool(v, name, &value, errp);
+}
+
+/* The names are those of the specification. */
+static bool tell_listener(Visitor *v, const CaptureListener *l, Error **errp)
+{
+    bool done;
+
+    if (!visit_start_struct(v, NULL, NULL, 0, errp)) {
+        return false;
+    }
+    done = tell_number(v, "listener", l->number, errp) &&
+           tell_number(v, "queue", virtio_get_queue_index(l->vq), errp) &&
+           tell_number(v, "snaplen", l->snaplen, errp) &&
+           tell_flag(v, "received", l->flags & VIRTIO_CAPTURE_L_RECEIVED,
+                     errp) &&
+           tell_flag(v, "sent", l->flags & VIRTIO_CAPTURE_L_SENT, errp) &&
+           tell_flag(v, "promiscuous", l->flags & VIRTIO_CAPTURE_L_PROMISC,
+                     errp) &&
+           tell_number(v, "instructions", l->program.count, errp) &&
+           tell_number(v, "seen", l->seen, errp) &&
+           tell_number(v, "captured", l->captured, errp) &&
+           tell_number(v, "dropped", l->dropped, errp) &&
+           visit_check_struct(v, errp);
+    visit_end_struct(v, NULL);
+    return done;
+}
+
+/* In the order of their numbers. */
+static void get_listener_state(Object *obj, Visitor *v, const char *name,
+                               void *opaque, Error **errp)
+{
+    VirtIOCapture *s = VIRTIO_CAPTURE(obj);
+    unsigned n;
+
+    if (!visit_start_list(v, name, NULL, 0, errp)) {
+        return;
+    }
+    for (n = 0; n < CAPTURE_LISTENERS; n++) {
+        if (s->listeners[n].snaplen &&
+            !tell_listener(v, &s->listeners[n], errp)) {
+            break;
+        }
+    }
+    visit_end_list(v, NULL);
+}
+
+void virtio_capture_watch_class_init(ObjectClass *klass)
+{
+    const CaptureNumber *number;
+
+    for (number = numbers; number < numbers + ARRAY_SIZE(numbers); number++) {
+        object_class_property_add(klass, number->name, "uint64", get_number,
+                                  NULL, NULL, (void *)number);
+        object_class_property_set_description(klass, number->name,
+                                              number->description);
+    }
+    object_class_property_add_bool(klass, "tapped", get_tapped, NULL);
+    object_class_property_set_description(klass, "tapped",
+        "on: the device is in the NIC's path (read-only)");
+    object_class_property_add(klass, "listener-state", "list",
+                              get_listener_state, NULL, NULL, NULL);
+    object_class_property_set_description(klass, "listener-state",
+        "what each listener wants, and its counts (read-only)");
+}

@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the host reads of a capture: the device's properties."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import bpf  # noqa: E402
+import qtest  # noqa: E402
+from capture import BOTH, frame, inject, spec  # noqa: E402
+from stage import Stage  # noqa: E402
+from tap import Tap  # noqa: E402
+from virtio_pci import F_VERSION_1  # noqa: E402
+
+QUEUES = (F_VERSION_1, spec.F_FILTER, spec.F_LISTENER_QUEUES)
+PATHS = ("/machine/peripheral/cap", "/machine/peripheral/cap/virtio-backend")
+NUMBERS = ("listeners", "captured", "dropped", "injected")
+READ_ONLY = (*NUMBERS, "tapped", "listener-state")
+
+
+def read(stage, *names):
+    """Properties of the device that -device made, and of what is in it."""
+    values = [tuple(stage.machine.qmp("qom-get", path=path, property=name)
+                    for name in names) for path in PATHS]
+    assert values[0] == values[1], values
+    return values[0]
+
+
+def described(tap):
+    """The human monitor's help, and QMP."""
+    with Stage() as stage:
+        text = stage.machine.hmp("device_add virtio-capture-pci,help")
+        lines = {line.split("=")[0].strip(): line
+                 for line in text.splitlines()}
+        for name in READ_ONLY:
+            tap.contains(lines.get(name, ""), "(read-only)",
+                         f"{name} is, and says that it can be read only")
+        for name in ("virtio-capture-pci", "virtio-capture-device"):
+            known = {one["name"] for one in stage.machine.qmp(
+                "device-list-properties", typename=name)}
+            tap.equal(set(READ_ONLY) - known, set(),
+                      f"QMP lists them for {name}")
+
+
+def read_only(tap):
+    """What is told cannot be set."""
+    with Stage() as stage:
+        for name in READ_ONLY:
+            response = stage.machine.qmp_raw(
+                "qom-set", path=PATHS[0], property=name, value=1)
+            tap.ok("error" in response, f"{name} cannot be set", response)
+    for name in NUMBERS:
+        status, errors = qtest.run_qemu(
+            "-netdev", "user,id=n0", "-device",
+            f"virtio-capture-pci,netdev=n0,{name}=1")
+        tap.ok(status == 1 and "-device" in errors,
+               f"{name} is no option", status, errors)
+
+
+def numbers(tap):
+    """Counts, of each listener and over resets of the driver's."""
+    with Stage(buffers=0, features=QUEUES) as stage:
+        cap = stage.cap
+        tap.equal(read(stage, "tapped", *NUMBERS), (False, 0, 0, 0, 0),
+                  "nothing yet")
+        cap.post(4096)
+        cap.listen()
+        tap.equal(read(stage, "tapped", "listeners"), (True, 1),
+                  "a listener, and the tap")
+        cap.listen(listener=3)
+        stage.receive(frame(1), frame(2))
+        cap.look(3)
+        tap.equal(read(stage, *NUMBERS), (2, 2, 2, 0),
+                  "frames, for each listener that wants them")
+        inject(cap, frame(3))
+        stage.link.receive()
+        inject(cap, bytes(13))
+        tap.equal(read(stage, *NUMBERS), (2, 3, 3, 1),
+                  "a frame of the driver's; what was refused does not count")
+        cap.start(QUEUES)
+        tap.equal(read(stage, "tapped", *NUMBERS), (False, 0, 3, 3, 1),
+                  "a reset hides nothing")
+        cap.post(4096)
+        cap.listen()
+        stage.receive(frame(4))
+        cap.flush()
+        tap.equal(read(stage, *NUMBERS), (1, 4, 3, 1), "and they go on")
+        cap.listen(0)
+        tap.equal(read(stage, "tapped", *NUMBERS), (False, 0, 4, 3, 1),
+                  "nobody listens any more")
+
+
+def state(tap):
+    """What each listener wants and has got."""
+    with Stage(buffers=0, features=QUEUES) as stage:
+        cap = stage.cap
+        tap.equal(read(stage, "listener-state"), ([],), "no listener")
+        program = bpf.compiled("arp")
+        cap.filter(program, listener=2)
+        cap.listen(96, spec.L_RECEIVED | spec.L_PROMISC, listener=2)
+        cap.post(4096)
+        cap.listen(65535, BOTH)
+        stage.receive(frame(1))
+        stage.send(frame(2))
+        cap.look(0)
+        shared = {"listener": 0, "queue": 0, "snaplen": 65535,
+                  "received": True, "sent": True, "promiscuous": False,
+                  "instructions": 0, "seen": 2, "captured": 2, "dropped": 0}
+        own = {"listener": 2, "queue": 4, "snaplen": 96, "received": True,
+               "sent": False, "promiscuous": True,
+               "instructions": len(program), "seen": 1, "captured": 0,
+               "dropped": 0}
+        tap.equal(read(stage, "listener-state"), ([shared, own],),
+                  "two listeners, one with a program")
+        cap.filter(bpf.ACCEPT, listener=2)
+        stage.receive(frame(3))
+        cap.look(2)
+        own.update(instructions=1, seen=2, dropped=1)
+        shared.update(seen=3, captured=3)
+        tap.equal(read(stage, "listener-state"), ([shared, own],),
+                  "another program, and no buffer")
+        cap.listen(0)
+        tap.equal(read(stage, "listener-state"), ([own],), "one has gone")
+
+
+def netdev_gone(tap):
+    """The tap goes with the netdev; the driver has yet to hear of it."""
+    with Stage() as stage:
+        stage.cap.listen()
+        stage.machine.qmp("netdev_del", id="n0")
+        tap.equal(read(stage, "tapped", "listeners"), (False, 1),
+                  "a listener, and no tap")
+
+
+def many(tap):
+    """As many listeners as a device can have."""
+    with Stage(buffers=0, features=QUEUES,
+               capture_args=",listener-queues=64") as stage:
+        for n in range(65):
+            stage.cap.listen(listener=n)
+        stage.receive(frame(1))
+        stage.cap.look(64)
+        found, = read(stage, "listener-state")
+        tap.equal([(one["listener"], one["dropped"]) for one in found],
+                  [(n, 1) for n in range(65)], "65 listeners, in order")
+        tap.equal(read(stage, *NUMBERS), (65, 0, 65, 0), "and their sums")
+
+
+main = Tap()
+main.run(described, read_only, numbers, state, netdev_gone, many)
+sys.exit(main.done())
