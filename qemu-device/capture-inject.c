@@ -116,6 +116,9 @@ static uint32_t inject_send(VirtIOCapture *s, size_t len, uint32_t flags)
         netdev->vnet_hdr_len > sizeof(no_header)) {
         return VIRTIO_CAPTURE_E_GONE;
     }
+    if (s->off) {
+        return VIRTIO_CAPTURE_E_OFF;
+    }
     if (flags & VIRTIO_CAPTURE_I_FEEDBACK) {
         copy = g_memdup2(s->inject_frame, len);
     }

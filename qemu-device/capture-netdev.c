@@ -219,6 +219,9 @@ void virtio_capture_get_config(VirtIODevice *vdev, uint8_t *data)
             }
         }
     }
+    if (s->off) {
+        status |= VIRTIO_CAPTURE_S_OFF;
+    }
     config.status = cpu_to_le16(status);
     memcpy(data, &config, vdev->config_len);
 }

@@ -151,6 +151,8 @@ int virtio_capture_post_load(VirtIODevice *vdev)
     }
     /* What was used as the machine stopped, the driver has not been told. */
     bitmap_set(s->notify, 0, virtio_capture_queues(s));
+    /* NIC and switch are this host's, not those that the driver knows. */
+    set_bit(CAPTURE_NOTIFY_CONFIG, s->notify);
     for (n = 0; n < CAPTURE_LISTENERS; n++) {
         virtio_capture_listener_resume(&s->listeners[n]);
     }

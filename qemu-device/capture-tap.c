@@ -2,8 +2,9 @@
 /*
  * The tap: a network filter on the path between the netdev and its NIC.
  *
- * It exists only while somebody listens. It never delays, drops or alters a
- * frame.
+ * It exists only while somebody listens, and never while capture is switched
+ * off, so that no frame needs to be asked about that. It never delays, drops or
+ * alters a frame.
  *
  * It joins the tail of the netdev's filters. Frames for the NIC pass them from
  * head to tail, frames from the NIC from tail to head: at the tail the tap
@@ -71,6 +72,9 @@ bool virtio_capture_tap_start(VirtIOCapture *s, Error **errp)
 
     if (s->tap) {
         return true;
+    }
+    if (s->off) {
+        return virtio_capture_check_netdev(s, errp);
     }
     destroy_old_tap(s);
     if (s->old_tap) {

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the host's owner sees of a capture: the properties that QMP's qom-get
- * reads.
+ * What the host's owner sees of a capture, and the switch that ends it: the
+ * properties that QMP's qom-get reads, and the one that qom-set sets.
+ *
+ * The driver has no way to the switch: no command, reset or saved state changes
+ * it. While it is off there is no tap, which costs the frames nothing to check,
+ * and nothing is injected.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qapi/visitor.h"
 #include "virtio-capture.h"
+#include "trace.h"
 
 /* A property that is a number. */
 typedef struct CaptureNumber {
@@ -133,6 +138,33 @@ static void get_listener_state(Object *obj, Visitor *v, const char *name,
     visit_end_list(v, NULL);
 }
 
+static bool get_switch(Object *obj, Error **errp)
+{
+    return !VIRTIO_CAPTURE(obj)->off;
+}
+
+static void set_switch(Object *obj, bool on, Error **errp)
+{
+    VirtIOCapture *s = VIRTIO_CAPTURE(obj);
+
+    if (on == !s->off) {
+        return;
+    }
+    s->off = !on;
+    if (!DEVICE(s)->realized) {
+        return;
+    }
+    if (s->off) {
+        virtio_capture_tap_stop(s);
+    } else if (!QLIST_EMPTY(&s->listening)) {
+        /* If the netdev is gone, LISTEN will tell the driver. */
+        virtio_capture_tap_start(s, NULL);
+    }
+    trace_virtio_capture_switch(s, s->netdev_id, on);
+    set_bit(CAPTURE_NOTIFY_CONFIG, s->notify);
+    virtio_capture_notify_soon(s);
+}
+
 void virtio_capture_watch_class_init(ObjectClass *klass)
 {
     const CaptureNumber *number;
@@ -150,4 +182,8 @@ void virtio_capture_watch_class_init(ObjectClass *klass)
                               get_listener_state, NULL, NULL, NULL);
     object_class_property_set_description(klass, "listener-state",
         "what each listener wants, and its counts (read-only)");
+    object_class_property_add_bool(klass, "capture", get_switch, set_switch);
+    object_class_property_set_description(klass, "capture",
+        "off: nothing is captured or injected, whatever the driver does; can be "
+        "changed at any time (default on)");
 }

@@ -8,8 +8,8 @@
  * capture-control.c executes the driver's commands, which capture-listener.c
  * keeps as what a listener wants, and capture-inject.c sends the frames that
  * the driver injects. They use the queues by way of capture-queue.c, and tell
- * the driver by way of capture-notify.c. capture-watch.c is what the host sees
- * of all this.
+ * the driver by way of capture-notify.c. capture-watch.c is the host's side:
+ * what its owner sees of all this, and the switch that ends it.
  *
  * Everything runs under the big QEMU lock.
  *
@@ -71,6 +71,7 @@ struct VirtIOCapture {
     char *netdev_id;            /* property "netdev" */
     uint64_t host_features;     /* properties "nic-pci" and "filter" */
     uint16_t listener_queues;   /* property "listener-queues" */
+    bool off;                   /* property "capture" is off */
     DeviceState *proxy;         /* the device on the bus; this is part of it */
     VirtQueue *control_vq;
     VirtQueue *inject_vq;
@@ -92,7 +93,7 @@ struct VirtIOCapture {
     uint64_t captured_before;
     uint64_t dropped_before;
 
-    /* On the NIC's path, a child object; NULL while nobody listens. */
+    /* On the NIC's path, a child object; NULL while nobody listens, or off. */
     CaptureTap *tap;
     CaptureTap *old_tap;        /* out of use, not yet of the path; or NULL */
     unsigned in_tap;            /* who stands in one of them */
@@ -211,7 +212,12 @@ void virtio_capture_get_config(VirtIODevice *vdev, uint8_t *data);
 
 /* capture-tap.c */
 
-/** virtio_capture_tap_start: put the tap into the NIC's path, if it is not */
+/**
+ * virtio_capture_tap_start: somebody listens, who needs the tap
+ *
+ * It is put into the NIC's path unless it is there already, or capture is
+ * switched off. Returns false if the netdev cannot be tapped.
+ */
 bool virtio_capture_tap_start(VirtIOCapture *s, Error **errp);
 
 /**

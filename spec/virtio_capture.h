@@ -79,6 +79,7 @@ struct virtio_capture_config {
 #define VIRTIO_CAPTURE_S_NIC		1	/* a NIC uses the tapped netdev */
 #define VIRTIO_CAPTURE_S_LINK_UP	2	/* its link is up */
 #define VIRTIO_CAPTURE_S_PCI		4	/* it is the PCI function told */
+#define VIRTIO_CAPTURE_S_OFF		8	/* the host switched capture off */
 
 #define VIRTIO_CAPTURE_LINK_ETHERNET	1
 
@@ -151,6 +152,7 @@ struct virtio_capture_reply {
 #define VIRTIO_CAPTURE_E_UNKNOWN	1	/* no such command */
 #define VIRTIO_CAPTURE_E_INVALID	2	/* wrong length, or a bad field */
 #define VIRTIO_CAPTURE_E_GONE		3	/* the tapped netdev is gone */
+#define VIRTIO_CAPTURE_E_OFF		4	/* the host switched capture off */
 
 /*
  * LISTEN: struct virtio_capture_listen; no reply of its own.

@@ -32,13 +32,15 @@ def described(tap):
         text = stage.machine.hmp("device_add virtio-capture-pci,help")
         lines = {line.split("=")[0].strip(): line
                  for line in text.splitlines()}
+        tap.contains(lines.get("capture", ""), " - off: nothing is captured",
+                     "capture is among the properties")
         for name in READ_ONLY:
             tap.contains(lines.get(name, ""), "(read-only)",
                          f"{name} is, and says that it can be read only")
         for name in ("virtio-capture-pci", "virtio-capture-device"):
             known = {one["name"] for one in stage.machine.qmp(
                 "device-list-properties", typename=name)}
-            tap.equal(set(READ_ONLY) - known, set(),
+            tap.equal({"capture", *READ_ONLY} - known, set(),
                       f"QMP lists them for {name}")
 
 

@@ -1,0 +1,363 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The host's switch: property "capture" forbids and ends captures."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import bpf  # noqa: E402
+import virtio_pci  # noqa: E402
+from capture import (CTRL, Capture, frame, inject, injected,  # noqa: E402
+                     offer, options, spec)
+from qtest import wait_for  # noqa: E402
+from stage import Stage  # noqa: E402
+from tap import Tap  # noqa: E402
+
+NONE = spec.DELAY_NONE
+VERSION_1, RING_RESET = virtio_pci.F_VERSION_1, virtio_pci.F_RING_RESET
+QUEUES = (VERSION_1, RING_RESET, spec.F_FILTER, spec.F_LISTENER_QUEUES)
+OFF = ",capture=off"
+PATH = "/machine/peripheral/cap"
+
+
+def switch(stage, on):
+    """What the host's owner does."""
+    stage.machine.qmp("qom-set", path=PATH, property="capture", value=on)
+
+
+def is_off(stage):
+    """Switched off, for the host and for the driver; no tap."""
+    status = stage.cap.read_config().status
+    return (not stage.machine.qmp("qom-get", path=PATH, property="capture")
+            and bool(status & spec.S_OFF) and not stage.cap.tap_exists())
+
+
+def generation(cap):
+    """Another one after a configuration change notification."""
+    return cap.get("generation")
+
+
+def forbidden(tap):
+    """From the start: on the command line."""
+    with Stage(capture_args=OFF) as stage:
+        cap = stage.cap
+        tap.ok(is_off(stage), "off")
+        tap.equal(cap.listen(), spec.E_OK, "off: LISTEN succeeds")
+        tap.ok(is_off(stage), "and brings no tap")
+        stage.receive(frame(1))
+        stage.send(frame(2))
+        tap.equal(cap.flush()[1:], (0, 0), "off: no frame is counted")
+        tap.equal(cap.take_records(), [], "off: none is captured")
+        before = generation(cap)
+        switch(stage, True)
+        tap.ok(cap.tap_exists(), "on: the tap is there")
+        tap.ok(not cap.read_config().status & spec.S_OFF, "on: the status")
+        wait_for(lambda: generation(cap) != before, "notification")
+        stage.receive(frame(3))
+        tap.equal([r.data for r in cap.wait_records(1)], [frame(3)],
+                  "on: the listener of before captures")
+        tap.equal(cap.flush()[1:], (1, 0), "on: and counts")
+
+
+def unused(tap):
+    """Nobody listens."""
+    with Stage() as stage:
+        before = generation(stage.cap)
+        switch(stage, False)
+        wait_for(lambda: generation(stage.cap) != before, "notification")
+        before = generation(stage.cap)
+        switch(stage, False)
+        stage.machine.qmp("query-status")
+        tap.ok(is_off(stage), "off, twice")
+        tap.equal(generation(stage.cap), before, "the driver is told once")
+        switch(stage, True)
+        switch(stage, True)
+        tap.ok(not stage.cap.tap_exists(), "on: no tap without a listener")
+        stage.cap.listen()
+        stage.receive(frame(1))
+        tap.equal([r.data for r in stage.cap.wait_records(1)], [frame(1)],
+                  "the next one captures")
+
+
+def ended(tap):
+    """While listeners have buffers in progress, with each kind of delay."""
+    for delay in (NONE, 0, 50000):
+        with Stage(buffers=0, features=QUEUES) as stage:
+            cap = stage.cap
+            for n in (0, 1, 2):
+                for _ in range(3):
+                    cap.post(4096, listener=n)
+                cap.listen(delay=delay, listener=n)
+            cap.filter(bpf.compiled("arp"), listener=2)
+            stage.receive(frame(1))
+            counts = [cap.look(n)[1:] for n in (0, 1, 2)]
+            before = generation(cap)
+            switch(stage, False)
+            tap.ok(is_off(stage), f"delay {delay}: off, at once")
+            wait_for(lambda: generation(cap) != before, "notification")
+            tap.ok(True, "the driver is told")
+            stage.receive(frame(2))
+            stage.send(frame(3))
+            tap.equal([cap.look(n)[1:][:3] for n in (0, 1, 2)],
+                      [c[:3] for c in counts], "off: no frame is counted")
+            for n in (0, 1, 2):
+                cap.flush(n)
+            tap.equal([[r.data for r in cap.take_records(n)]
+                       for n in (0, 1, 2)], [[frame(1)], [frame(1)], []],
+                      "off: FLUSH gives what was captured before")
+            switch(stage, True)
+            stage.receive(frame(4))
+            for n in (0, 1, 2):
+                cap.flush(n)
+            tap.equal([[r.data for r in cap.take_records(n)]
+                       for n in (0, 1, 2)], [[frame(4)], [frame(4)], []],
+                      "on: listeners and programs are as before")
+
+
+def untouched(tap):
+    """The memory of a buffer in progress."""
+    with Stage(buffers=0, features=QUEUES) as stage:
+        cap, machine = stage.cap, stage.machine
+        where = machine.allocate(4096)
+        cap.queue_of(1).add([], [(where, 4096)], [(where, 4096)])
+        cap.listen(delay=0, listener=1)
+        stage.receive(frame(1))
+        cap.look(1)
+        switch(stage, False)
+        before = machine.read(where, 4096)
+        for n in range(2, 60):
+            stage.receive(frame(n))
+        cap.look(1)
+        tap.equal(machine.read(where, 4096), before,
+                  "off: no record is written")
+        cap.listen(0, listener=1)
+        tap.equal([r.data for r in cap.take_records(1)], [frame(1)],
+                  "LISTEN to nothing gives the buffer back")
+
+
+def no_way_round(tap):
+    """What a driver can do about it: nothing."""
+    with Stage(buffers=0, features=QUEUES, capture_args=OFF) as stage:
+        cap, machine = stage.cap, stage.machine
+
+        def tries():
+            for n in (0, 1, 16):
+                cap.post(4096, listener=n)
+                cap.filter(bpf.ACCEPT, listener=n)
+                cap.listen(listener=n)
+                cap.listen(0, listener=n)
+                cap.listen(7, spec.L_ALL, NONE, listener=n)
+                cap.queue_of(n).kick()
+                cap.flush(n)
+
+        def quiet(what):
+            """No try was a success."""
+            stage.receive(frame(1))
+            stage.send(frame(2))
+            tap.ok(is_off(stage), f"{what}: it is off")
+            tap.equal([cap.look(n)[1:4] for n in (0, 1, 16)], [(0, 0, 0)] * 3,
+                      f"{what}: nothing is captured")
+        tries()
+        quiet("LISTEN and FILTER")
+        for queue in cap.queues:
+            queue.reset()
+        tries()
+        quiet("resets of queues")
+        cap.start(QUEUES)
+        tries()
+        quiet("a reset of the device")
+        for offset in range(28):
+            machine.put("b", cap.config + offset, 0)
+        quiet("writes to the configuration")
+        machine.qmp("set_link", name="nic", up=False)
+        machine.qmp("set_link", name="nic", up=True)
+        quiet("the link goes, and comes back")
+        machine.qmp("system_reset")
+        machine.event("RESET")
+        machine.next_bar = 0xe0000000
+        stage.nic = type(stage.nic)(machine)
+        stage.cap = cap = Capture(machine, 0, features=QUEUES)
+        tries()
+        quiet("a reset of the machine")
+
+
+def injection(tap):
+    """Nothing leaves, and the NIC gets nothing."""
+    with Stage() as stage:
+        cap = stage.cap
+        tap.equal(inject(cap, frame(1)), spec.E_OK, "on: a frame is sent")
+        tap.equal(stage.link.receive(), frame(1), "and arrives")
+        switch(stage, False)
+        for flags in range(4):
+            tap.equal(inject(cap, frame(2), flags), spec.E_OFF,
+                      f"off: flags {flags}: refused")
+        tap.equal(inject(cap, bytes(13)), spec.E_INVALID,
+                  "off: no frame: not valid, still")
+        for i in range(100):            # more than one turn takes
+            offer(cap, frame(i))
+        cap.queues[2].kick()
+        tap.equal(cap.flush()[1:], (0, 0), "FLUSH behind 100 is answered")
+        tap.equal({injected(cap) for _ in range(100)}, {spec.E_OFF},
+                  "all are refused")
+        stage.receive(frame(3))         # it would get another one before
+        tap.ok(stage.link.empty(), "off: nothing was sent")
+        switch(stage, True)
+        tap.equal(inject(cap, frame(4)), spec.E_OK, "on: frames are sent")
+        tap.equal(stage.link.receive(), frame(4), "these alone arrive")
+
+
+def waiting(tap):
+    """Frames wait for the backend when it is switched off."""
+    with Stage() as stage:
+        cap = stage.cap
+        for i in range(60):
+            offer(cap, frame(i))
+        cap.queues[2].kick()
+        cap.flush()
+        switch(stage, False)
+        tap.equal(cap.flush()[1:], (0, 0), "FLUSH is answered")
+        got = []
+        for _ in range(60):
+            while not stage.link.empty():
+                got.append(stage.link.receive())
+            stage.machine.qmp("query-status")
+        statuses = [injected(cap) for _ in range(60)]
+        count = statuses.count(spec.E_OK)
+        tap.equal(statuses, [spec.E_OK] * count + [spec.E_OFF] * (60 - count),
+                  "those that the backend had not been given are refused")
+        tap.ok(0 < count < 60, "some of each", count)
+        tap.equal(got, [frame(i) for i in range(count)],
+                  "and those that it had are sent")
+
+
+def under_way(tap):
+    """A FLUSH whose answer comes after the switch."""
+    with Stage() as stage:
+        cap = stage.cap
+        cap.listen(delay=NONE)
+        for turn in range(20):
+            switch(stage, True)
+            stage.receive(frame(turn))
+            cap.wait_counted(turn + 1)
+            cap.submit(CTRL.pack(spec.C_FLUSH, 0), 32)
+            cap.controls.kick()
+            switch(stage, False)
+            status, rest = cap.result()
+            if status or cap.counters(rest)[1:] != (turn + 1, 0):
+                tap.ok(False, "FLUSH", status, rest)
+            cap.post(4096)
+        tap.ok(True, "20 times FLUSH around the switch")
+        tap.equal([r.data for r in cap.take_records()],
+                  [frame(turn) for turn in range(20)],
+                  "each brings what was captured before")
+
+
+def stopped(tap):
+    """While the machine is stopped."""
+    with Stage() as stage:
+        cap = stage.cap
+        cap.listen()
+        before = generation(cap)
+        stage.machine.qmp("stop")
+        switch(stage, False)
+        tap.ok(is_off(stage), "off")
+        tap.equal(generation(cap), before, "the driver is not told yet")
+        stage.machine.qmp("cont")
+        wait_for(lambda: generation(cap) != before, "notification")
+        tap.ok(is_off(stage), "cont: off, still")
+        stage.receive(frame(1))
+        tap.equal(cap.flush()[1:], (0, 0), "nothing is captured")
+
+
+def moved(tap):
+    """A saved state does not bring the switch: each host has its own."""
+    for source, target, name in ((OFF, "", "from off to on"),
+                                 ("", OFF, "from on to off")):
+        with Stage(capture_args=source) as stage:
+            # QEMU announces the NIC where it arrives, by frames that it sends.
+            stage.cap.listen(flags=spec.L_RECEIVED)
+            stage.receive(frame(1))
+            count = stage.cap.flush().captured
+            stage.cap.take_records()
+            before = generation(stage.cap)
+            with stage.moved(capture_args=target) as other:
+                cap = other.cap
+                wait_for(lambda: generation(cap) != before, "notification")
+                tap.equal(is_off(other), bool(target), name)
+                other.receive(frame(2))
+                got = cap.flush().captured
+                tap.equal((count, got), (1, 1) if target else (0, 1),
+                          f"{name}: the listener captures where it may")
+                switch(other, not target)
+                switch(other, True)
+                other.receive(frame(3))
+                cap.flush()
+                tap.equal([r.data for r in cap.take_records()][-1:],
+                          [frame(3)], f"{name}: and there again")
+
+
+def without_netdev(tap):
+    """The netdev goes while capture is off."""
+    with Stage() as stage:
+        cap = stage.cap
+        cap.listen()
+        switch(stage, False)
+        stage.machine.qmp("netdev_del", id="n0")
+        tap.equal(cap.listen(), spec.E_GONE, "off: LISTEN: gone")
+        tap.equal(inject(cap, frame(1)), spec.E_GONE, "off: no NIC either")
+        switch(stage, True)
+        tap.ok(not cap.tap_exists(), "on: nothing to tap")
+        tap.equal(inject(cap, frame(1)), spec.E_GONE, "on: no NIC to inject by")
+        tap.equal(cap.listen(), spec.E_GONE, "on: LISTEN: gone")
+        tap.equal(cap.flush()[1:], (0, 0), "FLUSH works")
+        tap.equal(cap.listen(0), spec.E_OK, "LISTEN to nothing, too")
+
+
+def unplugged(tap):
+    """The device goes while it is off; the next has a switch of its own."""
+    with Stage(capture_args=OFF) as stage:
+        machine = stage.machine
+        stage.cap.listen()
+        for on in (True, False):
+            machine.qmp("device_del", id="cap")
+            machine.command(f"outl 0xae08 {1 << stage.cap.slot}")
+            while machine.event("DEVICE_DELETED").get("device") != "cap":
+                pass
+            machine.qmp("device_add", driver="virtio-capture-pci",
+                        netdev="n0", id="cap", capture=on)
+            stage.cap = Capture(machine)
+            stage.cap.listen()
+            tap.equal(is_off(stage), not on, f"a device with capture={on}")
+
+
+def several(tap):
+    """Two devices on a netdev."""
+    with Stage("-device", options(device_id="cap2")[1]) as stage:
+        cap, other = stage.cap, Capture(stage.machine, skip=1)
+        cap.listen()
+        other.listen()
+        switch(stage, False)
+        stage.receive(frame(1))
+        tap.equal([r.data for r in other.wait_records(1)], [frame(1)],
+                  "the other one captures")
+        tap.equal(cap.flush()[1:], (0, 0), "this one does not")
+
+
+def traced(tap):
+    """The human monitor's words for it, and the trace event."""
+    with Stage() as stage:
+        stage.machine.qmp("trace-event-set-state",
+                          name="virtio_capture_switch", enable=True)
+        for value in "off", "on":
+            tap.equal(stage.machine.hmp(f"qom-set {PATH} capture {value}"),
+                      "", f"the monitor's qom-set: {value}")
+        lines = [line.rpartition(" ")[2]
+                 for line in stage.machine.output().splitlines()
+                 if "virtio_capture_switch" in line]
+        tap.equal(lines, ["0", "1"], "off and on are traced")
+
+
+main = Tap()
+main.run(forbidden, unused, ended, untouched, no_way_round, injection, waiting,
+         under_way, stopped, moved, without_netdev, unplugged, several, traced)
+sys.exit(main.done())
