@@ -117,6 +117,34 @@ unlock:
 	mutex_unlock(&dev->state_lock);
 }
 
+/**
+ * vcap_dev_check_switch() - have the log tell if the host has switched capture
+ * @dev: the device
+ *
+ * Listeners stay as they are, and get no packets while it is off: the
+ * administrator has to know why.
+ */
+void vcap_dev_check_switch(struct vcap_dev *dev)
+{
+	u16 status;
+	bool off;
+
+	mutex_lock(&dev->lock);
+	/* In a suspend it cannot be read. */
+	if (vcap_dev_error(dev))
+		goto unlock;
+	virtio_cread_le(dev->vdev, struct virtio_capture_config, status,
+			&status);
+	off = status & VIRTIO_CAPTURE_S_OFF;
+	if (off != dev->off)
+		dev_notice_ratelimited(&dev->vdev->dev,
+				       "%s: the host has switched capture %s\n",
+				       dev->name, off ? "off" : "on");
+	dev->off = off;
+unlock:
+	mutex_unlock(&dev->lock);
+}
+
 /** vcap_dev_work() - have the device's work look; in any context */
 void vcap_dev_work(struct vcap_dev *dev)
 {

@@ -63,6 +63,7 @@ enum vcap_state {
  * @retry: does what there was no memory for
  * @orphans: there are listeners whose interface is gone
  * @changed: the device's configuration did; set by its interrupt
+ * @off: the host has switched capture off, as the log was told; lock
  *
  * @control: the control queue
  * @inject: the inject queue
@@ -97,6 +98,7 @@ struct vcap_dev {
 	struct delayed_work retry;
 	bool orphans;
 	bool changed;
+	bool off;
 
 	struct vcap_control control;
 	struct vcap_inject inject;
@@ -111,6 +113,7 @@ void vcap_dev_set_state(struct vcap_dev *dev, enum vcap_state state);
 void vcap_dev_fault(struct vcap_dev *dev, const char *fault);
 void vcap_dev_break(struct vcap_dev *dev, const char *fault);
 int vcap_dev_result(struct vcap_dev *dev, int err);
+void vcap_dev_check_switch(struct vcap_dev *dev);
 void vcap_dev_work(struct vcap_dev *dev);
 void vcap_dev_retry(struct vcap_dev *dev);
 

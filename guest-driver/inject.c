@@ -50,16 +50,18 @@ static void reclaim(struct vcap_inject *inject)
 }
 
 /*
- * Is there a NIC in whose name a frame is sent? The device would refuse the
- * frame when the writer has long gone. Called with the lock.
+ * Would the device refuse a frame now? It would say so when the writer has long
+ * gone. Called with the lock.
  */
-static bool has_nic(struct vcap_inject *inject)
+static int refusal(struct vcap_inject *inject)
 {
 	u16 status;
 
 	virtio_cread_le(inject->vq->vdev, struct virtio_capture_config, status,
 			&status);
-	return status & VIRTIO_CAPTURE_S_NIC;
+	if (status & VIRTIO_CAPTURE_S_OFF)
+		return -EPERM;
+	return status & VIRTIO_CAPTURE_S_NIC ? 0 : -ENXIO;
 }
 
 /*
@@ -83,10 +85,9 @@ static int post(struct vcap_inject *inject, struct vcap_injection *injection,
 			err = err == -EAGAIN ? -ENOSPC : err;
 			break;
 		}
-		if (!has_nic(inject)) {
-			err = -ENXIO;
+		err = refusal(inject);
+		if (err)
 			break;
-		}
 		reclaim(inject);
 		err = virtqueue_add_sgs(inject->vq, sgs, 1, 1, injection,
 					GFP_KERNEL);
@@ -110,8 +111,9 @@ static int post(struct vcap_inject *inject, struct vcap_injection *injection,
  * @nonblock: do not wait for room in the queue
  *
  * Return: 0 when the device has the frame; -EAGAIN without room;
- * -ERESTARTNOHAND with a signal; -ENXIO when the device is gone; -EPROTO if the
- * queue is malformed: then the device is to be given up; -ENOMEM.
+ * -ERESTARTNOHAND with a signal; -EPERM while the host forbids it; -ENXIO when
+ * the device is gone; -EPROTO if the queue is malformed: then the device is to be
+ * given up; -ENOMEM.
  */
 int vcap_inject_send(struct vcap_inject *inject,
 		     struct vcap_injection *injection, size_t len,

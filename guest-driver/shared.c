@@ -178,12 +178,14 @@ static void end(struct vcap_dev *dev, bool all)
  * @dev: the device
  *
  * After a resume it knows nothing, and after a change of its configuration its
- * netdev may be gone: then no more frames will come.
+ * netdev may be gone: then no more frames will come. Or the host has switched
+ * capture off or on.
  */
 void vcap_shared_check(struct vcap_dev *dev)
 {
 	int err = vcap_listen_again(dev);
 
+	vcap_dev_check_switch(dev);
 	if (!err)
 		err = vcap_offload_again(dev);
 	if (err == -ENXIO)

@@ -188,6 +188,7 @@ static int vcap_probe(struct virtio_device *vdev)
 	if (err)
 		goto stop;
 	dev_info(&vdev->dev, "%s ready\n", dev->name);
+	vcap_dev_check_switch(dev);
 	return 0;
 
 stop:

@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The host's owner switches capture off and on while tcpdump runs in the guest."""
+import base64
+import struct
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from capture import frame  # noqa: E402
+from guest import BIG_ENDIAN  # noqa: E402
+from lifecycle import Descriptor, dgram_guest  # noqa: E402
+from qtest import wait_for  # noqa: E402
+from tap import Tap  # noqa: E402
+
+PATH = "/machine/peripheral/capture0"
+LOG = "dmesg | grep -o 'the host has switched.*' || true"
+OFF, ON = "the host has switched capture off", "the host has switched capture on"
+
+
+def get(guest, name):
+    """A property of the capture device."""
+    return guest.qmp("qom-get", path=PATH, property=name)
+
+
+def switch(guest, on):
+    """What the host's owner does."""
+    guest.qmp("qom-set", path=PATH, property="capture", value=on)
+
+
+class Tcpdump:
+    """One that runs in a guest."""
+
+    def __init__(self, guest, name):
+        self.guest, self.name = guest, name
+        self.pid = guest.shell(
+            f"tcpdump -n -i eth0 -U -w {name} 'ether proto 0x88b5' "
+            f"2> {name}.log > /dev/null & echo $!")
+        wait_for(lambda: "listening on" in guest.shell(f"cat {name}.log"),
+                 "tcpdump")
+
+    def seen(self):
+        """The numbers of the frames that it has written."""
+        data = base64.b64decode(self.guest.shell(f"base64 {self.name}"))
+        numbers, at = [], 24
+        order = ">" if BIG_ENDIAN else "<"
+        while at < len(data):
+            length = struct.unpack_from(order + "I", data, at + 8)[0]
+            numbers.append(struct.unpack_from(">I", data, at + 16 + 14)[0])
+            at += 16 + length
+        return numbers
+
+    def wait(self, count):
+        """The same, as soon as there are so many."""
+        wait_for(lambda: len(self.seen()) >= count, f"{count} frames")
+        return self.seen()
+
+    def end(self):
+        """Interrupts it; gives what it says of its capture."""
+        self.guest.shell(f"kill -INT {self.pid}")
+        wait_for(lambda: "by kernel" in self.guest.shell(
+            f"cat {self.name}.log"), "tcpdump's end")
+        return self.guest.shell(f"cat {self.name}.log")
+
+
+def receive(guest, link, *numbers):
+    """Frames for the NIC, which the guest has received after this."""
+    def count():
+        return int(guest.shell(
+            "cat /sys/class/net/eth0/statistics/rx_packets"))
+    before = count()
+    link.send(*map(frame, numbers))
+    wait_for(lambda: count() >= before + len(numbers), "frames at the NIC")
+
+
+def switched(tap, offload):
+    """Off during a capture, and on again."""
+    guest, link = dgram_guest("--append", "ipv6.disable=1", "--append",
+                              f"virtio_capture.offload={int(offload)}")
+    who = "device" if offload and not BIG_ENDIAN else "driver"
+    with guest:
+        guest.ready()
+        guest.shell("ip link set eth0 up")
+        tap.equal((get(guest, "tapped"), get(guest, "listeners")), (False, 0),
+                  f"{who}: the host sees that nobody captures")
+        first = Tcpdump(guest, "first")
+        receive(guest, link, 1, 2, 3)
+        tap.equal(first.wait(3), [1, 2, 3], f"{who}: tcpdump captures")
+        listener, = get(guest, "listener-state")
+        tap.ok(get(guest, "tapped") and get(guest, "captured") == 3 and
+               bool(listener["listener"]) == (who == "device") and
+               listener["captured"] == 3 and
+               bool(listener["instructions"]) == (who == "device"),
+               f"{who}: the host sees it", listener)
+
+        switch(guest, False)
+        tap.ok(not get(guest, "tapped"), f"{who}: off: the tap is gone")
+        receive(guest, link, 4, 5, 6)
+        second = Tcpdump(guest, "second")
+        one = Descriptor(guest, "eth0")
+        receive(guest, link, 7)
+        tap.equal((first.seen(), second.seen(), one.stats()),
+                  ([1, 2, 3], [], (0, 0, 0)),
+                  f"{who}: off: nobody gets a packet, who comes is not refused")
+        tap.equal(one.error("write", 1, 1, 60), "EPERM",
+                  f"{who}: off: a write fails")
+        tap.equal(get(guest, "captured"), 3, f"{who}: off: no count changes")
+        tap.equal(guest.shell(LOG), OFF, f"{who}: the kernel's log tells of it")
+
+        switch(guest, True)
+        receive(guest, link, 8, 9)
+        tap.equal((first.wait(5), second.wait(2)), ([1, 2, 3, 8, 9], [8, 9]),
+                  f"{who}: on: both go on")
+        one.call("write", 77, 1, 60)
+        wait_for(lambda: link.receive()[14:18] == bytes([0, 0, 0, 77]),
+                 "frame 77")
+        tap.ok(True, f"{who}: on: a write is sent")
+        tap.equal(guest.shell(LOG).split("\n"), [OFF, ON],
+                  f"{who}: the kernel's log tells of it, too")
+        tap.contains(first.end(), "\n0 packets dropped by kernel",
+                     f"{who}: nothing counts as dropped")
+        second.end()
+        switch(guest, False)
+        guest.reset()
+        guest.shell("ip link set eth0 up")
+        first = Tcpdump(guest, "first")
+        receive(guest, link, 10)
+        tap.equal((first.seen(), get(guest, "tapped"), guest.shell(LOG)),
+                  ([], False, OFF), f"{who}: it is off when the guest boots again")
+        guest.end(tap)
+
+
+TAP = Tap()
+TAP.run(*[lambda tap, offload=offload: switched(tap, offload)
+          for offload in (True, False)])
+sys.exit(TAP.done())
