@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Random descriptors, rings, interrupts, commands, registers and frames for the
-device, whose code runs under ASan and UBSan in a stock QEMU, as a PCI device and
-as one behind a PCIe root port: it neither ends nor hangs, and after a reset the
-device works. FUZZ_SECONDS and FUZZ_SEED set how long, and what."""
+device, which its host switches off and on. Its code runs under ASan and UBSan in a
+stock QEMU, as a PCI device and as one behind a PCIe root port: it neither ends nor
+hangs, and after a reset the device works. FUZZ_SECONDS and FUZZ_SEED set how long,
+and what."""
 import random
 import struct
 import sys
@@ -62,8 +63,8 @@ class Fuzzer:
             (12, self.chain), (4, self.command), (4, self.buffer),
             (3, self.injection), (6, self.kick), (4, self.frames),
             (2, self.register), (1, self.scribble), (1, self.queue_reset),
-            (1, self.stop), (1, self.link), (2, self.interrupts),
-            (3, self.restart)]
+            (1, self.stop), (1, self.link), (1, self.switch),
+            (2, self.interrupts), (3, self.restart)]
         self.weights, self.actions = zip(*self.operations)
 
     def address(self):
@@ -245,6 +246,15 @@ class Fuzzer:
         self.machine.qmp("set_link", name="nic", up=False)
         self.machine.qmp("set_link", name="nic", up=True)
 
+    def switch(self, on=None):
+        """The host's switch, mostly on; and what the host sees."""
+        self.machine.qmp_raw(
+            "qom-set", path="/machine/peripheral/cap", property="capture",
+            value=self.rng.random() < 0.8 if on is None else on)
+        for name in ("listener-state", "captured", "dropped", "tapped"):
+            self.machine.qmp_raw("qom-get", path="/machine/peripheral/cap",
+                                 property=name)
+
     def interrupts(self):
         """Vectors whose messages go to registers, and queues that have them."""
         cap, rng = self.cap, self.rng
@@ -330,6 +340,7 @@ def fuzz(tap, name, options):
         tap.ok(fuzzer.count > 40 * SECONDS / len(MACHINES),
                "many operations were tried")
         fuzzer.bring_back()
+        fuzzer.switch(True)
         stage.machine.pci_put("w", fuzzer.slot, q35.capability(
             stage.machine, fuzzer.slot, q35.MSIX) + 2, 0)
         stage.nic = nics.VirtioNet(stage.machine)
