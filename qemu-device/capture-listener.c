@@ -5,6 +5,20 @@
 #include "qemu/osdep.h"
 #include "virtio-capture.h"
 
+/*
+ * Whether it is among those that listen does not follow from its old snaplen: a
+ * saved state may have brought that, and was refused then.
+ */
+static void set_snaplen(CaptureListener *l, uint32_t snaplen)
+{
+    l->snaplen = snaplen;
+    if (!snaplen) {
+        QLIST_SAFE_REMOVE(l, next);
+    } else if (!QLIST_IS_INSERTED(l, next)) {
+        QLIST_INSERT_HEAD(&l->dev->listening, l, next);
+    }
+}
+
 static void gather_wishes(VirtIOCapture *s)
 {
     CaptureListener *l;
@@ -18,12 +32,7 @@ static void gather_wishes(VirtIOCapture *s)
 void virtio_capture_listener_set(CaptureListener *l, uint32_t snaplen,
                                  uint32_t flags, uint32_t delay)
 {
-    if (!l->snaplen && snaplen) {
-        QLIST_INSERT_HEAD(&l->dev->listening, l, next);
-    } else if (l->snaplen && !snaplen) {
-        QLIST_REMOVE(l, next);
-    }
-    l->snaplen = snaplen;
+    set_snaplen(l, snaplen);
     l->flags = flags;
     gather_wishes(l->dev);
     virtio_capture_set_delay(l, delay);
@@ -36,19 +45,14 @@ void virtio_capture_listener_set(CaptureListener *l, uint32_t snaplen,
 
 void virtio_capture_listener_resume(CaptureListener *l)
 {
-    if (l->snaplen) {
-        QLIST_INSERT_HEAD(&l->dev->listening, l, next);
-        gather_wishes(l->dev);
-    }
+    set_snaplen(l, l->snaplen);
+    gather_wishes(l->dev);
 }
 
 void virtio_capture_listener_reset(CaptureListener *l)
 {
     virtio_capture_discard(l);
-    if (l->snaplen) {
-        QLIST_REMOVE(l, next);
-    }
-    l->snaplen = 0;
+    set_snaplen(l, 0);
     l->flags = 0;
     gather_wishes(l->dev);
     virtio_capture_set_delay(l, 0);

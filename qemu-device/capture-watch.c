@@ -130,7 +130,7 @@ static void get_listener_state(Object *obj, Visitor *v, const char *name,
         return;
     }
     for (n = 0; n < CAPTURE_LISTENERS; n++) {
-        if (s->listeners[n].snaplen &&
+        if (QLIST_IS_INSERTED(&s->listeners[n], next) &&
             !tell_listener(v, &s->listeners[n], errp)) {
             break;
         }

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A snapshot that the device refuses to load leaves a machine that can be used."""
+import struct
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import qtest  # noqa: E402
+from capture import Capture, frame, spec  # noqa: E402
+from stage import Stage  # noqa: E402
+from tap import Tap  # noqa: E402
+
+PATH = "/machine/peripheral/cap"
+
+
+def job(machine, **options):
+    """Makes a block device, to its end."""
+    machine.qmp("blockdev-create", job_id="job", options=options)
+    qtest.wait_for(lambda: machine.qmp("query-jobs")[0]["status"]
+                   == "concluded", "blockdev-create")
+    machine.qmp("job-dismiss", id="job")
+
+
+def add_disk(machine):
+    """A disk for the machine's state; gives its file."""
+    path = qtest.scratch() / "disk"
+    job(machine, driver="file", filename=str(path), size=0)
+    machine.qmp("blockdev-add", driver="file", node_name="file",
+                filename=str(path))
+    job(machine, driver="qcow2", file="file", size=1 << 20)
+    machine.qmp("blockdev-add", driver="qcow2", node_name="disk", file="file")
+    return path
+
+
+def snapshot(stage):
+    """Saves a listener that no driver can have made; gives what it should be."""
+    stage.cap.listen(0x0badcafe, spec.L_SENT)
+    disk = add_disk(stage.machine)
+    said = stage.machine.hmp("savevm one")
+    assert not said, said
+    data = disk.read_bytes()
+    good = struct.pack(">II", 0x0badcafe, spec.L_SENT)
+    assert data.count(good) == 1
+    with open(disk, "r+b") as file:
+        file.seek(data.index(good))
+        file.write(struct.pack(">II", 0x0badcafe, 0x10))
+
+
+def refused(tap):
+    """It is not loaded; then the machine is reset."""
+    with Stage() as stage:
+        machine = stage.machine
+        snapshot(stage)
+        tap.contains(machine.hmp("loadvm one"), "virtio-capture: bad saved "
+                     "state: unknown listen_flags 0x10", "it is refused")
+        tap.equal([machine.qmp("qom-get", path=PATH, property=name)
+                   for name in ("listener-state", "listeners", "tapped")],
+                  [[], 0, False], "nobody listens")
+        machine.qmp("system_reset")
+        machine.qmp("cont")
+        machine.next_bar = 0xe0000000
+        stage.nic = type(stage.nic)(machine)
+        stage.cap = Capture(machine)
+        stage.cap.listen()
+        stage.receive(frame(1))
+        tap.equal([r.data for r in stage.cap.wait_records(1)], [frame(1)],
+                  "after a reset a driver captures")
+
+
+def without_reset(tap):
+    """A driver that goes on with a device that was not loaded."""
+    with Stage() as stage:
+        snapshot(stage)
+        stage.machine.hmp("loadvm one")
+        stage.machine.qmp("cont")
+        stage.machine.next_bar = 0xe0000000
+        stage.cap._find_capabilities()
+        for snaplen in (0, 0, 60, 60, 0):
+            stage.cap.start()
+            stage.cap.listen(snaplen)
+        tap.ok(stage.machine.alive(), "QEMU goes on")
+        tap.ok(not stage.cap.tap_exists(), "nobody listens")
+
+
+main = Tap()
+main.run(refused, without_reset)
+sys.exit(main.done())
