@@ -41,6 +41,13 @@ def test_processor(tap, arch):
         machine, = struct.unpack_from(f"{order}H", head, 18)
         tap.equal((machine, order), PROCESSORS[arch],
                   f"{arch}: {file} is for it")
+    # bpfstat is linked statically; what configure scripts try is not.
+    _, lines = tree.run("images/fetch-compiler", f"{arch}-linux-gnu")
+    status, lines = tree.run(f"{lines[-1]}gcc", "-x", "c", "-", "-o",
+                             BUILD / arch / "program",
+                             input=b"int main(void) { return 0; }\n")
+    tap.ok(status == 0, f"{arch}: a program can be linked to shared libraries",
+           *lines)
     shutil.rmtree(BUILD / arch)
 
 
