@@ -78,6 +78,10 @@ class Guest:
             raise EOFError("the guest has gone:\n" + self.complaints())
         return line.rstrip("\n")
 
+    def _say(self, line):
+        self.process.stdin.write(line)
+        self.process.stdin.flush()
+
     def complaints(self):
         """What the launcher and the guest's programs wrote as errors."""
         self.errors.seek(0)
@@ -96,8 +100,7 @@ class Guest:
     def begin(self, command):
         """Starts a command of the agent; gives what result() wants."""
         tag = next(self.tags)
-        self.process.stdin.write(f"{tag} {command}\n")
-        self.process.stdin.flush()
+        self._say(f"{tag} {command}\n")
         return tag
 
     def result(self, tag):

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+A libvirt of the test's own, and guests that it runs.
+
+Its daemon is one for a user's domains (qemu:///session) or, for root, that of a
+system (qemu:///system). It runs in namespaces, with folders of the test's, and
+all that it starts ends with the test.
+"""
+import itertools
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from guest import ARCH, TIME_SCALE, TOP
+from lifecycle import AGENT, Guest
+from qtest import PATIENCE, QEMU, Channel, scratch, wait_for
+
+sys.path.insert(0, str(Path(TOP, "images")))
+from launcher import image, qemu  # noqa: E402
+
+# In these the test is no root.
+SESSION = ["--user", "--map-user=1000", "--map-group=1000"]
+
+# In these root has a network of its own, and what a system's libvirt uses: its
+# folders, and a user for QEMU.
+SYSTEM = ["--mount", "--net"]
+PREPARE = """
+for folder in /run /var /etc/libvirt; do mount -t tmpfs tmpfs $folder; done
+mkdir /var/lib /var/cache /var/log /var/tmp
+ln -s /run /var/run
+cp /etc/passwd /etc/group /run
+if ! grep -q ^libvirt-qemu: /run/passwd; then
+    echo libvirt-qemu:x:64055:64055::/:/bin/false >> /run/passwd
+    echo libvirt-qemu:x:64055: >> /run/group
+fi
+mount --bind /run/passwd /etc/passwd
+mount --bind /run/group /etc/group
+ip link set lo up
+"""
+
+# What connects the test to the agent in the guest, as images/init has it.
+PORTS = ("result", "stdin", "stdout")
+
+
+def inside(system):
+    """A prefix for a command in such namespaces. One more process is the first
+    there: it takes in the orphans."""
+    return ["unshare", *(SYSTEM if system else SESSION), "--pid", "--fork",
+            "--kill-child", "--mount-proc", "--", "sh", "-ec",
+            (PREPARE if system else "") + '"$@" || exit $?', "sh"]
+
+
+def enter(program, system=False):
+    """Begins a test again inside, or skips it."""
+    if os.environ.get("CAPTURE_LIBVIRT"):
+        return
+    check = subprocess.run([*inside(system), "true"], stderr=subprocess.PIPE,
+                           text=True)
+    if check.returncode:
+        print("1..0 # SKIP no namespaces: " + check.stderr.strip())
+        sys.exit(0)
+    os.environ["CAPTURE_LIBVIRT"] = "1"
+    os.execvp("unshare", [*inside(system), sys.executable,
+                          os.path.abspath(program)])
+
+
+# The daemon for what a guest's console says is not there.
+SESSION_CONF = 'stdio_handler = "file"\n'
+
+# Nor is what a system's QEMU is confined by, and its user may not read the tree.
+SYSTEM_CONF = SESSION_CONF + """
+user = "root"
+group = "root"
+namespaces = []
+cgroup_controllers = []
+security_driver = "none"
+"""
+
+
+class Failure(Exception):
+    """A command of virsh failed; its text is what that said."""
+
+
+class Libvirt:
+    """A context: the daemon runs inside it."""
+
+    def __init__(self, system=False):
+        self.folder = scratch()
+        self.environment = dict(os.environ)
+        config, sockets = Path("/etc/libvirt"), Path("/run")
+        if not system:
+            config, sockets = self._own_folders()
+        (config / "qemu.conf").write_text(SYSTEM_CONF if system
+                                          else SESSION_CONF)
+        (config / "libvirtd.conf").write_text('auth_unix_rw = "none"\n')
+        self.socket = sockets / "libvirt/libvirt-sock"
+        self.uri = f"qemu:///{'system' if system else 'session'}" \
+                   f"?socket={self.socket}"
+        with open(self.folder / "log", "wb") as log:
+            self.process = subprocess.Popen(
+                ["/usr/sbin/libvirtd"], env=self.environment, stdout=log,
+                stderr=log)
+
+    def _own_folders(self):
+        """Makes a user's folders; gives those of the configuration and of the
+        socket."""
+        folders = {f"XDG_{name}": self.folder / name for name in (
+            "RUNTIME_DIR", "CONFIG_HOME", "CACHE_HOME", "DATA_HOME")}
+        for name, path in folders.items():
+            path.mkdir(0o700)
+            self.environment[name] = str(path)
+        self.environment["HOME"] = str(self.folder)
+        config = folders["XDG_CONFIG_HOME"] / "libvirt"
+        config.mkdir()
+        return config, folders["XDG_RUNTIME_DIR"]
+
+    def __enter__(self):
+        wait_for(self.socket.exists, "libvirtd")
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            for name in self("list", "--name").split():
+                self("destroy", name)
+            self.process.terminate()
+            self.process.wait()
+
+    def run(self, *words, **options):
+        """Runs a program of libvirt's; gives what subprocess.run() does."""
+        return subprocess.run(
+            [str(word) for word in words], env=self.environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+            **options)
+
+    def __call__(self, *words):
+        """A command of virsh that must succeed; gives its output."""
+        done = self.run("virsh", "--quiet", "--connect", self.uri, *words)
+        if done.returncode:
+            log = (self.folder / "log").read_text(errors="replace")
+            raise Failure(f"virsh {words[0]}: {done.stderr}{log[-2000:]}")
+        return done.stdout.strip()
+
+
+def boot(folder, macs=()):
+    """The XML of <os> for a guest with the agent, whose NICs have these
+    addresses."""
+    settings = [("nic", mac) for mac in macs] + [
+        ("capture", 1), ("patience", round(30 * TIME_SCALE)), ("stdin", 1),
+        ("merged", 1), ("arg", "./agent")]
+    initrd = folder / "initrd"
+    image.write_initrd(initrd, image.image_folder(ARCH), settings, [AGENT],
+                       folder)
+    words = ["console=ttyS0", *qemu.KERNEL_PARAMETERS, *qemu.patience(),
+             "i8042.noaux", "i8042.nokbd"]
+    return f"""
+    <kernel>{image.image_file(ARCH, "kernel").resolve()}</kernel>
+    <initrd>{initrd}</initrd>
+    <cmdline>{" ".join(words)}</cmdline>"""
+
+
+def devices(folder):
+    """The XML of the devices that the agent needs, of a console, and of the
+    QEMU that the tests are for."""
+    return f"""
+    <emulator>{shutil.which(QEMU)}</emulator>
+    <serial type='file'><source path='{folder}/console'/></serial>
+    <controller type='virtio-serial' index='0'/>""" + "".join(f"""
+    <channel type='unix'>
+      <source mode='bind' path='{folder}/{name}'/>
+      <target type='virtio' name='{name}'/>
+    </channel>""" for name in PORTS) + """
+    <memballoon model='none'/>"""
+
+
+class Domain(Guest):
+    """A context: the guest of a running domain, with boot() and devices() of the
+    same folder."""
+
+    def __init__(self, libvirt, name, folder):
+        # Not that of the base class, which starts a launcher.
+        self.tags = (str(n) for n in itertools.count())
+        self.slots = set()
+        self.answers = {}
+        self.libvirt = libvirt
+        self.name = name
+        self.folder = folder
+        self.ports = {}
+
+    def __exit__(self, *_):
+        if self.name in self.libvirt("list", "--name").split():
+            self.libvirt("destroy", self.name)
+
+    def connect(self):
+        """Connects to the guest's ports; again when another QEMU has it."""
+        for name in PORTS:
+            end = socket.socket(socket.AF_UNIX)
+            end.connect(str(self.folder / name))
+            self.ports[name] = Channel(end)
+            # A guest may take its time to boot.
+            end.settimeout(6 * PATIENCE)
+        return self
+
+    def _line(self):
+        try:
+            return self.ports["stdout"].line()
+        except OSError as error:
+            raise TimeoutError(f"{error}: {self.complaints()}") from None
+
+    def _say(self, line):
+        self.ports["stdin"].send(line)
+
+    def complaints(self):
+        """What the console says."""
+        return (self.folder / "console").read_text(errors="replace")
+
+    def end(self, tap):
+        """Ends the guest, and passes if its kernel is well."""
+        taint = self.shell("cat /proc/sys/kernel/tainted")
+        tap.equal(int(taint) & ~0x3000, 0, "the guest's kernel is well")
