@@ -102,6 +102,20 @@ def vhost_on(tap):
                 env={**os.environ, "LD_PRELOAD": str(folder / "vhost.so")})
 
 
+def vhost_set(tap):
+    """vhost=on that a later option takes back, for those who cannot change the
+    netdev's own."""
+    if not os.access("/dev/net/tun", os.W_OK):
+        tap.ok(True, "no /dev/net/tun for -set # SKIP")
+        return
+    with qtest.Machine("-netdev", f"tap,id=n0,ifname=cap{os.getpid()},"
+                       "script=no,downscript=no,vhost=on",
+                       "-set", "netdev.n0.vhost=off", "-device",
+                       "virtio-net-pci,netdev=n0", "-device",
+                       DEVICE + ",netdev=n0") as machine:
+        tap.ok(machine.alive(), "-set netdev.n0.vhost=off: it is taken")
+
+
 def serve_vhost_user(listener):
     """A vhost-user backend that answers what QEMU asks before it starts."""
     connection = listener.accept()[0]
@@ -143,5 +157,6 @@ def hot_plugged(tap):
 
 
 main = Tap()
-main.run(missing, listeners, nic, queues, vhost_on, vhost_user, hot_plugged)
+main.run(missing, listeners, nic, queues, vhost_on, vhost_set, vhost_user,
+         hot_plugged)
 sys.exit(main.done())
