@@ -133,7 +133,7 @@ static void look(int fd, struct state *state)
 /* Each of the commands of a request is refused once. */
 static void fails(const struct request *request)
 {
-	unsigned int skip, left = 0, failed = 0;
+	unsigned int skip, left = 0, failed = 0, again = 0;
 
 	for (skip = 0; !left; skip++) {
 		int fd = listen_on("eth0", 0, O_RDWR | O_NONBLOCK), err;
@@ -167,6 +167,9 @@ static void fails(const struct request *request)
 			ok(memcmp(&before, &after, sizeof(before)),
 			   "%s: what it says has happened", request->name);
 		close(fd);
+		/* Something else was refused, as a comparison of the clocks. */
+		if (!err && !left && again++ < 5)
+			skip--;
 	}
 	ok(failed > 0, "%s: it can fail", request->name);
 }
