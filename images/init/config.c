@@ -6,6 +6,7 @@
  *   nic=MAC      the next NIC; dhcp=1 after it: take a lease for it
  *   get=PATH     bring that file or folder out after the command
  *   arg=WORD     the next word of the command; none: a shell on the console
+ *   env=NAME=VALUE  of the command's environment
  *   capture=1    load the capture driver
  *   stdin=1      the command reads the port "stdin"
  *   merged=1     the command's errors go to its output's pipe and port
@@ -32,6 +33,8 @@ static void config_set(struct config *config, const char *key, char *value)
         config->gets[config->num_gets++] = value;
     } else if (!strcmp(key, "arg")) {
         config->args[config->num_args++] = value;
+    } else if (!strcmp(key, "env")) {
+        config->env[config->num_env++] = value;
     } else if (!strcmp(key, "capture")) {
         config->capture = true;
     } else if (!strcmp(key, "stdin")) {
@@ -66,7 +69,9 @@ void config_read(struct config *config)
     }
     text = malloc(st.st_size + 1);
     config->args = calloc(st.st_size + 1, sizeof(char *));
-    if (!text || !config->args || read(fd, text, st.st_size) != st.st_size) {
+    config->env = calloc(st.st_size + 1, sizeof(char *));
+    if (!text || !config->args || !config->env ||
+        read(fd, text, st.st_size) != st.st_size) {
         fail("cannot read /launcher");
         return;
     }

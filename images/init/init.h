@@ -37,6 +37,8 @@ struct config {
     size_t num_gets;
     char **args; /* the command, NULL at the end; empty: a shell */
     size_t num_args;
+    char **env; /* NAME=VALUE for the command */
+    size_t num_env;
     bool capture; /* the driver has to be there */
     bool has_stdin;
     bool merged; /* the command's errors go to its output */

@@ -203,6 +203,10 @@ static void run(const struct config *config)
     size_t out_count = 0, err_count = 0;
 
     follow_start(config);
+    /* Not before: the programs that prepare() runs are not to see it. */
+    for (size_t i = 0; i < config->num_env; i++) {
+        putenv(config->env[i]);
+    }
     if (!config->num_args) {
         verdict.status = run_shell(config);
         return;

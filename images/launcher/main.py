@@ -84,6 +84,7 @@ def guest_settings(options, wanted, ports):
         if options.netdev[number].split(",")[0] == "user":
             settings.append(("dhcp", 1))
     settings += [("get", get.path) for get in wanted]
+    settings += [("env", variable) for variable in options.env]
     if not options.no_capture:
         settings.append(("capture", 1))
     settings.append(("patience", round(30 * time_scale())))

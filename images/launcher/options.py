@@ -2,6 +2,7 @@
 """The command line of images/vm."""
 import argparse
 import os
+import re
 
 from .errors import Failure
 from .machines import MACHINES, check_machine
@@ -106,6 +107,18 @@ def processors(text):
     return value
 
 
+def check_variable(text):
+    """Whether that is NAME=VALUE, with a name that every shell takes."""
+    name, equals, value = text.partition("=")
+    if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name):
+        raise Failure(f"--env {text}: the name {name!r} is not made of "
+                      "letters, digits and _, with no digit at its start")
+    if not equals:
+        raise Failure(f"--env {text}: it has no value (--env {name}=VALUE)")
+    if "\0" in value:
+        raise Failure(f"--env {name}: the value has a NUL character")
+
+
 def make_parser():
     """The parser of everything before "--"."""
     parser = Parser(
@@ -128,6 +141,9 @@ def make_parser():
     add("--get", metavar="SRC[:DST]", action="append", default=[],
         help="bring a guest file or folder out after COMMAND "
              "however that ends (default DST: here)")
+    add("--env", metavar="NAME=VALUE", action="append", default=[],
+        help="a variable in COMMAND's environment, or the shell's; "
+             "repeatable")
     add("--timeout", metavar="SECONDS", type=seconds,
         help="end the guest after that long, 0: never "
              f"(default {DEFAULT_TIMEOUT}; never for a shell)")
@@ -192,6 +208,8 @@ def parse(words):
         raise Failure(f"unknown option: {unknown[0]} (see images/vm --help)")
     if any("\0" in word for word in command):
         raise Failure("a word of COMMAND has a NUL character")
+    for variable in options.env:
+        check_variable(variable)
     options.command = command
     check_machine(options.arch, options.accel)
 

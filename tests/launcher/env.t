@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""images/vm --env: variables in the environment of COMMAND, or of the shell."""
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS / "lib"), str(TESTS.parent / "images")]
+sys.dont_write_bytecode = True
+from guest import VM, vm  # noqa: E402
+from launcher.errors import Failure  # noqa: E402
+from launcher.options import parse  # noqa: E402
+from tap import Tap  # noqa: E402
+
+BAD = (
+    ("NAME", "it has no value (--env NAME=VALUE)"),
+    ("=value", "the name '' is not made of letters, digits and _"),
+    ("1ST=value", "the name '1ST' is not made of letters, digits and _"),
+    ("A-B=value", "the name 'A-B' is not made of letters, digits and _"),
+    ("\u00c4=value", "the name '\u00c4' is not made of letters"),
+)
+
+
+def test_command(tap):
+    done = vm(["--no-capture", "--env", "LINES=a b\n c=d,e", "--env",
+               "EMPTY=", "--env", "TWICE=first", "--env", "TWICE=second",
+               "--env", "PATH=/bin:/nowhere", "--env", "HOME=/tmp"],
+              ["sh", "-c", 'echo "$LINES|${EMPTY-unset}|$TWICE|$PATH|$HOME"'
+                           "; pwd"])
+    tap.equal((done.returncode, done.stderr), (0, ""), "--env: status 0")
+    tap.equal(done.stdout,
+              "a b\n c=d,e||second|/bin:/nowhere|/tmp\n/root\n",
+              "COMMAND has the variables, whatever their values are")
+
+
+def test_shell(tap):
+    """The shell on the console, which needs a terminal."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([VM, "--no-capture", "--timeout", "120",
+                           "--env", "GREETING=hello"], stdin=theirs,
+                          stdout=theirs, stderr=theirs,
+                          start_new_session=True) as launcher:
+        os.close(theirs)
+        said = b""
+        asked = False
+        try:
+            while data := os.read(ours, 4096):
+                said += data
+                if not asked and b"~ # " in said:
+                    os.write(ours, b'echo "<$GREETING>"; exit 3\n')
+                    asked = True
+        except OSError:
+            pass    # the launcher has ended
+    os.close(ours)
+    tap.equal(launcher.returncode, 3, "a shell with --env: its status")
+    tap.ok(b"\n<hello>" in said, "the shell has the variable", said)
+
+
+def test_bad(tap):
+    for text, message in BAD:
+        done = vm(["--env", text], ["true"])
+        tap.equal(done.returncode, 125, f"--env {text}: status 125")
+        tap.contains(done.stderr, f"--env {text}: {message}",
+                     f"--env {text}: a clear error")
+
+
+def test_nul(tap):
+    """No shell can give such a word."""
+    try:
+        parse(["--env", "A=b\0c", "--", "true"])
+        tap.ok(False, "a value with a NUL character is refused")
+    except Failure as error:
+        tap.equal(str(error), "--env A: the value has a NUL character",
+                  "a value with a NUL character is refused")
+
+
+tap = Tap()
+tap.run(test_command, test_shell, test_bad, test_nul)
+sys.exit(tap.done())
