@@ -6,7 +6,7 @@ import signal
 import stat
 import termios
 
-from . import gets, own, qemu, signals, streams, workspace
+from . import forwards, gets, own, qemu, signals, streams, workspace
 from .console import Console
 from .errors import Failure, Interrupted, describe
 from .guest import Guest
@@ -133,7 +133,7 @@ def launch(options, caught, folder):
     follower = gets.Follower(wanted) if wanted else None
     sinks = {"follow": follower}
     sinks.update((f"get{get.number}", get.archive) for get in wanted)
-    with caught.deferred():
+    with forwards.reserved(options.port), caught.deferred():
         with Guest({name: sinks.get(name) for name in names}, seen) as guest:
             guest.start(qemu.command_line(options, kernel, initrd,
                                           guest.console_path(),

@@ -5,6 +5,7 @@ import os
 import re
 
 from .errors import Failure
+from .forwards import check_network, choose_ports
 from .machines import MACHINES, check_machine
 from .streams import write_all
 
@@ -144,6 +145,10 @@ def make_parser():
     add("--env", metavar="NAME=VALUE", action="append", default=[],
         help="a variable in COMMAND's environment, or the shell's; "
              "repeatable")
+    add("--port", metavar="[ADDRESS:]HOST:GUEST", action="append", default=[],
+        help="the host's TCP port HOST leads to the guest's GUEST, on the "
+             "first NIC with a netdev \"user\"; 0: a free one, which is told; "
+             "repeatable (default ADDRESS: 127.0.0.1)")
     add("--timeout", metavar="SECONDS", type=seconds,
         help="end the guest after that long, 0: never "
              f"(default {DEFAULT_TIMEOUT}; never for a shell)")
@@ -220,4 +225,7 @@ def parse(words):
     count = max(len(options.nic), len(options.netdev), 1)
     options.nic += [DEFAULT_NIC] * (count - len(options.nic))
     options.netdev += [DEFAULT_NETDEV] * (count - len(options.netdev))
+    options.port = choose_ports(options.port)
+    options.port_nic = check_network(options.port, options.nic,
+                                     options.netdev)
     return options

@@ -2,6 +2,7 @@
 """QEMU's command line."""
 import re
 
+from .forwards import netdev_options
 from .image import PLUGIN, choose_qemu, product
 from .machines import MACHINES, choose_accelerator
 from .options import time_scale
@@ -50,6 +51,8 @@ def nic_options(options):
         words += ["-plugin", quote(product(PLUGIN, "device"))]
     for number, (model, netdev) in enumerate(zip(options.nic,
                                                  options.netdev)):
+        if number == options.port_nic:
+            netdev += netdev_options(options.port)
         words += ["-netdev", f"{netdev},id=net{number}"]
         name = model.split(",")[0]
         mac, given = nic_mac(model, number)

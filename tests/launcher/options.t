@@ -72,6 +72,7 @@ def test_help(tap):
     tap.equal(done.returncode, 0, "--help: status 0")
     for option in ("--nic MODEL", "--netdev SPEC", "--no-capture",
                    "--add SRC[:DST]", "--get SRC[:DST]", "--env NAME=VALUE",
+                   "--port [ADDRESS:]HOST:GUEST",
                    "--timeout SECONDS",
                    "--accel {tcg,kvm,auto}", "--arch ARCH", "--smp N",
                    "--memory SIZE",
