@@ -4,6 +4,8 @@
  * other byte. The launcher puts the file into the guest's root folder.
  *
  *   nic=MAC      the next NIC; dhcp=1 after it: take a lease for it
+ *   share=NAME   mount the next folder of the host at /mnt/NAME; writable=1 after
+ *                it: not read-only
  *   get=PATH     bring that file or folder out after the command
  *   arg=WORD     the next word of the command; none: a shell on the console
  *   env=NAME=VALUE  of the command's environment
@@ -29,6 +31,10 @@ static void config_set(struct config *config, const char *key, char *value)
         config->nics[config->num_nics++].mac = value;
     } else if (!strcmp(key, "dhcp") && config->num_nics) {
         config->nics[config->num_nics - 1].dhcp = true;
+    } else if (!strcmp(key, "share") && config->num_shares < MAX_ITEMS) {
+        config->shares[config->num_shares++].name = value;
+    } else if (!strcmp(key, "writable") && config->num_shares) {
+        config->shares[config->num_shares - 1].writable = true;
     } else if (!strcmp(key, "get") && config->num_gets < MAX_ITEMS) {
         config->gets[config->num_gets++] = value;
     } else if (!strcmp(key, "arg")) {

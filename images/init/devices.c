@@ -240,7 +240,7 @@ bool devices_ready(const struct config *config, const char **missing)
     };
     static char name[64];
     char get[16];
-    const char *mac;
+    const char *share, *mac;
 
     *missing = name;
     for (size_t i = 0; i < sizeof(ports) / sizeof(*ports); i++) {
@@ -254,6 +254,11 @@ bool devices_ready(const struct config *config, const char **missing)
         if (!port_ready(get, name, sizeof(name))) {
             return false;
         }
+    }
+    share = share_missing(config);
+    if (share) {
+        snprintf(name, sizeof(name), "the host's folder for /mnt/%s", share);
+        return false;
     }
     mac = network_missing(config);
     snprintf(name, sizeof(name), "a driver for the NIC with address %s",

@@ -6,6 +6,7 @@
  * main.c     the order of events, the verdict
  * config.c   what the launcher asks for
  * devices.c  file systems, modules, the launcher's ports
+ * shares.c   folders of the host
  * network.c  names and state of the interfaces
  * process.c  how processes are started and their ends noticed
  * command.c  the command's life, its output
@@ -29,10 +30,18 @@ struct nic {
     bool dhcp; /* take a lease before the command starts */
 };
 
+/* A folder of the host, by 9P: the n-th one's mount tag is "sharen". */
+struct share {
+    const char *name; /* of the folder in /mnt */
+    bool writable;
+};
+
 /* The launcher's file /launcher, see config.c. */
 struct config {
     struct nic nics[MAX_ITEMS];
     size_t num_nics;
+    struct share shares[MAX_ITEMS];
+    size_t num_shares;
     const char *gets[MAX_ITEMS]; /* files to bring out */
     size_t num_gets;
     char **args; /* the command, NULL at the end; empty: a shell */
@@ -72,6 +81,10 @@ bool devices_ready(const struct config *config, const char **missing);
 bool devices_coldplug(void);
 bool driver_load(void);
 int port_open(const char *name, int flags);
+
+/* shares.c */
+const char *share_missing(const struct config *config);
+bool shares_mount(const struct config *config);
 
 /* network.c */
 const char *network_missing(const struct config *config);

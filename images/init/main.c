@@ -182,6 +182,7 @@ static bool prepare(const struct config *config)
     char name[64];
 
     if (!wait_for_devices(config) || !network_name(config) ||
+        !shares_mount(config) ||
         (config->capture && !driver_load())) {
         return false;
     }

@@ -13,6 +13,7 @@ from .guest import Guest
 from .image import write_initrd
 from .judgement import FAILED, judge
 from .options import DEFAULT_TIMEOUT, parse, time_scale
+from .shares import check_kernel
 from .streams import say
 
 
@@ -84,6 +85,8 @@ def guest_settings(options, wanted, ports):
         if options.netdev[number].split(",")[0] == "user":
             settings.append(("dhcp", 1))
     settings += [("get", get.path) for get in wanted]
+    settings += [setting for share in options.share
+                 for setting in share.settings()]
     settings += [("env", variable) for variable in options.env]
     if not options.no_capture:
         settings.append(("capture", 1))
@@ -126,6 +129,7 @@ def launch(options, caught, folder):
     names = port_names(options, wanted)
     initrd = f"{folder}/initrd"
     with own.chosen_image(options, folder) as (kernel, image):
+        check_kernel(options.share, image)
         write_initrd(initrd, image, guest_settings(options, wanted, names),
                      options.add, folder)
 

@@ -7,6 +7,7 @@ import re
 from .errors import Failure
 from .forwards import check_network, choose_ports
 from .machines import MACHINES, check_machine
+from .shares import choose_shares
 from .streams import write_all
 
 DEFAULT_NIC = "virtio-net-pci"
@@ -142,6 +143,9 @@ def make_parser():
     add("--get", metavar="SRC[:DST]", action="append", default=[],
         help="bring a guest file or folder out after COMMAND "
              "however that ends (default DST: here)")
+    add("--share", metavar="DIR[:TAG][:rw]", action="append", default=[],
+        help="have a host folder in the guest, as /mnt/TAG, read-only "
+             "without :rw; repeatable (default TAG: the folder's name)")
     add("--env", metavar="NAME=VALUE", action="append", default=[],
         help="a variable in COMMAND's environment, or the shell's; "
              "repeatable")
@@ -225,6 +229,7 @@ def parse(words):
     count = max(len(options.nic), len(options.netdev), 1)
     options.nic += [DEFAULT_NIC] * (count - len(options.nic))
     options.netdev += [DEFAULT_NETDEV] * (count - len(options.netdev))
+    options.share = choose_shares(options.share)
     options.port = choose_ports(options.port)
     options.port_nic = check_network(options.port, options.nic,
                                      options.netdev)

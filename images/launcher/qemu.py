@@ -6,6 +6,7 @@ from .forwards import netdev_options
 from .image import PLUGIN, choose_qemu, product
 from .machines import MACHINES, choose_accelerator
 from .options import time_scale
+from .shares import share_options
 
 KERNEL_PARAMETERS = (
     # A guest that is broken ends at once, and -no-reboot ends QEMU with it.
@@ -105,6 +106,7 @@ def command_line(options, kernel, initrd, console_path, ports):
     words += ["-object", "rng-builtin,id=rng",
               "-device", "virtio-rng-pci,rng=rng"]
     words += nic_options(options)
+    words += share_options(options.share, quote)
     if options.qmp:
         words += ["-qmp", f"unix:{quote(options.qmp)},server=on,wait=off"]
     return words + options.qemu_arg

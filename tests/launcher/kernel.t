@@ -37,9 +37,10 @@ def prepare():
     shutil.rmtree(OUT, ignore_errors=True)
     modules = OUT / "modules" / release()
     shutil.copytree(MODULES, modules, symlinks=True)
-    for name in ("net/ethernet/intel/igb/igb", "net/vmxnet3/vmxnet3",
-                 "char/hw_random/virtio-rng"):
-        for module in modules.glob(f"kernel/drivers/{name}.ko*"):
+    for name in ("drivers/net/ethernet/intel/igb/igb", "fs/9p/9p",
+                 "drivers/net/vmxnet3/vmxnet3",
+                 "drivers/char/hw_random/virtio-rng"):
+        for module in modules.glob(f"kernel/{name}.ko*"):
             module.unlink()
     with open(modules / "modules.builtin", "a", encoding="ascii") as file:
         file.write("kernel/drivers/char/hw_random/virtio-rng.ko\n")
@@ -65,7 +66,23 @@ def test_own(tap, modules):
     done = vm(["--kernel", KERNEL], ["uname", "-r"])
     tap.equal((done.returncode, done.stdout), (0, f"{release()}\n"),
               "images/vm --kernel takes the same file")
+    test_no_9p(tap)
     del os.environ["GUEST_OUT"]
+
+
+def test_no_9p(tap):
+    done = vm(["--share", f"{OUT}:out"], ["true"])
+    tap.equal((done.returncode, done.stderr),
+              (125, f"images/vm: --share {OUT}:out: the kernel {release()} has "
+                    "neither built in nor as modules: 9p\n"),
+              "--share with a kernel without 9P: a clear error")
+    # Of a kernel that does not tell what it has built in, the guest tells.
+    (OUT / "images/modules-lacking").write_text("")
+    done = vm(["--no-capture", "--share", f"{OUT}:out"], ["true"])
+    tap.equal(done.returncode, 125, "found out in the guest: status 125")
+    tap.contains(done.stderr, "guest: cannot mount the host's folder at "
+                 "/mnt/out: the kernel has no file system 9p\n",
+                 "found out in the guest: a clear error")
 
 
 def test_wrong(tap, modules):

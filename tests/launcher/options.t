@@ -71,7 +71,8 @@ def test_help(tap):
     done = vm(["--help"], ["true"])
     tap.equal(done.returncode, 0, "--help: status 0")
     for option in ("--nic MODEL", "--netdev SPEC", "--no-capture",
-                   "--add SRC[:DST]", "--get SRC[:DST]", "--env NAME=VALUE",
+                   "--add SRC[:DST]", "--get SRC[:DST]", "--share DIR[:TAG][:rw]",
+                   "--env NAME=VALUE",
                    "--port [ADDRESS:]HOST:GUEST",
                    "--timeout SECONDS",
                    "--accel {tcg,kvm,auto}", "--arch ARCH", "--smp N",

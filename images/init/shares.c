@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Folders of the host, which QEMU serves by 9P over virtio. The transport's
+ * module is loaded for the device, as others are.
+ */
+#include <errno.h>
+#include <glob.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "init.h"
+
+/* A message as large as the transport takes saves round trips. */
+#define SHARE_OPTIONS "trans=virtio,version=9p2000.L,msize=262144"
+
+static bool tag_exists(const char *tag)
+{
+    bool matches = false;
+    char text[64];
+    glob_t found;
+
+    if (glob("/sys/bus/virtio/devices/*/mount_tag", 0, NULL, &found)) {
+        return false;
+    }
+    for (size_t i = 0; i < found.gl_pathc && !matches; i++) {
+        matches = read_text(found.gl_pathv[i], text, sizeof(text)) &&
+                  !strcmp(text, tag);
+    }
+    globfree(&found);
+    return matches;
+}
+
+/* The name of a share whose device has no driver, NULL when all have one. */
+const char *share_missing(const struct config *config)
+{
+    char tag[32];
+
+    for (size_t i = 0; i < config->num_shares; i++) {
+        snprintf(tag, sizeof(tag), "share%zu", i);
+        if (!tag_exists(tag)) {
+            return config->shares[i].name;
+        }
+    }
+    return NULL;
+}
+
+/* Mounts all of them; false after fail(). */
+bool shares_mount(const struct config *config)
+{
+    static char *const load[] = { "modprobe", "-q", "9p", NULL };
+    char tag[32], place[512];
+
+    if (!config->num_shares) {
+        return true;
+    }
+    /* It may be built in: mount(2) tells whether it is there. */
+    wait_status(spawn(load, -1, -1, -1));
+    mkdir("/mnt", 0755);
+    for (size_t i = 0; i < config->num_shares; i++) {
+        const struct share *share = &config->shares[i];
+        unsigned long flags = share->writable ? 0 : MS_RDONLY;
+
+        snprintf(tag, sizeof(tag), "share%zu", i);
+        snprintf(place, sizeof(place), "/mnt/%s", share->name);
+        if (mkdir(place, 0755) && errno != EEXIST) {
+            fail("cannot make %s: %s", place, strerror(errno));
+            return false;
+        }
+        if (mount(tag, place, "9p", flags, SHARE_OPTIONS)) {
+            fail("cannot mount the host's folder at %s: %s", place,
+                 errno == ENODEV ? "the kernel has no file system 9p" :
+                                   strerror(errno));
+            return false;
+        }
+    }
+    return true;
+}
