@@ -12,6 +12,7 @@ shares.py     folders of the host in the guest: --share
 forwards.py   ports of the host that lead into the guest: --port
 place.py      how a file that came out gets to its place
 qemu.py       QEMU's command line
+gdb.py        QEMU's server for gdb: --gdb
 guest.py      the running guest: its process, its ports, its time
 verdict.py    what the guest says of itself
 judgement.py  the exit status, and the reasons for it

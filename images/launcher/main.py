@@ -121,7 +121,8 @@ def port_names(options, wanted):
 def launch(options, caught, folder):
     """Boots the guest and judges it."""
     if options.timeout is None:
-        options.timeout = DEFAULT_TIMEOUT if options.command else 0
+        is_attended = not options.command or options.gdb
+        options.timeout = 0 if is_attended else DEFAULT_TIMEOUT
     options.timeout *= time_scale()
     wanted = gets.make_gets(options, folder)
     for get in wanted:
@@ -143,16 +144,19 @@ def launch(options, caught, folder):
                                           guest.console_path(),
                                           guest.descriptors()),
                         not options.command, qemu.inherited(options))
+            if options.gdb:
+                options.gdb.tell()
             if "stdin" in names:
                 guest.feed_stdin()
             guest.run(options.timeout, caught, bool(wanted))
         if guest.status is None:
             remove_socket(options.qmp)
+            remove_socket(options.gdb and options.gdb.socket)
         return judge(options, guest, seen, wanted, follower)
 
 
 def remove_socket(path):
-    """Removes the QMP socket of a QEMU that was killed."""
+    """Removes a socket of a QEMU that was killed."""
     try:
         if path and stat.S_ISSOCK(os.lstat(path).st_mode):
             os.unlink(path)

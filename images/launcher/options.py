@@ -6,6 +6,7 @@ import re
 
 from .errors import Failure
 from .forwards import check_network, choose_ports
+from .gdb import choose_server
 from .machines import MACHINES, check_machine
 from .shares import choose_shares
 from .streams import write_all
@@ -155,7 +156,7 @@ def make_parser():
              "repeatable (default ADDRESS: 127.0.0.1)")
     add("--timeout", metavar="SECONDS", type=seconds,
         help="end the guest after that long, 0: never "
-             f"(default {DEFAULT_TIMEOUT}; never for a shell)")
+             f"(default {DEFAULT_TIMEOUT}; never for a shell or with --gdb)")
     add("--accel", choices=("tcg", "kvm", "auto"), default="auto",
         help="auto: kvm where the processor has it, else tcg (default)")
     add("--smp", metavar="N", type=processors, default=1,
@@ -180,6 +181,12 @@ def make_parser():
         help="more kernel parameters; repeatable")
     add("--qmp", metavar="SOCKET",
         help="have QEMU listen for QMP on that Unix socket")
+    add("--gdb", metavar="PORT|SOCKET", nargs="?", const="1234",
+        help="have QEMU listen for gdb on that port of the loopback (default "
+             "1234), or on that Unix socket")
+    add("--gdb-wait", action="store_true",
+        help="the same, and nothing runs in the guest before gdb has it "
+             "continue")
     add("--qemu-arg", metavar="ARG", action="append", default=[],
         help="pass ARG on to QEMU; repeatable")
     add("--help", action="help", help="show this")
@@ -229,6 +236,7 @@ def parse(words):
     count = max(len(options.nic), len(options.netdev), 1)
     options.nic += [DEFAULT_NIC] * (count - len(options.nic))
     options.netdev += [DEFAULT_NETDEV] * (count - len(options.netdev))
+    options.gdb = choose_server(options.gdb, options.gdb_wait)
     options.share = choose_shares(options.share)
     options.port = choose_ports(options.port)
     options.port_nic = check_network(options.port, options.nic,

@@ -2,6 +2,7 @@
 """QEMU's command line."""
 import re
 
+from . import gdb
 from .forwards import netdev_options
 from .image import PLUGIN, choose_qemu, product
 from .machines import MACHINES, choose_accelerator
@@ -89,7 +90,9 @@ def command_line(options, kernel, initrd, console_path, ports):
     words += choose_accelerator(options.accel, options.arch)
     words += ["-kernel", kernel, "-initrd", initrd, "-append",
               " ".join([f"console={machine.console}", *KERNEL_PARAMETERS,
-                       *machine.parameters, *patience(), *options.append])]
+                       *machine.parameters, *patience(),
+                       *(gdb.KERNEL_PARAMETERS if options.gdb else ()),
+                       *options.append])]
 
     if options.command:
         words += ["-chardev", f"file,id=console,path={quote(console_path)}"]
@@ -109,4 +112,6 @@ def command_line(options, kernel, initrd, console_path, ports):
     words += share_options(options.share, quote)
     if options.qmp:
         words += ["-qmp", f"unix:{quote(options.qmp)},server=on,wait=off"]
+    if options.gdb:
+        words += options.gdb.options(quote)
     return words + options.qemu_arg

@@ -79,7 +79,8 @@ def test_help(tap):
                    "--memory SIZE",
                    "--qemu PATH", "--kernel FILE", "--modules DIR",
                    "--driver FILE", "--append ARGS",
-                   "--qmp SOCKET", "--qemu-arg ARG"):
+                   "--qmp SOCKET", "--gdb [PORT|SOCKET]", "--gdb-wait",
+                   "--qemu-arg ARG"):
         tap.contains(done.stdout, option, f"--help has {option}")
 
 
