@@ -6,7 +6,7 @@ import re
 
 from .errors import Failure
 from .forwards import check_network, choose_ports
-from .gdb import choose_server
+from .gdb import DEFAULT_PORT, choose_server
 from .machines import MACHINES, check_machine
 from .shares import choose_shares
 from .streams import write_all
@@ -29,38 +29,10 @@ guest failed, which a kernel panic, oops, warning or lock-up is, and a disk that
 is full; 128 and the signal's number after SIGINT, SIGTERM, SIGHUP or SIGQUIT,
 141 (SIGPIPE) when nobody reads the output any more.
 
---get puts a file in its place at once and whole, or leaves what is there; it
-goes into a folder that exists file by file. It takes a file as long as stat(2)
-says; one of /proc has to be copied first. When the guest has to end before
-COMMAND does, every process gets SIGTERM, 2 seconds later SIGKILL, and then the
-files are sent; the guest is given 10 seconds for each sign of life, 60 in all.
-That is so when the time is up, when output cannot be written, and with --get on
-a signal; a second signal ends the launcher at once, without files.
-
-After a panic, or when the kernel hangs, --get has of each regular file, also
-those in a folder, what the guest had sent of it: init looks every 0.1 s for
-what they gained, at 256 files at most, and sends up to 1 MB each time. tcpdump
-needs -U for that. Empty folders, links and modes are lost then, and a change
-inside a file that also grew. What did not come out whole is told.
-
-TMPDIR (default /tmp) needs room for the guest's image and for the files. What a
-killed launcher left there, and beside the targets of --get, the next one
-removes; the folders' names have virtio-capture-vm- in them.
-
-With --modules, or a build tree, an image of that kernel is made below
-build/own-kernels, which takes longer the first time, and after changes; --modules
-has to be of FILE's release. Modules that the kernel has built in, or lacks, are
-not missed, but for virtio_pci and virtio_console. Nothing is written in DIR or in
-the build tree, which is one where "make bzImage modules" has run.
-
-GUEST_OUT in the environment is the folder, relative to the tree's top, that has
-the guest's image (default build, for another processor than x86_64 build/ARCH,
-which "make image GUEST_ARCH=ARCH" makes). QEMU_RELEASE is the release of Debian
-whose QEMU to run (default: the one that is installed). TIME_SCALE is how many
-times as much time as usual the guest is given, because it or the machine is slow
-(default 1).
-
 The n-th NIC, from 0, has netdev netN, device nicN, capture device captureN.
+
+The manual page has the rest: files out of the guest, shared folders, other
+kernels, environment, examples (man images/vm.1).
 """
 
 
@@ -181,9 +153,9 @@ def make_parser():
         help="more kernel parameters; repeatable")
     add("--qmp", metavar="SOCKET",
         help="have QEMU listen for QMP on that Unix socket")
-    add("--gdb", metavar="PORT|SOCKET", nargs="?", const="1234",
+    add("--gdb", metavar="PORT|SOCKET", nargs="?", const=DEFAULT_PORT,
         help="have QEMU listen for gdb on that port of the loopback (default "
-             "1234), or on that Unix socket")
+             f"{DEFAULT_PORT}), or on that Unix socket")
     add("--gdb-wait", action="store_true",
         help="the same, and nothing runs in the guest before gdb has it "
              "continue")

@@ -51,7 +51,7 @@ static inline void bail(const char *what)
 /* The error of a call that should fail; 0 if it did not. */
 #define error_of(call) ({ errno = 0; (call) < 0 ? errno : 0; })
 
-/* By how much limits of time are to be stretched: see images/vm --help. */
+/* By how much limits of time are to be stretched: see images/vm.1. */
 static inline double time_scale(void)
 {
 	const char *text = getenv("TIME_SCALE");

@@ -22,7 +22,7 @@ BIG_ENDIAN = ARCH == "s390x"
 FILTER_ENGINE = "kernel" if ARCH == "s390x" else "jit"
 # What depends on QEMU, likewise.
 DEVICE_OUT = os.path.join(TOP, "build", os.environ.get("QEMU_RELEASE") or "")
-# By how much limits of time are to be stretched: see images/vm --help.
+# By how much limits of time are to be stretched: see images/vm.1.
 TIME_SCALE = float(os.environ.get("TIME_SCALE") or "1")
 
 # Two NICs on one hub: what one sends, the other receives. No IPv6: its own

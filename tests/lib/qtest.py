@@ -37,7 +37,7 @@ if os.environ.get("QEMU_IN_TREE"):
                 "-L", "/usr/lib/ipxe/qemu"]
 
 # How long to wait for what must come. Only a failure takes so long.
-# TIME_SCALE: see images/vm --help.
+# TIME_SCALE: see images/vm.1.
 PATIENCE = 20 * float(os.environ.get("TIME_SCALE") or "1")
 
 RAM = 64 << 20
