@@ -95,3 +95,4 @@ module_exit(vcap_exit);
 
 MODULE_DESCRIPTION("Virtio capture device: the Berkeley Packet Filter, /dev/bpf");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(VCAP_VERSION);

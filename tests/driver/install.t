@@ -31,6 +31,7 @@ FILES = {
     "usr/lib/modules-load.d/virtio-capture.conf": 0o644,
     f"{SOURCES}/dkms.conf": 0o644,
     f"{SOURCES}/spec/virtio_capture.h": 0o644,
+    f"{SOURCES}/spec/version.mk": 0o644,
 }
 
 PROGRAM = """
@@ -116,6 +117,8 @@ def test_dkms(tap):
     tap.equal(len(modules), 1, "there is a module")
     _, lines = tree.run("/sbin/modinfo", "-F", "vermagic", modules[0])
     tap.equal(lines[0].split()[0], release, "for that kernel")
+    _, lines = tree.run("/sbin/modinfo", "-F", "version", modules[0])
+    tap.equal(lines, [VERSION], "of that version")
     _, lines = tree.run("/sbin/modinfo", "-F", "alias", modules[0])
     tap.equal(lines, ["virtio:d0000003Fv*"], "which drives capture devices")
 
