@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""make -C guest-driver says what the machine lacks, and which package has it."""
+import os
+import shutil
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import tree  # noqa: E402
+
+OUT = tree.TOP / "build" / "tests" / "driver" / "needs"
+# What a machine has that lacks a compiler.
+PROGRAMS = ("sh", "ls", "grep", "sort", "sed", "mkdir", "cp", "cmp", "uname",
+            "make", "dpkg", "env", "install", "rm", "chmod")
+COMPILER = "no compiler, cc: install gcc and libc6-dev"
+HEADERS = ("no kernel headers in /nosuch: install linux-headers-amd64, or set "
+           "KDIR to their folder")
+
+
+def make(*words, path=None):
+    """Its exit status, and the lines that are not make's own."""
+    status, lines = tree.run(
+        "env", *([f"PATH={path}"] if path else []), "make", "-s",
+        "--no-print-directory", "-C", "guest-driver",
+        f"GUEST_OUT={OUT / 'out'}", *words)
+    return status, [line for line in lines if not line.startswith("make: ")]
+
+
+def check(tap):
+    """With one, the other and none of them."""
+    shutil.rmtree(OUT, ignore_errors=True)
+    few = OUT / "programs"
+    few.mkdir(parents=True)
+    for name in PROGRAMS:
+        os.symlink(shutil.which(name), few / name)
+    static = OUT / "cc"
+    static.write_text("#!/bin/sh\nfor word; do\n"
+                      "[ \"$word\" != -static ] || exit 1\ndone\nexec gcc \"$@\"\n")
+    static.chmod(0o755)
+    tap.equal(make("KDIR=/nosuch", path=few), (2, [COMPILER, HEADERS]),
+              "neither a compiler nor headers")
+    tap.equal(make(path=few), (2, [COMPILER]), "no compiler")
+    tap.equal(make("KDIR=/nosuch"), (2, [HEADERS]), "no headers")
+    tap.equal(make("install", f"DESTDIR={OUT / 'root'}", path=few),
+              (2, [COMPILER]), "no compiler for bpfstat, which is installed")
+    tap.equal(make("KDIR=/nosuch", f"CC={static}"),
+              (2, ["no C library to link to statically: install libc6-dev",
+                   HEADERS]), "no libc6-dev")
+    tap.ok(not list((OUT / "out").rglob("*.o")), "nothing was built")
+
+
+tree.main(check)
