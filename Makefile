@@ -2,7 +2,7 @@
 # "make run" shows a live capture, "make check" runs every test; see "make help".
 
 .DEFAULT_GOAL := help
-.PHONY: help setup device driver libpcap image programs run check check-archs \
+.PHONY: help setup device driver libpcap deb image programs run check check-archs \
 	check-in-tree check-kernels debug-check fuzz soak bench spec clean
 
 # Tests for "make check" to run, and how many at a time: many boot a guest, and
@@ -49,6 +49,9 @@ help:
 	@echo 'make device   build the capture device into build/qemu-device/'
 	@echo 'make driver   build the guest driver into build/guest-driver/'
 	@echo 'make libpcap  build a shared libpcap for /dev/bpf into build/libpcap/'
+	@echo 'make deb      make Debian packages of all parts, into build/deb/'
+	@echo '              QEMU_RELEASE=trixie: of the plug-in for the QEMU of that'
+	@echo '              release, into build/trixie/deb/'
 	@echo 'make image    build the guest image into build/images/; GUEST_ARCH=aarch64 or'
 	@echo '              s390x: of a guest with that processor, into build/ARCH/images/'
 	@echo '              KERNEL=FILE MODULES=/lib/modules/RELEASE, or KERNEL=TREE: of a'
@@ -67,6 +70,8 @@ help:
 	@echo '              and boots it from its build tree'
 	@echo 'make debug-check  build a kernel with KASAN, lockdep and more, and run the'
 	@echo '              guests'"'"' tests on it (80 minutes); FUZZ_TIME: seconds of its fuzzer'
+	@echo 'make check-packages  install the packages in a system of Debian 12, use and'
+	@echo '              remove them, lintian, build them twice (root)'
 	@echo 'make check-in-tree  build a QEMU with the device in its own tree, and run the'
 	@echo '              device'"'"'s tests on that (a quarter of an hour)'
 	@echo 'make check-trixie  make run and make check of a clean clone on Debian 13, in a'
@@ -90,6 +95,9 @@ driver: setup
 libpcap: setup
 	$(MAKE) -C guest-driver/libpcap package
 
+deb: device libpcap
+	$(MAKE) -C images/deb
+
 # The image takes the driver in when it has been built.
 image: setup driver
 	$(MAKE) -C images
@@ -101,7 +109,7 @@ programs: setup image
 run: device image
 	images/demo
 
-check: device libpcap image programs
+check: device libpcap deb image programs
 	prove --exec '' --timer -j$(TEST_JOBS) $(TESTS)
 
 # The guests' tests that depend most on the kernel, on several of Debian's. It
@@ -171,6 +179,20 @@ check-in-tree: device
 	QEMU_IN_TREE=$(abspath build/$(QEMU_IN_TREE)) prove --exec '' --timer \
 		-j$(TEST_JOBS) $(filter-out $(addprefix tests/device/,load.t \
 		reentrancy.t refuse.t stream.t in-tree.t),$(wildcard tests/device/*.t))
+
+# The packages in systems of Debian's releases: installed, used, removed, and
+# looked at by lintian; and built once more elsewhere. For another release than
+# this machine's it is the plug-in that is built for its QEMU. Two minutes of
+# processor time for each; more the first time, when the systems are made.
+PACKAGE_RELEASES := bookworm
+THIS_RELEASE = $(shell . /etc/os-release && echo $$VERSION_CODENAME)
+.PHONY: check-packages check-packages-bookworm check-packages-trixie
+check-packages: $(PACKAGE_RELEASES:%=check-packages-%)
+	prove --exec '' --timer tests/packages/rebuild/*.t
+check-packages-bookworm check-packages-trixie: check-packages-%: deb
+	$(if $(filter-out $(THIS_RELEASE),$*),$(MAKE) deb QEMU_RELEASE=$*)
+	images/package-root $*
+	PACKAGES_FOR=$* prove --exec '' --timer tests/packages/systems/*.t
 
 # On another release of Debian than this machine's, with ARGS for make there.
 .PHONY: check-release check-trixie
