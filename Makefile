@@ -182,7 +182,7 @@ check-in-tree: device
 
 # The packages in systems of Debian's releases: installed, used, removed, and
 # looked at by lintian; and built once more elsewhere. For another release than
-# this machine's it is the plug-in that is built for its QEMU. Two minutes of
+# this machine's it is the plug-in that is built for its QEMU. Four minutes of
 # processor time for each; more the first time, when the systems are made.
 PACKAGE_RELEASES := bookworm
 THIS_RELEASE = $(shell . /etc/os-release && echo $$VERSION_CODENAME)
