@@ -20,6 +20,7 @@ class Machine(NamedTuple):
     cpu: str                # QEMU's -cpu, when it emulates it
     console: str            # the kernel's name of what -serial connects
     parameters: tuple = ()  # more for the kernel
+    tcg: str = "tcg"        # QEMU's -accel, when it emulates the processor
 
 
 MACHINES = {
@@ -33,7 +34,10 @@ MACHINES = {
     # With version 2 of its interrupt controller it has 64 message interrupts for
     # all devices, and a virtio device takes one for each of its queues.
     "aarch64": Machine("virt,gic-version=3", "cortex-a57", "ttyAMA0"),
-    "s390x": Machine("s390-ccw-virtio", "qemu", "ttyS1"),
+    # With a thread for each processor, QEMU 7.2 stops delivering interrupts of PCI
+    # devices after a minute or so of load.
+    "s390x": Machine("s390-ccw-virtio", "qemu", "ttyS1",
+                     tcg="tcg,thread=single"),
 }
 
 
@@ -78,4 +82,4 @@ def choose_accelerator(wanted, arch):
         wanted = "kvm" if native and kvm_works() else "tcg"
     if wanted == "kvm":
         return ["-accel", "kvm", "-cpu", "host"]
-    return ["-accel", "tcg", "-cpu", MACHINES[arch].cpu]
+    return ["-accel", MACHINES[arch].tcg, "-cpu", MACHINES[arch].cpu]
