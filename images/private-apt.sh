@@ -21,6 +21,19 @@ fail() {
     exit 1
 }
 
+# skip_if_gone LOG: exit with status 77 if the last thing in the log is apt's
+# failure to fetch a package that the server's own list has.
+skip_if_gone() {
+    gone=$(tail -n 40 "$1" |
+        sed -nE 's/^(E|Error): Failed to fetch [^ ]*\/([^ ]+)  *404 .*/\2/p' |
+        head -n 1)
+    if [ -n "$gone" ] && ! grep -q '^Result: FAIL' "$1"; then
+        echo "$me: SKIPPED: Debian's server does not have $gone," \
+            "which its list has"
+        exit 77
+    fi
+}
+
 # Makes the rest of the script the only one at work in the downloads.
 lock_downloads() {
     mkdir -p "$downloads"
