@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The shape of the tree: names at its top, modes, lengths of files."""
+"""The shape of the tree: names at its top, modes, lengths of files, and the list of
+tests in tests/README.md."""
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import tree  # noqa: E402
 
 TOP_FOLDERS = {"qemu-device", "guest-driver", "spec", "images", "tests",
                "LICENSES"}
-TOP_FILES = {"Makefile", "README.md"}
+TOP_FILES = {"Makefile", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"}
 
 # A file of code is meant to stay well below 500 lines.
 MOST_LINES = 600
@@ -47,12 +49,40 @@ def mode(name):
     return []
 
 
+def listed_tests():
+    """Each row of the tables in tests/README.md: a folder, and one of its tests."""
+    text = tree.text("tests/README.md")
+    return [(folders, re.findall(r"`((?:build/)?tests/[^`]*)`", rest))
+            for folders, rest in re.findall(r"^\| (`[^|]*) \|(.*)$", text, re.M)]
+
+
+def check_list(tap):
+    """tests/README.md has each folder of tests, and its examples exist."""
+    rows = listed_tests()
+    listed = {name for folders, _ in rows
+              for name in re.findall(r"`([^`]*)`", folders)}
+    folders = {name.split("/")[1] for name in tree.files()
+               if name.startswith("tests/") and name.count("/") > 1}
+    tap.equal(sorted(folders ^ {name for name in listed if "/" not in name}), [],
+              "tests/README.md lists each folder of tests, and no other")
+    deeper = [name for name in listed if "/" in name]
+    tap.equal([name for name in deeper if not (tree.TOP / "tests" / name).is_dir()],
+              [], "tests/README.md: folders of folders exist")
+    examples = [name for _, names in rows for name in names]
+    # A unit test is built from its source.
+    sources = [re.sub(r"^build/(.*)\.t$", r"\1.c", name) for name in examples]
+    tap.equal([name for name in sources if name not in tree.files()], [],
+              "tests/README.md: each example is a test")
+    tap.ok(len(examples) > 10, "tests/README.md has examples", *examples)
+
+
 def check(tap):
     """One result for each rule."""
     for rule in (top_level, length, mode):
         found = [line for name in tree.files() for line in rule(name)]
         tap.ok(not found, rule.__doc__.rstrip("."), *found)
     tap.ok(tree.files(), "git lists the tree's files")
+    check_list(tap)
 
 
 tree.main(check)
