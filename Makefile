@@ -13,6 +13,10 @@ TESTS = $(sort $(filter-out tests/kernels/%,$(shell ls tests/*/*.t \
 	build/tests/unit/*.t)))
 TEST_JOBS := 3
 
+# ALLOW_SKIP=1: results that this machine cannot give, without root or without
+# /dev/net/tun, say, are skipped. Else they are failures.
+export ALLOW_SKIP
+
 # A guest with another kernel than Debian's newest whose headers are installed:
 #
 #   KVER=NAME                 another one of Debian's, which is fetched if its
@@ -58,6 +62,7 @@ help:
 	@echo '              kernel of your own; images/vm --kernel needs no image of it'
 	@echo 'make run      all of it, then a guest whose traffic tcpdump captures'
 	@echo 'make check    all of it, then every test; TESTS="FILE..." selects'
+	@echo '              ALLOW_SKIP=1: also where this machine cannot run all of them'
 	@echo '              KVER=trixie-backports: with that kernel of Debian'"'"'s, which'
 	@echo '              make image takes, too'
 	@echo '              QEMU_RELEASE=trixie: with the QEMU of that release of Debian'

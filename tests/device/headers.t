@@ -124,7 +124,7 @@ def both_ways(tap, name, model, driver, header):
 def check(tap):
     """With and without the header."""
     if not os.access("/dev/net/tun", os.W_OK) or os.geteuid():
-        tap.ok(True, "no /dev/net/tun for a netdev with headers # SKIP")
+        tap.skip("a netdev with headers", "needs root and /dev/net/tun")
         return
     both_ways(tap, "virtio-net", nics.MODEL, nics.VirtioNet, True)
     both_ways(tap, "e1000", "e1000", nics.E1000, False)

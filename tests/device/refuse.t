@@ -50,7 +50,7 @@ def nic(tap):
 def queues(tap):
     """A netdev of several queues, and one that the kernel serves."""
     if not os.access("/dev/net/tun", os.W_OK):
-        tap.ok(True, "no /dev/net/tun for several queues # SKIP")
+        tap.skip("several queues", "no /dev/net/tun")
         return
     refused(tap, "'netdev' names 'n0', which has 2 queues, not one",
             DEVICE + ",netdev=n0", "-netdev",
@@ -87,7 +87,7 @@ int ioctl(int fd, unsigned long request, ...)
 def vhost_on(tap):
     """vhost=on: the frames go past QEMU."""
     if not os.access("/dev/net/tun", os.W_OK):
-        tap.ok(True, "no /dev/net/tun for vhost=on # SKIP")
+        tap.skip("vhost=on", "no /dev/net/tun")
         return
     folder = qtest.scratch()
     (folder / "vhost.c").write_text(VHOST)
@@ -106,7 +106,7 @@ def vhost_set(tap):
     """vhost=on that a later option takes back, for those who cannot change the
     netdev's own."""
     if not os.access("/dev/net/tun", os.W_OK):
-        tap.ok(True, "no /dev/net/tun for -set # SKIP")
+        tap.skip("vhost=on with -set", "no /dev/net/tun")
         return
     with qtest.Machine("-netdev", f"tap,id=n0,ifname=cap{os.getpid()},"
                        "script=no,downscript=no,vhost=on",

@@ -1,9 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A TAP producer: tests print through it and prove(1) reads them. What is
-wrong goes to the standard error, which prove(1) lets pass."""
+wrong goes to the standard error, which prove(1) lets pass.
+
+A result that this machine cannot give is a failure, so that nobody takes a run
+without root, say, for a whole one: see Tap.skip() and skip_all(). ALLOW_SKIP=1 in
+the environment lets them pass."""
 import os
 import sys
 import traceback
+
+
+def may_skip():
+    """Whether the user accepts results that this machine cannot give."""
+    return os.environ.get("ALLOW_SKIP") == "1"
+
+
+def skip_all(reason, is_lacking=True):
+    """Ends a test none of which can run; see Tap.skip()."""
+    if is_lacking and not may_skip():
+        tap = Tap()
+        tap.skip("all of it", reason)
+        sys.exit(tap.done())
+    print(f"1..0 # SKIP {reason}")
+    sys.exit(0)
 
 
 class Tap:
@@ -26,6 +45,16 @@ class Tap:
             for line in "\n".join(map(str, diagnostics)).splitlines():
                 self.note(line)
         return bool(condition)
+
+    def skip(self, name, reason, is_lacking=True):
+        """One result that cannot be had here. It passes if ALLOW_SKIP=1 is set,
+        or if this machine lacks nothing: Debian's server does, or there is
+        nothing to test."""
+        if is_lacking and not may_skip():
+            self.ok(False, f"{name}: {reason}",
+                    "ALLOW_SKIP=1 in the environment lets this pass")
+        else:
+            self.ok(True, f"{name} # SKIP {reason}")
 
     def note(self, line):
         """More about the last result."""

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from capture import frame  # noqa: E402
 from lifecycle import Descriptor, Guest  # noqa: E402
 from qtest import PATIENCE, scratch, wait_for  # noqa: E402
-from tap import Tap  # noqa: E402
+from tap import Tap, skip_all  # noqa: E402
 
 HOST, GUEST = "192.0.2.1", "192.0.2.2"
 DATA = bytes(i * i >> 8 & 0xff for i in range(300000))
@@ -25,23 +25,17 @@ ETHERTYPE = 0x88b5
 LONGEST = 1514
 
 
-def skip(reason):
-    """Ends the test."""
-    print(f"1..0 # SKIP {reason}")
-    sys.exit(0)
-
-
 def enter_namespace():
     """Begins this program again in a network namespace."""
     if "CAPTURE_NAMESPACE" in os.environ:
         return
     if not os.path.exists("/dev/net/tun"):
-        skip("there is no /dev/net/tun")
+        skip_all("there is no /dev/net/tun")
     inside = ["unshare", "--net", "--"]
     check = subprocess.run([*inside, "ip", "tuntap", "add", "probe", "mode",
                             "tap"], stderr=subprocess.PIPE, text=True)
     if check.returncode:
-        skip("no network namespace with a tap: " + check.stderr.strip())
+        skip_all("no network namespace with a tap: " + check.stderr.strip())
     os.environ["CAPTURE_NAMESPACE"] = "1"
     os.execvp("unshare", [*inside, sys.executable, os.path.abspath(__file__)])
 

@@ -17,9 +17,7 @@ def check(tap):
             # "mandoc: file:line:column: WARNING: ..."
             lines = [line.split(": ", 1)[-1] for line in lines]
             tap.ok(not lines, name, *lines)
-    if not tap.count:
-        print("1..0 # SKIP the tree has no manual pages")
-        sys.exit(0)
+    tap.ok(tap.count, "the tree has manual pages")
 
 
 tree.main(check)
