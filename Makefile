@@ -91,20 +91,25 @@ help:
 setup:
 	images/setup
 
-device: setup
+# Each of these installs what it needs itself, and no more.
+device:
+	images/setup --for device
 	$(MAKE) -C qemu-device
 
-driver: setup
+driver:
+	images/setup --for driver
 	$(MAKE) -C guest-driver
 
-libpcap: setup
+libpcap:
+	images/setup --for libpcap
 	$(MAKE) -C guest-driver/libpcap package
 
-deb: device libpcap
+deb: setup device libpcap
 	$(MAKE) -C images/deb
 
 # The image takes the driver in when it has been built.
-image: setup driver
+image: driver
+	images/setup --for image
 	$(MAKE) -C images
 
 # The image has the libpcap that some of them are built with.
@@ -114,7 +119,7 @@ programs: setup image
 run: device image
 	images/demo
 
-check: device libpcap deb image programs
+check: setup device libpcap deb image programs
 	prove --exec '' --timer -j$(TEST_JOBS) $(TESTS)
 
 # The guests' tests that depend most on the kernel, on several of Debian's. It
@@ -128,7 +133,7 @@ check-kernels: device image programs \
 # A kernel in its build tree: one that is built like a user's own, from Debian's
 # sources. What only this needs is not in images/packages.
 .PHONY: check-build-tree
-check-build-tree: device image
+check-build-tree: setup device image
 	images/setup libelf-dev
 	$(MAKE) -C images/debug-kernel NAME=small-kernel \
 		CONFIG=$(CURDIR)/tests/kernels/small.config
@@ -151,7 +156,7 @@ $(ARCHS:%=check-arch-%): check-arch-%: device
 SHORT_TESTS = $(sort $(wildcard tests/device/*.t tests/guest/*.t)) \
 	tests/e2e/tcpdump.t
 .PHONY: check-short
-check-short: device image
+check-short: setup device image
 	$(MAKE) -C tests guest
 	prove --exec '' --timer -j$(TEST_JOBS) $(SHORT_TESTS)
 
@@ -179,7 +184,7 @@ debug-check: device driver image programs
 # minutes to build. Left out are the tests that build plug-ins of their own, and
 # refuse.t, which wants the netdevs that this QEMU lacks.
 QEMU_IN_TREE = $(QEMU_RELEASE:%=%/)qemu-device/in-tree/build/qemu-system-x86_64
-check-in-tree: device
+check-in-tree: setup device
 	$(MAKE) -C qemu-device in-tree TARGETS=qemu-system-x86_64
 	QEMU_IN_TREE=$(abspath build/$(QEMU_IN_TREE)) prove --exec '' --timer \
 		-j$(TEST_JOBS) $(filter-out $(addprefix tests/device/,load.t \
@@ -216,7 +221,7 @@ soak: device libpcap image programs
 		tests/clients/dhcp.t tests/programs/soak/*.t
 
 # What only this needs is not in images/packages.
-bench: device image
+bench: setup device image
 	images/setup valgrind
 	$(MAKE) -C tests/bench ARGS='$(ARGS)'
 
