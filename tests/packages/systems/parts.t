@@ -18,7 +18,7 @@ CLONE = tree.TOP / "build" / "tests" / "packages" / "parts"
 PARTS = (
     ("driver", "guest-driver/virtio_capture.ko",
      ("qemu-system-x86", "meson", "clang", "weasyprint", "busybox-static",
-      "perl-modules-5.36", "flex")),
+      "flex")),
     ("libpcap", "libpcap/libpcap.so.0.8",
      ("qemu-system-x86", "meson", "clang", "weasyprint", "busybox-static")),
     ("device", "qemu-device/virtio-capture.so",
