@@ -10,7 +10,7 @@
 #ifndef VIRTIO_CAPTURE_CLOCK_H
 #define VIRTIO_CAPTURE_CLOCK_H
 
-#include "virtio-capture.h"
+#include "capture-device.h"
 
 /**
  * virtio_capture_clock: qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL), quickly

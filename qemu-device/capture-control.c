@@ -5,7 +5,7 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/iov.h"
-#include "virtio-capture.h"
+#include "capture-device.h"
 #include "trace.h"
 
 /*

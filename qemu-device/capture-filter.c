@@ -7,7 +7,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
-#include "virtio-capture.h"
+#include "capture-device.h"
 #include "filter.c"
 #include "interpreter.c"
 

@@ -5,7 +5,7 @@
 #ifndef VIRTIO_CAPTURE_FILTER_H
 #define VIRTIO_CAPTURE_FILTER_H
 
-#include "virtio-capture.h"
+#include "capture-device.h"
 #include "interpreter.h"
 
 /**

@@ -4,7 +4,7 @@
  * the code of other devices runs.
  */
 #include "qemu/osdep.h"
-#include "virtio-capture.h"
+#include "capture-device.h"
 
 bool virtio_capture_active(VirtIOCapture *s)
 {

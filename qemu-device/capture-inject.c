@@ -9,7 +9,7 @@
 #include "net/eth.h"
 #include "net/net.h"
 #include "qemu/iov.h"
-#include "virtio-capture.h"
+#include "capture-device.h"
 #include "trace.h"
 
 /* Frames in one go: others want the main loop, too. */

@@ -3,7 +3,7 @@
  * Listeners: what each wants to have captured.
  */
 #include "qemu/osdep.h"
-#include "virtio-capture.h"
+#include "capture-device.h"
 
 /*
  * Whether it is among those that listen does not follow from its old snaplen: a

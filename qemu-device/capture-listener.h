@@ -2,7 +2,7 @@
 /*
  * Listeners: what each wants, its program, and the buffer in progress.
  *
- * A part of virtio-capture.h, which includes it.
+ * A part of capture-device.h, which includes it.
  */
 #ifndef VIRTIO_CAPTURE_LISTENER_H
 #define VIRTIO_CAPTURE_LISTENER_H

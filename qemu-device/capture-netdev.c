@@ -10,7 +10,7 @@
 #include "hw/sysbus.h"
 #include "hw/virtio/virtio-bus.h"
 #include "net/vhost_net.h"
-#include "virtio-capture.h"
+#include "capture-device.h"
 
 #define DEFAULT_MTU         1500
 

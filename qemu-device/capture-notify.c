@@ -7,7 +7,7 @@
  */
 #include "qemu/osdep.h"
 #include "hw/virtio/virtio-bus.h"
-#include "virtio-capture.h"
+#include "capture-device.h"
 
 static void notify_config(VirtIODevice *vdev)
 {

@@ -7,7 +7,7 @@
 #define VIRTIO_CAPTURE_RECORD_H
 
 #include "qemu/bswap.h"
-#include "virtio-capture.h"
+#include "capture-device.h"
 #include "trace.h"
 
 /* The shortest record: one byte of frame. */

@@ -20,7 +20,7 @@
 #include "net/util.h"
 #include "qemu/bitmap.h"
 #include "qemu/iov.h"
-#include "virtio-capture.h"
+#include "capture-device.h"
 
 #define COST_FACTOR 50
 

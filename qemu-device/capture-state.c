@@ -8,7 +8,7 @@
 #include "qapi/error.h"
 #include "qemu/error-report.h"
 #include "migration/vmstate.h"
-#include "virtio-capture.h"
+#include "capture-device.h"
 #include "bsd.h"
 
 /*

@@ -10,7 +10,7 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qapi/visitor.h"
-#include "virtio-capture.h"
+#include "capture-device.h"
 #include "trace.h"
 
 /* A property that is a number. */

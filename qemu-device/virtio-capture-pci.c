@@ -6,7 +6,7 @@
 #include "hw/qdev-properties.h"
 #include "hw/virtio/virtio-pci.h"
 #include "qemu/module.h"
-#include "virtio-capture.h"
+#include "capture-device.h"
 
 #define TYPE_VIRTIO_CAPTURE_PCI "virtio-capture-pci-base"
 OBJECT_DECLARE_SIMPLE_TYPE(VirtIOCapturePCI, VIRTIO_CAPTURE_PCI)

@@ -44,7 +44,7 @@ def version(tap):
 def refuse_layout(tap, structure, define, type_name, member):
     """One structure is another when that is defined."""
     # What make has built otherwise is the file that asks.
-    (qtest.BUILD / "other-layout/plugin-layout.o").unlink(missing_ok=True)
+    (qtest.BUILD / "other-layout/plugin/layout.o").unlink(missing_ok=True)
     plugin = build("other-layout", f"DEFINES={define}")
     status, errors = qtest.run_qemu(plugin=plugin)
     tap.contains(errors, "this QEMU has the right version, but was built "

@@ -9,6 +9,7 @@ crashes when it goes on with an object that it has freed, and says so.
 import fcntl
 import os
 import subprocess
+from pathlib import Path
 
 from qtest import BUILD, TOP
 
@@ -18,9 +19,11 @@ FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=all"
 
 
 def _make():
-    names = [path.stem for path in (TOP / "qemu-device").glob("*.c")]
-    objects = [str(OUT / f"{name}.o") for name in [*names, "trace"]]
-    for words in (["make", "-s", "-C", str(TOP / "qemu-device"), f"OUT={OUT}",
+    device = TOP / "qemu-device"
+    sources = [path.relative_to(device) for path in device.glob("**/*.c")]
+    objects = [str(OUT / path.with_suffix(".o"))
+               for path in (*sources, Path("trace"))]
+    for words in (["make", "-s", "-C", str(device), f"OUT={OUT}",
                    f"DEFINES={FLAGS}", *objects],
                   ["cc", "-shared", *FLAGS.split(), "-Wl,-z,now", "-o",
                    f"{PLUGIN}.tmp", *objects],

@@ -11,7 +11,7 @@
 #include "qapi/qapi-commands-control.h"
 #include "trace/control.h"
 #include "qemu/qemu-plugin.h"
-#include "virtio-capture.h"
+#include "capture-device.h"
 #include "plugin.h"
 #include "trace.h"
 #include "built-for.h"          /* made by the Makefile: BUILT_FOR_QEMU */

@@ -13,7 +13,7 @@
 #include "qemu/osdep.h"
 #include "exec/address-spaces.h"
 #include "qemu/iov.h"
-#include "virtio-capture.h"
+#include "capture-device.h"
 
 void virtio_capture_error(VirtIOCapture *s, const char *format, ...)
 {

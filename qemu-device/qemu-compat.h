@@ -5,8 +5,8 @@
  * The other files are written for the newest of them; everything that an older
  * one wants otherwise belongs here and nowhere else.
  */
-#ifndef VIRTIO_CAPTURE_COMPAT_H
-#define VIRTIO_CAPTURE_COMPAT_H
+#ifndef VIRTIO_CAPTURE_QEMU_COMPAT_H
+#define VIRTIO_CAPTURE_QEMU_COMPAT_H
 
 #include "hw/qdev-properties.h"
 #include "qemu/seqlock.h"
@@ -69,7 +69,7 @@ static inline void capture_alias_properties(Object *proxy, Object *device)
 #define capture_access_is_direct memory_access_is_direct
 
 #else
-#error "virtio-capture builds for QEMU 7.2 and 10.0; see compat.h"
+#error "virtio-capture builds for QEMU 7.2 and 10.0; see qemu-compat.h"
 #endif
 
-#endif /* VIRTIO_CAPTURE_COMPAT_H */
+#endif /* VIRTIO_CAPTURE_QEMU_COMPAT_H */

@@ -7,9 +7,9 @@
  * take it, and capture-buffer.c puts it into the listener's buffer in progress.
  * capture-control.c executes the driver's commands, which capture-listener.c
  * keeps as what a listener wants, and capture-inject.c sends the frames that
- * the driver injects. They use the queues by way of capture-queue.c, and tell
- * the driver by way of capture-notify.c. capture-watch.c is the host's side:
- * what its owner sees of all this, and the switch that ends it.
+ * the driver injects. They use the queues by way of capture-virtqueue.c, and
+ * tell the driver by way of capture-notify.c. capture-watch.c is the host's
+ * side: what its owner sees of all this, and the switch that ends it.
  *
  * Everything runs under the big QEMU lock.
  *
@@ -18,7 +18,7 @@
  * descriptor, a ring or an MSI-X message anywhere: at a register that resets or
  * unplugs this device, the NIC or the bridge before them. Therefore:
  *
- * - Rings and buffers outside RAM are refused (capture-queue.c).
+ * - Rings and buffers outside RAM are refused (capture-virtqueue.c).
  * - An interrupt is sent last by who came from QEMU's main loop or from a
  *   register access, never on the NIC's path (capture-notify.c).
  * - What remains is what virtqueue_pop() reads, an indirect table or a readable
@@ -39,7 +39,7 @@
 #include "qemu/main-loop.h"
 #include "qemu/timer.h"
 #include "virtio_capture.h"
-#include "compat.h"
+#include "qemu-compat.h"
 #include "capture-listener.h"
 
 #define TYPE_VIRTIO_CAPTURE "virtio-capture-device"
@@ -259,7 +259,7 @@ void virtio_capture_rxfilter_forget(VirtIOCapture *s);
 void virtio_capture_rxfilter_init(VirtIOCapture *s);
 void virtio_capture_rxfilter_cleanup(VirtIOCapture *s);
 
-/* capture-queue.c */
+/* capture-virtqueue.c */
 
 /**
  * virtio_capture_queue_usable: may the rings of a queue be accessed?

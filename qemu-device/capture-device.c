@@ -8,7 +8,7 @@
 #include "hw/qdev-properties.h"
 #include "standard-headers/linux/virtio_config.h"
 #include "standard-headers/linux/virtio_ids.h"
-#include "virtio-capture.h"
+#include "capture-device.h"
 
 #define CAPTURE_QUEUE_SIZE  256
 #define CONTROL_QUEUE_SIZE  64
