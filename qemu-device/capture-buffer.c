@@ -66,9 +66,9 @@ static bool buffer_take(CaptureListener *l, int64_t now)
     }
     /* The next buffer is looked for when it is needed: no kicks, please. */
     virtio_queue_set_notification(l->vq, 0);
-    s->in_tap++;
+    s->tap_busy++;
     elem = virtio_capture_pop(s, l->vq);
-    s->in_tap--;
+    s->tap_busy--;
     if (!elem) {
         return false;
     }
@@ -76,7 +76,7 @@ static bool buffer_take(CaptureListener *l, int64_t now)
     if (elem->out_num || size < CAPTURE_SHORTEST_RECORD) {
         virtio_capture_error(s, "capture buffer with %u readable parts and %zu "
                              "writable bytes", elem->out_num, size);
-        virtio_capture_forget(l->vq, elem);
+        virtio_capture_detach(l->vq, elem);
         return false;
     }
     *b = (CaptureBuffer) {
@@ -111,7 +111,7 @@ static bool has_another(CaptureListener *l)
  * The same; if not, the driver is to tell when it gives one, and has the buffer
  * in progress then.
  */
-static bool has_another_or_awaits(CaptureListener *l)
+static bool has_another_or_defer(CaptureListener *l)
 {
     if (has_another(l)) {
         return true;
@@ -119,8 +119,8 @@ static bool has_another_or_awaits(CaptureListener *l)
     if (virtio_capture_queue_usable(l->dev, l->vq)) {
         virtio_queue_set_notification(l->vq, 1);
     }
-    l->awaits_driver = !has_another(l);
-    return !l->awaits_driver;
+    l->use_pending = !has_another(l);
+    return !l->use_pending;
 }
 
 /* Have the buffer in progress completed when it is as old as l->delay. */
@@ -146,7 +146,7 @@ void virtio_capture_set_delay(CaptureListener *l, uint32_t delay)
     disarm_delay(l);
     if (l->buffer.elem) {
         if (l->number) {
-            l->awaits_driver = is_full(l);
+            l->use_pending = is_full(l);
         }
         arm_delay(l);
     }
@@ -166,8 +166,8 @@ static void count_dropped(CaptureListener *l, const CaptureFrame *frame)
 }
 
 /* Puts a frame of any kind into the buffer in progress, or into the next. */
-static void append_anywhere(CaptureListener *l, const CaptureFrame *frame,
-                            size_t caplen)
+static void append_slow(CaptureListener *l, const CaptureFrame *frame,
+                        size_t caplen)
 {
     static const uint8_t zeros[VIRTIO_CAPTURE_RECORD_ALIGN];
     uint32_t resets = l->dev->resets;
@@ -201,15 +201,15 @@ static void append_anywhere(CaptureListener *l, const CaptureFrame *frame,
     buffer_put(b, zeros, -b->used % VIRTIO_CAPTURE_RECORD_ALIGN);
     capture_record_count(l, frame, caplen);
 
-    if (is_full(l) && (!l->number || has_another_or_awaits(l))) {
+    if (is_full(l) && (!l->number || has_another_or_defer(l))) {
         virtio_capture_complete(l);
     }
 }
 
-void virtio_capture_append_anywhere(CaptureListener *l,
-                                    const CaptureFrame *frame, size_t caplen)
+void virtio_capture_append_slow(CaptureListener *l, const CaptureFrame *frame,
+                                size_t caplen)
 {
-    append_anywhere(l, frame, caplen);
+    append_slow(l, frame, caplen);
     if (virtio_capture_notify_due(l->dev)) {
         virtio_capture_notify_soon(l->dev);
     }
@@ -222,7 +222,7 @@ static VirtQueueElement *end_progress(CaptureListener *l)
 
     if (elem) {
         disarm_delay(l);
-        l->awaits_driver = false;
+        l->use_pending = false;
         l->buffer.elem = NULL;
         l->buffer.room = 0;
     }
@@ -272,7 +272,7 @@ void virtio_capture_flush(CaptureListener *l)
     }
 }
 
-void virtio_capture_give_back(CaptureListener *l)
+void virtio_capture_use_all(CaptureListener *l)
 {
     unsigned n = virtio_queue_get_num(&l->dev->parent_obj,
                                       virtio_get_queue_index(l->vq));
@@ -293,7 +293,7 @@ void virtio_capture_give_back(CaptureListener *l)
  * which for once is to tell, gives another; in the shared queue not for ever,
  * as there may be drivers with a single buffer.
  */
-static void complete_aged(CaptureListener *l)
+static void complete_expired(CaptureListener *l)
 {
     int64_t end = l->buffer.start + LAST_BUFFER_GRACE;
 
@@ -304,14 +304,14 @@ static void complete_aged(CaptureListener *l)
         virtio_capture_complete(l);
         return;
     }
-    if (has_another_or_awaits(l)) {
+    if (has_another_or_defer(l)) {
         virtio_capture_complete(l);
     } else if (!l->number) {
         timer_mod_ns(&l->delay_timer, end);
     }
 }
 
-void virtio_capture_buffer_kicked(CaptureListener *l)
+void virtio_capture_buffer_available(CaptureListener *l)
 {
     VirtIOCapture *s = l->dev;
 
@@ -319,25 +319,25 @@ void virtio_capture_buffer_kicked(CaptureListener *l)
         return;
     }
     virtio_queue_set_notification(l->vq, 0);
-    if (l->awaits_driver) {
+    if (l->use_pending) {
         virtio_capture_complete(l);
     }
     virtio_capture_notify(s);
 }
 
 /* Also the bottom half of a delay of zero. */
-static void delay_over(void *opaque)
+static void delay_expired(void *opaque)
 {
     CaptureListener *l = opaque;
 
-    complete_aged(l);
+    complete_expired(l);
     virtio_capture_notify(l->dev);
 }
 
 void virtio_capture_buffer_init(CaptureListener *l)
 {
-    l->delay_bh = virtio_bh_new_guarded(DEVICE(l->dev), delay_over, l);
-    timer_init_ns(&l->delay_timer, QEMU_CLOCK_VIRTUAL, delay_over, l);
+    l->delay_bh = virtio_bh_new_guarded(DEVICE(l->dev), delay_expired, l);
+    timer_init_ns(&l->delay_timer, QEMU_CLOCK_VIRTUAL, delay_expired, l);
 }
 
 void virtio_capture_buffer_cleanup(CaptureListener *l)

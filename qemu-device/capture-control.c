@@ -27,7 +27,7 @@
  * the NIC's in pass 2; with eventfds first, in pass 2 and in pass 1. A bottom
  * half that is scheduled while bottom halves run waits for the next pass.
  */
-#define FLUSH_PASSES    3
+#define FLUSH_ITERATIONS 3
 
 /* Commands in one go: others want the main loop, too. */
 #define CONTROL_BURST   64
@@ -64,8 +64,8 @@ typedef struct ControlCommand {
  */
 static CaptureListener *find_listener(VirtIOCapture *s, uint32_t le_number)
 {
-    uint32_t number = virtio_capture_has_queues(s) ? le32_to_cpu(le_number)
-                                                   : 0;
+    uint32_t number = virtio_capture_has_listener_queues(s)
+                      ? le32_to_cpu(le_number) : 0;
 
     return number < virtio_capture_listeners(s) ? &s->listeners[number]
                                                 : NULL;
@@ -98,7 +98,7 @@ static uint32_t control_listen(VirtIOCapture *s, ControlWork *work)
     if (QLIST_EMPTY(&s->listening)) {
         virtio_capture_tap_stop(s);
     }
-    virtio_capture_rxfilter_forget(s);
+    virtio_capture_rxfilter_invalidate(s);
     return VIRTIO_CAPTURE_E_OK;
 }
 
@@ -108,7 +108,8 @@ static uint32_t control_flush(VirtIOCapture *s, ControlWork *work)
     CaptureListener *l = &s->listeners[0];
     uint32_t flags = 0;
 
-    if (work->len != (virtio_capture_has_queues(s) ? sizeof(*flush) : 0)) {
+    if (work->len !=
+        (virtio_capture_has_listener_queues(s) ? sizeof(*flush) : 0)) {
         return VIRTIO_CAPTURE_E_INVALID;
     }
     if (work->len) {
@@ -277,7 +278,7 @@ static bool control_next(VirtIOCapture *s)
     s->command = NULL;
     if (status == REPLY_LATER) {
         s->flush = elem;
-        s->flush_passes = FLUSH_PASSES;
+        s->flush_iterations = FLUSH_ITERATIONS;
         qemu_bh_schedule(s->control_bh);
     } else {
         control_reply(s, elem, status, work.listener);
@@ -300,7 +301,7 @@ void virtio_capture_handle_control(VirtIODevice *vdev, VirtQueue *vq)
     virtio_capture_notify(s);
 }
 
-void virtio_capture_control_settle(VirtIOCapture *s)
+void virtio_capture_control_complete(VirtIOCapture *s)
 {
     CaptureListener *l = s->flush_listener;
     VirtQueueElement *elem = s->flush;
@@ -319,21 +320,21 @@ void virtio_capture_control_settle(VirtIOCapture *s)
 }
 
 /* Forgets a request that is kept somewhere. */
-static void forget_request(VirtIOCapture *s, VirtQueueElement **place)
+static void detach_request(VirtIOCapture *s, VirtQueueElement **place)
 {
     VirtQueueElement *elem = *place;
 
     if (elem) {
         *place = NULL;
-        virtio_capture_forget(s->control_vq, elem);
+        virtio_capture_detach(s->control_vq, elem);
     }
 }
 
 void virtio_capture_control_discard(VirtIOCapture *s)
 {
     qemu_bh_cancel(s->control_bh);
-    forget_request(s, &s->flush);
-    forget_request(s, &s->command);
+    detach_request(s, &s->flush);
+    detach_request(s, &s->command);
 }
 
 static void control_bh(void *opaque)
@@ -341,12 +342,12 @@ static void control_bh(void *opaque)
     VirtIOCapture *s = opaque;
 
     /* What the driver injected before is sent first, however much it is. */
-    if (s->flush && (--s->flush_passes || virtio_capture_inject_busy(s))) {
-        s->flush_passes = MAX(s->flush_passes, 1);
+    if (s->flush && (--s->flush_iterations || virtio_capture_inject_busy(s))) {
+        s->flush_iterations = MAX(s->flush_iterations, 1);
         qemu_bh_schedule(s->control_bh);
         return;
     }
-    virtio_capture_control_settle(s);
+    virtio_capture_control_complete(s);
     virtio_capture_handle_control(VIRTIO_DEVICE(s), s->control_vq);
 }
 

@@ -28,13 +28,13 @@
  * All that a driver set up and made available is forgotten, but for a frame
  * that the backend has not yet taken.
  */
-static void forget_driver(VirtIOCapture *s)
+static void reset_state(VirtIOCapture *s)
 {
     unsigned n;
 
     s->resets++;
     bitmap_zero(s->notify, CAPTURE_QUEUES + 1);
-    virtio_capture_queues_changed(s);
+    virtio_capture_invalidate_rings(s);
     memset(s->ring_size, 0, sizeof(s->ring_size));
     virtio_capture_tap_stop(s);
     for (n = 0; n < virtio_capture_listeners(s); n++) {
@@ -78,18 +78,18 @@ static void virtio_capture_set_status(VirtIODevice *vdev, uint8_t status)
 
     if (!(status & VIRTIO_CONFIG_S_DRIVER_OK)) {
         if (vdev->status & VIRTIO_CONFIG_S_DRIVER_OK) {
-            forget_driver(s);
+            reset_state(s);
         }
     } else if (vdev->vm_running) {
         virtio_capture_inject_resume(s);
         virtio_capture_control_resume(s);
         virtio_capture_notify_soon(s);
     } else {
-        virtio_capture_inject_settle(s);
+        virtio_capture_inject_complete(s);
         for (n = 0; n < virtio_capture_listeners(s); n++) {
             virtio_capture_complete(&s->listeners[n]);
         }
-        virtio_capture_control_settle(s);
+        virtio_capture_control_complete(s);
     }
 }
 
@@ -116,7 +116,7 @@ static void virtio_capture_queue_reset(VirtIODevice *vdev, uint32_t index)
     }
     s->resets++;
     clear_bit(index, s->notify);
-    virtio_capture_queues_changed(s);
+    virtio_capture_invalidate_rings(s);
     s->ring_size[index] = 0;
     if (index == VIRTIO_CAPTURE_VQ_CONTROL) {
         virtio_capture_control_discard(s);
@@ -129,7 +129,7 @@ static void virtio_capture_queue_reset(VirtIODevice *vdev, uint32_t index)
 
 static void virtio_capture_reset(VirtIODevice *vdev)
 {
-    forget_driver(VIRTIO_CAPTURE(vdev));
+    reset_state(VIRTIO_CAPTURE(vdev));
 }
 
 static void handle_capture(VirtIODevice *vdev, VirtQueue *vq)
@@ -137,8 +137,8 @@ static void handle_capture(VirtIODevice *vdev, VirtQueue *vq)
     VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
     CaptureListener *l = listener_of(s, virtio_get_queue_index(vq));
 
-    if (!l->number || virtio_capture_has_queues(s)) {
-        virtio_capture_buffer_kicked(l);
+    if (!l->number || virtio_capture_has_listener_queues(s)) {
+        virtio_capture_buffer_available(l);
     }
 }
 
@@ -192,7 +192,7 @@ static void virtio_capture_realize(DeviceState *dev, Error **errp)
     virtio_init(vdev, NAMED_ID, config_size(s));
     vdev->name = "virtio-capture";
     add_queues(s);
-    virtio_capture_queue_init(s);
+    virtio_capture_virtqueue_init(s);
     virtio_capture_notify_init(s);
     virtio_capture_clock_init(s);
     virtio_capture_rxfilter_init(s);
@@ -216,7 +216,7 @@ static void virtio_capture_unrealize(DeviceState *dev)
         virtio_capture_listener_cleanup(&s->listeners[n]);
     }
     virtio_capture_notify_cleanup(s);
-    virtio_capture_queue_cleanup(s);
+    virtio_capture_virtqueue_cleanup(s);
     for (n = virtio_capture_queues(s); n--; ) {
         virtio_del_queue(vdev, n);
     }

@@ -87,7 +87,7 @@ struct VirtIOCapture {
 
     CaptureListener listeners[CAPTURE_LISTENERS];
     QLIST_HEAD(, CaptureListener) listening; /* those with a snaplen */
-    uint32_t wishes;            /* flags that any of these has */
+    uint32_t wanted_flags;      /* flags that any of these has */
 
     /* Counts of before the last reset: that is no way to hide a capture. */
     uint64_t captured_before;
@@ -95,16 +95,16 @@ struct VirtIOCapture {
 
     /* On the NIC's path, a child object; NULL while nobody listens, or off. */
     CaptureTap *tap;
-    CaptureTap *old_tap;        /* out of use, not yet of the path; or NULL */
-    unsigned in_tap;            /* who stands in one of them */
-    QEMUBH *tap_bh;             /* destroys old_tap */
+    CaptureTap *stopped_tap;    /* out of use, not yet of the path; or NULL */
+    unsigned tap_busy;          /* who stands in one of them */
+    QEMUBH *tap_bh;             /* destroys stopped_tap */
     CaptureRxFilter *rxfilter;  /* NULL: to be asked for */
     QEMUTimer rxfilter_timer;   /* ends its validity */
     const NetClientInfo *own_model; /* of it, if frames to own_address are */
     uint64_t own_address;           /* accepted; or NULL */
 
-    uint8_t *whole;             /* a frame that came in pieces, or NULL */
-    size_t whole_size;
+    uint8_t *linear;            /* a frame that came in pieces, or NULL */
+    size_t linear_size;
 
     bool clock_is_monotonic;    /* and not the accelerator's own */
     int64_t clock_offset;       /* record time is the device clock plus this */
@@ -115,7 +115,7 @@ struct VirtIOCapture {
     VirtQueueElement *flush;    /* the FLUSH that waits for its turn */
     CaptureListener *flush_listener;
     uint32_t flush_flags;       /* VIRTIO_CAPTURE_FLUSH_* */
-    unsigned flush_passes;      /* main loop passes until then */
+    unsigned flush_iterations;  /* of the main loop until then */
     QEMUBH *control_bh;
 
     uint64_t injected;          /* frames that were sent */
@@ -145,8 +145,8 @@ static inline unsigned virtio_capture_queues(const VirtIOCapture *s)
     return VIRTIO_CAPTURE_NUM_VQS - 1 + virtio_capture_listeners(s);
 }
 
-/** virtio_capture_has_queues: may listeners have queues of their own? */
-static inline bool virtio_capture_has_queues(VirtIOCapture *s)
+/** virtio_capture_has_listener_queues: did the driver accept the feature? */
+static inline bool virtio_capture_has_listener_queues(VirtIOCapture *s)
 {
     return virtio_vdev_has_feature(&s->parent_obj,
                                    VIRTIO_CAPTURE_F_LISTENER_QUEUES) &&
@@ -159,10 +159,10 @@ static inline bool virtio_capture_has_queues(VirtIOCapture *s)
 bool virtio_capture_active(VirtIOCapture *s);
 
 /* Between virtio_capture_enter() and virtio_capture_leave(). */
-typedef struct CaptureStay {
+typedef struct CaptureGuard {
     DeviceState *proxy;
-    bool outer;                 /* the guard was set before */
-} CaptureStay;
+    bool was_engaged;           /* the reentrancy guard was set before */
+} CaptureGuard;
 
 /**
  * virtio_capture_enter: the device begins what may run the code of others
@@ -171,8 +171,8 @@ typedef struct CaptureStay {
  * registers fails, as it does by QEMU's doing in bottom halves and register
  * accesses; and the device is not freed, not even if it is unplugged.
  */
-CaptureStay virtio_capture_enter(VirtIOCapture *s);
-void virtio_capture_leave(CaptureStay stay);
+CaptureGuard virtio_capture_enter(VirtIOCapture *s);
+void virtio_capture_leave(CaptureGuard guard);
 
 /* capture-clock.c; more is in capture-clock.h */
 
@@ -253,8 +253,8 @@ static inline bool virtio_capture_is_for_nic(VirtIOCapture *s,
            lduw_be_p(frame->first + 2 * 6) != ETH_P_VLAN;
 }
 
-/** virtio_capture_rxfilter_forget: ask the NIC anew for the next frame */
-void virtio_capture_rxfilter_forget(VirtIOCapture *s);
+/** virtio_capture_rxfilter_invalidate: ask the NIC anew for the next frame */
+void virtio_capture_rxfilter_invalidate(VirtIOCapture *s);
 
 void virtio_capture_rxfilter_init(VirtIOCapture *s);
 void virtio_capture_rxfilter_cleanup(VirtIOCapture *s);
@@ -271,8 +271,8 @@ void virtio_capture_rxfilter_cleanup(VirtIOCapture *s);
  */
 bool virtio_capture_queue_usable(VirtIOCapture *s, VirtQueue *vq);
 
-/** virtio_capture_queues_changed: forget what is known of the rings */
-void virtio_capture_queues_changed(VirtIOCapture *s);
+/** virtio_capture_invalidate_rings: forget what is known of the rings */
+void virtio_capture_invalidate_rings(VirtIOCapture *s);
 
 /** virtio_capture_queue_enabled: the driver has set a queue up */
 void virtio_capture_queue_enabled(VirtIODevice *vdev, uint32_t index);
@@ -318,11 +318,11 @@ void virtio_capture_reply(VirtIOCapture *s, VirtQueue *vq,
                           VirtQueueElement *elem, uint32_t status,
                           const void *more, size_t len);
 
-/** virtio_capture_forget: let a buffer go without using it, free the element */
-void virtio_capture_forget(VirtQueue *vq, VirtQueueElement *elem);
+/** virtio_capture_detach: let a buffer go without using it, free the element */
+void virtio_capture_detach(VirtQueue *vq, VirtQueueElement *elem);
 
-void virtio_capture_queue_init(VirtIOCapture *s);
-void virtio_capture_queue_cleanup(VirtIOCapture *s);
+void virtio_capture_virtqueue_init(VirtIOCapture *s);
+void virtio_capture_virtqueue_cleanup(VirtIOCapture *s);
 
 /* capture-notify.c */
 
@@ -354,8 +354,8 @@ void virtio_capture_handle_control(VirtIODevice *vdev, VirtQueue *vq);
 /** virtio_capture_control_resume: as above, soon; the machine runs again */
 void virtio_capture_control_resume(VirtIOCapture *s);
 
-/** virtio_capture_control_settle: answer a waiting FLUSH now */
-void virtio_capture_control_settle(VirtIOCapture *s);
+/** virtio_capture_control_complete: answer a waiting FLUSH now */
+void virtio_capture_control_complete(VirtIOCapture *s);
 
 /** virtio_capture_control_discard: forget a waiting FLUSH (its queue resets) */
 void virtio_capture_control_discard(VirtIOCapture *s);
@@ -374,17 +374,17 @@ void virtio_capture_inject_resume(VirtIOCapture *s);
 /** virtio_capture_inject_busy: are there frames that could be sent now? */
 bool virtio_capture_inject_busy(VirtIOCapture *s);
 
-/** virtio_capture_inject_settle: answer the request in work, if there is one */
-void virtio_capture_inject_settle(VirtIOCapture *s);
+/** virtio_capture_inject_complete: answer the request in work, if any */
+void virtio_capture_inject_complete(VirtIOCapture *s);
 
-/** virtio_capture_inject_gone: the netdev goes, with the frame that waits */
-void virtio_capture_inject_gone(VirtIOCapture *s);
+/** virtio_capture_inject_netdev_deleted: the frame that waits is lost */
+void virtio_capture_inject_netdev_deleted(VirtIOCapture *s);
 
 /** virtio_capture_inject_discard: forget what waits; the queue is reset */
 void virtio_capture_inject_discard(VirtIOCapture *s);
 
 /** The netdev that hands the NIC a copy of an injected frame right now. */
-extern NetClientState *virtio_capture_feeding;
+extern NetClientState *virtio_capture_feedback_netdev;
 
 /**
  * virtio_capture_is_feedback: does the NIC receive its own frame back now?
@@ -393,7 +393,7 @@ extern NetClientState *virtio_capture_feeding;
  */
 static inline bool virtio_capture_is_feedback(NetClientState *sender)
 {
-    return sender == virtio_capture_feeding;
+    return sender == virtio_capture_feedback_netdev;
 }
 
 void virtio_capture_inject_init(VirtIOCapture *s);

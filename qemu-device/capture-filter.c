@@ -86,22 +86,22 @@ void virtio_capture_program_clear(CaptureProgram *program)
     *program = (CaptureProgram) { .count = 0 };
 }
 
-COLD void virtio_capture_gather(VirtIOCapture *s, CaptureFrame *frame)
+COLD void virtio_capture_linearize(VirtIOCapture *s, CaptureFrame *frame)
 {
     const struct iovec *iov = frame->more;
     size_t part, done = frame->first_len;
 
-    if (s->whole_size < frame->len) {
-        s->whole_size = MAX(frame->len, NET_BUFSIZE);
-        s->whole = g_realloc(s->whole, s->whole_size);
+    if (s->linear_size < frame->len) {
+        s->linear_size = MAX(frame->len, NET_BUFSIZE);
+        s->linear = g_realloc(s->linear, s->linear_size);
     }
-    memcpy(s->whole, frame->first, done);
+    memcpy(s->linear, frame->first, done);
     for (; done < frame->len; done += part) {
         part = MIN(iov->iov_len, frame->len - done);
-        memcpy(s->whole + done, iov->iov_base, part);
+        memcpy(s->linear + done, iov->iov_base, part);
         iov++;
     }
-    frame->first = s->whole;
+    frame->first = s->linear;
     frame->first_len = frame->len;
 }
 
@@ -112,5 +112,5 @@ void virtio_capture_filter_finalize(VirtIOCapture *s)
     for (n = 0; n < CAPTURE_LISTENERS; n++) {
         virtio_capture_program_clear(&s->listeners[n].program);
     }
-    g_free(s->whole);
+    g_free(s->linear);
 }

@@ -19,7 +19,7 @@ static inline uint32_t virtio_capture_program_run(VirtIOCapture *s,
                                                   CaptureFrame *frame)
 {
     if (unlikely(frame->first_len < MIN(program->reach, frame->len))) {
-        virtio_capture_gather(s, frame);
+        virtio_capture_linearize(s, frame);
     }
     return vcap_filter_run(program->decoded, frame->first, frame->len,
                            frame->first_len);

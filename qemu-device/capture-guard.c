@@ -14,14 +14,17 @@ bool virtio_capture_active(VirtIOCapture *s)
            (vdev->status & VIRTIO_CONFIG_S_DRIVER_OK);
 }
 
-CaptureStay virtio_capture_enter(VirtIOCapture *s)
+CaptureGuard virtio_capture_enter(VirtIOCapture *s)
 {
-    MemReentrancyGuard *guard = &s->proxy->mem_reentrancy_guard;
-    CaptureStay stay = { .proxy = s->proxy, .outer = guard->engaged_in_io };
+    MemReentrancyGuard *reentrancy = &s->proxy->mem_reentrancy_guard;
+    CaptureGuard guard = {
+        .proxy = s->proxy,
+        .was_engaged = reentrancy->engaged_in_io,
+    };
 
     object_ref(OBJECT(s->proxy));
-    guard->engaged_in_io = true;
-    return stay;
+    reentrancy->engaged_in_io = true;
+    return guard;
 }
 
 static void unref_bh(void *opaque)
@@ -29,13 +32,13 @@ static void unref_bh(void *opaque)
     object_unref(OBJECT(opaque));
 }
 
-void virtio_capture_leave(CaptureStay stay)
+void virtio_capture_leave(CaptureGuard guard)
 {
-    stay.proxy->mem_reentrancy_guard.engaged_in_io = stay.outer;
-    if (stay.proxy->realized) {
-        object_unref(OBJECT(stay.proxy));
+    guard.proxy->mem_reentrancy_guard.engaged_in_io = guard.was_engaged;
+    if (guard.proxy->realized) {
+        object_unref(OBJECT(guard.proxy));
     } else {
         /* Unplugged in between: those who called still use the device. */
-        aio_bh_schedule_oneshot(qemu_get_aio_context(), unref_bh, stay.proxy);
+        aio_bh_schedule_oneshot(qemu_get_aio_context(), unref_bh, guard.proxy);
     }
 }

@@ -25,7 +25,7 @@
  */
 static QTAILQ_HEAD(, VirtIOCapture) waiting = QTAILQ_HEAD_INITIALIZER(waiting);
 
-NetClientState *virtio_capture_feeding;
+NetClientState *virtio_capture_feedback_netdev;
 
 static void inject_reply(VirtIOCapture *s, VirtQueueElement *elem,
                          uint32_t status)
@@ -55,7 +55,7 @@ static void inject_sent(NetClientState *nic, ssize_t ret)
     QTAILQ_FOREACH(s, &waiting, injection_next) {
         if (s->injection_nic == nic) {
             stop_waiting(s);
-            virtio_capture_inject_settle(s);
+            virtio_capture_inject_complete(s);
             /* We are in the middle of the backend's work: go on later. */
             qemu_bh_schedule(s->inject_bh);
             return;
@@ -77,7 +77,7 @@ static bool is_waiting(VirtIOCapture *s)
     }
     /* Netdev or NIC has gone, and nobody will tell. */
     stop_waiting(s);
-    virtio_capture_inject_settle(s);
+    virtio_capture_inject_complete(s);
     return false;
 }
 
@@ -89,9 +89,9 @@ static void feed_back(NetClientState *netdev, const struct iovec *iov,
                       int iovcnt)
 {
     if (qemu_can_send_packet(netdev)) {
-        virtio_capture_feeding = netdev;
+        virtio_capture_feedback_netdev = netdev;
         qemu_sendv_packet(netdev, iov, iovcnt);
-        virtio_capture_feeding = NULL;
+        virtio_capture_feedback_netdev = NULL;
     }
 }
 
@@ -189,14 +189,14 @@ static bool inject_next(VirtIOCapture *s)
 void virtio_capture_handle_inject(VirtIODevice *vdev, VirtQueue *vq)
 {
     VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
-    CaptureStay stay;
+    CaptureGuard guard;
     unsigned n = 0;
 
     /* It is here already: who receives a frame ran the code that kicks. */
     if (s->injecting || is_waiting(s)) {
         return;
     }
-    stay = virtio_capture_enter(s);
+    guard = virtio_capture_enter(s);
     s->injecting = true;
     while (n < INJECT_BURST && inject_next(s)) {
         n++;
@@ -206,7 +206,7 @@ void virtio_capture_handle_inject(VirtIODevice *vdev, VirtQueue *vq)
         qemu_bh_schedule(s->inject_bh);
     }
     virtio_capture_notify(s);
-    virtio_capture_leave(stay);
+    virtio_capture_leave(guard);
 }
 
 bool virtio_capture_inject_busy(VirtIOCapture *s)
@@ -216,7 +216,7 @@ bool virtio_capture_inject_busy(VirtIOCapture *s)
            !virtio_queue_empty(s->inject_vq);
 }
 
-void virtio_capture_inject_settle(VirtIOCapture *s)
+void virtio_capture_inject_complete(VirtIOCapture *s)
 {
     VirtQueueElement *elem = s->injection;
 
@@ -226,11 +226,11 @@ void virtio_capture_inject_settle(VirtIOCapture *s)
     }
 }
 
-void virtio_capture_inject_gone(VirtIOCapture *s)
+void virtio_capture_inject_netdev_deleted(VirtIOCapture *s)
 {
     if (s->injection_nic) {
         stop_waiting(s);
-        virtio_capture_inject_settle(s);
+        virtio_capture_inject_complete(s);
         qemu_bh_schedule(s->inject_bh);
     }
 }
@@ -242,7 +242,7 @@ void virtio_capture_inject_discard(VirtIOCapture *s)
     qemu_bh_cancel(s->inject_bh);
     if (elem) {
         s->injection = NULL;
-        virtio_capture_forget(s->inject_vq, elem);
+        virtio_capture_detach(s->inject_vq, elem);
     }
 }
 

@@ -19,13 +19,13 @@ static void set_snaplen(CaptureListener *l, uint32_t snaplen)
     }
 }
 
-static void gather_wishes(VirtIOCapture *s)
+static void update_wanted_flags(VirtIOCapture *s)
 {
     CaptureListener *l;
 
-    s->wishes = 0;
+    s->wanted_flags = 0;
     QLIST_FOREACH(l, &s->listening, next) {
-        s->wishes |= l->flags;
+        s->wanted_flags |= l->flags;
     }
 }
 
@@ -34,10 +34,10 @@ void virtio_capture_listener_set(CaptureListener *l, uint32_t snaplen,
 {
     set_snaplen(l, snaplen);
     l->flags = flags;
-    gather_wishes(l->dev);
+    update_wanted_flags(l->dev);
     virtio_capture_set_delay(l, delay);
     if (!snaplen && l->number) {
-        virtio_capture_give_back(l);
+        virtio_capture_use_all(l);
     } else if (!snaplen) {
         virtio_capture_complete(l);
     }
@@ -46,7 +46,7 @@ void virtio_capture_listener_set(CaptureListener *l, uint32_t snaplen,
 void virtio_capture_listener_resume(CaptureListener *l)
 {
     set_snaplen(l, l->snaplen);
-    gather_wishes(l->dev);
+    update_wanted_flags(l->dev);
 }
 
 void virtio_capture_listener_reset(CaptureListener *l)
@@ -54,7 +54,7 @@ void virtio_capture_listener_reset(CaptureListener *l)
     virtio_capture_discard(l);
     set_snaplen(l, 0);
     l->flags = 0;
-    gather_wishes(l->dev);
+    update_wanted_flags(l->dev);
     virtio_capture_set_delay(l, 0);
     virtio_capture_program_clear(&l->program);
     l->dev->captured_before += l->captured;

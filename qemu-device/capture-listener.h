@@ -77,7 +77,7 @@ typedef struct CaptureListener {
     CaptureBuffer buffer;
     QEMUBH *delay_bh;           /* completes it: delay 0 */
     QEMUTimer delay_timer;      /* completes it: any other delay */
-    bool awaits_driver;         /* to be used, but the driver's last one */
+    bool use_pending;           /* to be used, but the driver's last one */
 } CaptureListener;
 
 /* capture-listener.c */
@@ -98,7 +98,7 @@ void virtio_capture_listener_set(CaptureListener *l, uint32_t snaplen,
 /** virtio_capture_listener_resume: go on with what a saved state says */
 void virtio_capture_listener_resume(CaptureListener *l);
 
-/** virtio_capture_listener_reset: as new: no wishes, no counts, no buffer */
+/** virtio_capture_listener_reset: as new: no flags, no counts, no buffer */
 void virtio_capture_listener_reset(CaptureListener *l);
 
 void virtio_capture_listener_init(CaptureListener *l, VirtQueue *vq);
@@ -123,11 +123,11 @@ bool virtio_capture_program_check(CaptureProgram *program);
 void virtio_capture_program_clear(CaptureProgram *program);
 
 /**
- * virtio_capture_gather: have a frame of several pieces in one
+ * virtio_capture_linearize: have a frame of several pieces in one
  *
  * For all who look at it from now on.
  */
-void virtio_capture_gather(VirtIOCapture *s, CaptureFrame *frame);
+void virtio_capture_linearize(VirtIOCapture *s, CaptureFrame *frame);
 
 /** virtio_capture_filter_finalize: free programs and the frame's memory */
 void virtio_capture_filter_finalize(VirtIOCapture *s);
@@ -135,13 +135,13 @@ void virtio_capture_filter_finalize(VirtIOCapture *s);
 /* capture-buffer.c */
 
 /**
- * virtio_capture_append_anywhere: put a frame into any buffer, or count it
+ * virtio_capture_append_slow: put a frame into any buffer, or count it
  * @caplen: bytes of it, if so many fit
  *
  * What virtio_capture_append() in capture-record.h does not do itself.
  */
-void virtio_capture_append_anywhere(CaptureListener *l,
-                                    const CaptureFrame *frame, size_t caplen);
+void virtio_capture_append_slow(CaptureListener *l, const CaptureFrame *frame,
+                                size_t caplen);
 
 /** virtio_capture_trace_frame: a trace event that is on */
 void virtio_capture_trace_frame(CaptureListener *l, const CaptureFrame *frame,
@@ -154,8 +154,8 @@ void virtio_capture_trace_frame(CaptureListener *l, const CaptureFrame *frame,
  */
 void virtio_capture_flush(CaptureListener *l);
 
-/** virtio_capture_give_back: give all buffers to the driver, full or empty */
-void virtio_capture_give_back(CaptureListener *l);
+/** virtio_capture_use_all: give all buffers to the driver, full or empty */
+void virtio_capture_use_all(CaptureListener *l);
 
 /** virtio_capture_complete: give the buffer in progress to the driver */
 void virtio_capture_complete(CaptureListener *l);
@@ -170,8 +170,8 @@ void virtio_capture_discard(CaptureListener *l);
  */
 void virtio_capture_rewind(CaptureListener *l);
 
-/** virtio_capture_buffer_kicked: the driver gave buffers, if that matters */
-void virtio_capture_buffer_kicked(CaptureListener *l);
+/** virtio_capture_buffer_available: the driver gave buffers, if that matters */
+void virtio_capture_buffer_available(CaptureListener *l);
 
 /** virtio_capture_set_delay: change when buffers complete for their age */
 void virtio_capture_set_delay(CaptureListener *l, uint32_t delay);

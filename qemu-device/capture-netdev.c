@@ -166,8 +166,8 @@ static int match_zpci(DeviceState *dev, void *opaque)
  * segment, whose number is the "uid" of its zpci device; QEMU gives all
  * functions IDs there.
  */
-static void tell_place(PCIDevice *function,
-                       struct virtio_capture_config *config)
+static void set_pci_address(PCIDevice *function,
+                            struct virtio_capture_config *config)
 {
     ZpciSearch search = { .target = DEVICE(function)->id };
 
@@ -214,7 +214,7 @@ void virtio_capture_get_config(VirtIODevice *vdev, uint8_t *data)
             PCIDevice *function = nic_pci_function(nic);
 
             if (function) {
-                tell_place(function, &config);
+                set_pci_address(function, &config);
                 status |= VIRTIO_CAPTURE_S_PCI;
             }
         }

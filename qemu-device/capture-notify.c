@@ -41,13 +41,13 @@ void virtio_capture_notify(VirtIOCapture *s)
 {
     DECLARE_BITMAP(due, CAPTURE_QUEUES + 1);
     uint32_t resets = s->resets;
-    CaptureStay stay;
+    CaptureGuard guard;
     unsigned n;
 
     if (!virtio_capture_notify_due(s) || !s->parent_obj.vm_running) {
         return;
     }
-    stay = virtio_capture_enter(s);
+    guard = virtio_capture_enter(s);
     bitmap_copy(due, s->notify, CAPTURE_QUEUES + 1);
     bitmap_zero(s->notify, CAPTURE_QUEUES + 1);
     /* A device that one of them resets has nothing more to tell. */
@@ -59,7 +59,7 @@ void virtio_capture_notify(VirtIOCapture *s)
     if (virtio_capture_notify_due(s)) {
         virtio_capture_notify_soon(s);
     }
-    virtio_capture_leave(stay);
+    virtio_capture_leave(guard);
 }
 
 void virtio_capture_notify_soon(VirtIOCapture *s)

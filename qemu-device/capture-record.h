@@ -81,7 +81,7 @@ static inline void virtio_capture_append(CaptureListener *l,
      */
     if (unlikely(caplen > frame->first_len ||
                  size + CAPTURE_SHORTEST_RECORD > b->room)) {
-        virtio_capture_append_anywhere(l, frame, caplen);
+        virtio_capture_append_slow(l, frame, caplen);
         return;
     }
     capture_record_header(l, (CaptureRecord *)to, frame, caplen);

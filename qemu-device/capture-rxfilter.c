@@ -22,17 +22,17 @@
 #include "qemu/iov.h"
 #include "capture-device.h"
 
-#define COST_FACTOR 50
+#define QUERY_COST_FACTOR   50
 
 /* No answer is kept for longer, ns. */
-#define LONGEST     NANOSECONDS_PER_SECOND
+#define MAX_VALIDITY        NANOSECONDS_PER_SECOND
 
 #define HEAD_LEN    16          /* both addresses, VLAN tag */
 #define VLAN_COUNT  (VLAN_VID_MASK + 1)
 
 struct CaptureRxFilter {
-    int64_t asked;              /* real time, ns */
-    int64_t keep;               /* so long, ns */
+    int64_t queried;            /* real time, ns */
+    int64_t validity;           /* so long, ns */
     bool promiscuous;
     RxState unicast;
     RxState multicast;
@@ -43,7 +43,7 @@ struct CaptureRxFilter {
     DECLARE_BITMAP(vlans, VLAN_COUNT);
 };
 
-void virtio_capture_rxfilter_forget(VirtIOCapture *s)
+void virtio_capture_rxfilter_invalidate(VirtIOCapture *s)
 {
     timer_del(&s->rxfilter_timer);
     s->own_model = NULL;
@@ -66,7 +66,7 @@ static void add_addresses(GArray *table, const strList *list)
 }
 
 /* Ask the NIC, and keep its answer. */
-static void ask(VirtIOCapture *s, NetClientState *nic)
+static void query_nic(VirtIOCapture *s, NetClientState *nic)
 {
     unsigned notify = nic->rxfilter_notify_enabled;
     int64_t start = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
@@ -78,7 +78,7 @@ static void ask(VirtIOCapture *s, NetClientState *nic)
     /* The question arms an event for the management, which did not ask. */
     nic->rxfilter_notify_enabled = notify;
 
-    virtio_capture_rxfilter_forget(s);
+    virtio_capture_rxfilter_invalidate(s);
     s->rxfilter = f;
     f->model = nic->info;
     f->promiscuous = info->promiscuous;
@@ -99,10 +99,10 @@ static void ask(VirtIOCapture *s, NetClientState *nic)
     }
     qapi_free_RxFilterInfo(info);
 
-    f->asked = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
-    cost = f->asked - start;
-    f->keep = MIN(cost * COST_FACTOR, LONGEST);
-    timer_mod_ns(&s->rxfilter_timer, f->asked + LONGEST);
+    f->queried = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
+    cost = f->queried - start;
+    f->validity = MIN(cost * QUERY_COST_FACTOR, MAX_VALIDITY);
+    timer_mod_ns(&s->rxfilter_timer, f->queried + MAX_VALIDITY);
     if (f->unicast != RX_STATE_NONE) {
         uint8_t address[8] = { 0 };
 
@@ -113,7 +113,8 @@ static void ask(VirtIOCapture *s, NetClientState *nic)
 }
 
 /* What the NIC said, not one of another model that was there before it. */
-static const CaptureRxFilter *kept_answer(VirtIOCapture *s, NetClientState *nic)
+static const CaptureRxFilter *cached_filter(VirtIOCapture *s,
+                                            NetClientState *nic)
 {
     const CaptureRxFilter *f = s->rxfilter;
 
@@ -155,13 +156,13 @@ static bool accepts(const CaptureRxFilter *f, const uint8_t *head)
 }
 
 /* Is the answer too old for a frame that is not ordinary? */
-static bool is_old(const CaptureRxFilter *f)
+static bool is_expired(const CaptureRxFilter *f)
 {
-    return qemu_clock_get_ns(QEMU_CLOCK_REALTIME) - f->asked > f->keep;
+    return qemu_clock_get_ns(QEMU_CLOCK_REALTIME) - f->queried > f->validity;
 }
 
 /* Frames that are nearly all of a host's traffic, and are accepted. */
-static bool is_ordinary(const CaptureRxFilter *f, const uint8_t *head)
+static bool is_common(const CaptureRxFilter *f, const uint8_t *head)
 {
     return lduw_be_p(head + 2 * ETH_ALEN) != ETH_P_VLAN &&
            ((f->unicast != RX_STATE_NONE &&
@@ -191,7 +192,7 @@ static COLD bool nic_accepts(VirtIOCapture *s, NetClientState *nic,
 {
     size_t len = MIN(frame->len, HEAD_LEN);
     uint8_t head[HEAD_LEN] = { 0 };
-    const CaptureRxFilter *f = kept_answer(s, nic);
+    const CaptureRxFilter *f = cached_filter(s, nic);
 
     if (nic->info->type != NET_CLIENT_DRIVER_NIC) {
         return true; /* a hub: nobody to ask, and nothing filtered there */
@@ -204,8 +205,8 @@ static COLD bool nic_accepts(VirtIOCapture *s, NetClientState *nic,
         return is_multicast_ether_addr(head) ||
                !memcmp(head, qemu_get_nic(nic)->conf->macaddr.a, ETH_ALEN);
     }
-    if (!f || (!is_ordinary(f, head) && is_old(f))) {
-        ask(s, nic);
+    if (!f || (!is_common(f, head) && is_expired(f))) {
+        query_nic(s, nic);
     }
     return accepts(s->rxfilter, head);
 }
@@ -213,25 +214,25 @@ static COLD bool nic_accepts(VirtIOCapture *s, NetClientState *nic,
 bool virtio_capture_nic_accepts(VirtIOCapture *s, NetClientState *nic,
                                 const CaptureFrame *frame)
 {
-    const CaptureRxFilter *f = kept_answer(s, nic);
+    const CaptureRxFilter *f = cached_filter(s, nic);
 
-    if (f && frame->first_len >= HEAD_LEN && is_ordinary(f, frame->first)) {
+    if (f && frame->first_len >= HEAD_LEN && is_common(f, frame->first)) {
         return true;
     }
     return nic_accepts(s, nic, frame);
 }
 
-static void too_old(void *opaque)
+static void rxfilter_expired(void *opaque)
 {
-    virtio_capture_rxfilter_forget(opaque);
+    virtio_capture_rxfilter_invalidate(opaque);
 }
 
 void virtio_capture_rxfilter_init(VirtIOCapture *s)
 {
-    timer_init_ns(&s->rxfilter_timer, QEMU_CLOCK_REALTIME, too_old, s);
+    timer_init_ns(&s->rxfilter_timer, QEMU_CLOCK_REALTIME, rxfilter_expired, s);
 }
 
 void virtio_capture_rxfilter_cleanup(VirtIOCapture *s)
 {
-    virtio_capture_rxfilter_forget(s);
+    virtio_capture_rxfilter_invalidate(s);
 }

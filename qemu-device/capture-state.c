@@ -79,7 +79,8 @@ static bool check_saved_features(VirtIOCapture *s, Error **errp)
     for (n = 0; n < CAPTURE_LISTENERS; n++) {
         l = &s->listeners[n];
         if ((l->program.count && !filter_needed(s)) ||
-            (l->number && l->snaplen && !virtio_capture_has_queues(s))) {
+            (l->number && l->snaplen &&
+             !virtio_capture_has_listener_queues(s))) {
             error_setg(errp, "listener %u is without its feature", n);
             return false;
         }
@@ -145,7 +146,7 @@ int virtio_capture_post_load(VirtIODevice *vdev)
         return refuse_saved(err);
     }
     virtio_capture_set_offset(s, s->clock_offset);
-    virtio_capture_queues_changed(s);
+    virtio_capture_invalidate_rings(s);
     for (n = 0; n < virtio_capture_queues(s); n++) {
         s->ring_size[n] = virtio_queue_get_num(vdev, n);
     }
@@ -185,7 +186,7 @@ static int filter_pre_load(void *opaque)
 }
 
 /* Before there is memory for it. */
-static bool has_fitting_program(void *opaque, int version)
+static bool program_size_is_valid(void *opaque, int version)
 {
     CaptureListener *l = opaque;
 
@@ -204,7 +205,7 @@ static const VMStateDescription vmstate_filter = {
         VMSTATE_UINT64(used, CaptureListener),
         VMSTATE_INT32(program.count, CaptureListener),
         VMSTATE_VALIDATE("a program has 0 to 512 instructions",
-                         has_fitting_program),
+                         program_size_is_valid),
         VMSTATE_STRUCT_VARRAY_ALLOC(program.insns, CaptureListener,
                                     program.count, 1, vmstate_insn,
                                     struct bsd_insn),
@@ -247,7 +248,7 @@ static const VMStateDescription vmstate_shared_filter = {
 
 static bool queues_needed(void *opaque)
 {
-    return virtio_capture_has_queues(opaque);
+    return virtio_capture_has_listener_queues(opaque);
 }
 
 /* All that any device can have: a device with less takes what it has. */

@@ -33,11 +33,11 @@ static void destroy(CaptureTap *tap)
     object_unparent(OBJECT(tap));
 }
 
-static void destroy_old_tap(VirtIOCapture *s)
+static void destroy_stopped_tap(VirtIOCapture *s)
 {
-    if (s->old_tap && !s->in_tap) {
-        destroy(s->old_tap);
-        s->old_tap = NULL;
+    if (s->stopped_tap && !s->tap_busy) {
+        destroy(s->stopped_tap);
+        s->stopped_tap = NULL;
     }
 }
 
@@ -45,8 +45,8 @@ static void tap_bh(void *opaque)
 {
     VirtIOCapture *s = opaque;
 
-    destroy_old_tap(s);
-    if (s->old_tap) {
+    destroy_stopped_tap(s);
+    if (s->stopped_tap) {
         qemu_bh_schedule(s->tap_bh);
     }
 }
@@ -76,8 +76,8 @@ bool virtio_capture_tap_start(VirtIOCapture *s, Error **errp)
     if (s->off) {
         return virtio_capture_check_netdev(s, errp);
     }
-    destroy_old_tap(s);
-    if (s->old_tap) {
+    destroy_stopped_tap(s);
+    if (s->stopped_tap) {
         error_setg(errp, "the last tap of netdev '%s' is in use", s->netdev_id);
         return false;
     }
@@ -110,9 +110,9 @@ void virtio_capture_tap_stop(VirtIOCapture *s)
         return;
     }
     s->tap = NULL;
-    virtio_capture_rxfilter_forget(s);
+    virtio_capture_rxfilter_invalidate(s);
     trace_virtio_capture_tap(s, s->netdev_id, false);
-    if (!s->in_tap) {
+    if (!s->tap_busy) {
         destroy(tap);
         return;
     }
@@ -121,7 +121,7 @@ void virtio_capture_tap_stop(VirtIOCapture *s)
      * next one when it comes back from this. No frame enters this one any more.
      */
     tap->parent_obj.on = false;
-    s->old_tap = tap;
+    s->stopped_tap = tap;
     qemu_bh_schedule(s->tap_bh);
 }
 
@@ -150,14 +150,14 @@ static void capture_tap_cleanup(NetFilterState *nf)
     if (!s) {
         return;
     }
-    if (tap == s->old_tap) {
-        s->old_tap = NULL;
+    if (tap == s->stopped_tap) {
+        s->stopped_tap = NULL;
         return;
     }
     s->tap = NULL;
-    virtio_capture_rxfilter_forget(s);
+    virtio_capture_rxfilter_invalidate(s);
     trace_virtio_capture_tap(s, s->netdev_id, false);
-    virtio_capture_inject_gone(s);
+    virtio_capture_inject_netdev_deleted(s);
     set_bit(CAPTURE_NOTIFY_CONFIG, s->notify);
     virtio_capture_notify_soon(s);
 }
@@ -191,7 +191,7 @@ static inline uint32_t needed_flags(VirtIOCapture *s, NetClientState *netdev,
         return VIRTIO_CAPTURE_L_SENT;
     }
     /* QEMU drops frames for a NIC whose link is down behind the filters. */
-    if (!(s->wishes & VIRTIO_CAPTURE_L_RECEIVED) || nic->link_down) {
+    if (!(s->wanted_flags & VIRTIO_CAPTURE_L_RECEIVED) || nic->link_down) {
         return 0;
     }
     if (!virtio_capture_is_for_nic(s, nic, frame) &&

@@ -84,7 +84,7 @@ bool virtio_capture_queue_usable(VirtIOCapture *s, VirtQueue *vq)
            check_rings(s, n);
 }
 
-void virtio_capture_queues_changed(VirtIOCapture *s)
+void virtio_capture_invalidate_rings(VirtIOCapture *s)
 {
     bitmap_zero(s->rings_in_ram, CAPTURE_QUEUES);
 }
@@ -94,12 +94,12 @@ void virtio_capture_queue_enabled(VirtIODevice *vdev, uint32_t index)
     VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
 
     if (index < virtio_capture_queues(s)) {
-        virtio_capture_queues_changed(s);
+        virtio_capture_invalidate_rings(s);
         s->ring_size[index] = virtio_queue_get_num(vdev, index);
     }
 }
 
-static bool all_in_ram(const struct iovec *iov, unsigned count)
+static bool iov_in_ram(const struct iovec *iov, unsigned count)
 {
     ram_addr_t offset;
 
@@ -129,7 +129,7 @@ static VirtQueueElement *pop(VirtIOCapture *s, VirtQueue *vq)
         }
     } else if (elem) {
         /* By what it read. The buffer is none of the device as it is now. */
-        virtio_capture_forget(vq, elem);
+        virtio_capture_detach(vq, elem);
         elem = NULL;
     }
     return elem;
@@ -138,19 +138,19 @@ static VirtQueueElement *pop(VirtIOCapture *s, VirtQueue *vq)
 VirtQueueElement *virtio_capture_pop(VirtIOCapture *s, VirtQueue *vq)
 {
     VirtQueueElement *elem;
-    CaptureStay stay;
+    CaptureGuard guard;
 
     if (!virtio_capture_active(s) || !virtio_capture_queue_usable(s, vq)) {
         return NULL;
     }
-    stay = virtio_capture_enter(s);
+    guard = virtio_capture_enter(s);
     elem = pop(s, vq);
-    virtio_capture_leave(stay);
-    if (elem && (!all_in_ram(elem->in_sg, elem->in_num) ||
-                 !all_in_ram(elem->out_sg, elem->out_num))) {
+    virtio_capture_leave(guard);
+    if (elem && (!iov_in_ram(elem->in_sg, elem->in_num) ||
+                 !iov_in_ram(elem->out_sg, elem->out_num))) {
         virtio_capture_error(s, "queue %u has a buffer that is not in RAM",
                              virtio_get_queue_index(vq));
-        virtio_capture_forget(vq, elem);
+        virtio_capture_detach(vq, elem);
         elem = NULL;
     }
     return elem;
@@ -169,7 +169,7 @@ void virtio_capture_push(VirtIOCapture *s, VirtQueue *vq,
     set_bit(virtio_get_queue_index(vq), s->notify);
 }
 
-void virtio_capture_forget(VirtQueue *vq, VirtQueueElement *elem)
+void virtio_capture_detach(VirtQueue *vq, VirtQueueElement *elem)
 {
     /* No byte of it: what is not in RAM is not written. */
     virtqueue_detach_element(vq, elem, 0);
@@ -184,7 +184,7 @@ VirtQueueElement *virtio_capture_pop_request(VirtIOCapture *s, VirtQueue *vq,
     if (elem && iov_size(elem->in_sg, elem->in_num) <
                 sizeof(struct virtio_capture_reply)) {
         virtio_capture_error(s, "%s buffer without room for a reply", name);
-        virtio_capture_forget(vq, elem);
+        virtio_capture_detach(vq, elem);
         return NULL;
     }
     return elem;
@@ -205,11 +205,11 @@ void virtio_capture_reply(VirtIOCapture *s, VirtQueue *vq,
 
 static void memory_changed(MemoryListener *listener)
 {
-    virtio_capture_queues_changed(container_of(listener, VirtIOCapture,
-                                               memory_listener));
+    virtio_capture_invalidate_rings(container_of(listener, VirtIOCapture,
+                                                 memory_listener));
 }
 
-void virtio_capture_queue_init(VirtIOCapture *s)
+void virtio_capture_virtqueue_init(VirtIOCapture *s)
 {
     s->memory_listener = (MemoryListener) {
         .name = "virtio-capture",
@@ -218,7 +218,7 @@ void virtio_capture_queue_init(VirtIOCapture *s)
     memory_listener_register(&s->memory_listener, &address_space_memory);
 }
 
-void virtio_capture_queue_cleanup(VirtIOCapture *s)
+void virtio_capture_virtqueue_cleanup(VirtIOCapture *s)
 {
     memory_listener_unregister(&s->memory_listener);
 }

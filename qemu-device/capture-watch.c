@@ -83,37 +83,37 @@ static bool get_tapped(Object *obj, Error **errp)
     return VIRTIO_CAPTURE(obj)->tap;
 }
 
-static bool tell_number(Visitor *v, const char *name, uint64_t value,
+static bool visit_number(Visitor *v, const char *name, uint64_t value,
                         Error **errp)
 {
     return visit_type_uint64(v, name, &value, errp);
 }
 
-static bool tell_flag(Visitor *v, const char *name, bool value, Error **errp)
+static bool visit_flag(Visitor *v, const char *name, bool value, Error **errp)
 {
     return visit_type_bool(v, name, &value, errp);
 }
 
 /* The names are those of the specification. */
-static bool tell_listener(Visitor *v, const CaptureListener *l, Error **errp)
+static bool visit_listener(Visitor *v, const CaptureListener *l, Error **errp)
 {
     bool done;
 
     if (!visit_start_struct(v, NULL, NULL, 0, errp)) {
         return false;
     }
-    done = tell_number(v, "listener", l->number, errp) &&
-           tell_number(v, "queue", virtio_get_queue_index(l->vq), errp) &&
-           tell_number(v, "snaplen", l->snaplen, errp) &&
-           tell_flag(v, "received", l->flags & VIRTIO_CAPTURE_L_RECEIVED,
+    done = visit_number(v, "listener", l->number, errp) &&
+           visit_number(v, "queue", virtio_get_queue_index(l->vq), errp) &&
+           visit_number(v, "snaplen", l->snaplen, errp) &&
+           visit_flag(v, "received", l->flags & VIRTIO_CAPTURE_L_RECEIVED,
                      errp) &&
-           tell_flag(v, "sent", l->flags & VIRTIO_CAPTURE_L_SENT, errp) &&
-           tell_flag(v, "promiscuous", l->flags & VIRTIO_CAPTURE_L_PROMISC,
+           visit_flag(v, "sent", l->flags & VIRTIO_CAPTURE_L_SENT, errp) &&
+           visit_flag(v, "promiscuous", l->flags & VIRTIO_CAPTURE_L_PROMISC,
                      errp) &&
-           tell_number(v, "instructions", l->program.count, errp) &&
-           tell_number(v, "seen", l->seen, errp) &&
-           tell_number(v, "captured", l->captured, errp) &&
-           tell_number(v, "dropped", l->dropped, errp) &&
+           visit_number(v, "instructions", l->program.count, errp) &&
+           visit_number(v, "seen", l->seen, errp) &&
+           visit_number(v, "captured", l->captured, errp) &&
+           visit_number(v, "dropped", l->dropped, errp) &&
            visit_check_struct(v, errp);
     visit_end_struct(v, NULL);
     return done;
@@ -131,7 +131,7 @@ static void get_listener_state(Object *obj, Visitor *v, const char *name,
     }
     for (n = 0; n < CAPTURE_LISTENERS; n++) {
         if (QLIST_IS_INSERTED(&s->listeners[n], next) &&
-            !tell_listener(v, &s->listeners[n], errp)) {
+            !visit_listener(v, &s->listeners[n], errp)) {
             break;
         }
     }

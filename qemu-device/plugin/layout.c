@@ -16,14 +16,15 @@
 #include "plugin.h"
 
 /* Two of QEMU's objects that need nothing else, and are never realized. */
-#define SOME_DEVICE "virtio-rng-pci"
-#define SOME_FILTER "filter-buffer"
+#define PROBE_DEVICE "virtio-rng-pci"
+#define PROBE_FILTER "filter-buffer"
 
-static void complain(const char *type, const char *member, ptrdiff_t found,
-                     size_t expected)
+static void report_mismatch(const char *type, const char *member,
+                            ptrdiff_t found, size_t expected)
 {
-    fprintf(stderr, ME ": this QEMU has the right version, but was built with "
-            "other options: its '%s' has '%s' at byte %td, not %zu\n",
+    fprintf(stderr, PLUGIN_NAME ": this QEMU has the right version, but was "
+            "built with other options: its '%s' has '%s' at byte %td, not "
+            "%zu\n",
             type, member, found, expected);
 }
 
@@ -32,8 +33,8 @@ static bool check_type(const char *type)
     if (object_class_by_name(type)) {
         return true;
     }
-    fprintf(stderr, ME ": this QEMU has no '%s', which the device needs\n",
-            type);
+    fprintf(stderr, PLUGIN_NAME ": this QEMU has no '%s', which the device "
+            "needs\n", type);
     return false;
 }
 
@@ -45,7 +46,7 @@ static bool check_property(const char *type, const char *name, size_t expected)
     ptrdiff_t found = member ? member->offset : -1;
 
     if (found != expected) {
-        complain(type, name, found, expected);
+        report_mismatch(type, name, found, expected);
         return false;
     }
     return true;
@@ -63,7 +64,7 @@ static bool check_properties(void)
         { TYPE_PCI_DEVICE, "acpi-index", offsetof(PCIDevice, acpi_index) },
         /* Behind all of PCIDevice. */
         { TYPE_VIRTIO_PCI, "ats", offsetof(VirtIOPCIProxy, flags) },
-        { SOME_DEVICE, "vectors", offsetof(VirtIOPCIProxy, nvectors) },
+        { PROBE_DEVICE, "vectors", offsetof(VirtIOPCIProxy, nvectors) },
         { TYPE_VIRTIO_DEVICE, "use-started",
           offsetof(VirtIODevice, use_started) },
         /* Behind all of VirtIODevice. */
@@ -84,13 +85,14 @@ static bool check_properties(void)
 /* The virtio device that a PCI device is made of lies behind VirtIOPCIProxy. */
 static bool check_proxy(void)
 {
-    Object *device = object_new(SOME_DEVICE);
+    Object *device = object_new(PROBE_DEVICE);
     Object *part = object_resolve_path_component(device, "virtio-backend");
     ptrdiff_t found = part ? (char *)part - (char *)device : -1;
 
     object_unref(device);
     if (found != sizeof(VirtIOPCIProxy)) {
-        complain(SOME_DEVICE, "virtio-backend", found, sizeof(VirtIOPCIProxy));
+        report_mismatch(PROBE_DEVICE, "virtio-backend", found,
+                        sizeof(VirtIOPCIProxy));
         return false;
     }
     return true;
@@ -106,7 +108,7 @@ static bool check_proxy(void)
 static ptrdiff_t find_in_filter(const char *property, const char *from,
                                 const char *to)
 {
-    Object *filter = object_new(SOME_FILTER);
+    Object *filter = object_new(PROBE_FILTER);
     char before[FILTER_BYTES];
     const char *after = (const char *)filter;
     ptrdiff_t found = -1;
@@ -140,22 +142,22 @@ static bool check_filter(void)
     ptrdiff_t found;
     size_t i;
 
-    if (!check_type(SOME_FILTER)) {
+    if (!check_type(PROBE_FILTER)) {
         return false;
     }
     for (i = 0; i < ARRAY_SIZE(members); i++) {
         found = find_in_filter(members[i].property, members[i].from,
                                members[i].to);
         if (found != members[i].offset) {
-            complain(SOME_FILTER, members[i].property, found,
-                     members[i].offset);
+            report_mismatch(PROBE_FILTER, members[i].property, found,
+                            members[i].offset);
             return false;
         }
     }
     return true;
 }
 
-bool plugin_layout_fits(void)
+bool plugin_check_layout(void)
 {
     return check_properties() && check_proxy() && check_filter();
 }

@@ -45,8 +45,9 @@ static bool check_version(void)
     g_autofree char *running = running_qemu();
 
     if (strcmp(running, BUILT_FOR_QEMU)) {
-        fprintf(stderr, ME ": it was built for QEMU %s, but this is QEMU %s; "
-                "build it again for this one\n", BUILT_FOR_QEMU, running);
+        fprintf(stderr, PLUGIN_NAME ": it was built for QEMU %s, but this is "
+                "QEMU %s; build it again for this one\n", BUILT_FOR_QEMU,
+                running);
         return false;
     }
     return true;
@@ -58,19 +59,19 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id,
                                            int argc, char **argv)
 {
     if (!info->system_emulation) {
-        fprintf(stderr, ME ": it is for system emulation, not for user-mode "
-                "emulation\n");
+        fprintf(stderr, PLUGIN_NAME ": it is for system emulation, not for "
+                "user-mode emulation\n");
         return -1;
     }
     if (argc) {
-        fprintf(stderr, ME ": it takes no argument '%s'\n", argv[0]);
+        fprintf(stderr, PLUGIN_NAME ": it takes no argument '%s'\n", argv[0]);
         return -1;
     }
-    if (!check_version() || !plugin_layout_fits()) {
+    if (!check_version() || !plugin_check_layout()) {
         return -1;
     }
     if (object_class_by_name(TYPE_VIRTIO_CAPTURE)) {
-        fprintf(stderr, ME ": it is loaded already\n");
+        fprintf(stderr, PLUGIN_NAME ": it is loaded already\n");
         return -1;
     }
 

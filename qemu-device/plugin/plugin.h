@@ -5,14 +5,14 @@
 #ifndef VIRTIO_CAPTURE_PLUGIN_H
 #define VIRTIO_CAPTURE_PLUGIN_H
 
-#define ME "virtio-capture.so"
+#define PLUGIN_NAME "virtio-capture.so"
 
 /**
- * plugin_layout_fits: are QEMU's structures those of the headers?
+ * plugin_check_layout: are QEMU's structures those of the headers?
  *
  * The version may be the same and the build's options not: then structures
  * that they change differ. If they do, says so.
  */
-bool plugin_layout_fits(void);
+bool plugin_check_layout(void);
 
 #endif /* VIRTIO_CAPTURE_PLUGIN_H */
