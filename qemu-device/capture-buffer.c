@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The buffer in progress: records go into the driver's memory one after
- * another, until the buffer is full, too old, or the driver wants it.
+ * The buffer in progress: records are written to the driver's memory one after
+ * another until the buffer is used, because it is full, because its delay has
+ * passed, or because the driver asks for it.
  */
 #include "qemu/osdep.h"
 #include "qemu/iov.h"
 #include "capture-record.h"
 
 /*
- * How long the driver's last buffer is kept, if it has room, ns: longer than a
- * busy host leaves a processor of the guest's waiting.
+ * How long the last available buffer is kept while it has room, ns: longer than
+ * a busy host may take to schedule a vCPU.
  */
 #define LAST_BUFFER_GRACE NANOSECONDS_PER_SECOND
 
-/* Writes where the last write ended, into as many segments as that takes. */
+/* Write after the last byte, to as many segments as necessary. */
 static void buffer_put(CaptureBuffer *b, const void *data, size_t len)
 {
     const uint8_t *from = data;
@@ -50,8 +51,9 @@ static void buffer_put_frame(CaptureBuffer *b, const CaptureFrame *frame,
 }
 
 /*
- * Take the driver's next buffer into progress. False: there is none. This is on
- * the NIC's path, and what virtqueue_pop() reads can run the code of a device.
+ * Take the next available buffer as the buffer in progress. Return false if
+ * there is none. This is on the NIC's path, and virtqueue_pop() may run another
+ * device's code.
  */
 static bool buffer_take(CaptureListener *l, int64_t now)
 {
@@ -64,7 +66,7 @@ static bool buffer_take(CaptureListener *l, int64_t now)
         !virtio_capture_queue_usable(s, l->vq)) {
         return false;
     }
-    /* The next buffer is looked for when it is needed: no kicks, please. */
+    /* The queue is polled when a buffer is needed: suppress notifications. */
     virtio_queue_set_notification(l->vq, 0);
     s->tap_busy++;
     elem = virtio_capture_pop(s, l->vq);
@@ -74,8 +76,9 @@ static bool buffer_take(CaptureListener *l, int64_t now)
     }
     size = MIN(iov_size(elem->in_sg, elem->in_num), UINT32_MAX);
     if (elem->out_num || size < CAPTURE_SHORTEST_RECORD) {
-        virtio_capture_error(s, "capture buffer with %u readable parts and %zu "
-                             "writable bytes", elem->out_num, size);
+        virtio_capture_error(s, "capture buffer has %u device-readable "
+                             "segments and %zu device-writable bytes",
+                             elem->out_num, size);
         virtio_capture_detach(l->vq, elem);
         return false;
     }
@@ -89,8 +92,8 @@ static bool buffer_take(CaptureListener *l, int64_t now)
 }
 
 /*
- * Can nothing be added? In a listener's own queue this is so when there is no
- * byte left, as in a store buffer of /dev/bpf.
+ * Whether the buffer in progress is full. In a listener's own queue it is full
+ * when no byte is left, as a store buffer of /dev/bpf is.
  */
 static bool is_full(const CaptureListener *l)
 {
@@ -99,7 +102,7 @@ static bool is_full(const CaptureListener *l)
     return b->size - b->used < (l->number ? 1 : CAPTURE_SHORTEST_RECORD);
 }
 
-/* Has the driver given a buffer behind that in progress? */
+/* Whether a buffer is available besides the one in progress. */
 static bool has_another(CaptureListener *l)
 {
     return virtio_capture_active(l->dev) &&
@@ -108,8 +111,9 @@ static bool has_another(CaptureListener *l)
 }
 
 /*
- * The same; if not, the driver is to tell when it gives one, and has the buffer
- * in progress then.
+ * Whether a buffer is available besides the one in progress. If none is, enable
+ * notifications, so that the one in progress is used when another becomes
+ * available.
  */
 static bool has_another_or_defer(CaptureListener *l)
 {
@@ -123,7 +127,7 @@ static bool has_another_or_defer(CaptureListener *l)
     return !l->use_pending;
 }
 
-/* Have the buffer in progress completed when it is as old as l->delay. */
+/* Schedule the use of the buffer in progress for the end of l->delay. */
 static void arm_delay(CaptureListener *l)
 {
     if (l->delay == 0) {
@@ -165,7 +169,7 @@ static void count_dropped(CaptureListener *l, const CaptureFrame *frame)
     trace_virtio_capture_drop(l->dev, l->number, frame->len, l->dropped);
 }
 
-/* Puts a frame of any kind into the buffer in progress, or into the next. */
+/* Append a record of any frame to the buffer in progress or to the next one. */
 static void append_slow(CaptureListener *l, const CaptureFrame *frame,
                         size_t caplen)
 {
@@ -176,7 +180,7 @@ static void append_slow(CaptureListener *l, const CaptureFrame *frame,
 
     if (b->elem && VIRTIO_CAPTURE_RECORD_SIZE(caplen) > b->size - b->used) {
         if (l->number && !has_another(l)) {
-            /* The last one goes on. A shorter frame may still fit. */
+            /* Keep the last buffer: a shorter frame may still fit. */
             count_dropped(l, frame);
             return;
         }
@@ -184,7 +188,7 @@ static void append_slow(CaptureListener *l, const CaptureFrame *frame,
     }
     if (!b->elem) {
         if (!buffer_take(l, frame->time)) {
-            /* A device that was reset by what it read has no counts. */
+            /* If reading the queue reset the device, its counts are zero. */
             if (l->dev->resets == resets) {
                 count_dropped(l, frame);
             }
@@ -192,7 +196,7 @@ static void append_slow(CaptureListener *l, const CaptureFrame *frame,
         }
         arm_delay(l);
     }
-    /* Too long even for the whole buffer: cut it. */
+    /* Truncate a frame that is too long for a whole buffer. */
     caplen = MIN(caplen, b->size - b->used - sizeof(header));
 
     capture_record_header(l, &header, frame, caplen);
@@ -215,7 +219,7 @@ void virtio_capture_append_slow(CaptureListener *l, const CaptureFrame *frame,
     }
 }
 
-/* No buffer is in progress any more. Returns that which was, or NULL. */
+/* Return the element of the buffer in progress, or NULL; none is left then. */
 static VirtQueueElement *end_progress(CaptureListener *l)
 {
     VirtQueueElement *elem = l->buffer.elem;
@@ -257,7 +261,7 @@ void virtio_capture_rewind(CaptureListener *l)
     VirtQueueElement *elem = end_progress(l);
 
     if (elem) {
-        /* virtqueue_unpop() takes any buffer for one descriptor. */
+        /* virtqueue_unpop() assumes that a buffer is one descriptor. */
         virtqueue_rewind(l->vq, elem->ndescs);
         elem->ndescs = 0;
         virtqueue_detach_element(l->vq, elem, l->buffer.used);
@@ -279,7 +283,7 @@ void virtio_capture_use_all(CaptureListener *l)
     VirtQueueElement *elem;
 
     virtio_capture_complete(l);
-    /* So many there can be; a driver that gives more is told to stop. */
+    /* At most n: a driver that adds buffers meanwhile must not keep us here. */
     while (n-- && (elem = virtio_capture_pop(l->dev, l->vq))) {
         l->used++;
         virtio_capture_push(l->dev, l->vq, elem, 0);
@@ -287,11 +291,12 @@ void virtio_capture_use_all(CaptureListener *l)
 }
 
 /*
- * The buffer in progress has its age. If it is the last one that the driver
- * gave, the driver is behind with those it got: to give it this one, with room
- * left, would only be to drop the next frame. So it is kept until the driver,
- * which for once is to tell, gives another; in the shared queue not for ever,
- * as there may be drivers with a single buffer.
+ * The delay of the buffer in progress has passed. If no other buffer is
+ * available, the driver has not yet processed the used ones, and using this one
+ * while it has room would only cause the next frame to be dropped. So it is
+ * kept until the driver makes another buffer available, with notifications
+ * enabled. In the shared queue there is a time limit, because a driver may have
+ * a single buffer only.
  */
 static void complete_expired(CaptureListener *l)
 {
@@ -325,7 +330,7 @@ void virtio_capture_buffer_available(CaptureListener *l)
     virtio_capture_notify(s);
 }
 
-/* Also the bottom half of a delay of zero. */
+/* The timer's callback, and with a delay of zero the bottom half. */
 static void delay_expired(void *opaque)
 {
     CaptureListener *l = opaque;

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The times of records: the device's clock and the driver's offset.
+ * The times in records: the device's clock plus the driver's offset.
  */
 #include "qemu/osdep.h"
 #include "qemu/accel.h"
 #include "capture-clock.h"
 
-/* No moment of the clock, which is not negative, is within a second of it. */
+/*
+ * A value of second_start that no clock value is within a second of: the clock
+ * is not negative.
+ */
 #define NO_SECOND   (INT64_MIN / 2)
 
 void virtio_capture_set_offset(VirtIOCapture *s, int64_t offset)
@@ -21,10 +24,10 @@ COLD uint32_t virtio_capture_next_second(VirtIOCapture *s, int64_t now)
     bool exact = true;
 
     if (sadd64_overflow(now, s->clock_offset, &time)) {
-        time = INT64_MAX; /* the clock is not negative: only upwards */
+        time = INT64_MAX; /* the clock is not negative: a positive overflow */
         exact = false;
     } else if (time < 0) {
-        time = 0; /* a time before 1970 is none that a driver can want */
+        time = 0; /* records cannot have times before 1970 */
         exact = false;
     }
     s->second = time / NANOSECONDS_PER_SECOND;
@@ -32,7 +35,10 @@ COLD uint32_t virtio_capture_next_second(VirtIOCapture *s, int64_t now)
     return time % NANOSECONDS_PER_SECOND;
 }
 
-/* Is the host's monotonic clock what QEMU goes by, and no accelerator's? */
+/*
+ * Whether QEMU's virtual clock is the host's monotonic clock plus an offset,
+ * and not a clock of the accelerator.
+ */
 static bool is_monotonic(void)
 {
     const char *accel = object_get_typename(OBJECT(current_accel()));

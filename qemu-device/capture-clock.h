@@ -2,10 +2,9 @@
 /*
  * The device's clock, which is QEMU's virtual clock, and the time of a frame.
  *
- * qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) is the host's monotonic clock and an
- * offset to that, unless the accelerator has a clock of its own (-icount). QEMU
- * changes the offset under the big QEMU lock, which all code of the device runs
- * under.
+ * qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) is the host's monotonic clock plus an
+ * offset, unless the accelerator has its own clock (-icount). QEMU changes the
+ * offset under the big QEMU lock, under which all code of the device runs.
  */
 #ifndef VIRTIO_CAPTURE_CLOCK_H
 #define VIRTIO_CAPTURE_CLOCK_H
@@ -13,9 +12,10 @@
 #include "capture-device.h"
 
 /**
- * virtio_capture_clock: qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL), quickly
+ * virtio_capture_clock: a faster qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL)
  *
- * It is that while the machine runs; while it is stopped nothing is captured.
+ * The result is the same while the virtual machine runs; while it is stopped
+ * nothing is captured.
  */
 static inline int64_t virtio_capture_clock(const VirtIOCapture *s)
 {
@@ -30,10 +30,10 @@ static inline int64_t virtio_capture_clock(const VirtIOCapture *s)
 }
 
 /**
- * virtio_capture_stamp: take the time of a frame, which crosses the tap now
+ * virtio_capture_stamp: set the time of a frame that is crossing the tap
  *
- * All listeners get the same time. Nearly always it is in the second that the
- * last frame's was in.
+ * All listeners get the same time. Nearly always it is in the same second as
+ * that of the last frame, which avoids a division.
  */
 static inline void virtio_capture_stamp(VirtIOCapture *s, CaptureFrame *frame)
 {

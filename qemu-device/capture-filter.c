@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Programs: which of the frames that a listener asks for it gets.
+ * Filter programs of listeners.
  *
- * They are checked and run by the code that the Linux driver has, too. They are
- * a guest's, and never become instructions of the host's processor.
+ * The code that checks and interprets them is shared with the Linux driver.
+ * Programs come from the guest, so they are never compiled to host code.
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
@@ -11,7 +11,7 @@
 #include "filter.c"
 #include "interpreter.c"
 
-/* Bytes from a frame's start that a program can load, or UINT32_MAX. */
+/* Length of the part of a frame that a program can load, or UINT32_MAX. */
 static uint32_t find_reach(const CaptureProgram *program)
 {
     const struct bsd_insn *in;

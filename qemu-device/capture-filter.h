@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The running of a listener's program: inline, as it is done for each frame.
+ * Running a listener's program: inline, because it is done for each frame.
  */
 #ifndef VIRTIO_CAPTURE_FILTER_H
 #define VIRTIO_CAPTURE_FILTER_H
@@ -9,10 +9,10 @@
 #include "interpreter.h"
 
 /**
- * virtio_capture_program_run: run a program that there is
+ * virtio_capture_program_run: run a program, which must have instructions
  *
- * Returns how many bytes of the frame are wanted; 0: it is rejected. The frame
- * may be in one piece afterwards.
+ * Returns how many bytes of the frame are to be captured; 0: rejected. May
+ * linearize the frame.
  */
 static inline uint32_t virtio_capture_program_run(VirtIOCapture *s,
                                                   const CaptureProgram *program,

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Listeners: what each wants to have captured.
+ * Listeners: the parameters of each, and the list of active ones.
  */
 #include "qemu/osdep.h"
 #include "capture-device.h"
 
 /*
- * Whether it is among those that listen does not follow from its old snaplen: a
- * saved state may have brought that, and was refused then.
+ * Set snaplen, and update the list of active listeners. Whether the listener is
+ * in the list does not follow from the old snaplen: a saved state that was then
+ * refused may have set it.
  */
 static void set_snaplen(CaptureListener *l, uint32_t snaplen)
 {

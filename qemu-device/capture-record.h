@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A record, and the way that nearly each one takes into the buffer in progress:
- * inline, so that the tap need not call anybody for it.
+ * Writing records: the common case, inline so that the tap filter need not call
+ * a function for it.
  */
 #ifndef VIRTIO_CAPTURE_RECORD_H
 #define VIRTIO_CAPTURE_RECORD_H
@@ -10,15 +10,15 @@
 #include "capture-device.h"
 #include "trace.h"
 
-/* The shortest record: one byte of frame. */
+/* Size of the shortest record: one byte of frame. */
 #define CAPTURE_SHORTEST_RECORD VIRTIO_CAPTURE_RECORD_SIZE(1)
 
-/* In the driver's memory, which is aligned as the driver likes it. */
+/* In the driver's memory, which can have any alignment. */
 typedef struct virtio_capture_record CaptureRecord __attribute__((aligned(1)));
 
 /*
- * Fills the header of a record in. That of a listener with a queue of its own
- * is what a program reads from /dev/bpf, and nothing else.
+ * Fill in the header of a record. In a listener's own queue the fields that
+ * /dev/bpf does not have are zero.
  */
 static inline void capture_record_header(const CaptureListener *l,
                                          CaptureRecord *header,
@@ -49,7 +49,7 @@ static inline void capture_record_header(const CaptureListener *l,
     };
 }
 
-/* Counts a record that was put in. */
+/* Count a record that was written. */
 static inline void capture_record_count(CaptureListener *l,
                                         const CaptureFrame *frame,
                                         size_t caplen)
@@ -61,8 +61,9 @@ static inline void capture_record_count(CaptureListener *l,
 }
 
 /**
- * virtio_capture_append: put a frame into the buffer in progress, or count it
- * @limit: no more bytes of the frame than these
+ * virtio_capture_append: append a record to the buffer in progress, or count a
+ * drop
+ * @limit: maximum number of bytes of the frame to capture
  */
 static inline void virtio_capture_append(CaptureListener *l,
                                          const CaptureFrame *frame,
@@ -76,8 +77,9 @@ static inline void virtio_capture_append(CaptureListener *l,
     QEMU_BUILD_BUG_ON(sizeof(CaptureRecord) != VIRTIO_CAPTURE_RECORD_HDRLEN);
 
     /*
-     * Nearly always the frame is in one piece, and the segment of the buffer in
-     * progress, which there is then, has room for this record and one more.
+     * Nearly always the frame's captured part is in its first segment, and the
+     * current segment of the buffer in progress has room for this record and
+     * another one. (Without a buffer in progress, room is zero.)
      */
     if (unlikely(caplen > frame->first_len ||
                  size + CAPTURE_SHORTEST_RECORD > b->room)) {
@@ -85,7 +87,7 @@ static inline void virtio_capture_append(CaptureListener *l,
         return;
     }
     capture_record_header(l, (CaptureRecord *)to, frame, caplen);
-    /* The padding, which the frame's end then partly overwrites. */
+    /* The padding; the end of the frame then overwrites a part of it. */
     stq_le_p(to + size - VIRTIO_CAPTURE_RECORD_ALIGN, 0);
     b->at += size;
     b->room -= size;

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which received frames would the NIC accept?
+ * The NIC's receive filter: which received frames the NIC accepts.
  *
- * A NIC model with a query_rx_filter callback says it in lists of strings,
- * among them one of up to 4096 VLAN numbers: far too much work for each frame.
- * So the answer is kept, in a form that is quick to look up. It is asked for
- * again only when a frame comes that needs it, and when the old one is older
- * than fifty times of what it took to get. So questions never take more than
- * 2% of the main loop's time, and a change of the NIC's filter counts here
- * after some milliseconds at most; for frames that are nearly all of a host's
- * traffic, after a second. That second a timer ends, so that such a frame
- * needs no clock.
+ * A NIC model with a query_rx_filter callback returns its filter as lists of
+ * strings, including one of up to 4096 VLAN numbers: too much work for each
+ * frame. So the filter is cached in a form that is quick to look up. It is
+ * queried again only for a frame that needs it, and only if the cached one is
+ * older than fifty times the duration of the last query. So queries take no
+ * more than 2% of the main loop's time, and a change of the NIC's filter takes
+ * effect here within some milliseconds. For common frames, see is_common(), it
+ * takes effect within a second, which a timer measures: so the common case does
+ * not read the clock.
  *
- * Other models: the NIC's own address, broadcast and all multicast.
+ * For other models the filter is the NIC's own address, broadcast and all
+ * multicast.
  */
 #include "qemu/osdep.h"
 #include "qapi/qapi-types-net.h"
@@ -24,21 +25,21 @@
 
 #define QUERY_COST_FACTOR   50
 
-/* No answer is kept for longer, ns. */
+/* Maximum age of a cached filter, ns. */
 #define MAX_VALIDITY        NANOSECONDS_PER_SECOND
 
 #define HEAD_LEN    16          /* both addresses, VLAN tag */
 #define VLAN_COUNT  (VLAN_VID_MASK + 1)
 
 struct CaptureRxFilter {
-    int64_t queried;            /* real time, ns */
-    int64_t validity;           /* so long, ns */
+    int64_t queried;            /* real time of the query, ns */
+    int64_t validity;           /* maximum age for uncommon frames, ns */
     bool promiscuous;
     RxState unicast;
     RxState multicast;
     MACAddr main;
-    const NetClientInfo *model; /* of the NIC that said it */
-    GArray *table;              /* of MACAddr: unicast and multicast */
+    const NetClientInfo *model; /* of the NIC that was queried */
+    GArray *table;              /* of MACAddr, unicast and multicast */
     bool check_vlan;
     DECLARE_BITMAP(vlans, VLAN_COUNT);
 };
@@ -65,7 +66,7 @@ static void add_addresses(GArray *table, const strList *list)
     }
 }
 
-/* Ask the NIC, and keep its answer. */
+/* Query the NIC's filter, and cache it. */
 static void query_nic(VirtIOCapture *s, NetClientState *nic)
 {
     unsigned notify = nic->rxfilter_notify_enabled;
@@ -75,7 +76,7 @@ static void query_nic(VirtIOCapture *s, NetClientState *nic)
     const intList *vlan;
     int64_t cost;
 
-    /* The question arms an event for the management, which did not ask. */
+    /* A query re-enables an event for QMP clients, but none has queried. */
     nic->rxfilter_notify_enabled = notify;
 
     virtio_capture_rxfilter_invalidate(s);
@@ -112,7 +113,7 @@ static void query_nic(VirtIOCapture *s, NetClientState *nic)
     }
 }
 
-/* What the NIC said, not one of another model that was there before it. */
+/* Return the cached filter, or NULL if it is of a NIC of another model. */
 static const CaptureRxFilter *cached_filter(VirtIOCapture *s,
                                             NetClientState *nic)
 {
@@ -146,7 +147,7 @@ static bool accepts(const CaptureRxFilter *f, const uint8_t *head)
                   f->vlans)) {
         return false;
     }
-    /* virtio-net's answer for broadcast is the opposite of what it does. */
+    /* Ignore broadcast_allowed: virtio-net reports the inverse of it. */
     if (is_broadcast_ether_addr(head)) {
         return true;
     }
@@ -155,13 +156,13 @@ static bool accepts(const CaptureRxFilter *f, const uint8_t *head)
             (!memcmp(head, f->main.a, ETH_ALEN) || in_table(f, head)));
 }
 
-/* Is the answer too old for a frame that is not ordinary? */
+/* Whether the cached filter is too old for a frame that is not common. */
 static bool is_expired(const CaptureRxFilter *f)
 {
     return qemu_clock_get_ns(QEMU_CLOCK_REALTIME) - f->queried > f->validity;
 }
 
-/* Frames that are nearly all of a host's traffic, and are accepted. */
+/* Whether a frame is of the most frequent kinds, which the NIC accepts. */
 static bool is_common(const CaptureRxFilter *f, const uint8_t *head)
 {
     return lduw_be_p(head + 2 * ETH_ALEN) != ETH_P_VLAN &&
@@ -170,7 +171,7 @@ static bool is_common(const CaptureRxFilter *f, const uint8_t *head)
             is_broadcast_ether_addr(head));
 }
 
-/* Copies the beginning of a frame, which is at least so long. */
+/* Copy the first len bytes of a frame, which has at least as many. */
 static void copy_head(const CaptureFrame *frame, uint8_t *to, size_t len)
 {
     const struct iovec *iov = frame->more;
@@ -186,7 +187,7 @@ static void copy_head(const CaptureFrame *frame, uint8_t *to, size_t len)
     }
 }
 
-/* The answer for any NIC and any frame. */
+/* Whether any NIC accepts any frame. */
 static COLD bool nic_accepts(VirtIOCapture *s, NetClientState *nic,
                              const CaptureFrame *frame)
 {
@@ -195,7 +196,7 @@ static COLD bool nic_accepts(VirtIOCapture *s, NetClientState *nic,
     const CaptureRxFilter *f = cached_filter(s, nic);
 
     if (nic->info->type != NET_CLIENT_DRIVER_NIC) {
-        return true; /* a hub: nobody to ask, and nothing filtered there */
+        return true; /* a hub, which filters nothing */
     }
     if (len < ETH_ALEN) {
         return false;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The tap: a network filter on the path between the netdev and its NIC.
+ * The tap, as a QEMU network filter between the netdev and its NIC: the tap
+ * filter.
  *
- * It exists only while somebody listens, and never while capture is switched
- * off, so that no frame needs to be asked about that. It never delays, drops or
- * alters a frame.
+ * It exists only while a listener is active and capture is not switched off, so
+ * that need not be checked for each frame. It never delays, drops or alters a
+ * frame.
  *
- * It joins the tail of the netdev's filters. Frames for the NIC pass them from
- * head to tail, frames from the NIC from tail to head: at the tail the tap
- * sees what the NIC receives after all other filters, and what it sends before
- * them, each frame once.
+ * It is added at the tail of the netdev's list of filters. Frames for the NIC
+ * traverse the list from head to tail, frames from the NIC from tail to head.
+ * So the tap filter sees each frame once: received frames after all other
+ * filters, and sent frames before them.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -24,7 +25,7 @@
 
 struct CaptureTap {
     NetFilterState parent_obj;
-    VirtIOCapture *owner;       /* NULL: it destroys the tap */
+    VirtIOCapture *owner;       /* NULL while the owner destroys it */
 };
 
 static void destroy(CaptureTap *tap)
@@ -52,8 +53,9 @@ static void tap_bh(void *opaque)
 }
 
 /*
- * user_creatable_complete(), though the tap's class has not the interface: who
- * has it by inheritance has the function of the class that it inherits from.
+ * user_creatable_complete() for the tap filter, whose class does not have the
+ * interface: see capture_tap_class_init(). The function is that of the parent
+ * class.
  */
 static bool complete_filter(Object *obj, Error **errp)
 {
@@ -78,10 +80,11 @@ bool virtio_capture_tap_start(VirtIOCapture *s, Error **errp)
     }
     destroy_stopped_tap(s);
     if (s->stopped_tap) {
-        error_setg(errp, "the last tap of netdev '%s' is in use", s->netdev_id);
+        error_setg(errp, "the old tap filter of netdev '%s' is still in use",
+                   s->netdev_id);
         return false;
     }
-    /* The netdev of that name may be another one by now. */
+    /* The netdev with this ID may have been replaced by another one. */
     if (!virtio_capture_check_netdev(s, errp)) {
         return false;
     }
@@ -117,8 +120,8 @@ void virtio_capture_tap_stop(VirtIOCapture *s)
         return;
     }
     /*
-     * QEMU, which is in the middle of a walk over the filters, goes on with the
-     * next one when it comes back from this. No frame enters this one any more.
+     * QEMU is iterating over the filters, and needs this one to find the next.
+     * While it is off, QEMU passes no more frames to it.
      */
     tap->parent_obj.on = false;
     s->stopped_tap = tap;
@@ -130,7 +133,7 @@ void virtio_capture_tap_init(VirtIOCapture *s)
     s->tap_bh = virtio_bh_new_guarded(DEVICE(s), tap_bh, s);
 }
 
-/* A tap that is left then is destroyed with the device, whose child it is. */
+/* A stopped tap filter, if any, is destroyed with the device, its parent. */
 void virtio_capture_tap_cleanup(VirtIOCapture *s)
 {
     virtio_capture_tap_stop(s);
@@ -139,8 +142,9 @@ void virtio_capture_tap_cleanup(VirtIOCapture *s)
 }
 
 /*
- * The tap goes. With an owner it is not the owner's wish: the netdev is
- * deleted, and takes its filters with it. The configuration has changed then.
+ * The tap filter is being destroyed. If it has an owner, this is because the
+ * netdev, whose filters QEMU deletes, is being deleted: the configuration
+ * changes.
  */
 static void capture_tap_cleanup(NetFilterState *nf)
 {
@@ -162,7 +166,7 @@ static void capture_tap_cleanup(NetFilterState *nf)
     virtio_capture_notify_soon(s);
 }
 
-/* What the virtio-net header that iov begins with says about its frame. */
+/* Return a record's flags for the virtio-net header at the start of iov. */
 static uint16_t vnet_flags(const struct iovec *iov)
 {
     const uint8_t *flags;
@@ -177,8 +181,8 @@ static uint16_t vnet_flags(const struct iovec *iov)
 }
 
 /*
- * What a listener must ask for to get this frame: VIRTIO_CAPTURE_L_*, or 0 if
- * none can. Completes the frame's flags.
+ * Return the VIRTIO_CAPTURE_L_* flags that a listener must have to get this
+ * frame, or 0 if no listener gets it. Update the flags of the frame.
  */
 static inline uint32_t needed_flags(VirtIOCapture *s, NetClientState *netdev,
                                     NetClientState *sender,
@@ -190,7 +194,7 @@ static inline uint32_t needed_flags(VirtIOCapture *s, NetClientState *netdev,
         frame->flags |= VIRTIO_CAPTURE_R_SENT;
         return VIRTIO_CAPTURE_L_SENT;
     }
-    /* QEMU drops frames for a NIC whose link is down behind the filters. */
+    /* If the NIC's link is down, QEMU drops the frame after the filters. */
     if (!(s->wanted_flags & VIRTIO_CAPTURE_L_RECEIVED) || nic->link_down) {
         return 0;
     }
@@ -207,7 +211,7 @@ static ssize_t capture_tap_receive_iov(NetFilterState *nf,
                                        const struct iovec *iov, int iovcnt,
                                        NetPacketSent *sent_cb)
 {
-    /* QEMU found this function by the object's type: no need to check it. */
+    /* QEMU called this method of the object's class: its type is known. */
     VirtIOCapture *s = container_of(nf, CaptureTap, parent_obj)->owner;
     size_t size = iovcnt == 1 ? iov->iov_len : iov_size(iov, iovcnt);
     size_t skip = nf->netdev->vnet_hdr_len;
@@ -225,7 +229,7 @@ static ssize_t capture_tap_receive_iov(NetFilterState *nf,
     frame.len = size - skip;
     frame.flags = skip ? vnet_flags(iov) : 0;
     frame.stamped = false;
-    /* Ends before iov does: there are bytes behind those to skip. */
+    /* This ends within iov, which has more bytes than those to skip. */
     while (skip >= iov->iov_len) {
         skip -= iov->iov_len;
         iov++;
@@ -253,7 +257,7 @@ static ssize_t capture_tap_receive_iov(NetFilterState *nf,
         virtio_capture_stamp(s, &frame);
         virtio_capture_append(l, &frame, limit);
         if (s->resets != resets) {
-            break; /* by what was read, and nobody listens any more */
+            break; /* a queue access reset the device: none is active */
         }
     }
     return 0; /* pass it on */
@@ -264,9 +268,10 @@ static void capture_tap_class_init(ObjectClass *klass, void *data)
     NetFilterClass *nfc = NETFILTER_CLASS(klass);
 
     /*
-     * For each frame QEMU casts the filter's class, and looks the type up by
-     * its name for that if the class has interfaces. A filter has the interface
-     * of what -object can create. The tap is nobody's to create.
+     * QEMU casts the filter's class for each frame. If the class has
+     * interfaces, the cast looks up the type by name, which is slow. The only
+     * interface of a filter is for creation by -object, which the tap filter
+     * does not need.
      */
     g_slist_free(klass->interfaces);
     klass->interfaces = NULL;
