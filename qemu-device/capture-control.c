@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The control queue: the driver's commands, executed in their order.
+ * The control queue: the driver's commands, executed in order.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -9,30 +9,33 @@
 #include "trace.h"
 
 /*
- * FLUSH is a barrier, also for frames that a NIC has been told to transmit.
- * Most models transmit when the driver's store to their doorbell is executed.
- * virtio-net defers it, in the main loop:
+ * FLUSH is a barrier, also for frames that the guest has already told the NIC
+ * to transmit. Most NIC models transmit during the guest's write to their
+ * doorbell register. virtio-net defers the transmission to the main loop:
  *
- * 1. The doorbell is an eventfd, set before that of our control queue. The
- *    pass of the main loop that runs our handler may have polled the NIC's
- *    eventfd just too early; the next pass runs the NIC's handler.
- * 2. That handler schedules a bottom half, which transmits. It runs in the
- *    same pass or in the next one: bottom halves and eventfds are two sources
- *    of the main loop, in no order that one could build on.
+ * 1. The doorbell is an eventfd, which is signalled before that of our control
+ *    queue. The main loop iteration that runs our handler may have polled the
+ *    NIC's eventfd just before it was signalled; then the next iteration runs
+ *    the NIC's handler.
+ * 2. That handler schedules a bottom half, which transmits. It runs in the same
+ *    iteration or in the next one: bottom halves and eventfds are two event
+ *    sources of the main loop, whose order is not guaranteed.
  *
- * So the reply is written by a bottom half that has scheduled itself again
- * this often. Its first run is in our handler's pass (number 0) or in the next
- * one, so its third is in pass 2 or 3. In either order that is after the NIC's
- * bottom half: with bottom halves before eventfds ours runs last in pass 3 and
- * the NIC's in pass 2; with eventfds first, in pass 2 and in pass 1. A bottom
- * half that is scheduled while bottom halves run waits for the next pass.
+ * So the reply is written by a bottom half, in its FLUSH_ITERATIONS-th run; in
+ * the earlier runs it schedules itself again. Its first run is in the iteration
+ * of our handler (number 0) or in the next one, so its third run is in
+ * iteration 2 or 3. This is always after the NIC's bottom half: if bottom
+ * halves run before eventfd handlers, ours has its third run in iteration 3 and
+ * the NIC's runs in iteration 2; if eventfd handlers run first, these are
+ * iterations 2 and 1. A bottom half that is scheduled by a bottom half runs in
+ * the next iteration.
  */
 #define FLUSH_ITERATIONS 3
 
-/* Commands in one go: others want the main loop, too. */
+/* Maximum commands per main loop iteration, so as not to block others. */
 #define CONTROL_BURST   64
 
-/* Not a status: the reply comes later. */
+/* Returned instead of a status: the reply is written later. */
 #define REPLY_LATER     UINT32_MAX
 
 typedef union ControlRequest {
@@ -45,22 +48,23 @@ typedef union ControlRequest {
     } filter;
 } ControlRequest;
 
-/* A command in work: the driver's, but for its number. */
+/* A command being executed: a copy of the driver's request. */
 typedef struct ControlWork {
     ControlRequest request;
-    size_t len;                 /* bytes of that */
-    CaptureListener *listener;  /* whose counters the reply has, or NULL */
+    size_t len;                 /* bytes of the request */
+    CaptureListener *listener;  /* whose counters are in the reply, or NULL */
 } ControlWork;
 
 typedef struct ControlCommand {
-    size_t least, most;         /* request: bytes after virtio_capture_ctrl */
-    bool with_counters;         /* reply: these after virtio_capture_reply */
+    size_t least, most;         /* bytes of request after virtio_capture_ctrl */
+    bool with_counters;         /* the reply has virtio_capture_counters */
     uint32_t (*execute)(VirtIOCapture *s, ControlWork *work);
 } ControlCommand;
 
 /*
- * The listener that a command names, or NULL if there is none. Without the
- * feature the driver has listener 0 only, and the field is reserved.
+ * Return the listener with the number in a command, or NULL if it does not
+ * exist. Without the feature there is listener 0 only, and the field is
+ * reserved.
  */
 static CaptureListener *find_listener(VirtIOCapture *s, uint32_t le_number)
 {
@@ -71,7 +75,7 @@ static CaptureListener *find_listener(VirtIOCapture *s, uint32_t le_number)
                                                 : NULL;
 }
 
-/* Has the driver set up the queue of a listener that has one of its own? */
+/* Whether the driver has set up a listener's queue. Listener 0 needs none. */
 static bool has_queue(const CaptureListener *l)
 {
     return !l->number ||
@@ -182,7 +186,7 @@ static const ControlCommand commands[] = {
     },
 };
 
-/* The command of this number, or NULL if the driver does not know one. */
+/* Return a command by its number, or NULL if it is unknown to this driver. */
 static const ControlCommand *find_command(VirtIOCapture *s, uint32_t number)
 {
     if (number >= ARRAY_SIZE(commands) || !commands[number].execute ||
@@ -200,7 +204,7 @@ static size_t counters_size(VirtIOCapture *s)
            : VIRTIO_CAPTURE_COUNTERS_BASE;
 }
 
-/* Writes the reply, with the counters of a listener if there is one. */
+/* Write the reply, with the counters of a listener unless that is NULL. */
 static void control_reply(VirtIOCapture *s, VirtQueueElement *elem,
                           uint32_t status, const CaptureListener *l)
 {
@@ -222,8 +226,8 @@ static void control_reply(VirtIOCapture *s, VirtQueueElement *elem,
 }
 
 /*
- * Executes one command. The driver may have changed its memory since the sizes
- * were checked, so everything is copied before it is looked at.
+ * Execute one command. The driver can change its memory at any time, so the
+ * request is copied before it is checked.
  */
 static uint32_t control_execute(VirtIOCapture *s, VirtQueueElement *elem,
                                 ControlWork *work)
@@ -259,7 +263,7 @@ static uint32_t control_execute(VirtIOCapture *s, VirtQueueElement *elem,
     return status;
 }
 
-/* Executes the next command, if there is one. */
+/* Execute the next command. Return false if there is none. */
 static bool control_next(VirtIOCapture *s)
 {
     VirtQueueElement *elem;
@@ -273,7 +277,7 @@ static bool control_next(VirtIOCapture *s)
     s->command = elem;
     status = control_execute(s, elem, &work);
     if (!s->command) {
-        return false; /* a reset has forgotten it */
+        return false; /* a reset has detached it */
     }
     s->command = NULL;
     if (status == REPLY_LATER) {
@@ -291,7 +295,7 @@ void virtio_capture_handle_control(VirtIODevice *vdev, VirtQueue *vq)
     VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
     unsigned n = 0;
 
-    /* Commands behind a FLUSH wait for it, so that they keep their order. */
+    /* A pending FLUSH blocks later commands, to keep them in order. */
     while (!s->flush && n < CONTROL_BURST && control_next(s)) {
         n++;
     }
@@ -319,7 +323,7 @@ void virtio_capture_control_complete(VirtIOCapture *s)
     control_reply(s, elem, VIRTIO_CAPTURE_E_OK, l);
 }
 
-/* Forgets a request that is kept somewhere. */
+/* Detach a pending request, and clear the pointer to it. */
 static void detach_request(VirtIOCapture *s, VirtQueueElement **place)
 {
     VirtQueueElement *elem = *place;
@@ -341,7 +345,7 @@ static void control_bh(void *opaque)
 {
     VirtIOCapture *s = opaque;
 
-    /* What the driver injected before is sent first, however much it is. */
+    /* First send all frames that the driver has made available to inject. */
     if (s->flush && (--s->flush_iterations || virtio_capture_inject_busy(s))) {
         s->flush_iterations = MAX(s->flush_iterations, 1);
         qemu_bh_schedule(s->control_bh);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The virtio capture device: queues, life cycle, properties.
+ * The virtio capture device: virtqueues, realize to finalize, properties.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -13,20 +13,20 @@
 #define CAPTURE_QUEUE_SIZE  256
 #define CONTROL_QUEUE_SIZE  64
 #define INJECT_QUEUE_SIZE   256
-/* For two buffers; of many parts they have indirect descriptors. */
+/* For two buffers; those of many segments use indirect descriptors. */
 #define LISTENER_QUEUE_SIZE 64
 
 /*
- * A name of this device in QEMU's table of device IDs, which ends before
- * VIRTIO_ID_CAPTURE: virtio_init() and the monitor's "info virtio-status"
- * abort on an ID without a name. This one is reserved for a device that never
- * came to be, and has no feature bits. The driver sees the PCI ID only.
+ * The device ID for QEMU, instead of VIRTIO_ID_CAPTURE: virtio_init() and the
+ * monitor's "info virtio-status" abort on an ID that is not in QEMU's table of
+ * names. This one is reserved for a device that was never specified, and has no
+ * feature bits. The driver sees the PCI device ID only.
  */
 #define NAMED_ID            VIRTIO_ID_IOMEM
 
 /*
- * All that a driver set up and made available is forgotten, but for a frame
- * that the backend has not yet taken.
+ * Reset everything that the driver has set up, except for a frame that the
+ * backend has queued.
  */
 static void reset_state(VirtIOCapture *s)
 {
@@ -66,10 +66,10 @@ static int virtio_capture_validate_features(VirtIODevice *vdev)
 }
 
 /*
- * Called when the driver writes its status, and when the machine stops or
- * starts. While it is stopped nobody may write to its memory: migration has
- * it on the way. So whatever is in work ends here, and nothing of it is state
- * to migrate.
+ * Called when the driver writes its status, and when the virtual machine stops
+ * or starts. While it is stopped the device must not write to guest memory,
+ * which migration may already have copied. So all pending requests and buffers
+ * are completed when it stops, and need not be migrated.
  */
 static void virtio_capture_set_status(VirtIODevice *vdev, uint8_t status)
 {
@@ -93,7 +93,7 @@ static void virtio_capture_set_status(VirtIODevice *vdev, uint8_t status)
     }
 }
 
-/* Whose capture buffers a queue has, or NULL. */
+/* Return the listener whose capture buffers are in a queue, or NULL. */
 static CaptureListener *listener_of(VirtIOCapture *s, unsigned index)
 {
     switch (index) {
@@ -142,7 +142,7 @@ static void handle_capture(VirtIODevice *vdev, VirtQueue *vq)
     }
 }
 
-/* In the order of their numbers. */
+/* Add the virtqueues in the order of their numbers. */
 static void add_queues(VirtIOCapture *s)
 {
     VirtIODevice *vdev = &s->parent_obj;
@@ -183,7 +183,7 @@ static void virtio_capture_realize(DeviceState *dev, Error **errp)
         return;
     }
     if (s->listener_queues > VIRTIO_CAPTURE_MAX_LISTENER_QUEUES) {
-        error_setg(errp, "'listener-queues' is %u, and can be %u at most",
+        error_setg(errp, "'listener-queues' is %u, but must be at most %u",
                    s->listener_queues, VIRTIO_CAPTURE_MAX_LISTENER_QUEUES);
         return;
     }
@@ -256,14 +256,14 @@ static void virtio_capture_class_init(ObjectClass *klass, void *data)
 
     capture_class_set_props(dc, virtio_capture_properties);
     object_class_property_set_description(klass, "netdev",
-        "ID of the netdev whose NIC's frames are captured");
+        "ID of the netdev whose frames are captured");
     object_class_property_set_description(klass, "nic-pci",
-        "on: the driver is told which PCI function the NIC is");
+        "on: the configuration space has the NIC's PCI address");
     object_class_property_set_description(klass, "filter",
-        "on: the device runs the driver's filter programs over the frames");
+        "on: the device runs filter programs for the driver's listeners");
     object_class_property_set_description(klass, "listener-queues",
-        "how many listeners of the driver's have a queue of their own, up to "
-        "64; with filter=on (default 16)");
+        "number of listeners with a queue of their own, at most 64; needs "
+        "filter=on (default 16)");
     virtio_capture_watch_class_init(klass);
     dc->desc = "Virtio capture device";
     dc->vmsd = &vmstate_virtio_capture;

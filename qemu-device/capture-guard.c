@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * When the device may use the driver's memory, and what keeps it alive while
- * the code of other devices runs.
+ * When the device may access the driver's memory, and how it is kept alive
+ * while other devices' code runs.
  */
 #include "qemu/osdep.h"
 #include "capture-device.h"
@@ -38,7 +38,7 @@ void virtio_capture_leave(CaptureGuard guard)
     if (guard.proxy->realized) {
         object_unref(OBJECT(guard.proxy));
     } else {
-        /* Unplugged in between: those who called still use the device. */
+        /* Unplugged meanwhile: callers further up still use the device. */
         aio_bh_schedule_oneshot(qemu_get_aio_context(), unref_bh, guard.proxy);
     }
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The inject queue: frames that the driver sends as if the tapped NIC did.
+ * The inject queue: frames that are sent as if by the tapped NIC.
  *
- * They enter the NIC's path at its own end, so filters, taps and the backend
- * see them as they see the NIC's frames.
+ * They enter the path at the NIC's end, so all filters of the netdev, the tap
+ * included, and the backend see them as frames of the NIC.
  */
 #include "qemu/osdep.h"
 #include "net/eth.h"
@@ -12,16 +12,16 @@
 #include "capture-device.h"
 #include "trace.h"
 
-/* Frames in one go: others want the main loop, too. */
+/* Maximum frames per main loop iteration, so as not to block others. */
 #define INJECT_BURST    64
 
-/* Not a status: the reply comes when the backend has the frame. */
+/* Returned instead of a status: the reply waits for the backend. */
 #define REPLY_LATER     UINT32_MAX
 
 /*
- * Devices whose frame waits in the netdev's queue. QEMU tells of the end of
- * the waiting only who sent the frame, and that is the NIC; its queue is in
- * order, and so is this list.
+ * Devices with a frame in the netdev's packet queue. When the backend has taken
+ * a frame, QEMU's callback only tells its sender, which is the NIC. The packet
+ * queue is in order, so the first device in this list with that NIC is meant.
  */
 static QTAILQ_HEAD(, VirtIOCapture) waiting = QTAILQ_HEAD_INITIALIZER(waiting);
 
@@ -47,7 +47,7 @@ static void stop_waiting(VirtIOCapture *s)
     }
 }
 
-/* The backend has a frame that had to wait, or will never take it. */
+/* Callback: the backend has taken a queued frame, or the frame was purged. */
 static void inject_sent(NetClientState *nic, ssize_t ret)
 {
     VirtIOCapture *s;
@@ -56,14 +56,14 @@ static void inject_sent(NetClientState *nic, ssize_t ret)
         if (s->injection_nic == nic) {
             stop_waiting(s);
             virtio_capture_inject_complete(s);
-            /* We are in the middle of the backend's work: go on later. */
+            /* The backend is on the call stack: continue in a bottom half. */
             qemu_bh_schedule(s->inject_bh);
             return;
         }
     }
 }
 
-/* Does a frame wait for the backend, so that no other can be sent? */
+/* Whether the backend has queued a frame, so that no other can be sent. */
 static bool is_waiting(VirtIOCapture *s)
 {
     NetClientState *netdev;
@@ -75,15 +75,15 @@ static bool is_waiting(VirtIOCapture *s)
     if (netdev && netdev->peer == s->injection_nic) {
         return true;
     }
-    /* Netdev or NIC has gone, and nobody will tell. */
+    /* The netdev or the NIC is gone, and the callback will not be called. */
     stop_waiting(s);
     virtio_capture_inject_complete(s);
     return false;
 }
 
 /*
- * Let the NIC receive a frame, past the taps: it is captured as it is sent.
- * QEMU would keep a copy for a NIC without room, which loses the frame instead.
+ * Have the NIC receive a frame. It is not captured here, but when it is sent.
+ * If the NIC has no room the frame is dropped; QEMU would queue a copy of it.
  */
 static void feed_back(NetClientState *netdev, const struct iovec *iov,
                       int iovcnt)
@@ -96,11 +96,11 @@ static void feed_back(NetClientState *netdev, const struct iovec *iov,
 }
 
 /*
- * Sends the frame of len bytes at s->inject_frame. A backend that wants a
- * virtio-net header before it gets one that says nothing.
+ * Send the frame of len bytes at s->inject_frame. If the backend expects a
+ * virtio-net header, it gets one of zeros.
  *
- * Whoever receives the frame may write it to the guest's memory, and so run the
- * code of a device: this one can be reset or unplugged in the meantime.
+ * A receiver of the frame may write it to guest memory, and so run any device's
+ * code: this device can be reset or unplugged before the calls return.
  */
 static uint32_t inject_send(VirtIOCapture *s, size_t len, uint32_t flags)
 {
@@ -141,7 +141,7 @@ static uint32_t inject_send(VirtIOCapture *s, size_t len, uint32_t flags)
     return ret == 0 ? REPLY_LATER : VIRTIO_CAPTURE_E_OK;
 }
 
-/* Copies the frame in, so that the driver cannot change it any more. */
+/* Copy the frame, so that the driver cannot change it later, and send it. */
 static uint32_t inject_element(VirtIOCapture *s, VirtQueueElement *elem)
 {
     size_t size = iov_size(elem->out_sg, elem->out_num);
@@ -164,7 +164,7 @@ static uint32_t inject_element(VirtIOCapture *s, VirtQueueElement *elem)
     return inject_send(s, len, flags);
 }
 
-/* Sends the next frame, if there is one. Is there more to do? */
+/* Send the next frame. Return true if another one can be sent after it. */
 static bool inject_next(VirtIOCapture *s)
 {
     uint32_t resets = s->resets;
@@ -177,7 +177,7 @@ static bool inject_next(VirtIOCapture *s)
     }
     s->injection = elem;
     status = inject_element(s, elem);
-    /* A reset has forgotten the request; the frame may wait all the same. */
+    /* A reset has detached the request; its frame may still be queued. */
     if (s->resets != resets || status == REPLY_LATER) {
         return false;
     }
@@ -192,7 +192,7 @@ void virtio_capture_handle_inject(VirtIODevice *vdev, VirtQueue *vq)
     CaptureGuard guard;
     unsigned n = 0;
 
-    /* It is here already: who receives a frame ran the code that kicks. */
+    /* Do not recurse if a frame's receiver caused this notification. */
     if (s->injecting || is_waiting(s)) {
         return;
     }

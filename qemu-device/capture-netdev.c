@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The tapped netdev and the NIC that uses it, as the configuration space tells
- * of them. Nothing keeps either alive, so they are looked up for each use.
+ * The tapped netdev, the NIC that uses it, and the configuration space, which
+ * describes them. No reference keeps either alive, so they are looked up for
+ * each use.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -27,7 +28,7 @@ static bool is_nic(const char *id)
 {
     NetClientState *client;
 
-    /* No client is of the type that is left out here. */
+    /* No client has this type, so none is excluded. */
     return qemu_find_net_clients_except(id, &client, NET_CLIENT_DRIVER__MAX,
                                         1) > 0 &&
            client->info->type == NET_CLIENT_DRIVER_NIC;
@@ -59,7 +60,7 @@ bool virtio_capture_check_netdev(VirtIOCapture *s, Error **errp)
                    id, queues);
         return false;
     }
-    /* These two are never without vhost, and get_vhost_net() insists on it. */
+    /* These two always use vhost; get_vhost_net() asserts that it is set up. */
     if (netdev->info->type == NET_CLIENT_DRIVER_VHOST_USER ||
         netdev->info->type == NET_CLIENT_DRIVER_VHOST_VDPA) {
         error_setg(errp, "'netdev' names '%s' of type %s, which bypasses QEMU",
@@ -74,12 +75,12 @@ bool virtio_capture_check_netdev(VirtIOCapture *s, Error **errp)
     return true;
 }
 
-/* The size of the largest payload to inject; the NIC's own where it has one. */
+/* The largest payload to inject: the NIC's MTU if known, else the default. */
 static uint32_t nic_mtu(NetClientState *nic)
 {
     uint64_t mtu = 0;
 
-    /* Of these models, the opaque pointer is known to be an Object. */
+    /* Only for these models is the opaque pointer known to be an Object. */
     if (g_str_has_prefix(nic->model, "virtio-net")) {
         mtu = object_property_get_uint(OBJECT(qemu_get_nic_opaque(nic)),
                                        "host_mtu", NULL);
@@ -96,15 +97,15 @@ uint32_t virtio_capture_mtu(VirtIOCapture *s)
                                                            : DEFAULT_MTU;
 }
 
-/* A search for the device that is a NIC, by its list of netdevs. */
+/* Search for a NIC's device by the address of the NIC's list of peers. */
 typedef struct NicSearch {
     const NICPeers *peers;
     DeviceState *found;
 } NicSearch;
 
 /*
- * A NIC's state does not lead to its device, but the device's property "netdev"
- * leads to the state's list of netdevs: no other device's is at that address.
+ * A NICState has no pointer to its device. But the device's property "netdev"
+ * is stored in the NIC's list of peers, whose address identifies the device.
  */
 static int match_nic(DeviceState *dev, void *opaque)
 {
@@ -121,7 +122,7 @@ static int match_nic(DeviceState *dev, void *opaque)
     return -1;
 }
 
-/* The PCI function that is the NIC, or NULL: it may be a USB device. */
+/* Return the NIC's PCI function, or NULL if it is not on PCI. */
 static PCIDevice *nic_pci_function(NetClientState *nic)
 {
     NicSearch search = { .peers = &qemu_get_nic(nic)->conf->peers };
@@ -132,16 +133,16 @@ static PCIDevice *nic_pci_function(NetClientState *nic)
                        &search);
     dev = search.found;
     bus = dev ? qdev_get_parent_bus(dev) : NULL;
-    /* A virtio device is on the bus of a function that is nothing else. */
+    /* A virtio device is on a bus of its own, below its PCI function. */
     if (bus && object_dynamic_cast(OBJECT(bus), TYPE_VIRTIO_BUS)) {
         dev = bus->parent;
     }
     return (PCIDevice *)object_dynamic_cast(OBJECT(dev), TYPE_PCI_DEVICE);
 }
 
-/* A search for the "zpci" device that stands for a PCI function. */
+/* Search for the "zpci" device that belongs to a PCI function. */
 typedef struct ZpciSearch {
-    const char *target; /* the function's ID */
+    const char *target; /* ID of the function */
     DeviceState *found;
 } ZpciSearch;
 
@@ -162,9 +163,9 @@ static int match_zpci(DeviceState *dev, void *opaque)
 }
 
 /*
- * Tells where the guest finds a function. On s390 each one is alone in a
- * segment, whose number is the "uid" of its zpci device; QEMU gives all
- * functions IDs there.
+ * Set the PCI address at which the guest sees a function. On s390 each function
+ * has a PCI segment of its own, whose number is the "uid" of its zpci device;
+ * there, QEMU gives every function an ID.
  */
 static void set_pci_address(PCIDevice *function,
                             struct virtio_capture_config *config)
@@ -185,8 +186,8 @@ static void set_pci_address(PCIDevice *function,
 }
 
 /*
- * Everything is looked up at each read: the NIC may be created after this
- * device, the netdev may be deleted, and the guest may number its buses anew.
+ * Everything is looked up for each read: the NIC may be created after this
+ * device, the netdev may be deleted, and the guest may renumber its buses.
  */
 void virtio_capture_get_config(VirtIODevice *vdev, uint8_t *data)
 {

@@ -2,8 +2,9 @@
 /*
  * Notifications to the driver.
  *
- * An MSI-X message is a write to an address of the driver's choice. So it is
- * not sent where its reason arises, but by who has nothing left to do.
+ * An MSI-X message is a write to an address that the driver chooses, and so can
+ * run any device's code. Notifications are therefore first marked as pending,
+ * and sent as the last action of a handler.
  */
 #include "qemu/osdep.h"
 #include "hw/virtio/virtio-bus.h"
@@ -14,7 +15,11 @@ static void notify_config(VirtIODevice *vdev)
     BusState *bus = qdev_get_parent_bus(DEVICE(vdev));
 
     if (vdev->broken) {
-        /* virtio_error() has done all but this, which QEMU would refuse now. */
+        /*
+         * virtio_error() has set DEVICE_NEEDS_RESET without an interrupt, see
+         * virtio_capture_error(). virtio_notify_config() does nothing for a
+         * broken device.
+         */
         VIRTIO_BUS_GET_CLASS(bus)->notify(bus->parent, vdev->config_vector);
     } else {
         virtio_notify_config(vdev);
@@ -31,7 +36,7 @@ static void notify_one(VirtIOCapture *s, unsigned index)
         return;
     }
     vq = virtio_get_queue(vdev, index);
-    /* Whether the driver wants to be notified is in its ring. */
+    /* virtio_notify() reads from the ring whether the driver wants this. */
     if (virtio_capture_queue_usable(s, vq)) {
         virtio_notify(vdev, vq);
     }
@@ -50,7 +55,7 @@ void virtio_capture_notify(VirtIOCapture *s)
     guard = virtio_capture_enter(s);
     bitmap_copy(due, s->notify, CAPTURE_QUEUES + 1);
     bitmap_zero(s->notify, CAPTURE_QUEUES + 1);
-    /* A device that one of them resets has nothing more to tell. */
+    /* Stop if one of the notifications resets the device. */
     for (n = find_first_bit(due, CAPTURE_QUEUES + 1);
          n <= CAPTURE_QUEUES && s->resets == resets;
          n = find_next_bit(due, CAPTURE_QUEUES + 1, n + 1)) {

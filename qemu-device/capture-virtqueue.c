@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The queues: buffers come from the driver and go back to it. What the control
- * queue and the inject queue have in common is here, too: requests with room
- * for a reply behind them.
+ * Validated access to the virtqueues, and what the control and inject queues
+ * have in common: requests with room for a reply.
  *
- * An access to a register instead of RAM runs the code of a device. So rings
- * and buffers that are not in RAM are refused. The rings are looked up when
- * they are used, because a memory region can move; whether they are in RAM is
- * remembered until one does. The descriptors, which the driver can change
- * at any time, are judged by what has been mapped for them.
+ * An access to a device's register instead of RAM runs that device's code. So
+ * rings and buffers outside RAM are refused. The rings are checked when they
+ * are used, because a memory region can move; the result is cached until one
+ * does. Buffers are checked after they have been mapped, because the driver can
+ * change their descriptors at any time.
  */
 #include "qemu/osdep.h"
 #include "exec/address-spaces.h"
@@ -26,7 +25,7 @@ void virtio_capture_error(VirtIOCapture *s, const char *format, ...)
     message = g_strdup_vprintf(format, args);
     va_end(args);
 
-    /* Its interrupt is sent with the others. */
+    /* Suppress its interrupt: virtio_capture_notify() will send it. */
     vdev->config_vector = VIRTIO_NO_VECTOR;
     virtio_error(vdev, "virtio-capture: %s", message);
     vdev->config_vector = vector;
@@ -44,7 +43,7 @@ static bool in_ram(VirtIODevice *vdev, hwaddr address, hwaddr size)
     return len == size && capture_access_is_direct(region, true);
 }
 
-/* Finds out whether the rings of a queue may be accessed. */
+/* Check whether the rings of a queue may be accessed. */
 static COLD bool check_rings(VirtIOCapture *s, unsigned n)
 {
     VirtIODevice *vdev = &s->parent_obj;
@@ -53,10 +52,10 @@ static COLD bool check_rings(VirtIOCapture *s, unsigned n)
     if (!desc || vdev->broken) {
         return false;
     }
-    /* QEMU has mapped as much of them as was needed then. */
+    /* QEMU mapped the rings with the size that the queue had then. */
     if (virtio_queue_get_num(vdev, n) != s->ring_size[n]) {
-        virtio_capture_error(s, "queue %u was enabled with a size of %u, and "
-                             "has one of %d now", n, s->ring_size[n],
+        virtio_capture_error(s, "queue %u changed its size from %u to %d while "
+                             "enabled", n, s->ring_size[n],
                              virtio_queue_get_num(vdev, n));
         return false;
     }
@@ -68,7 +67,7 @@ static COLD bool check_rings(VirtIOCapture *s, unsigned n)
         virtio_capture_error(s, "queue %u has a ring that is not in RAM", n);
         return false;
     }
-    /* An IOMMU's mappings change without a word. */
+    /* Not with an IOMMU: the listener is not called if its mappings change. */
     if (vdev->dma_as == &address_space_memory) {
         set_bit(n, s->rings_in_ram);
     }
@@ -103,7 +102,7 @@ static bool iov_in_ram(const struct iovec *iov, unsigned count)
 {
     ram_addr_t offset;
 
-    /* What is not, has been mapped by a buffer of QEMU's. */
+    /* For memory that is not RAM, QEMU has mapped a bounce buffer. */
     for (; count; count--, iov++) {
         if (!memory_region_from_host(iov->iov_base, &offset)) {
             return false;
@@ -112,7 +111,7 @@ static bool iov_in_ram(const struct iovec *iov, unsigned count)
     return true;
 }
 
-/* virtqueue_pop(), with the interrupt for a fault of the driver's held back. */
+/* virtqueue_pop(), except that the interrupt for an error stays pending. */
 static VirtQueueElement *pop(VirtIOCapture *s, VirtQueue *vq)
 {
     VirtIODevice *vdev = &s->parent_obj;
@@ -128,7 +127,7 @@ static VirtQueueElement *pop(VirtIOCapture *s, VirtQueue *vq)
             set_bit(CAPTURE_NOTIFY_CONFIG, s->notify);
         }
     } else if (elem) {
-        /* By what it read. The buffer is none of the device as it is now. */
+        /* Reading the queue reset the device; the buffer is an old one. */
         virtio_capture_detach(vq, elem);
         elem = NULL;
     }
@@ -171,7 +170,7 @@ void virtio_capture_push(VirtIOCapture *s, VirtQueue *vq,
 
 void virtio_capture_detach(VirtQueue *vq, VirtQueueElement *elem)
 {
-    /* No byte of it: what is not in RAM is not written. */
+    /* Length 0, so that no bounce buffer is written back. */
     virtqueue_detach_element(vq, elem, 0);
     g_free(elem);
 }
@@ -183,7 +182,7 @@ VirtQueueElement *virtio_capture_pop_request(VirtIOCapture *s, VirtQueue *vq,
 
     if (elem && iov_size(elem->in_sg, elem->in_num) <
                 sizeof(struct virtio_capture_reply)) {
-        virtio_capture_error(s, "%s buffer without room for a reply", name);
+        virtio_capture_error(s, "%s buffer has no room for a reply", name);
         virtio_capture_detach(vq, elem);
         return NULL;
     }

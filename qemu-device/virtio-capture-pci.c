@@ -28,14 +28,14 @@ static void virtio_capture_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
     VirtIOCapturePCI *dev = VIRTIO_CAPTURE_PCI(proxy);
 
     if (proxy->nvectors == DEV_NVECTORS_UNSPECIFIED) {
-        /* One for each queue, and one for configuration changes. */
+        /* One for each virtqueue, and one for configuration changes. */
         proxy->nvectors = virtio_capture_queues(&dev->vdev) + 1;
     }
     virtio_pci_force_virtio_1(proxy);
     if (!qdev_realize(DEVICE(&dev->vdev), BUS(&proxy->bus), errp)) {
         return;
     }
-    /* The virtio core has no name for this device's ID: see NAMED_ID. */
+    /* The virtio core does not know this device's ID: see NAMED_ID. */
     pci_set_word(proxy->pci_dev.config + PCI_DEVICE_ID,
                  PCI_DEVICE_ID_VIRTIO_10_BASE + VIRTIO_ID_CAPTURE);
 }
@@ -48,10 +48,11 @@ static void virtio_capture_pci_class_init(ObjectClass *klass, void *data)
 
     capture_class_set_props(dc, virtio_capture_pci_properties);
     object_class_property_set_description(klass, "ioeventfd",
-        "on: QEMU's main loop handles the driver's commands, not the vCPU");
+        "on: the main loop handles the driver's notifications, not the vCPU");
     object_class_property_set_description(klass, "vectors",
-        "MSI-X vectors (default: one for each queue, and one)");
-    dc->desc = "Virtio capture device: hands a NIC's frames to the guest";
+        "number of MSI-X vectors (default: one for each virtqueue, and one for "
+        "the configuration)");
+    dc->desc = "Virtio capture device: copies a NIC's frames to the guest";
     set_bit(DEVICE_CATEGORY_NETWORK, dc->categories);
     vpc->realize = virtio_capture_pci_realize;
     pc->class_id = PCI_CLASS_OTHERS;

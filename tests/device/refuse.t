@@ -35,7 +35,7 @@ def missing(tap):
 def listeners(tap):
     """More queues than a device can have."""
     for number in (65, 65535):
-        refused(tap, f"'listener-queues' is {number}, and can be 64 at most",
+        refused(tap, f"'listener-queues' is {number}, but must be at most 64",
                 f"{DEVICE},netdev=n0,listener-queues={number}", "-netdev",
                 "user,id=n0")
 
