@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The saved state: what the device adds to that of a virtio device, and the
- * checks that a state has to pass. It comes from outside, as a driver's
- * requests do.
+ * checks that a state must pass. It is untrusted, as a driver's requests are.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -12,8 +11,8 @@
 #include "bsd.h"
 
 /*
- * The queues of a saved state, before QEMU looks into the rings. It lets a
- * driver choose a size of up to VIRTQUEUE_MAX_SIZE, and asserts that it is one.
+ * Check the queues of a saved state before QEMU reads the rings: QEMU asserts
+ * that the size of a queue is at most VIRTQUEUE_MAX_SIZE.
  */
 static bool check_saved_queues(VirtIOCapture *s, Error **errp)
 {
@@ -24,18 +23,18 @@ static bool check_saved_queues(VirtIOCapture *s, Error **errp)
         size = virtio_queue_get_num(vdev, n);
         if (n < virtio_capture_queues(s)) {
             if (size < 1 || size > VIRTQUEUE_MAX_SIZE) {
-                error_setg(errp, "queue %d has a size of %u", n, size);
+                error_setg(errp, "queue %d has the invalid size %u", n, size);
                 return false;
             }
         } else if (size || virtio_queue_get_desc_addr(vdev, n)) {
-            error_setg(errp, "queue %d, which does not exist, is set up", n);
+            error_setg(errp, "queue %d is set up, but does not exist", n);
             return false;
         }
     }
     return true;
 }
 
-/* What the driver said, as if it said it again. */
+/* Check a listener's parameters as if they came in commands. */
 static bool check_saved_listener(CaptureListener *l, Error **errp)
 {
     VirtIODevice *vdev = &l->dev->parent_obj;
@@ -58,7 +57,7 @@ static bool check_saved_listener(CaptureListener *l, Error **errp)
         (l->number >= virtio_capture_listeners(l->dev) ||
          !virtio_queue_get_desc_addr(vdev,
                                      VIRTIO_CAPTURE_VQ_LISTENER(l->number)))) {
-        error_setg(errp, "listener %u listens, but has no queue", l->number);
+        error_setg(errp, "listener %u is active, but has no queue", l->number);
         return false;
     }
     return true;
@@ -70,7 +69,7 @@ static bool filter_needed(void *opaque)
                                    VIRTIO_CAPTURE_F_FILTER);
 }
 
-/* What only a driver with the features can have made. */
+/* Check that the driver accepted the features that the state depends on. */
 static bool check_saved_features(VirtIOCapture *s, Error **errp)
 {
     CaptureListener *l;
@@ -81,14 +80,15 @@ static bool check_saved_features(VirtIOCapture *s, Error **errp)
         if ((l->program.count && !filter_needed(s)) ||
             (l->number && l->snaplen &&
              !virtio_capture_has_listener_queues(s))) {
-            error_setg(errp, "listener %u is without its feature", n);
+            error_setg(errp, "listener %u needs a feature that was not "
+                       "negotiated", n);
             return false;
         }
     }
     return true;
 }
 
-/* The ring indices of packed queues; QEMU checks those of split ones itself. */
+/* Check the ring indices of packed queues; QEMU checks those of split ones. */
 static bool check_saved_indices(VirtIOCapture *s, Error **errp)
 {
     VirtIODevice *vdev = &s->parent_obj;
@@ -99,11 +99,11 @@ static bool check_saved_indices(VirtIOCapture *s, Error **errp)
     }
     for (n = 0; n < virtio_capture_queues(s); n++) {
         size = virtio_queue_get_num(vdev, n);
-        /* Two of 15 bits, each with its wrap counter. */
+        /* Two indices of 15 bits, each with its wrap counter. */
         both = virtio_queue_get_last_avail_idx(vdev, n);
         if ((both & 0x7fff) >= size || (both >> 16 & 0x7fff) >= size) {
-            error_setg(errp, "queue %u of %u has the indices 0x%x", n, size,
-                       both);
+            error_setg(errp, "queue %u of size %u has the invalid ring indices "
+                       "0x%x", n, size, both);
             return false;
         }
     }
@@ -116,7 +116,7 @@ static int refuse_saved(Error *err)
     return -EINVAL;
 }
 
-/* As soon as the device's own fields are there. */
+/* Called when the device's own fields have been loaded. */
 static int virtio_capture_fields_loaded(void *opaque, int version)
 {
     VirtIOCapture *s = opaque;
@@ -134,7 +134,7 @@ static int virtio_capture_fields_loaded(void *opaque, int version)
     return 0;
 }
 
-/* When all is there. */
+/* Called when everything has been loaded. */
 int virtio_capture_post_load(VirtIODevice *vdev)
 {
     VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
@@ -150,16 +150,16 @@ int virtio_capture_post_load(VirtIODevice *vdev)
     for (n = 0; n < virtio_capture_queues(s); n++) {
         s->ring_size[n] = virtio_queue_get_num(vdev, n);
     }
-    /* What was used as the machine stopped, the driver has not been told. */
+    /* The driver was not notified of buffers used when the machine stopped. */
     bitmap_set(s->notify, 0, virtio_capture_queues(s));
-    /* NIC and switch are this host's, not those that the driver knows. */
+    /* The NIC and the switch are those of this host, and may have changed. */
     set_bit(CAPTURE_NOTIFY_CONFIG, s->notify);
     for (n = 0; n < CAPTURE_LISTENERS; n++) {
         virtio_capture_listener_resume(&s->listeners[n]);
     }
-    /* A netdev that is gone here is no reason to lose the whole machine. */
+    /* Do not fail the migration only because this host has no such netdev. */
     if (!QLIST_EMPTY(&s->listening) && !virtio_capture_tap_start(s, &err)) {
-        warn_reportf_err(err, "virtio-capture: capture does not go on: ");
+        warn_reportf_err(err, "virtio-capture: capture cannot be resumed: ");
     }
     return 0;
 }
@@ -185,7 +185,7 @@ static int filter_pre_load(void *opaque)
     return 0;
 }
 
-/* Before there is memory for it. */
+/* Checked before the instructions are allocated. */
 static bool program_size_is_valid(void *opaque, int version)
 {
     CaptureListener *l = opaque;
@@ -194,7 +194,7 @@ static bool program_size_is_valid(void *opaque, int version)
            l->program.count <= VIRTIO_CAPTURE_MAX_INSNS;
 }
 
-/* Of a listener, what VIRTIO_CAPTURE_F_FILTER brings. */
+/* The part of a listener that exists with VIRTIO_CAPTURE_F_FILTER. */
 static const VMStateDescription vmstate_filter = {
     .name = "virtio-capture-filter",
     .minimum_version_id = 1,
@@ -224,7 +224,7 @@ static const VMStateDescription vmstate_listener = {
         VMSTATE_UINT64(captured, CaptureListener),
         VMSTATE_UINT64(dropped, CaptureListener),
         {
-            /* Of the same listener. */
+            /* In the same structure: at offset 0. */
             .name = "filter",
             .vmsd = &vmstate_filter,
             .size = sizeof(CaptureListener),
@@ -251,7 +251,10 @@ static bool queues_needed(void *opaque)
     return virtio_capture_has_listener_queues(opaque);
 }
 
-/* All that any device can have: a device with less takes what it has. */
+/*
+ * The maximum number of listeners, whatever listener-queues is here: a state
+ * with more active ones than this device has is refused.
+ */
 static const VMStateDescription vmstate_own_queues = {
     .name = "virtio-capture-device/listeners",
     .minimum_version_id = 1,
@@ -265,7 +268,7 @@ static const VMStateDescription vmstate_own_queues = {
     },
 };
 
-/* The device's own part, inside that of the whole. */
+/* The device's own fields, within the state of the virtio device. */
 const VMStateDescription vmstate_virtio_capture_device = {
     .name = "virtio-capture-device",
     .minimum_version_id = 1,

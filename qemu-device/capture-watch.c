@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the host's owner sees of a capture, and the switch that ends it: the
- * properties that QMP's qom-get reads, and the one that qom-set sets.
+ * The host's view of a capture, and the host's switch: properties for QMP's
+ * qom-get, and one for qom-set.
  *
- * The driver has no way to the switch: no command, reset or saved state changes
- * it. While it is off there is no tap, which costs the frames nothing to check,
+ * The driver cannot change the switch: no command, reset or saved state does.
+ * While it is off there is no tap filter, so that frames need not be checked,
  * and nothing is injected.
  */
 #include "qemu/osdep.h"
@@ -13,7 +13,7 @@
 #include "capture-device.h"
 #include "trace.h"
 
-/* A property that is a number. */
+/* A property with a number. */
 typedef struct CaptureNumber {
     const char *name;
     const char *description;
@@ -59,14 +59,14 @@ static uint64_t count_injected(const VirtIOCapture *s)
 }
 
 static const CaptureNumber numbers[] = {
-    { "listeners", "how many listeners the driver has now (read-only)",
+    { "listeners", "number of active listeners (read-only)",
       count_listeners },
-    { "captured", "frames captured, counted for each listener; no reset clears "
-      "it (read-only)", count_captured },
-    { "dropped", "frames that found no buffer, counted for each listener; no "
-      "reset clears it (read-only)", count_dropped },
-    { "injected", "frames sent for the driver; no reset clears it (read-only)",
-      count_injected },
+    { "captured", "frames captured, once for each listener; not cleared by a "
+      "reset (read-only)", count_captured },
+    { "dropped", "frames dropped for lack of a buffer, once for each listener; "
+      "not cleared by a reset (read-only)", count_dropped },
+    { "injected", "frames sent for the driver; not cleared by a reset "
+      "(read-only)", count_injected },
 };
 
 static void get_number(Object *obj, Visitor *v, const char *name, void *opaque,
@@ -94,7 +94,7 @@ static bool visit_flag(Visitor *v, const char *name, bool value, Error **errp)
     return visit_type_bool(v, name, &value, errp);
 }
 
-/* The names are those of the specification. */
+/* The names of the members are those of the specification. */
 static bool visit_listener(Visitor *v, const CaptureListener *l, Error **errp)
 {
     bool done;
@@ -119,7 +119,7 @@ static bool visit_listener(Visitor *v, const CaptureListener *l, Error **errp)
     return done;
 }
 
-/* In the order of their numbers. */
+/* The active listeners, in the order of their numbers. */
 static void get_listener_state(Object *obj, Visitor *v, const char *name,
                                void *opaque, Error **errp)
 {
@@ -157,7 +157,7 @@ static void set_switch(Object *obj, bool on, Error **errp)
     if (s->off) {
         virtio_capture_tap_stop(s);
     } else if (!QLIST_EMPTY(&s->listening)) {
-        /* If the netdev is gone, LISTEN will tell the driver. */
+        /* If the netdev is gone, the next LISTEN fails. */
         virtio_capture_tap_start(s, NULL);
     }
     trace_virtio_capture_switch(s, s->netdev_id, on);
@@ -177,13 +177,13 @@ void virtio_capture_watch_class_init(ObjectClass *klass)
     }
     object_class_property_add_bool(klass, "tapped", get_tapped, NULL);
     object_class_property_set_description(klass, "tapped",
-        "on: the device is in the NIC's path (read-only)");
+        "on: the tap filter is in the NIC's path (read-only)");
     object_class_property_add(klass, "listener-state", "list",
                               get_listener_state, NULL, NULL, NULL);
     object_class_property_set_description(klass, "listener-state",
-        "what each listener wants, and its counts (read-only)");
+        "parameters and counts of each active listener (read-only)");
     object_class_property_add_bool(klass, "capture", get_switch, set_switch);
     object_class_property_set_description(klass, "capture",
-        "off: nothing is captured or injected, whatever the driver does; can be "
-        "changed at any time (default on)");
+        "off: nothing is captured or injected, whatever the driver does; can "
+        "be changed at any time (default on)");
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Differences between the QEMU versions that this device builds for.
+ * Differences between the QEMU versions for which this device can be built.
  *
- * The other files are written for the newest of them; everything that an older
- * one wants otherwise belongs here and nowhere else.
+ * The other files are written for the newest of these versions; everything that
+ * older ones need differently is in this file only.
  */
 #ifndef VIRTIO_CAPTURE_QEMU_COMPAT_H
 #define VIRTIO_CAPTURE_QEMU_COMPAT_H
@@ -21,7 +21,7 @@
 
 #define capture_class_set_props device_class_set_props
 
-/* virtio_instance_init_common() has done it. */
+/* virtio_instance_init_common() does this. */
 static inline void capture_alias_properties(Object *proxy, Object *device)
 {
 }
@@ -36,7 +36,7 @@ static inline void capture_alias_properties(Object *proxy, Object *device)
 #include "sysemu/cpu-timers.h"
 #include "softmmu/timers-state.h"
 
-/* QEMU's array of properties is not constant, and ends with an empty one. */
+/* This QEMU wants a writable array that ends with an empty property. */
 static inline void capture_class_add_props(DeviceClass *dc,
                                            const Property *props, size_t n)
 {
@@ -50,8 +50,9 @@ static inline void capture_class_add_props(DeviceClass *dc,
     capture_class_add_props(dc, props, ARRAY_SIZE(props))
 
 /*
- * Gives a virtio device's proxy what virtio_instance_init_common() leaves out:
- * the properties of the device's class that are not of the type Property.
+ * Give a virtio device's proxy aliases of those properties that
+ * virtio_instance_init_common() leaves out: those of the device's class that
+ * are not of type Property.
  */
 static inline void capture_alias_properties(Object *proxy, Object *device)
 {
@@ -69,7 +70,7 @@ static inline void capture_alias_properties(Object *proxy, Object *device)
 #define capture_access_is_direct memory_access_is_direct
 
 #else
-#error "virtio-capture builds for QEMU 7.2 and 10.0; see qemu-compat.h"
+#error "virtio-capture supports QEMU 7.2 and 10.0 only; see qemu-compat.h"
 #endif
 
 #endif /* VIRTIO_CAPTURE_QEMU_COMPAT_H */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Are QEMU's structures what they are in the headers that the plug-in was built
- * with?
+ * Check that QEMU's structures have the layout of the headers that the plug-in
+ * was built with.
  *
- * QEMU does not tell the sizes of its types. But it knows where the members are
- * that have properties, and those of a derived type lie behind the whole of the
- * type that it is derived from.
+ * QEMU does not export the sizes of its types. But it exports the offsets of
+ * members with properties, and those of a derived type are after the end of its
+ * parent type.
  */
 #include "qemu/osdep.h"
 #include "qapi/error.h"
@@ -15,7 +15,7 @@
 #include "net/filter.h"
 #include "plugin.h"
 
-/* Two of QEMU's objects that need nothing else, and are never realized. */
+/* Types of QEMU objects that can be created without anything else. */
 #define PROBE_DEVICE "virtio-rng-pci"
 #define PROBE_FILTER "filter-buffer"
 
@@ -59,15 +59,15 @@ static bool check_properties(void)
         const char *property;
         size_t offset;
     } members[] = {
-        /* Behind all of DeviceState, and at the end of PCIDevice. */
+        /* After all of DeviceState, and at the end of PCIDevice. */
         { TYPE_PCI_DEVICE, "addr", offsetof(PCIDevice, devfn) },
         { TYPE_PCI_DEVICE, "acpi-index", offsetof(PCIDevice, acpi_index) },
-        /* Behind all of PCIDevice. */
+        /* After all of PCIDevice. */
         { TYPE_VIRTIO_PCI, "ats", offsetof(VirtIOPCIProxy, flags) },
         { PROBE_DEVICE, "vectors", offsetof(VirtIOPCIProxy, nvectors) },
         { TYPE_VIRTIO_DEVICE, "use-started",
           offsetof(VirtIODevice, use_started) },
-        /* Behind all of VirtIODevice. */
+        /* After all of VirtIODevice. */
         { TYPE_VIRTIO_RNG, "period", offsetof(VirtIORNG, conf.period_ms) },
     };
     size_t i;
@@ -82,7 +82,7 @@ static bool check_properties(void)
     return true;
 }
 
-/* The virtio device that a PCI device is made of lies behind VirtIOPCIProxy. */
+/* The virtio device embedded in a PCI device is after VirtIOPCIProxy. */
 static bool check_proxy(void)
 {
     Object *device = object_new(PROBE_DEVICE);
@@ -98,12 +98,12 @@ static bool check_proxy(void)
     return true;
 }
 
-/* More of filter-buffer's than NetFilterState and the next two members. */
+/* The part of a filter-buffer object to compare: up to "interval", and more. */
 #define FILTER_BYTES    (sizeof(NetFilterState) + 2 * sizeof(void *))
 
 /*
- * Where does a filter have a property whose two values differ in one byte? A
- * filter's properties are not those of a device, which tell the offset.
+ * Find the offset of a filter's property by setting two values that differ in
+ * one byte. A filter is not a device, so its properties do not have an offset.
  */
 static ptrdiff_t find_in_filter(const char *property, const char *from,
                                 const char *to)
@@ -136,7 +136,7 @@ static bool check_filter(void)
         { "status", "on", "off", offsetof(NetFilterState, on) },
         { "insert", "behind", "before",
           offsetof(NetFilterState, insert_before_flag) },
-        /* Behind all of NetFilterState, and a pointer. */
+        /* After all of NetFilterState, and a pointer. */
         { "interval", "1", "2", sizeof(NetFilterState) + sizeof(void *) },
     };
     ptrdiff_t found;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the plug-in's own files give each other.
+ * Definitions that the plug-in's own files share.
  */
 #ifndef VIRTIO_CAPTURE_PLUGIN_H
 #define VIRTIO_CAPTURE_PLUGIN_H
@@ -8,10 +8,11 @@
 #define PLUGIN_NAME "virtio-capture.so"
 
 /**
- * plugin_check_layout: are QEMU's structures those of the headers?
+ * plugin_check_layout: check that QEMU's structures have the expected layout
  *
- * The version may be the same and the build's options not: then structures
- * that they change differ. If they do, says so.
+ * A QEMU of the right version can have been built with other options, and some
+ * of these change structures. Returns false, with an error message, if a
+ * structure differs.
  */
 bool plugin_check_layout(void);
 

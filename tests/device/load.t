@@ -34,7 +34,7 @@ def version(tap):
         status, errors = qtest.run_qemu(plugin=plugin)
         tap.equal(errors.splitlines()[0],
                   f"virtio-capture.so: it was built for QEMU {other}, but "
-                  f"this is QEMU {INSTALLED}; build it again for this one",
+                  f"this is QEMU {INSTALLED}; rebuild it for this QEMU",
                   f"built for {other}")
         tap.equal(status, 1, "QEMU does not start")
         tap.contains(errors, f"Could not load plugin {plugin}",
@@ -92,10 +92,11 @@ def usage(tap):
     copy.write_bytes(qtest.PLUGIN.read_bytes())
     status, errors = qtest.run_qemu("-plugin", copy)
     tap.equal((status, errors.splitlines()[0]),
-              (1, "virtio-capture.so: it is loaded already"), "given twice")
+              (1, "virtio-capture.so: it is already loaded"), "given twice")
     status, errors = qtest.run_qemu(plugin=f"{qtest.PLUGIN},colour=blue")
     tap.equal((status, errors.splitlines()[0]),
-              (1, "virtio-capture.so: it takes no argument 'colour=blue'"),
+              (1, "virtio-capture.so: it takes no arguments, but got "
+                  "'colour=blue'"),
               "given with an argument")
 
 

@@ -146,8 +146,8 @@ def moved_without(tap):
             target.machine.qmp("migrate-incoming", uri=leave(stage))
             arrive(target)
             tap.contains(target.machine.output(), "virtio-capture: capture "
-                         "does not go on: 'netdev' names 'n0', which does not "
-                         "exist", "a warning says so")
+                         "cannot be resumed: 'netdev' names 'n0', which does "
+                         "not exist", "a warning says so")
             tap.equal(target.cap.listen(), spec.E_GONE, "LISTEN: gone")
             tap.equal(target.cap.flush()[1:], (0, 0), "FLUSH works")
 
