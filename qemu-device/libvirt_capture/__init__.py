@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What libvirt-capture(8) consists of."""
+"""The modules of libvirt-capture(8)."""
 
 
 class Failure(Exception):
-    """What ends the program, as a text for the user."""
+    """An error that ends the program, with a message for the user."""

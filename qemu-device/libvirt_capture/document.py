@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""XML that is edited as text: what is not changed stays as it was written."""
+"""XML edited as text, so that everything that is not changed keeps its form."""
 import re
 from xml.parsers import expat
 from xml.sax.saxutils import escape
@@ -8,29 +8,29 @@ from . import Failure
 
 
 def attribute(name, value):
-    """An attribute with the space before it, quoted as libvirt does it."""
+    """An attribute with a leading space, quoted in libvirt's style."""
     return f" {name}='{escape(value, {chr(39): '&apos;'})}'"
 
 
 def indent(text):
-    """The lines of a text, two columns to the right."""
+    """The text with each line indented by two columns."""
     return "\n".join(f"  {line}" for line in text.split("\n"))
 
 
 class Element:
-    """An element, and where it stands in the document's bytes."""
+    """An element, and its position in the bytes of the document."""
 
     def __init__(self, tag, attributes, parent, start, opened):
-        self.tag = tag              # with its namespace, if any: "URI name"
+        self.tag = tag              # "URI name" if it has a namespace
         self.attributes = attributes
         self.parent = parent
         self.children = []
-        self.start = start          # of <tag>
-        self.opened = opened        # the end of <tag>
-        self.end = opened           # of </tag>
+        self.start = start          # start of <tag>
+        self.opened = opened        # end of <tag>
+        self.end = opened           # end of </tag>
 
     def find(self, tag):
-        """The first child of that name, or None."""
+        """The first child with that tag, or None."""
         return next((c for c in self.children if c.tag == tag), None)
 
     def value(self, tag, name):
@@ -39,7 +39,7 @@ class Element:
         return child.attributes.get(name) if child else None
 
     def walk(self):
-        """All elements below."""
+        """All descendants."""
         waiting = self.children[:]
         while waiting:
             element = waiting.pop()
@@ -48,7 +48,7 @@ class Element:
 
 
 class Document:
-    """A document of UTF-8. Edits do not change its elements; text() has them."""
+    """A UTF-8 document. Edits do not change its elements; text() applies them."""
 
     TAG = re.compile(rb"""<[^\s/>]+(\s+[^\s=]+\s*=\s*("[^"]*"|'[^']*'))*"""
                      rb"""\s*/?>""")
@@ -57,7 +57,7 @@ class Document:
     def __init__(self, data):
         self.data = data
         self.root = None
-        self.prefixes = {}          # of the root's namespaces, by their URI
+        self.prefixes = {}          # namespace URI of the root: prefix
         self._edits = []
         self._open = []
         parser = expat.ParserCreate("utf-8", " ")
@@ -70,13 +70,14 @@ class Document:
             data.decode("utf-8")
             parser.Parse(data, True)
         except UnicodeDecodeError as error:
-            raise Failure(f"this is no XML in UTF-8: {error}") from None
+            raise Failure(f"this is not XML in UTF-8: {error}") from None
         except expat.ExpatError as error:
-            raise Failure(f"this is no XML in UTF-8: {error}") from None
+            raise Failure(f"this is not XML in UTF-8: {error}") from None
 
     @staticmethod
     def _doctype(*_):
-        raise Failure("the XML has a document type, which no domain has")
+        raise Failure("the XML has a document type declaration, but a domain "
+                      "has none")
 
     def _namespace(self, prefix, uri):
         if not self.root:
@@ -98,31 +99,32 @@ class Document:
             element.end = self.data.index(b">", position) + 1
 
     def _is_empty(self, element):
-        """Whether it is written as <tag/>."""
+        """Whether the element is written as <tag/>."""
         return self.data[element.opened - 2:element.opened] == b"/>"
 
     def prefix(self, element):
-        """That of an element's namespace."""
+        """The namespace prefix of an element's tag."""
         return re.match(rb"<([^\s/>:]+)", self.data[element.start:])[1].decode()
 
     def _edit(self, start, end, text):
         self._edits.append((start, len(self._edits), end, text.encode()))
 
     def text(self):
-        """The document with all edits; of several at one place, the first
-        comes first."""
+        """The document with all edits; edits at the same position are applied
+        in the order in which they were made."""
         data = self.data
         for start, _, end, new in sorted(self._edits, reverse=True):
             data = data[:start] + new + data[end:]
         return data
 
     def _indentation(self, element):
-        """The white space before it, if only that is before it on its line."""
+        """The white space before an element, unless other text precedes it on
+        its line."""
         line = self.data[:element.start].rpartition(b"\n")[2]
         return "" if line.strip() else line.decode()
 
     def add_child(self, parent, text):
-        """Adds one or several elements as the last, on lines of their own."""
+        """Appends one or several children, each on a line of its own."""
         around = self._indentation(parent)
         if parent.children:
             indentation = self._indentation(parent.children[0])
@@ -142,7 +144,7 @@ class Document:
         self._edit(len(self.data[:element.start].rstrip()), element.end, "")
 
     def set_attribute(self, element, name, value):
-        """Sets an attribute, or removes it: None."""
+        """Sets an attribute; the value None removes it."""
         tag = self.data[element.start:element.opened]
         start = end = len(tag.rstrip(b"/>").rstrip())
         for match in self.ATTRIBUTE.finditer(tag):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A domain's XML, to which capture devices are added."""
+"""Adds capture devices to a domain's XML, and removes them."""
 import json
 import os
 import re
@@ -10,34 +10,34 @@ from .document import Document, attribute, indent
 PLUGIN = "virtio-capture.so"
 DEVICE = "virtio-capture-pci"
 QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
-# Of the element in <metadata> that tells what is to be undone.
+# Namespace of the element in <metadata> that records changes, to undo them.
 OWN = "urn:virtio-capture:libvirt"
 
-# By machine: the bus that is always there, and its slots, first those that
-# libvirt comes to last, as it counts upwards. On q35 some of the highest belong
-# to the chipset.
+# For each machine: the root bus, and its slots in descending order, because
+# libvirt assigns slots in ascending order. On q35 some of the highest belong to
+# the chipset.
 PLACES = {"pc": ("pci.0", range(0x1f, 2, -1)),
           "q35": ("pcie.0", (0x1c, *range(0x19, 2, -1)))}
 
-# Interfaces on a tap, which the kernel serves if it can (vhost).
+# Interface types on a TAP device, for which libvirt uses vhost if it can.
 TAPS = ("network", "bridge", "ethernet", "direct")
 OTHERS = ("user", "udp", "server", "client", "mcast")
 REFUSED = {
-    "hostdev": "it is a device of the host's, without a netdev in QEMU",
+    "hostdev": "it is a device of the host, without a netdev in QEMU",
     "vdpa": "its frames bypass QEMU (vhost-vdpa)",
     "vhostuser": "its frames bypass QEMU (vhost-user)"}
 
 
 def number(text):
-    """A number of the XML's."""
+    """A number in the XML."""
     try:
         return int(text, 0)
     except ValueError:
-        raise Failure(f"'{text}' in an address is no number") from None
+        raise Failure(f"'{text}' in an address is not a number") from None
 
 
 def parse_device(value):
-    """The properties in a value of -device, either way it can be written."""
+    """The properties in a value of -device, in either of its two formats."""
     if value.startswith("{"):
         try:
             return {name: str(text)
@@ -49,13 +49,13 @@ def parse_device(value):
 
 
 def plugin_path(value):
-    """The file in a value of -plugin."""
+    """The path in a value of -plugin."""
     path = re.split("(?<!,),(?:,,)*(?!,)", re.sub("^file=", "", value))[0]
     return path.replace(",,", ",")
 
 
 class Domain:
-    """The domain, as it is in the document, and what is changed there."""
+    """A domain's XML, and the changes to it."""
 
     def __init__(self, data):
         self.document = Document(data)
@@ -72,35 +72,35 @@ class Domain:
         self.commandline = self.root.find(f"{QEMU} commandline")
         metadata = self.root.find("metadata")
         self.added = metadata and metadata.find(f"{OWN} added")
-        self.records = []           # of what is changed
+        self.records = []           # changes to interfaces, to be undone later
 
-    def describe(self, one):
-        """An interface, for messages."""
-        return (f"interface {self.interfaces.index(one)} "
-                f"({one.value('mac', 'address') or 'no MAC address'}, type "
-                f"'{one.attributes.get('type')}')")
+    def describe(self, nic):
+        """A description of an interface for messages."""
+        return (f"interface {self.interfaces.index(nic)} "
+                f"({nic.value('mac', 'address') or 'no MAC address'}, type "
+                f"'{nic.attributes.get('type')}')")
 
     def choose(self, names):
-        """The interfaces of these names: numbers, MAC addresses or aliases;
-        all of them without a name."""
+        """The interfaces with these names, which are numbers, MAC addresses or
+        aliases; all interfaces if there are no names."""
         if not self.interfaces:
             raise Failure("the domain has no interface")
         if not names:
             return self.interfaces
         found = []
         for name in names:
-            fits = [one for place, one in enumerate(self.interfaces)
+            fits = [nic for place, nic in enumerate(self.interfaces)
                     if name.lower() in (
-                        str(place), (one.value("alias", "name") or "").lower(),
-                        (one.value("mac", "address") or "").lower())]
+                        str(place), (nic.value("alias", "name") or "").lower(),
+                        (nic.value("mac", "address") or "").lower())]
             if not fits:
                 raise Failure(f"--nic {name}: there is no such interface, only "
                               + ", ".join(map(self.describe, self.interfaces)))
-            found += [one for one in fits[:1] if one not in found]
+            found += [nic for nic in fits[:1] if nic not in found]
         return found
 
     def _options(self, name):
-        """Each such option of QEMU's command line, as two elements."""
+        """Each use of an option on QEMU's command line, as two elements."""
         words = self.commandline.children if self.commandline else []
         return [pair for pair in zip(words, words[1:])
                 if pair[0].attributes.get("value") == name
@@ -112,38 +112,40 @@ class Domain:
             plugin_path(pair[1].attributes["value"])) == PLUGIN]
 
     def plugin(self):
-        """The path of the plug-in that is loaded already, or None."""
+        """The path of the plug-in that the domain already loads, or None."""
         for _, value in self._plugins():
             return plugin_path(value.attributes["value"])
         return None
 
-    def _captures(self, one):
-        """The options of an interface's capture devices; None: of all."""
-        alias = one and one.value("alias", "name")
+    def _captures(self, nic):
+        """The -device options of an interface's capture devices, or of all
+        interfaces' if it is None."""
+        alias = nic and nic.value("alias", "name")
         found = []
         for pair in self._options("-device"):
             device = parse_device(pair[1].attributes["value"])
             if device["driver"] == DEVICE and (
-                    not one or device.get("netdev") == f"host{alias}"):
+                    not nic or device.get("netdev") == f"host{alias}"):
                 found.append(pair)
         return found
 
     def _check_captures(self):
-        """None may name a netdev that has another name without its alias."""
-        netdevs = {f"host{one.value('alias', 'name')}"
-                   for one in self.interfaces}
+        """Fails if a capture device has a netdev that is not named by an alias:
+        a new alias would change the netdev's name."""
+        netdevs = {f"host{nic.value('alias', 'name')}"
+                   for nic in self.interfaces}
         for _, value in self._captures(None):
             netdev = parse_device(value.attributes["value"]).get("netdev")
             if netdev not in netdevs:
                 raise Failure(f"there is a {DEVICE} with netdev={netdev}, which "
-                              "is no interface's alias with 'host' before it: "
+                              "is not 'host' and the alias of an interface: "
                               "remove it first")
 
     def _slots(self):
-        """A bus, and its free slots, best first."""
+        """The root bus, and its free slots in order of preference."""
         machine = (self.root.find("os") or self.root).value("type", "machine")
         if not machine:
-            raise Failure("<os><type> names no machine: it must be pc or q35")
+            raise Failure("<os><type> has no machine: it must be pc or q35")
         match = re.fullmatch(r"(?:pc-)?(q35)(?:-.*)?|(pc)(?:-i440fx-.*)?",
                              machine)
         if not match:
@@ -152,7 +154,7 @@ class Domain:
         used = set()
         for element in self.root.walk():
             where = element.attributes
-            # A <source> has the host's addresses.
+            # In <source> there are addresses of the host.
             if element.tag == "address" and where.get("type") == "pci" and \
                     element.parent.tag != "source" and \
                     not number(where.get("domain", "0")) and \
@@ -177,72 +179,72 @@ class Domain:
         elif plugin != self.plugin():
             self.document.set_attribute(self._plugins()[0][1], "value", value)
         bus, slots = self._slots()
-        for one in interfaces:
-            if self._captures(one):
+        for nic in interfaces:
+            if self._captures(nic):
                 continue
             if not slots:
-                raise Failure(f"{self.describe(one)}: no slot of {bus} is free")
-            alias = self._prepare(one, single_queue)
+                raise Failure(f"{self.describe(nic)}: no slot of {bus} is free")
+            alias = self._prepare(nic, single_queue)
             words += ["-device", f"{DEVICE},netdev=host{alias},"
                                  f"id={alias.replace('ua-', 'capture-', 1)},"
                                  f"bus={bus},addr={slots.pop(0):#x}"]
         self._add_words(words)
         self._add_records()
 
-    def _prepare(self, one, single_queue):
-        """Makes an interface fit for capture, and gives its alias."""
-        kind = one.attributes.get("type")
+    def _prepare(self, nic, single_queue):
+        """Changes an interface so that it can be tapped; returns its alias."""
+        kind = nic.attributes.get("type")
         if kind not in (*TAPS, *OTHERS):
-            reason = REFUSED.get(kind, "nothing is known of this type")
-            raise Failure(f"{self.describe(one)}: {reason}; choose others with "
-                          "--nic, or make it one of type 'network', 'bridge' "
-                          "or 'user'")
-        record = {"alias": one.value("alias", "name") or ""}
-        # libvirt keeps no alias that begins otherwise.
+            reason = REFUSED.get(kind, "this type is not supported")
+            raise Failure(f"{self.describe(nic)}: {reason}; choose others with "
+                          "--nic, or change its type to 'network', 'bridge' or "
+                          "'user'")
+        record = {"alias": nic.value("alias", "name") or ""}
+        # libvirt replaces aliases without this prefix.
         if not record["alias"].startswith("ua-"):
-            record = {"alias": self._new_alias(one), "new": "yes"}
-        if (one.value("model", "type") or "").startswith("virtio"):
-            self._prepare_driver(one, single_queue, record)
+            record = {"alias": self._new_alias(nic), "new": "yes"}
+        if (nic.value("model", "type") or "").startswith("virtio"):
+            self._prepare_driver(nic, single_queue, record)
         if len(record) > 1:
             self.records.append(record)
         return record["alias"]
 
-    def _new_alias(self, one):
-        """Gives an interface an alias of the user's kind."""
+    def _new_alias(self, nic):
+        """Sets a new alias with the prefix for user-defined ones."""
         taken = {e.attributes.get("name") for e in self.root.walk()
                  if e.tag == "alias"}
         taken.update(record["alias"] for record in self.records)
-        count = self.interfaces.index(one)
+        count = self.interfaces.index(nic)
         while f"ua-nic{count}" in taken:
             count += 1
-        if one.find("alias"):
-            self.document.set_attribute(one.find("alias"), "name",
+        if nic.find("alias"):
+            self.document.set_attribute(nic.find("alias"), "name",
                                         f"ua-nic{count}")
         else:
-            self.document.add_child(one, f"<alias name='ua-nic{count}'/>")
+            self.document.add_child(nic, f"<alias name='ua-nic{count}'/>")
         return f"ua-nic{count}"
 
-    def _prepare_driver(self, one, single_queue, record):
-        """Has QEMU itself serve a virtio interface, with one queue."""
-        driver = one.find("driver")
+    def _prepare_driver(self, nic, single_queue, record):
+        """Sets a virtio interface to one queue, and to QEMU without vhost."""
+        driver = nic.find("driver")
         before = driver.attributes if driver else {}
         queues = before.get("queues", "1")
         if queues != "1":
             if not single_queue:
-                raise Failure(f"{self.describe(one)}: it has {queues} queues, "
-                              "and a capture device can tap one only; "
-                              "--single-queue leaves it one")
+                raise Failure(f"{self.describe(nic)}: it has {queues} queues, "
+                              "but a capture device can tap only one; "
+                              "--single-queue reduces it to one")
             self.document.set_attribute(driver, "queues", "1")
             record["queues"] = queues
-        if one.attributes["type"] in TAPS and before.get("name") != "qemu":
+        if nic.attributes["type"] in TAPS and before.get("name") != "qemu":
             if driver:
                 self.document.set_attribute(driver, "name", "qemu")
             else:
-                self.document.add_child(one, "<driver name='qemu'/>")
+                self.document.add_child(nic, "<driver name='qemu'/>")
             record["driver"] = before.get("name", "")
 
     def _add_words(self, words):
-        """Appends to QEMU's command line."""
+        """Appends arguments to QEMU's command line."""
         if not words:
             return
         prefix = self.document.prefixes.get(QEMU)
@@ -261,7 +263,7 @@ class Domain:
                 f"</{prefix}:commandline>")
 
     def _add_records(self):
-        """Notes what was changed in the interfaces."""
+        """Records in <metadata> what was changed in the interfaces."""
         if not self.records:
             return
         prefix = self.document.prefix(self.added) if self.added else "capture"
@@ -283,17 +285,17 @@ class Domain:
     # Removing.
 
     def remove(self, interfaces):
-        """Removes the capture devices of interfaces, and undoes what was
-        changed for them."""
+        """Removes the capture devices of interfaces, and undoes the changes to
+        the interfaces."""
         gone, undone = [], []
         records = {record.attributes.get("alias"): record
                    for record in (self.added.children if self.added else [])}
-        for one in interfaces:
-            if one.find("alias"):
-                gone += self._captures(one)
-            record = records.get(one.value("alias", "name"))
+        for nic in interfaces:
+            if nic.find("alias"):
+                gone += self._captures(nic)
+            record = records.get(nic.value("alias", "name"))
             if record:
-                self._restore(one, record.attributes)
+                self._restore(nic, record.attributes)
                 undone.append(record)
         if len(gone) == len(self._captures(None)):
             gone += self._plugins()
@@ -301,7 +303,7 @@ class Domain:
         self._remove_all(undone)
 
     def _remove_all(self, elements):
-        """Removes elements of one parent, and that too if it has no others:
+        """Removes children of one parent, and the parent if it is then empty:
         also <metadata>, and the namespace of the command line."""
         parent = elements[0].parent if elements else None
         if not parent:
@@ -316,11 +318,11 @@ class Domain:
         if parent is self.commandline and len(users) == len(elements) + 1:
             self.document.set_attribute(self.root, f"xmlns:{prefix}", None)
 
-    def _restore(self, one, before):
-        """Gives an interface back what it had."""
-        driver = one.find("driver")
+    def _restore(self, nic, before):
+        """Undoes the changes to an interface."""
+        driver = nic.find("driver")
         if "new" in before:
-            self.document.remove(one.find("alias"))
+            self.document.remove(nic.find("alias"))
         if driver and "queues" in before:
             self.document.set_attribute(driver, "queues", before["queues"])
         if driver and "driver" in before:

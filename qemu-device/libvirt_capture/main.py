@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""From the command line to the exit status."""
+"""The command line of libvirt-capture(8)."""
 import argparse
 import os
 import re
@@ -12,34 +12,34 @@ from urllib.parse import urlsplit
 from . import Failure
 from .domain import PLUGIN, Domain
 
-# Of this program, where it really is.
+# The directory of this program, with symbolic links resolved.
 HERE = Path(__file__).resolve().parents[1]
 
-# Beside an installed program, and in the tree that has the sources.
+# Where the plug-in is: relative to an installed program, or in the source tree.
 PLUGINS = (HERE.parent / "qemu" / PLUGIN,
            HERE.parent / "build" / "qemu-device" / PLUGIN)
 
 APPARMOR = Path("/etc/apparmor.d")
 PROFILE = "abstractions/libvirt-qemu"
-# What that lets QEMU map as Debian has it.
+# Paths that Debian's profile already allows QEMU to map.
 ALLOWED = re.compile(r"/usr/(lib|lib64|lib/[a-z0-9_]+-linux-gnu)/qemu/[^/]+\.so")
 
 
 def say(text):
-    """A message for the user."""
+    """Prints a message to the user."""
     print(f"libvirt-capture: {text}", file=sys.stderr)
 
 
 def virsh(uri, *words):
-    """Runs virsh; gives its output as bytes."""
+    """Runs virsh; returns its output as bytes."""
     connect = ["--connect", uri] if uri else []
     try:
         done = subprocess.run(["virsh", "--quiet", *connect, *words],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               check=False)
     except OSError as error:
-        raise Failure(f"cannot run virsh: {error.strerror} (Debian has it in "
-                      "libvirt-clients)") from None
+        raise Failure(f"cannot run virsh: {error.strerror} (install Debian's "
+                      "package libvirt-clients)") from None
     if done.returncode:
         raise Failure(f"virsh {words[0]}: "
                       + done.stderr.decode(errors="replace").strip())
@@ -47,9 +47,9 @@ def virsh(uri, *words):
 
 
 def read_xml(options):
-    """The domain's XML, from where the user wants it."""
+    """The domain's XML, from libvirt, a file or standard input."""
     if options.domain:
-        # A domain that is defined without its passwords loses them.
+        # Without passwords in the XML, "virsh define" would delete them.
         secrets = ["--security-info"] if options.define else []
         return virsh(options.connect, "dumpxml", "--inactive", *secrets,
                      "--domain", options.domain)
@@ -62,13 +62,13 @@ def read_xml(options):
 
 
 def find_plugin(options, loaded):
-    """The path of the plug-in: what the user wants, what the domain loads
-    already, or one that is beside this program."""
+    """The path of the plug-in: from the option, from the domain's XML, or the
+    one that belongs to this program."""
     if loaded and not options.plugin:
         return loaded
     if options.connect and urlsplit(options.connect).hostname:
         if not options.plugin:
-            raise Failure("--plugin is missing: its path on the other host")
+            raise Failure("--plugin is missing: the path on the other host")
         return options.plugin
     places = [options.plugin] if options.plugin else PLUGINS
     for path in map(os.path.abspath, places):
@@ -77,47 +77,49 @@ def find_plugin(options, loaded):
         if os.path.isfile(path):
             return path
     raise Failure(f"there is no plug-in {' or '.join(map(str, places))}: build "
-                  "it with make device, and name it with --plugin")
+                  "it with make device, and give its path with --plugin")
 
 
-def tell_access(plugin, uri):
-    """Tells what may keep a system's QEMU from the plug-in."""
+def warn_access(plugin, uri):
+    """Warns if QEMU may not be able to load the plug-in when libvirt's system
+    daemon runs it."""
     parts = urlsplit(uri or "")
     if parts.hostname or parts.path == "/session":
         return
     for path in (Path(plugin), *Path(plugin).parents):
         wanted = 0o1 if path.is_dir() else 0o4
         if path.exists() and not path.stat().st_mode & wanted:
-            say(f"{path} is not open to all users; libvirt's QEMU usually runs "
-                "as another one")
+            say(f"{path} is not accessible to all users; libvirt usually runs "
+                "QEMU as another user")
             break
     local = APPARMOR / "local" / PROFILE
     if (APPARMOR / PROFILE).exists() and not ALLOWED.fullmatch(plugin) and not (
             local.exists() and plugin in local.read_text()):
-        say("with AppArmor, QEMU may load the plug-in once there is this line in "
+        say("AppArmor does not let QEMU load the plug-in unless this line is in "
             f"{local}:\n  {plugin} mr,")
 
 
 def parse(words):
-    """The command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(
         prog="libvirt-capture", description="Adds capture devices to a libvirt "
         "domain, or removes them, and prints its XML; see libvirt-capture(8).")
     parser.add_argument("domain", nargs="?", metavar="DOMAIN",
                         help="the domain's name, UUID or ID")
     parser.add_argument("--xml", metavar="FILE",
-                        help="take its XML from a file; -: the standard input")
+                        help="read its XML from FILE; -: standard input")
     parser.add_argument("--nic", action="append", default=[], metavar="NIC",
                         help="an interface: its number from 0, its MAC address "
                         "or its alias (default: all)")
     parser.add_argument("--remove", action="store_true",
-                        help="remove what was added")
+                        help="remove the capture devices, and undo all changes")
     parser.add_argument("--define", action="store_true",
-                        help="give the XML to libvirt, and do not print it")
+                        help="define the domain with the XML instead of printing "
+                        "it")
     parser.add_argument("--single-queue", action="store_true",
-                        help="leave one queue to interfaces that have several")
+                        help="reduce interfaces with several queues to one")
     parser.add_argument("--plugin", metavar="PATH",
-                        help=f"{PLUGIN}, built for libvirt's QEMU")
+                        help=f"path of {PLUGIN}, built for libvirt's QEMU")
     parser.add_argument("-c", "--connect", metavar="URI",
                         help="the connection, as for virsh")
     options = parser.parse_args(words)
@@ -127,7 +129,7 @@ def parse(words):
 
 
 def change(options):
-    """Reads the XML, and gives it as it is to be."""
+    """Reads the XML, and returns the changed XML."""
     domain = Domain(read_xml(options))
     interfaces = domain.choose(options.nic)
     if options.remove:
@@ -135,12 +137,12 @@ def change(options):
     else:
         plugin = find_plugin(options, domain.plugin())
         domain.add(interfaces, plugin, options.single_queue)
-        tell_access(plugin, options.connect)
+        warn_access(plugin, options.connect)
     return domain.document.text()
 
 
 def main(words):
-    """Runs the program; gives the exit status."""
+    """Runs the program; returns the exit status."""
     options = parse(words)
     try:
         xml = change(options)
@@ -149,7 +151,7 @@ def main(words):
                 file.write(xml)
                 file.flush()
                 virsh(options.connect, "define", file.name)
-            say("it is defined, for the domain's next start")
+            say("the domain is defined; changes take effect at its next start")
         else:
             sys.stdout.buffer.write(xml)
             sys.stdout.flush()

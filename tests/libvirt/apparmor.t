@@ -90,7 +90,7 @@ def compile_profile(base, name):
 def ask_tool(plugin):
     """What libvirt-capture tells of access to a plug-in."""
     with redirect_stderr(io.StringIO()) as errors:
-        tool.tell_access(plugin, None)
+        tool.warn_access(plugin, None)
     return errors.getvalue()
 
 
@@ -112,7 +112,7 @@ def check(tap):
     for path in ALLOWED:
         tap.equal(ask_tool(path), "", f"{path}: the tool is content")
     message, line = ask_tool(OTHER).rstrip("\n").split("\n  ")
-    tap.contains(message, f"once there is this line in {local}:",
+    tap.contains(message, f"unless this line is in {local}:",
                  f"{OTHER}: the tool says where a line is missing")
     local.write_text(f"{line}\n")
     tap.equal(ask_tool(OTHER), "", f"{OTHER}: with the line it is content")

@@ -86,7 +86,8 @@ def define(tap, libvirt, folder, machine, link):
     done = libvirt.run(TOOL, "-c", libvirt.uri, "--plugin", PLUGIN, "--define",
                        "--nic", MACS[0], machine)
     tap.equal((done.returncode, done.stderr), (
-        0, "libvirt-capture: it is defined, for the domain's next start\n"),
+        0, "libvirt-capture: the domain is defined; changes take effect at its "
+           "next start\n"),
         f"{machine}: the tool defines the domain")
     xml = libvirt("dumpxml", "--inactive", machine)
     text = shown("What is added").replace(INSTALLED, str(PLUGIN)).replace(

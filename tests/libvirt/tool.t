@@ -269,7 +269,7 @@ def wrong(tap):
             ("hostdev", "without a netdev in QEMU; choose others"),
             ("vdpa", "its frames bypass QEMU (vhost-vdpa)"),
             ("vhostuser", "its frames bypass QEMU (vhost-user)"),
-            ("internal", "nothing is known of this type")):
+            ("internal", "this type is not supported")):
         refused(tap, domain(nic("user"), nic(kind, 57)),
                 "interface 1 (52:54:00:12:34:57, type "
                 f"'{kind}'): ")
@@ -285,9 +285,9 @@ def wrong(tap):
     refused(tap, "<network/>", "this is the XML of a <network>")
     refused(tap, domain(nic(), **commandline(
         "-device", "virtio-capture-pci,netdev=hostnet0")),
-        "with netdev=hostnet0, which is no interface's alias")
+        "with netdev=hostnet0, which is not 'host' and the alias")
     refused(tap, domain(nic(), "<x><address type='pci' slot='x'/></x>"),
-            "'x' in an address is no number")
+            "'x' in an address is not a number")
 
 
 def no_xml(tap):
@@ -298,8 +298,8 @@ def no_xml(tap):
                  b"<!DOCTYPE domain [<!ENTITY a 'b'>]>" + text.encode()):
         status, out, errors = run(data)
         tap.ok(status == 1 and not out and re.fullmatch(
-            r"libvirt-capture: (this is no XML in UTF-8: .*|the XML has a "
-            r"document type, which no domain has)\n", errors),
+            r"libvirt-capture: (this is not XML in UTF-8: .*|the XML has a "
+            r"document type declaration, but a domain has none)\n", errors),
             f"{data[:20]!r}: refused", status, out, errors)
 
 
