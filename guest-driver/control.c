@@ -72,7 +72,7 @@ void vcap_control_set_error(struct vcap_control *control, int error)
  * much of it the device wrote. After an error the device may still write, until
  * it is reset: the queue is not used again before. Called with the lock.
  */
-static int await_reply(struct vcap_control *control, unsigned int *len)
+static int wait_for_reply(struct vcap_control *control, unsigned int *len)
 {
 	unsigned long end = jiffies + REPLY_TIMEOUT;
 	long left = REPLY_TIMEOUT;
@@ -141,7 +141,7 @@ static int execute(struct vcap_control *control, u32 number, size_t out,
 		/* The ring has no room, or DMA could not be set up: for now. */
 		return err == -EIO ? err : -ENOBUFS;
 	virtqueue_kick(control->vq);
-	err = await_reply(control, &len);
+	err = wait_for_reply(control, &len);
 	if (err) {
 		/* Unless somebody has said so meanwhile. */
 		cmpxchg(&control->error, 0, -EIO);

@@ -42,7 +42,7 @@ static void release(struct kref *ref)
 	/* Who attached while it was removed had some allocated. */
 	vcap_queue_free(&dev->queue);
 	vcap_control_free(&dev->control);
-	vcap_own_exit(&dev->own);
+	vcap_lq_exit(&dev->lq_table);
 	kfree(dev);
 }
 
@@ -145,8 +145,8 @@ unlock:
 	mutex_unlock(&dev->lock);
 }
 
-/** vcap_dev_work() - have the device's work look; in any context */
-void vcap_dev_work(struct vcap_dev *dev)
+/** vcap_dev_queue_work() - have the device's work look; in any context */
+void vcap_dev_queue_work(struct vcap_dev *dev)
 {
 	queue_work(system_highpri_wq, &dev->work);
 }
@@ -165,7 +165,7 @@ void vcap_dev_fault(struct vcap_dev *dev, const char *fault)
 	cmpxchg(&dev->control.error, 0, -EIO);
 	vcap_control_wake(&dev->control);
 	vcap_inject_wake(&dev->inject);
-	vcap_dev_work(dev);
+	vcap_dev_queue_work(dev);
 }
 
 /**

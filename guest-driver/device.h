@@ -12,7 +12,7 @@
 #include "clock.h"
 #include "control.h"
 #include "inject.h"
-#include "own.h"
+#include "listener-queue.h"
 #include "queue.h"
 #include "vcap.h"
 
@@ -57,8 +57,8 @@ enum vcap_state {
  * @completed: the device has completed a buffer since one was looked for
  * @waiters_lock: of @waiters; a spinlock, taken by the interrupt handler
  * @waiters: struct vcap_file.waiter
- * @unseen: has the work look, if none of those that were woken does
- * @own: the listeners' own queues
+ * @fallback: has the work look, if none of those that were woken does
+ * @lq_table: the listeners' own queues
  * @work: takes frames out of completed buffers; looks into the last two
  * @retry: does what there was no memory for
  * @orphans: there are listeners whose interface is gone
@@ -92,8 +92,8 @@ struct vcap_dev {
 	bool completed;
 	spinlock_t waiters_lock;	/* waiters */
 	struct list_head waiters;
-	struct timer_list unseen;
-	struct vcap_own_queues own;
+	struct timer_list fallback;
+	struct vcap_lq_table lq_table;
 	struct work_struct work;
 	struct delayed_work retry;
 	bool orphans;
@@ -114,7 +114,7 @@ void vcap_dev_fault(struct vcap_dev *dev, const char *fault);
 void vcap_dev_break(struct vcap_dev *dev, const char *fault);
 int vcap_dev_result(struct vcap_dev *dev, int err);
 void vcap_dev_check_switch(struct vcap_dev *dev);
-void vcap_dev_work(struct vcap_dev *dev);
+void vcap_dev_queue_work(struct vcap_dev *dev);
 void vcap_dev_retry(struct vcap_dev *dev);
 
 #endif /* VCAP_DEVICE_H */

@@ -11,11 +11,11 @@
 #include "device.h"
 #include "file.h"
 #include "interface.h"
-#include "kernel.h"
-#include "limits.h"
+#include "kernel-model.h"
+#include "quota.h"
 #include "listener.h"
 #include "model.h"
-#include "peers.h"
+#include "procfs.h"
 #include "setup.h"
 #include "timeout.h"
 #include "zerocopy.h"
@@ -43,7 +43,7 @@ int vcap_open(struct inode *inode, struct file *filp)
 	file = kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
 	if (!file)
 		return -ENOMEM;
-	err = vcap_limits_open(file);
+	err = vcap_quota_open(file);
 	if (err) {
 		kfree(file);
 		return err;
@@ -54,10 +54,10 @@ int vcap_open(struct inode *inode, struct file *filp)
 	INIT_LIST_HEAD(&file->waiter);
 	vcap_timeout_init(file);
 	vcap_desc_init(&file->desc);
-	file->model = &vcap_kernel;
+	file->model = &vcap_kernel_model;
 	file->pid = task_tgid_nr(current);
 	filp->private_data = file;
-	vcap_peers_add(file);
+	vcap_procfs_add(file);
 	return stream_open(inode, filp);
 }
 
@@ -67,12 +67,12 @@ int vcap_release(struct inode *inode, struct file *filp)
 	struct vcap_file *file = filp->private_data;
 
 	vcap_timeout_stop(file);
-	vcap_peers_del(file);
+	vcap_procfs_del(file);
 	vcap_setup_detach(file);
 	vcap_zerocopy_free(file);
 	vcap_program_free(file->filter);
 	vcap_program_free(file->write_filter);
-	vcap_limits_close(file);
+	vcap_quota_close(file);
 	kfree(file);
 	return 0;
 }
@@ -80,9 +80,9 @@ int vcap_release(struct inode *inode, struct file *filp)
 #define WAIT_STATE	(TASK_INTERRUPTIBLE | TASK_FREEZABLE)
 
 /* Without lock, while the reader goes to sleep. */
-static bool has_come(const struct vcap_file *file)
+static bool wake_condition(const struct vcap_file *file)
 {
-	return vcap_listener_readable(file) || file->model->alert(file);
+	return vcap_listener_readable(file) || file->model->pending(file);
 }
 
 /*
@@ -102,14 +102,14 @@ static int wait_readable(struct vcap_file *file, ktime_t deadline)
 				     : ktime_sub(deadline, ktime_get());
 	if (left <= 0)
 		return -ETIME;
-	model->await(file);
+	model->prepare_wait(file);
 	/* Freezable, or each suspend of the machine would end it. */
 	err = left == KTIME_MAX ?
-		wait_event_state(file->wait, has_come(file), WAIT_STATE) :
-		__wait_event_hrtimeout(file->wait, has_come(file), left,
+		wait_event_state(file->wait, wake_condition(file), WAIT_STATE) :
+		__wait_event_hrtimeout(file->wait, wake_condition(file), left,
 				       WAIT_STATE);
 	/* Whatever ended it: others may rely on who was woken. */
-	if (model->alert(file))
+	if (model->pending(file))
 		model->fetch(file);
 	return err == -ERESTARTSYS ? -ERESTARTNOHAND : err;
 }
@@ -153,7 +153,7 @@ static void end_read(struct vcap_file *file, ssize_t len, ktime_t deadline)
 	mutex_unlock(&file->lock);
 	/* Packets need not come at once any more. */
 	if (timed_out)
-		vcap_listener_settle(file);
+		vcap_listener_update(file);
 }
 
 /*
@@ -307,8 +307,8 @@ __poll_t vcap_poll(struct file *filp, poll_table *wait)
 	if (vcap_listener_dev(file)) {
 		/* In this order: what comes in between is seen. */
 		if (poll_requested_events(wait) & (EPOLLIN | EPOLLRDNORM))
-			file->model->await(file);
-		if (file->model->alert(file))
+			file->model->prepare_wait(file);
+		if (file->model->pending(file))
 			file->model->fetch(file);
 		vcap_listener_share(file);
 	}

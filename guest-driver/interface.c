@@ -14,7 +14,7 @@
 
 #include "interface.h"
 #include "listen.h"
-#include "shared.h"
+#include "shared-queue.h"
 
 static DEFINE_MUTEX(registry_lock);
 static LIST_HEAD(registry);		/* of struct vcap_dev; registry_lock */

@@ -9,8 +9,8 @@
 #include "device.h"
 #include "interface.h"
 #include "ioctl.h"
-#include "kernel.h"
-#include "limits.h"
+#include "kernel-model.h"
+#include "quota.h"
 #include "listener.h"
 #include "model.h"
 #include "setup.h"
@@ -120,7 +120,7 @@ static int flush(struct vcap_file *file, union vcap_argument *arg)
 	struct vcap_change next;
 	int err;
 
-	vcap_setup_now(file, &next);
+	vcap_setup_current(file, &next);
 	next.discard = true;
 	err = vcap_setup_prepare(file, &next);
 	if (err)
@@ -128,7 +128,7 @@ static int flush(struct vcap_file *file, union vcap_argument *arg)
 	mutex_lock(&file->lock);
 	file->model->flush(file);
 	mutex_unlock(&file->lock);
-	vcap_setup_settle(file);
+	vcap_setup_finish(file);
 	return 0;
 }
 
@@ -145,8 +145,8 @@ static int set_promisc(struct vcap_file *file, union vcap_argument *arg)
 
 	if (!has_interface(file))
 		return -EINVAL;
-	vcap_setup_now(file, &next);
-	next.wish.flags |= VIRTIO_CAPTURE_L_PROMISC;
+	vcap_setup_current(file, &next);
+	next.needs.flags |= VIRTIO_CAPTURE_L_PROMISC;
 	/* What came before is judged without it. */
 	err = vcap_setup_prepare(file, &next);
 	if (err)
@@ -154,7 +154,7 @@ static int set_promisc(struct vcap_file *file, union vcap_argument *arg)
 	mutex_lock(&file->lock);
 	file->desc.promisc = true;
 	mutex_unlock(&file->lock);
-	vcap_setup_settle(file);
+	vcap_setup_finish(file);
 	return 0;
 }
 
@@ -223,15 +223,15 @@ static int set_immediate(struct vcap_file *file, union vcap_argument *arg)
 	struct vcap_change next;
 	int err;
 
-	vcap_setup_now(file, &next);
-	next.wish.immediate = immediate;
+	vcap_setup_current(file, &next);
+	next.needs.immediate = immediate;
 	err = vcap_setup_prepare(file, &next);
 	if (err)
 		return err;
 	mutex_lock(&file->lock);
 	file->desc.immediate = immediate;
 	mutex_unlock(&file->lock);
-	vcap_setup_settle(file);
+	vcap_setup_finish(file);
 	/* What was stored without waking anyone is to be read at once now. */
 	vcap_listener_wake(file);
 	return 0;
@@ -288,9 +288,9 @@ static int set_direction(struct vcap_file *file, union vcap_argument *arg)
 
 	if (arg->value > BPF_D_OUT)
 		return -EINVAL;
-	vcap_setup_now(file, &next);
-	next.wish.flags &= ~both;
-	next.wish.flags |= vcap_direction_flags(arg->value);
+	vcap_setup_current(file, &next);
+	next.needs.flags &= ~both;
+	next.needs.flags |= vcap_direction_flags(arg->value);
 	/* What came before is judged by the old direction. */
 	err = vcap_setup_prepare(file, &next);
 	if (err)
@@ -298,7 +298,7 @@ static int set_direction(struct vcap_file *file, union vcap_argument *arg)
 	mutex_lock(&file->lock);
 	file->desc.direction = arg->value;
 	mutex_unlock(&file->lock);
-	vcap_setup_settle(file);
+	vcap_setup_finish(file);
 	return 0;
 }
 
@@ -335,7 +335,7 @@ static int set_timeout(struct vcap_file *file, union vcap_argument *arg)
 	file->desc.timed_out = false;
 	mutex_unlock(&file->lock);
 	/* How long the device may keep packets follows from it, but no more. */
-	vcap_listener_settle(file);
+	vcap_listener_update(file);
 	/* Who polls starts anew, with the new timeout. */
 	vcap_listener_wake(file);
 	return 0;
@@ -356,11 +356,11 @@ static int set_tstamp(struct vcap_file *file, union vcap_argument *arg)
 		return -EINVAL;
 	if (arg->value == file->desc.format.tstamp)
 		return 0;
-	vcap_setup_now(file, &next);
+	vcap_setup_current(file, &next);
 	next.discard = true;
-	next.wish.flags &= ~VIRTIO_CAPTURE_L_NANOSECONDS;
+	next.needs.flags &= ~VIRTIO_CAPTURE_L_NANOSECONDS;
 	if (arg->value != BPF_T_MICROTIME)
-		next.wish.flags |= VIRTIO_CAPTURE_L_NANOSECONDS;
+		next.needs.flags |= VIRTIO_CAPTURE_L_NANOSECONDS;
 	err = vcap_setup_prepare(file, &next);
 	if (err)
 		return err;
@@ -369,7 +369,7 @@ static int set_tstamp(struct vcap_file *file, union vcap_argument *arg)
 	file->model->discard(file);
 	file->desc.format.tstamp = arg->value;
 	mutex_unlock(&file->lock);
-	vcap_setup_settle(file);
+	vcap_setup_finish(file);
 	return 0;
 }
 
@@ -387,7 +387,7 @@ static int set_bufmode(struct vcap_file *file, union vcap_argument *arg)
 		return -EBUSY;
 	mutex_lock(&file->lock);
 	file->model = arg->value == BPF_BUFMODE_ZBUF ? &vcap_zerocopy_model :
-						       &vcap_kernel;
+						       &vcap_kernel_model;
 	mutex_unlock(&file->lock);
 	return 0;
 }

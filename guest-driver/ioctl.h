@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Requests of /dev/bpf: what ioctl.c and compat.c share. */
+/* Requests of /dev/bpf: what ioctl.c and compat-ioctl.c share. */
 #ifndef VCAP_IOCTL_H
 #define VCAP_IOCTL_H
 

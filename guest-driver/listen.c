@@ -4,8 +4,8 @@
 #include "listener.h"
 
 /* Called with listen_lock. */
-static int tell(struct vcap_dev *dev,
-		const struct virtio_capture_listen *listen)
+static int send_listen(struct vcap_dev *dev,
+		       const struct virtio_capture_listen *listen)
 {
 	int err = 0;
 
@@ -34,21 +34,21 @@ static int tell(struct vcap_dev *dev,
 int vcap_listen_update(struct vcap_dev *dev)
 {
 	struct virtio_capture_listen listen = {};
-	struct vcap_wish all = {};
+	struct vcap_needs all = {};
 	struct vcap_file *file;
 	int err;
 
 	mutex_lock(&dev->listen_lock);
 	mutex_lock(&dev->lock);
 	list_for_each_entry(file, &dev->listeners, listener)
-		if (!file->own)
-			vcap_listener_wish(file, &all);
+		if (!file->lq)
+			vcap_listener_add_needs(file, &all);
 	mutex_unlock(&dev->lock);
 	listen.snaplen = cpu_to_le32(all.snaplen);
 	listen.flags = cpu_to_le32(all.flags);
 	listen.delay = cpu_to_le32(all.immediate ? 0 :
 				   all.delay ?: VIRTIO_CAPTURE_DELAY_NONE);
-	err = tell(dev, &listen);
+	err = send_listen(dev, &listen);
 	mutex_unlock(&dev->listen_lock);
 	if (err == -ENOBUFS)
 		vcap_dev_retry(dev);
@@ -56,7 +56,7 @@ int vcap_listen_update(struct vcap_dev *dev)
 }
 
 /**
- * vcap_listen_again() - tell the device anew what it was told
+ * vcap_listen_resend() - tell the device anew what it was told
  * @dev: the device
  *
  * After a resume it knows nothing, and after a change of its configuration its
@@ -64,7 +64,7 @@ int vcap_listen_update(struct vcap_dev *dev)
  *
  * Return: 0 or the error of the command; -ENXIO: no more frames will come.
  */
-int vcap_listen_again(struct vcap_dev *dev)
+int vcap_listen_resend(struct vcap_dev *dev)
 {
 	mutex_lock(&dev->listen_lock);
 	memset(&dev->listen, 0, sizeof(dev->listen));

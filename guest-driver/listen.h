@@ -7,7 +7,7 @@
 #include "vcap.h"
 
 int vcap_listen_update(struct vcap_dev *dev);
-int vcap_listen_again(struct vcap_dev *dev);
+int vcap_listen_resend(struct vcap_dev *dev);
 int vcap_listen_add(struct vcap_dev *dev, struct vcap_file *file,
 		    const struct net_device *netdev);
 void vcap_listen_del(struct vcap_dev *dev, struct vcap_file *file);

@@ -7,7 +7,7 @@
 #include "listener.h"
 #include "model.h"
 #include "queue.h"
-#include "totals.h"
+#include "stats.h"
 
 /** vcap_direction_flags() - a BPF_D_* direction as VIRTIO_CAPTURE_L_* bits */
 u32 vcap_direction_flags(u32 direction)
@@ -43,24 +43,24 @@ static u32 delay_of(const struct vcap_file *file)
 }
 
 /**
- * vcap_listener_wish() - what a listener needs of the device
+ * vcap_listener_add_needs() - what a listener needs of the device
  * @file: the listener
- * @wish: what others need; what this one needs is added
+ * @needs: what others need; what this one needs is added
  */
-void vcap_listener_wish(struct vcap_file *file, struct vcap_wish *wish)
+void vcap_listener_add_needs(struct vcap_file *file, struct vcap_needs *needs)
 {
 	const struct vcap_desc *desc = &file->desc;
 
 	mutex_lock(&file->lock);
-	wish->snaplen = max3(wish->snaplen, file->next.snaplen,
-			     file->filter ? file->filter->snaplen : U32_MAX);
-	wish->flags |= file->next.flags | vcap_direction_flags(desc->direction);
+	needs->snaplen = max3(needs->snaplen, file->next.snaplen,
+			      file->filter ? file->filter->snaplen : U32_MAX);
+	needs->flags |= file->next.flags | vcap_direction_flags(desc->direction);
 	if (desc->promisc)
-		wish->flags |= VIRTIO_CAPTURE_L_PROMISC;
+		needs->flags |= VIRTIO_CAPTURE_L_PROMISC;
 	if (desc->format.tstamp != BPF_T_MICROTIME)
-		wish->flags |= VIRTIO_CAPTURE_L_NANOSECONDS;
-	wish->immediate |= file->next.immediate || desc->immediate;
-	wish->delay = min_not_zero(wish->delay, delay_of(file));
+		needs->flags |= VIRTIO_CAPTURE_L_NANOSECONDS;
+	needs->immediate |= file->next.immediate || desc->immediate;
+	needs->delay = min_not_zero(needs->delay, delay_of(file));
 	mutex_unlock(&file->lock);
 }
 
@@ -113,15 +113,15 @@ void vcap_listener_catch_up(struct vcap_file *file)
 }
 
 /**
- * vcap_listener_settle() - tell the device what a descriptor needs
+ * vcap_listener_update() - tell the device what a descriptor needs
  * @file: the descriptor
  *
  * What the device cannot be told now it is told later.
  */
-void vcap_listener_settle(struct vcap_file *file)
+void vcap_listener_update(struct vcap_file *file)
 {
 	if (vcap_listener_is_live(file))
-		file->model->settle(file);
+		file->model->update(file);
 }
 
 /** vcap_listener_readable() - what poll(2) says of reading */
@@ -146,7 +146,7 @@ void vcap_listener_share(struct vcap_file *file)
 }
 
 /**
- * vcap_listener_hear() - run the filter over records, and catch what it accepts
+ * vcap_listener_deliver() - run the filter over records, and catch what it accepts
  * @file: the listener
  * @recs: @n records
  * @n: their number
@@ -154,8 +154,8 @@ void vcap_listener_share(struct vcap_file *file)
  * Batch by batch rather than record by record: so the lock is taken once for
  * many frames, and the filter stays in the cache.
  */
-void vcap_listener_hear(struct vcap_file *file, const struct vcap_record *recs,
-			unsigned int n)
+void vcap_listener_deliver(struct vcap_file *file,
+			   const struct vcap_record *recs, unsigned int n)
 {
 	struct vcap_desc *desc = &file->desc;
 	const struct vcap_record *rec;
@@ -182,8 +182,8 @@ void vcap_listener_hear(struct vcap_file *file, const struct vcap_record *recs,
 		wake |= vcap_desc_input(desc, rec, accept);
 	}
 	migrate_enable();
-	vcap_totals_add(desc->recv - recv, desc->drop - drop,
-			desc->capt - capt);
+	vcap_stats_add(desc->recv - recv, desc->drop - drop,
+		       desc->capt - capt);
 	if (file->model->share)
 		file->model->share(file);
 	mutex_unlock(&file->lock);
@@ -191,12 +191,12 @@ void vcap_listener_hear(struct vcap_file *file, const struct vcap_record *recs,
 		vcap_listener_wake(file);
 }
 
-/** vcap_listener_lost() - count @n frames that the device has dropped */
-void vcap_listener_lost(struct vcap_file *file, u32 n)
+/** vcap_listener_add_drops() - count @n frames that the device has dropped */
+void vcap_listener_add_drops(struct vcap_file *file, u32 n)
 {
 	mutex_lock(&file->lock);
-	vcap_desc_lost(&file->desc, n);
-	vcap_totals_add(n, n, 0);
+	vcap_desc_add_drops(&file->desc, n);
+	vcap_stats_add(n, n, 0);
 	mutex_unlock(&file->lock);
 }
 

@@ -3,12 +3,12 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 
-#include "compat.h"
+#include "compat-ioctl.h"
 #include "file.h"
 #include "interface.h"
 #include "ioctl.h"
-#include "limits.h"
-#include "peers.h"
+#include "quota.h"
+#include "procfs.h"
 #include "sysctl.h"
 #include "virtio.h"
 
@@ -47,16 +47,16 @@ static int __init vcap_init(void)
 {
 	int err;
 
-	vcap_limits_init();
+	vcap_quota_init();
 	err = vcap_sysctl_init();
 	if (err)
 		return err;
-	err = vcap_peers_init();
+	err = vcap_procfs_init();
 	if (err)
 		goto exit_sysctl;
 	err = vcap_interface_init();
 	if (err)
-		goto exit_peers;
+		goto exit_procfs;
 	err = register_virtio_driver(&vcap_virtio_driver);
 	if (err)
 		goto exit_interface;
@@ -74,8 +74,8 @@ unregister_driver:
 	unregister_virtio_driver(&vcap_virtio_driver);
 exit_interface:
 	vcap_interface_exit();
-exit_peers:
-	vcap_peers_exit();
+exit_procfs:
+	vcap_procfs_exit();
 exit_sysctl:
 	vcap_sysctl_exit();
 	return err;
@@ -88,7 +88,7 @@ static void __exit vcap_exit(void)
 	misc_deregister(&vcap_nodes[0]);
 	unregister_virtio_driver(&vcap_virtio_driver);
 	vcap_interface_exit();
-	vcap_peers_exit();
+	vcap_procfs_exit();
 	vcap_sysctl_exit();
 }
 module_exit(vcap_exit);

@@ -28,7 +28,7 @@
  *          list any more, and nobody reads. Without config if it is closed.
  * @prepare: get the device ready for a change of the set-up; then what came before
  *           is in the buffers and counts. Returns why that cannot be.
- * @settle: tell the device what the descriptor needs now. Returns why it could
+ * @update: tell the device what the descriptor needs now. Returns why it could
  *          not be told; it is told later.
  *
  * Without lock:
@@ -37,9 +37,9 @@
  *        is in the buffers and counts afterwards. Returns why the device could
  *        not be asked.
  *
- * @await: before a reader or poller sleeps: have what comes wake it, if packets
+ * @prepare_wait: before a reader or poller sleeps: have what comes wake it, if packets
  *         are wanted as they come
- * @alert: while it sleeps, also in the middle of going to: has something come?
+ * @pending: while it sleeps, also in the middle of going to: has something come?
  * @fetch: take what the device has handed over, without asking it; returns
  *        whether it shows that it has more
  *
@@ -72,10 +72,10 @@ struct vcap_model {
 	int (*start)(struct vcap_file *file, struct vcap_dev *dev);
 	void (*detach)(struct vcap_file *file, struct vcap_dev *dev);
 	int (*prepare)(struct vcap_file *file, const struct vcap_change *next);
-	int (*settle)(struct vcap_file *file);
+	int (*update)(struct vcap_file *file);
 	int (*sync)(struct vcap_file *file, enum vcap_sync how);
-	void (*await)(struct vcap_file *file);
-	bool (*alert)(const struct vcap_file *file);
+	void (*prepare_wait)(struct vcap_file *file);
+	bool (*pending)(const struct vcap_file *file);
 	bool (*fetch)(struct vcap_file *file);
 	void (*share)(struct vcap_file *file);
 	void (*end)(struct vcap_file *file);

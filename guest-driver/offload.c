@@ -2,7 +2,7 @@
 /*
  * Buffer model "device": the listener has a queue of its own. The device runs
  * the listener's program and writes what it accepts into the listener's buffers
- * as the program is to read it; own.c is their rotation.
+ * as the program is to read it; listener-queue.c is their rotation.
  */
 #include <linux/compat.h>
 #include <linux/ktime.h>
@@ -11,7 +11,7 @@
 #include "listener.h"
 #include "offload.h"
 #include "record.h"
-#include "tell.h"
+#include "listener-command.h"
 
 /* The smallest buffer that a device takes. */
 #define SMALLEST	VIRTIO_CAPTURE_RECORD_SIZE(1)
@@ -31,7 +31,7 @@ static u32 usable(const struct vcap_file *file)
 bool vcap_offload_possible(const struct vcap_file *file,
 			   const struct vcap_dev *dev)
 {
-	return dev->own.count && !in_compat_syscall() &&
+	return dev->lq_table.count && !in_compat_syscall() &&
 	       usable(file) >= SMALLEST;
 }
 
@@ -40,7 +40,7 @@ bool vcap_offload_possible(const struct vcap_file *file,
  * memory the program may have changed: that is not the device's fault.
  */
 static int convert(const struct vcap_file *file,
-		   const struct vcap_own_buffer *buffer)
+		   const struct vcap_lq_buffer *buffer)
 {
 	int err = vcap_header_convert(buffer->memory.data, buffer->len);
 
@@ -48,45 +48,45 @@ static int convert(const struct vcap_file *file,
 }
 
 /* Take what the device has completed. Called with lock. */
-static void look(struct vcap_file *file)
+static void take_used(struct vcap_file *file)
 {
-	struct vcap_own *own = file->own;
-	struct vcap_own_buffer *last = own->after ?: own->hold;
+	struct vcap_lq *lq = file->lq;
+	struct vcap_lq_buffer *last = lq->next ?: lq->hold;
 	int err;
 
 	lockdep_assert_held(&file->lock);
-	err = vcap_own_look(own);
+	err = vcap_lq_take_used(lq);
 	if (file->desc.format.tstamp == BPF_T_BINTIME) {
-		if (!err && own->hold && !last)
-			err = convert(file, own->hold);
-		if (!err && own->after && own->after != last)
-			err = convert(file, own->after);
+		if (!err && lq->hold && !last)
+			err = convert(file, lq->hold);
+		if (!err && lq->next && lq->next != last)
+			err = convert(file, lq->next);
 	}
 	vcap_dev_result(file->dev, err);
-	vcap_tell_hold(file);
+	vcap_lq_update_hold(file);
 	/* Packets come: their times are to be right. */
-	if (own->hold && vcap_clock_is_due(&file->dev->clock))
-		vcap_dev_work(file->dev);
+	if (lq->hold && vcap_clock_is_due(&file->dev->clock))
+		vcap_dev_queue_work(file->dev);
 }
 
 /* Give the device the buffers that were read. Called with lock. */
 static void post(struct vcap_file *file, struct vcap_dev *dev)
 {
-	vcap_tell_hold(file);
-	if (!file->desc.gone && !file->own->ending && vcap_own_post(file->own))
+	vcap_lq_update_hold(file);
+	if (!file->desc.gone && !file->lq->ending && vcap_lq_post(file->lq))
 		vcap_dev_retry(dev);
 }
 
 static int offload_attach(struct vcap_file *file, struct vcap_dev *dev)
 {
-	struct vcap_own *own = vcap_own_alloc(usable(file), file->memory);
+	struct vcap_lq *lq = vcap_lq_alloc(usable(file), file->memory);
 	int err;
 
-	if (!own)
+	if (!lq)
 		return -ENOBUFS;
-	err = vcap_own_claim(&dev->own, own, file);
+	err = vcap_lq_claim(&dev->lq_table, lq, file);
 	if (err) {
-		vcap_own_free(own);
+		vcap_lq_free(lq);
 		return err;
 	}
 	mutex_lock(&file->lock);
@@ -97,7 +97,7 @@ static int offload_attach(struct vcap_file *file, struct vcap_dev *dev)
 
 static int offload_start(struct vcap_file *file, struct vcap_dev *dev)
 {
-	struct vcap_own *own = file->own;
+	struct vcap_lq *lq = file->lq;
 	int err;
 
 	/* The clock first: no frame gets the time of an old offset. */
@@ -107,21 +107,21 @@ static int offload_start(struct vcap_file *file, struct vcap_dev *dev)
 	mutex_lock(&file->lock);
 	post(file, dev);
 	mutex_unlock(&file->lock);
-	mutex_lock(&own->told_lock);
-	err = vcap_tell_begin(file, dev, file->filter, &own->base);
-	own->cut = own->base;
-	mutex_unlock(&own->told_lock);
+	mutex_lock(&lq->cmd_lock);
+	err = vcap_lq_begin_capture(file, dev, file->filter, &lq->base);
+	lq->cut = lq->base;
+	mutex_unlock(&lq->cmd_lock);
 	return vcap_dev_result(dev, err);
 }
 
 static void offload_detach(struct vcap_file *file, struct vcap_dev *dev)
 {
-	struct vcap_own *own = file->own;
+	struct vcap_lq *lq = file->lq;
 
 	if (!file->desc.gone)
-		vcap_tell_stop(file, dev);
-	vcap_own_release(&dev->own, own);
-	file->own = NULL;
+		vcap_lq_end_capture(file, dev);
+	vcap_lq_release(&dev->lq_table, lq);
+	file->lq = NULL;
 	vcap_desc_attach(&file->desc, NULL, NULL);
 }
 
@@ -133,15 +133,15 @@ static int offload_sync(struct vcap_file *file, enum vcap_sync how)
 	int err;
 
 	before = ktime_get_real_ns();
-	err = vcap_control_flush(&dev->control, file->own->queue->listener,
+	err = vcap_control_flush(&dev->control, file->lq->slot->listener,
 				 how == VCAP_SYNC_COUNTS ?
 				 VIRTIO_CAPTURE_FLUSH_KEEP : 0, &counts);
 	after = ktime_get_real_ns();
 
 	mutex_lock(&file->lock);
 	if (!err)
-		vcap_tell_count(file, &counts);
-	look(file);
+		vcap_lq_update_counts(file, &counts);
+	take_used(file);
 	mutex_unlock(&file->lock);
 	if (err)
 		return vcap_dev_result(dev, err);
@@ -151,13 +151,13 @@ static int offload_sync(struct vcap_file *file, enum vcap_sync how)
 }
 
 /* The queue's interrupt wakes readers and pollers, in any mode. */
-static void offload_await(struct vcap_file *file)
+static void offload_prepare_wait(struct vcap_file *file)
 {
 }
 
-static bool offload_alert(const struct vcap_file *file)
+static bool offload_pending(const struct vcap_file *file)
 {
-	return READ_ONCE(file->own->event);
+	return READ_ONCE(file->lq->event);
 }
 
 static bool offload_fetch(struct vcap_file *file)
@@ -165,20 +165,20 @@ static bool offload_fetch(struct vcap_file *file)
 	bool more;
 
 	mutex_lock(&file->lock);
-	look(file);
-	more = !file->own->hold && !vcap_own_is_blank(file->own);
+	take_used(file);
+	more = !file->lq->hold && !vcap_lq_store_is_empty(file->lq);
 	mutex_unlock(&file->lock);
 	return more;
 }
 
 static void offload_end(struct vcap_file *file)
 {
-	int err = vcap_own_look(file->own);
+	int err = vcap_lq_take_used(file->lq);
 
 	/* Who is about to attach it finds out by the next command. */
 	if (file->dev)
 		vcap_dev_result(file->dev, err);
-	vcap_tell_hold(file);
+	vcap_lq_update_hold(file);
 	file->desc.gone = true;
 }
 
@@ -188,30 +188,30 @@ static bool offload_readable(const struct vcap_file *file)
 	return READ_ONCE(file->desc.hold_len) || READ_ONCE(file->desc.gone);
 }
 
-/* What a read returns at least: see go_on(). */
+/* What a read returns at least: see read_more(). */
 static u32 offload_available(const struct vcap_file *file)
 {
-	const struct vcap_own *own = file->own;
+	const struct vcap_lq *lq = file->lq;
 	u32 len = file->desc.hold_len;
 
-	if (own->after && own->after->len <= own->size - len)
-		len += own->after->len;
+	if (lq->next && lq->next->len <= lq->size - len)
+		len += lq->next->len;
 	return len;
 }
 
 static u32 offload_read_begin(struct vcap_file *file, bool now)
 {
-	if (offload_alert(file))
-		look(file);
-	file->desc.hold_busy = file->own->hold;
+	if (offload_pending(file))
+		take_used(file);
+	file->desc.hold_busy = file->lq->hold;
 	return file->desc.hold_len;
 }
 
 static const void *offload_hold(const struct vcap_file *file)
 {
-	const struct vcap_own *own = file->own;
+	const struct vcap_lq *lq = file->lq;
 
-	return own && own->hold ? own->hold->memory.data : NULL;
+	return lq && lq->hold ? lq->hold->memory.data : NULL;
 }
 
 static void offload_read_end(struct vcap_file *file, bool taken)
@@ -224,7 +224,7 @@ static void offload_read_end(struct vcap_file *file, bool taken)
 	if (!taken && !desc->hold_stale)
 		return;
 	desc->hold_stale = false;
-	vcap_own_next(file->own);
+	vcap_lq_release_hold(file->lq);
 	post(file, file->dev);
 }
 
@@ -235,9 +235,9 @@ static void offload_read_end(struct vcap_file *file, bool taken)
  * buffer, for which it gives the store buffer, and hold that if it is no more
  * than @room. Returns its length, or 0.
  */
-static u32 go_on(struct vcap_file *file, u32 room)
+static u32 read_more(struct vcap_file *file, u32 room)
 {
-	struct vcap_own *own = file->own;
+	struct vcap_lq *lq = file->lq;
 	struct vcap_desc *desc = &file->desc;
 	u32 len = 0;
 	u64 cut;
@@ -245,21 +245,21 @@ static u32 go_on(struct vcap_file *file, u32 room)
 	mutex_lock(&file->lock);
 	if (desc->hold_stale || room < SMALLEST)
 		goto unlock;
-	if (own->after ? own->after->len > room :
+	if (lq->next ? lq->next->len > room :
 			 (!desc->immediate && !desc->timed_out) ||
-			 vcap_own_is_blank(own))
+			 vcap_lq_store_is_empty(lq))
 		goto unlock;
-	cut = own->cut.clock;
+	cut = lq->cut.clock;
 	offload_read_end(file, true);
-	if (!own->hold) {
+	if (!lq->hold) {
 		mutex_unlock(&file->lock);
 		vcap_listener_sync(file, VCAP_SYNC_READ);
 		mutex_lock(&file->lock);
 	}
 	/* What comes after a flush is for the next read. */
-	if (own->hold && own->hold->len <= room && own->cut.clock == cut) {
+	if (lq->hold && lq->hold->len <= room && lq->cut.clock == cut) {
 		desc->hold_busy = true;
-		len = own->hold->len;
+		len = lq->hold->len;
 	}
 unlock:
 	mutex_unlock(&file->lock);
@@ -268,15 +268,15 @@ unlock:
 
 static u32 offload_copy(struct vcap_file *file, u32 len, struct iov_iter *to)
 {
-	struct vcap_own *own = file->own;
+	struct vcap_lq *lq = file->lq;
 	u32 more;
 
-	if (copy_to_iter(own->hold->memory.data, len, to) != len)
+	if (copy_to_iter(lq->hold->memory.data, len, to) != len)
 		return 0;
-	more = go_on(file, own->size - len);
+	more = read_more(file, lq->size - len);
 	if (!more)
 		return len;
-	if (copy_to_iter(own->hold->memory.data, more, to) == more)
+	if (copy_to_iter(lq->hold->memory.data, more, to) == more)
 		return len + more;
 	/* The next read gets it. */
 	mutex_lock(&file->lock);
@@ -291,17 +291,17 @@ static u32 offload_copy(struct vcap_file *file, u32 len, struct iov_iter *to)
  */
 static void offload_discard(struct vcap_file *file)
 {
-	struct vcap_own *own = file->own;
-	u64 cut = own->cut.used;
+	struct vcap_lq *lq = file->lq;
+	u64 cut = lq->cut.used;
 
-	look(file);
-	if (own->after && own->after->number <= cut)
-		own->after = NULL;
-	if (own->hold && own->hold->number <= cut) {
+	take_used(file);
+	if (lq->next && lq->next->number <= cut)
+		lq->next = NULL;
+	if (lq->hold && lq->hold->number <= cut) {
 		if (file->desc.hold_busy)
 			file->desc.hold_stale = true;
 		else
-			vcap_own_next(own);
+			vcap_lq_release_hold(lq);
 	}
 	post(file, file->dev);
 }
@@ -311,7 +311,7 @@ static void offload_flush(struct vcap_file *file)
 	struct vcap_desc *desc = &file->desc;
 
 	offload_discard(file);
-	file->own->base = file->own->cut;
+	file->lq->base = file->lq->cut;
 	desc->recv = 0;
 	desc->drop = 0;
 	desc->capt = 0;
@@ -328,16 +328,16 @@ void vcap_offload_stop(struct vcap_dev *dev, bool all)
 
 	mutex_lock(&dev->lock);
 	list_for_each_entry(file, &dev->listeners, listener)
-		if (file->own && (all || file->orphan))
-			vcap_tell_stop(file, dev);
+		if (file->lq && (all || file->orphan))
+			vcap_lq_end_capture(file, dev);
 	mutex_unlock(&dev->lock);
 }
 
 /* Called with the lock of the queues. */
-static void ask_back(struct vcap_own_queue *queue, void *data)
+static void request_buffers(struct vcap_lq_slot *slot, void *data)
 {
 	struct virtio_capture_listen listen = {
-		.listener = cpu_to_le32(queue->listener),
+		.listener = cpu_to_le32(slot->listener),
 	};
 	struct vcap_dev *dev = data;
 	int err = vcap_control_listen(&dev->control, &listen);
@@ -347,54 +347,54 @@ static void ask_back(struct vcap_own_queue *queue, void *data)
 	vcap_dev_result(dev, err);
 }
 
-static int again(struct vcap_file *file, struct vcap_dev *dev)
+static int resend(struct vcap_file *file, struct vcap_dev *dev)
 {
-	struct vcap_own *own = file->own;
+	struct vcap_lq *lq = file->lq;
 	struct vcap_counts counts;
 	int err;
 
 	mutex_lock(&file->lock);
-	own->ending = false;
+	lq->ending = false;
 	post(file, dev);
 	mutex_unlock(&file->lock);
-	mutex_lock(&own->told_lock);
-	err = vcap_tell_begin(file, dev, own->filter, &counts);
-	mutex_unlock(&own->told_lock);
+	mutex_lock(&lq->cmd_lock);
+	err = vcap_lq_begin_capture(file, dev, lq->filter, &counts);
+	mutex_unlock(&lq->cmd_lock);
 	return err;
 }
 
 /**
- * vcap_offload_again() - tell the device anew what its listeners want
+ * vcap_offload_resend() - tell the device anew what its listeners want
  * @dev: the device
  *
  * Return: 0, or why it could not be told; -ENXIO: no more frames will come.
  */
-int vcap_offload_again(struct vcap_dev *dev)
+int vcap_offload_resend(struct vcap_dev *dev)
 {
 	struct vcap_file *file;
 	int err = 0;
 
-	vcap_own_reclaim(&dev->own, ask_back, dev);
+	vcap_lq_reclaim(&dev->lq_table, request_buffers, dev);
 	mutex_lock(&dev->lock);
 	list_for_each_entry(file, &dev->listeners, listener)
-		if (file->own && !err)
-			err = again(file, dev);
+		if (file->lq && !err)
+			err = resend(file, dev);
 	mutex_unlock(&dev->lock);
 	if (err == -ENOBUFS)
 		vcap_dev_retry(dev);
 	return vcap_dev_result(dev, err);
 }
 
-const struct vcap_model vcap_offload = {
+const struct vcap_model vcap_offload_model = {
 	.name = "device",
 	.attach = offload_attach,
 	.start = offload_start,
 	.detach = offload_detach,
-	.prepare = vcap_tell_change,
-	.settle = vcap_tell_wish,
+	.prepare = vcap_lq_change,
+	.update = vcap_lq_update,
 	.sync = offload_sync,
-	.await = offload_await,
-	.alert = offload_alert,
+	.prepare_wait = offload_prepare_wait,
+	.pending = offload_pending,
 	.fetch = offload_fetch,
 	.end = offload_end,
 	.readable = offload_readable,

@@ -6,11 +6,11 @@
 #include "device.h"
 #include "model.h"
 
-extern const struct vcap_model vcap_offload;
+extern const struct vcap_model vcap_offload_model;
 
 bool vcap_offload_possible(const struct vcap_file *file,
 			   const struct vcap_dev *dev);
 void vcap_offload_stop(struct vcap_dev *dev, bool all);
-int vcap_offload_again(struct vcap_dev *dev);
+int vcap_offload_resend(struct vcap_dev *dev);
 
 #endif /* VCAP_OFFLOAD_H */

@@ -120,7 +120,7 @@ int vcap_queue_post(struct vcap_queue *queue, struct vcap_buffer *buffer,
 	struct scatterlist sg;
 	int err;
 
-	/* See vcap_queue_started(). */
+	/* See vcap_queue_has_record(). */
 	first->hdrlen = 0;
 	buffer->len = len;
 	sg_init_one(&sg, buffer->data, len);
@@ -171,7 +171,7 @@ struct vcap_buffer *vcap_queue_take(struct vcap_queue *queue, u32 *len)
 }
 
 /**
- * vcap_queue_started() - does the device show that it has a record?
+ * vcap_queue_has_record() - does the device show that it has a record?
  * @queue: the queue; what the device has completed was taken
  *
  * It writes records where the driver can see them, into the oldest buffer that
@@ -180,7 +180,7 @@ struct vcap_buffer *vcap_queue_take(struct vcap_queue *queue, u32 *len)
  *
  * Return: false if there is none.
  */
-bool vcap_queue_started(const struct vcap_queue *queue)
+bool vcap_queue_has_record(const struct vcap_queue *queue)
 {
 	const struct virtio_capture_record *first;
 

@@ -64,7 +64,7 @@ u32 vcap_queue_size(const struct vcap_queue *queue);
 int vcap_queue_post(struct vcap_queue *queue, struct vcap_buffer *buffer,
 		    u32 len);
 int vcap_queue_post_all(struct vcap_queue *queue, u32 len);
-bool vcap_queue_started(const struct vcap_queue *queue);
+bool vcap_queue_has_record(const struct vcap_queue *queue);
 int vcap_queue_reclaim(struct vcap_queue *queue);
 struct vcap_buffer *vcap_queue_take(struct vcap_queue *queue, u32 *len);
 

@@ -2,8 +2,8 @@
 /* Changes of a descriptor's set-up that the device has to know of. */
 #include "device.h"
 #include "interface.h"
-#include "kernel.h"
-#include "limits.h"
+#include "kernel-model.h"
+#include "quota.h"
 #include "listen.h"
 #include "listener.h"
 #include "model.h"
@@ -11,12 +11,12 @@
 #include "setup.h"
 #include "zerocopy.h"
 
-/** vcap_setup_now() - a change that changes nothing yet; config is held */
-void vcap_setup_now(struct vcap_file *file, struct vcap_change *next)
+/** vcap_setup_current() - a change that changes nothing yet; config is held */
+void vcap_setup_current(struct vcap_file *file, struct vcap_change *next)
 {
 	lockdep_assert_held(&file->config);
 	memset(next, 0, sizeof(*next));
-	vcap_listener_wish(file, &next->wish);
+	vcap_listener_add_needs(file, &next->needs);
 	next->filter = file->filter;
 }
 
@@ -27,7 +27,7 @@ void vcap_setup_now(struct vcap_file *file, struct vcap_change *next)
  *
  * Afterwards all frames come as they are needed with the new set-up, and those
  * that came before are in the buffers. The caller then changes the set-up, which
- * cannot fail, and calls vcap_setup_settle().
+ * cannot fail, and calls vcap_setup_finish().
  *
  * Return: 0, or why the device could not be told: then nothing may change.
  */
@@ -40,25 +40,25 @@ int vcap_setup_prepare(struct vcap_file *file, const struct vcap_change *next)
 		err = file->model->prepare(file, next);
 	if (!err || READ_ONCE(file->desc.gone))
 		return 0;
-	vcap_setup_settle(file);
+	vcap_setup_finish(file);
 	return err;
 }
 
-/** vcap_setup_settle() - a change was made, or given up: need no more for it */
-void vcap_setup_settle(struct vcap_file *file)
+/** vcap_setup_finish() - a change was made, or given up: need no more for it */
+void vcap_setup_finish(struct vcap_file *file)
 {
 	mutex_lock(&file->lock);
 	memset(&file->next, 0, sizeof(file->next));
 	mutex_unlock(&file->lock);
 	/* Until the device knows, it does more than it needs to: no error. */
-	vcap_listener_settle(file);
+	vcap_listener_update(file);
 }
 
 /* Have a model fill the buffers, its own or the program's. */
 static void fill_with(struct vcap_file *file, const struct vcap_model *model)
 {
 	if (file->model->preset)
-		vcap_zerocopy_fill(file, model);
+		vcap_zerocopy_set_base(file, model);
 	else
 		file->model = model;
 }
@@ -69,12 +69,12 @@ static int attach(struct vcap_file *file, struct vcap_dev *dev)
 	int err = -EBUSY;
 
 	if (vcap_offload_possible(file, dev)) {
-		fill_with(file, &vcap_offload);
+		fill_with(file, &vcap_offload_model);
 		err = file->model->attach(file, dev);
 	}
 	if (err) {
 		/* Also that of a descriptor that is not attached. */
-		fill_with(file, &vcap_kernel);
+		fill_with(file, &vcap_kernel_model);
 		if (err == -EBUSY)
 			err = file->model->attach(file, dev);
 	}
@@ -85,7 +85,7 @@ static int attach(struct vcap_file *file, struct vcap_dev *dev)
 static void detach(struct vcap_file *file, struct vcap_dev *dev)
 {
 	file->model->detach(file, dev);
-	fill_with(file, &vcap_kernel);
+	fill_with(file, &vcap_kernel_model);
 }
 
 /*
@@ -138,7 +138,7 @@ int vcap_setup_attach(struct vcap_file *file, const char *name)
 	dev = vcap_interface_find(name, &own_name);
 	if (!dev)
 		return -ENXIO;
-	err = file->model->preset ? 0 : vcap_limits_charge(file);
+	err = file->model->preset ? 0 : vcap_quota_charge(file);
 	if (err)
 		goto put_dev;
 	err = listen(file, dev, own_name ? NULL : name);
@@ -148,7 +148,7 @@ int vcap_setup_attach(struct vcap_file *file, const char *name)
 
 uncharge:
 	if (!file->model->preset)
-		vcap_limits_uncharge(file);
+		vcap_quota_uncharge(file);
 put_dev:
 	vcap_dev_put(dev);
 	return err;
@@ -164,7 +164,7 @@ void vcap_setup_detach(struct vcap_file *file)
 	vcap_listen_del(dev, file);
 	detach(file, dev);
 	if (!file->model->preset)
-		vcap_limits_uncharge(file);
+		vcap_quota_uncharge(file);
 	vcap_dev_put(dev);
 }
 
@@ -183,9 +183,9 @@ int vcap_setup_filter(struct vcap_file *file, struct vcap_program *filter,
 	struct vcap_change next;
 	int err;
 
-	vcap_setup_now(file, &next);
+	vcap_setup_current(file, &next);
 	/* The new filter must not meet frames cut to what the old one wanted. */
-	next.wish.snaplen = filter ? filter->snaplen : U32_MAX;
+	next.needs.snaplen = filter ? filter->snaplen : U32_MAX;
 	next.filter = filter;
 	next.discard = flush;
 	err = vcap_setup_prepare(file, &next);
@@ -197,6 +197,6 @@ int vcap_setup_filter(struct vcap_file *file, struct vcap_program *filter,
 		file->model->flush(file);
 	mutex_unlock(&file->lock);
 	vcap_program_free(filter);
-	vcap_setup_settle(file);
+	vcap_setup_finish(file);
 	return 0;
 }

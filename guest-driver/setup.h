@@ -5,9 +5,9 @@
 
 #include "vcap.h"
 
-void vcap_setup_now(struct vcap_file *file, struct vcap_change *next);
+void vcap_setup_current(struct vcap_file *file, struct vcap_change *next);
 int vcap_setup_prepare(struct vcap_file *file, const struct vcap_change *next);
-void vcap_setup_settle(struct vcap_file *file);
+void vcap_setup_finish(struct vcap_file *file);
 int vcap_setup_attach(struct vcap_file *file, const char *name);
 void vcap_setup_detach(struct vcap_file *file);
 int vcap_setup_filter(struct vcap_file *file, struct vcap_program *filter,

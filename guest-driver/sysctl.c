@@ -3,11 +3,11 @@
 #include <linux/kernel.h>
 #include <linux/sysctl.h>
 
-#include "limits.h"
-#include "peers.h"
+#include "quota.h"
+#include "procfs.h"
 #include "sysctl.h"
 #include "timeout.h"
-#include "totals.h"
+#include "stats.h"
 
 static unsigned int lower_limit = BPF_MINBUFSIZE;
 static unsigned int upper_limit = BPF_MAXBUFSIZE;
@@ -17,7 +17,7 @@ static struct ctl_table_header *header;
 static int read_stats(vcap_const_table *table, int write, void *buffer,
 		      size_t *len, loff_t *pos)
 {
-	unsigned long now[VCAP_NUM_TOTALS];
+	unsigned long now[VCAP_NUM_STATS];
 	struct ctl_table copy = {
 		.procname = table->procname,
 		.data = now,
@@ -26,9 +26,9 @@ static int read_stats(vcap_const_table *table, int write, void *buffer,
 	};
 	unsigned int i;
 
-	vcap_peers_sync();
-	for (i = 0; i < VCAP_NUM_TOTALS; i++)
-		now[i] = vcap_totals_get(i);
+	vcap_procfs_sync();
+	for (i = 0; i < VCAP_NUM_STATS; i++)
+		now[i] = vcap_stats_get(i);
 	return proc_doulongvec_minmax(&copy, write, buffer, len, pos);
 }
 

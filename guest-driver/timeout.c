@@ -62,7 +62,7 @@ static void work_fn(struct work_struct *work)
 		vcap_listener_wake(file);
 	else if (due)
 		/* The next packet is to come at once. */
-		vcap_listener_settle(file);
+		vcap_listener_update(file);
 }
 
 static enum hrtimer_restart timer_fn(struct hrtimer *timer)

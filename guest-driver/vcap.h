@@ -5,7 +5,7 @@
  *
  * LOCKS, in the order in which they are taken:
  *
- *   files_lock         (peers.c) the list of open descriptors
+ *   files_lock         (procfs.c) the list of open descriptors
  *   vcap_file.config   one change of a descriptor's set-up at a time
  *   RTNL               the kernel's, of its interfaces: when one goes
  *   registry_lock      (interface.c) the list of devices
@@ -13,15 +13,15 @@
  *   vcap_dev.listen_lock  one LISTEN at a time; what the device was told last
  *   vcap_clock.lock    the offset of the clocks
  *   vcap_dev.lock      the shared queue, the list of listeners
- *   vcap_own_queues.lock  which listener has which queue of its own
- *   vcap_own.told_lock what the device was told for a listener
+ *   vcap_lq_table.lock  which listener has which queue of its own
+ *   vcap_lq.cmd_lock what the device was told for a listener
  *   vcap_file.lock     the state of a descriptor
  *   vcap_control.lock  the control queue; a command and its reply
  *   vcap_inject.lock   the inject queue
- *   users_lock         (limits.c) what users have
+ *   users_lock         (quota.c) what users have
  *   vcap_dev.waiters_lock  who waits in immediate mode
  *
- *   vcap_own_queue.user_lock  whom the queue's interrupt wakes
+ *   vcap_lq_slot.file_lock  whom the queue's interrupt wakes
  *
  * All but the last two are mutexes: frames are taken out of buffers in process
  * context, by a reader or by the device's work. The interrupt handlers only
@@ -40,25 +40,25 @@
 
 #include "bsd.h"
 #include "descriptor.h"
-#include "engine.h"
+#include "program.h"
 #include "virtio_capture.h"
 
 struct net_device;
 struct vcap_dev;
 struct vcap_model;
-struct vcap_own;
+struct vcap_lq;
 struct vcap_pages;
 struct vcap_user;
 struct vcap_zerocopy;
 
 /**
- * struct vcap_wish - what a listener needs of the device
+ * struct vcap_needs - what a listener needs of the device
  * @snaplen: bytes of each frame; U32_MAX: all
  * @flags: VIRTIO_CAPTURE_L_* bits
  * @immediate: frames are needed as they come
  * @delay: otherwise, the device may keep them so long, us; 0: for ever
  */
-struct vcap_wish {
+struct vcap_needs {
 	u32 snaplen;
 	u32 flags;
 	bool immediate;
@@ -67,12 +67,12 @@ struct vcap_wish {
 
 /**
  * struct vcap_change - a descriptor's set-up after a change of it
- * @wish: all that it will need
+ * @needs: all that it will need
  * @filter: its filter; NULL: none
  * @discard: what came before is to be forgotten
  */
 struct vcap_change {
-	struct vcap_wish wish;
+	struct vcap_needs needs;
 	const struct vcap_program *filter;
 	bool discard;
 };
@@ -93,7 +93,7 @@ enum vcap_sync {
  * @lock: see above
  * @desc: lock
  * @model: where its packets are: its buffers, and who fills them; never NULL
- * @own: its own queue, or NULL; changed when it is in no list and nobody reads
+ * @lq: its own queue, or NULL; changed when it is in no list and nobody reads
  * @memory: of its buffers, if it is the program's own: packets are behind a
  *          struct bpf_zbuf_header; NULL: they are the model's; set once, under
  *          both
@@ -104,7 +104,7 @@ enum vcap_sync {
  * @write_filter: what may be written; NULL: anything; lock
  * @locked: only harmless requests are left (BIOCLOCK); config
  * @pid: process that opened it or made the last request; config
- * @user: who opened it (limits.c); constant
+ * @user: who opened it (quota.c); constant
  * @privileged: who had CAP_SYS_RESOURCE; constant
  * @dev: the device it is attached to, with a reference; set once, under both
  * @netdev: the interface that it was attached by, while it is in the device's
@@ -129,11 +129,11 @@ struct vcap_file {
 	struct mutex lock;		/* desc, and what readers use */
 	struct vcap_desc desc;
 	const struct vcap_model *model;
-	struct vcap_own *own;
+	struct vcap_lq *lq;
 	struct vcap_pages *memory[2];
 	struct vcap_zerocopy *zerocopy;
 	struct vcap_program *filter;
-	struct vcap_wish next;
+	struct vcap_needs next;
 	struct vcap_program *write_filter;
 	bool locked;
 	pid_t pid;

@@ -8,7 +8,7 @@
 #include "interface.h"
 #include "listen.h"
 #include "offload.h"
-#include "shared.h"
+#include "shared-queue.h"
 #include "virtio.h"
 
 static void control_interrupt(struct virtqueue *vq)
@@ -23,11 +23,11 @@ static void capture_interrupt(struct virtqueue *vq)
 	vcap_shared_interrupt(vq->vdev->priv);
 }
 
-static void own_interrupt(struct virtqueue *vq)
+static void listener_interrupt(struct virtqueue *vq)
 {
 	struct vcap_dev *dev = vq->vdev->priv;
 
-	vcap_own_interrupt(&dev->own, vq);
+	vcap_lq_interrupt(&dev->lq_table, vq);
 }
 
 static void inject_interrupt(struct virtqueue *vq)
@@ -48,12 +48,12 @@ static int find_queues(struct vcap_dev *dev, struct virtqueue **vqs)
 		{ .name = "control", .callback = control_interrupt },
 		{ .name = "inject", .callback = inject_interrupt },
 	};
-	unsigned int i, n = VIRTIO_CAPTURE_NUM_VQS + dev->own.count;
+	unsigned int i, n = VIRTIO_CAPTURE_NUM_VQS + dev->lq_table.count;
 	int err;
 
 	for (i = VIRTIO_CAPTURE_NUM_VQS; i < n; i++) {
 		info[i].name = "listener";
-		info[i].callback = own_interrupt;
+		info[i].callback = listener_interrupt;
 	}
 	err = virtio_find_vqs(dev->vdev, n, vqs, info, NULL);
 	if (err)
@@ -68,7 +68,7 @@ static void start(struct vcap_dev *dev, struct virtqueue **vqs)
 {
 	dev->fault = NULL;
 	virtio_device_ready(dev->vdev);
-	vcap_own_start(&dev->own, vqs + VIRTIO_CAPTURE_NUM_VQS);
+	vcap_lq_start(&dev->lq_table, vqs + VIRTIO_CAPTURE_NUM_VQS);
 	vcap_shared_start(dev, vqs[VIRTIO_CAPTURE_VQ_CAPTURE]);
 	vcap_dev_set_state(dev, VCAP_READY);
 	vcap_shared_fill(dev);
@@ -83,7 +83,7 @@ static void stop(struct vcap_dev *dev, enum vcap_state state)
 	vcap_shared_stop(dev);
 	vcap_control_stop(&dev->control);
 	vcap_inject_free(&dev->inject);
-	vcap_own_stop(&dev->own);
+	vcap_lq_stop(&dev->lq_table);
 	dev->vdev->config->del_vqs(dev->vdev);
 }
 
@@ -95,31 +95,31 @@ static void stop(struct vcap_dev *dev, enum vcap_state state)
  */
 #define LISTENER_VECTORS	64
 
-static DEFINE_MUTEX(share_lock);
-static unsigned int shared_out;		/* vectors; share_lock */
+static DEFINE_MUTEX(vectors_lock);
+static unsigned int vectors_reserved;		/* vectors; vectors_lock */
 
 /*
  * Take vectors for up to @wanted listener queues. Returns how many queues the
- * device may use; return_share() gives that many back.
+ * device may use; release_vectors() gives that many back.
  */
-static unsigned int take_share(unsigned int wanted)
+static unsigned int reserve_vectors(unsigned int wanted)
 {
 	unsigned int all = LISTENER_VECTORS * num_online_cpus(), left;
 
-	mutex_lock(&share_lock);
+	mutex_lock(&vectors_lock);
 	/* Processors may have gone since. */
-	left = all > shared_out ? all - shared_out : 0;
+	left = all > vectors_reserved ? all - vectors_reserved : 0;
 	wanted = min(wanted, DIV_ROUND_UP(left, 2));
-	shared_out += wanted;
-	mutex_unlock(&share_lock);
+	vectors_reserved += wanted;
+	mutex_unlock(&vectors_lock);
 	return wanted;
 }
 
-static void return_share(unsigned int count)
+static void release_vectors(unsigned int count)
 {
-	mutex_lock(&share_lock);
-	shared_out -= count;
-	mutex_unlock(&share_lock);
+	mutex_lock(&vectors_lock);
+	vectors_reserved -= count;
+	mutex_unlock(&vectors_lock);
 }
 
 /* Take the queues for listeners that the device has, or some of them. */
@@ -132,12 +132,12 @@ static int init_listener_queues(struct vcap_dev *dev)
 		virtio_cread_le(dev->vdev, struct virtio_capture_config,
 				listener_queues, &count);
 		count = min_t(u16, count, VIRTIO_CAPTURE_MAX_LISTENER_QUEUES);
-		count = take_share(count);
+		count = reserve_vectors(count);
 		dev->control.has_listeners = true;
 	}
-	err = vcap_own_init(&dev->own, count);
+	err = vcap_lq_init(&dev->lq_table, count);
 	if (err)
-		return_share(count);
+		release_vectors(count);
 	return err;
 }
 
@@ -182,7 +182,7 @@ static int vcap_probe(struct virtio_device *vdev)
 		goto put_dev;
 	err = find_queues(dev, vqs);
 	if (err)
-		goto return_share;
+		goto release_vectors;
 	start(dev, vqs);
 	err = vcap_interface_register(dev);
 	if (err)
@@ -193,8 +193,8 @@ static int vcap_probe(struct virtio_device *vdev)
 
 stop:
 	stop(dev, VCAP_REMOVED);
-return_share:
-	return_share(dev->own.count);
+release_vectors:
+	release_vectors(dev->lq_table.count);
 put_dev:
 	vcap_dev_put(dev);
 	return err;
@@ -209,7 +209,7 @@ static void vcap_remove(struct virtio_device *vdev)
 	vcap_shared_sync(dev);
 	vcap_offload_stop(dev, true);
 	stop(dev, VCAP_REMOVED);
-	return_share(dev->own.count);
+	release_vectors(dev->lq_table.count);
 	vcap_queue_free(&dev->queue);
 	vcap_dev_put(dev);
 }
@@ -227,7 +227,7 @@ static void vcap_config_changed(struct virtio_device *vdev)
 		return;
 	}
 	xchg(&dev->changed, true);
-	vcap_dev_work(dev);
+	vcap_dev_queue_work(dev);
 }
 
 #ifdef CONFIG_PM_SLEEP
@@ -260,9 +260,9 @@ static int vcap_restore(struct virtio_device *vdev)
 	}
 	/* Buffers that there is no memory for now are given later. */
 	start(dev, vqs);
-	vcap_shared_check(dev);
+	vcap_shared_refresh(dev);
 	/* What it had to do was cancelled with the queues. */
-	vcap_dev_work(dev);
+	vcap_dev_queue_work(dev);
 	return 0;
 }
 #endif

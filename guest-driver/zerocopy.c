@@ -17,7 +17,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
-#include "limits.h"
+#include "quota.h"
 #include "listener.h"
 #include "timeout.h"
 #include "zerocopy.h"
@@ -29,16 +29,16 @@
 #define MAX_PAGES	1024UL
 
 /* Between two looks at what the program does with its buffers, jiffies. */
-#define FIRST_LOOK	1
-#define LAST_LOOK	(HZ / 8)
+#define FIRST_CHECK	1
+#define LAST_CHECK	(HZ / 8)
 
 /**
  * struct vcap_zerocopy - how a descriptor shares its buffers with the program
  * @file: the descriptor
  * @base: the model that fills them; set when it is attached
  * @zbufs: who owns each, in the order of vcap_file.memory; the descriptor's lock
- * @look: looks what the device and the program have done
- * @settle: the device is to be told what the descriptor needs; its lock
+ * @check: looks what the device and the program have done
+ * @update: the device is to be told what the descriptor needs; its lock
  * @stopped: the descriptor is being detached: the device gets no buffer any
  *           more; its lock
  * @delay: until the next look, jiffies; the descriptor's lock
@@ -47,9 +47,9 @@ struct vcap_zerocopy {
 	struct vcap_file *file;
 	const struct vcap_model *base;
 	struct vcap_zbuf zbufs[2];
-	struct delayed_work look;
+	struct delayed_work check;
 	unsigned long delay;
-	bool settle;
+	bool update;
 	bool stopped;
 };
 
@@ -89,8 +89,8 @@ static void take(struct vcap_file *file)
 	base_of(file)->read_end(file, true);
 	/* Packets need not come at once any more. */
 	if (file->desc.timed_out) {
-		zc->settle = true;
-		mod_delayed_work(system_freezable_wq, &zc->look, 0);
+		zc->update = true;
+		mod_delayed_work(system_freezable_wq, &zc->check, 0);
 	}
 	vcap_timeout_end_read(file);
 }
@@ -100,9 +100,9 @@ static void assign(struct vcap_file *file, u32 len)
 	struct vcap_zerocopy *zc = file->zerocopy;
 
 	vcap_zbuf_assign(held_zbuf(file), len);
-	zc->delay = FIRST_LOOK;
-	if (!zc->settle)
-		mod_delayed_work(system_freezable_wq, &zc->look, zc->delay);
+	zc->delay = FIRST_CHECK;
+	if (!zc->update)
+		mod_delayed_work(system_freezable_wq, &zc->check, zc->delay);
 	vcap_listener_wake(file);
 }
 
@@ -127,29 +127,29 @@ static void zerocopy_share(struct vcap_file *file)
 	give(file, false);
 }
 
-static void look_fn(struct work_struct *work)
+static void check_fn(struct work_struct *work)
 {
 	struct vcap_zerocopy *zc = container_of(to_delayed_work(work),
-						struct vcap_zerocopy, look);
+						struct vcap_zerocopy, check);
 	struct vcap_file *file = zc->file;
-	bool settle;
+	bool update;
 
 	mutex_lock(&file->lock);
 	if (zc->stopped) {
 		mutex_unlock(&file->lock);
 		return;
 	}
-	settle = zc->settle;
-	zc->settle = false;
+	update = zc->update;
+	zc->update = false;
 	if (file->dev)
 		zerocopy_share(file);
 	if (held_zbuf(file)->assigned) {
-		zc->delay = min_t(unsigned long, zc->delay * 2, LAST_LOOK);
-		queue_delayed_work(system_freezable_wq, &zc->look, zc->delay);
+		zc->delay = min_t(unsigned long, zc->delay * 2, LAST_CHECK);
+		queue_delayed_work(system_freezable_wq, &zc->check, zc->delay);
 	}
 	mutex_unlock(&file->lock);
-	if (settle)
-		vcap_listener_settle(file);
+	if (update)
+		vcap_listener_update(file);
 }
 
 /**
@@ -162,11 +162,12 @@ static void look_fn(struct work_struct *work)
 void vcap_zerocopy_event(struct vcap_file *file)
 {
 	if (file->zerocopy && !wq_has_sleeper(&file->wait))
-		mod_delayed_work(system_freezable_wq, &file->zerocopy->look, 0);
+		mod_delayed_work(system_freezable_wq, &file->zerocopy->check, 0);
 }
 
-/** vcap_zerocopy_fill() - choose who fills the buffers, if there are any */
-void vcap_zerocopy_fill(struct vcap_file *file, const struct vcap_model *base)
+/** vcap_zerocopy_set_base() - choose who fills the buffers, if there are any */
+void vcap_zerocopy_set_base(struct vcap_file *file,
+			    const struct vcap_model *base)
 {
 	if (file->zerocopy)
 		file->zerocopy->base = base;
@@ -248,9 +249,9 @@ int vcap_zerocopy_set(struct vcap_file *file, const struct bpf_zbuf *zbuf)
 	if (!zc)
 		return -ENOMEM;
 	zc->file = file;
-	INIT_DELAYED_WORK(&zc->look, look_fn);
+	INIT_DELAYED_WORK(&zc->check, check_fn);
 	set_size(file, zbuf->bz_buflen - VCAP_ZBUF_HDRLEN);
-	err = vcap_limits_charge(file);
+	err = vcap_quota_charge(file);
 	if (err)
 		goto restore;
 	err = get_memory(memory, zbuf);
@@ -264,7 +265,7 @@ int vcap_zerocopy_set(struct vcap_file *file, const struct bpf_zbuf *zbuf)
 	return 0;
 
 uncharge:
-	vcap_limits_uncharge(file);
+	vcap_quota_uncharge(file);
 restore:
 	set_size(file, old_size);
 	kfree(zc);
@@ -276,10 +277,10 @@ void vcap_zerocopy_free(struct vcap_file *file)
 {
 	if (!file->zerocopy)
 		return;
-	cancel_delayed_work_sync(&file->zerocopy->look);
+	cancel_delayed_work_sync(&file->zerocopy->check);
 	free_memory(file->memory);
 	kfree(file->zerocopy);
-	vcap_limits_uncharge(file);
+	vcap_quota_uncharge(file);
 }
 
 /**
@@ -349,9 +350,9 @@ static int zerocopy_prepare(struct vcap_file *file,
 	return base_of(file)->prepare(file, next);
 }
 
-static int zerocopy_settle(struct vcap_file *file)
+static int zerocopy_update(struct vcap_file *file)
 {
-	return base_of(file)->settle(file);
+	return base_of(file)->update(file);
 }
 
 static int zerocopy_sync(struct vcap_file *file, enum vcap_sync how)
@@ -363,14 +364,14 @@ static int zerocopy_sync(struct vcap_file *file, enum vcap_sync how)
 	return err;
 }
 
-static void zerocopy_await(struct vcap_file *file)
+static void zerocopy_prepare_wait(struct vcap_file *file)
 {
-	base_of(file)->await(file);
+	base_of(file)->prepare_wait(file);
 }
 
-static bool zerocopy_alert(const struct vcap_file *file)
+static bool zerocopy_pending(const struct vcap_file *file)
 {
-	return base_of(file)->alert(file);
+	return base_of(file)->pending(file);
 }
 
 static bool zerocopy_fetch(struct vcap_file *file)
@@ -434,10 +435,10 @@ const struct vcap_model vcap_zerocopy_model = {
 	.start = zerocopy_start,
 	.detach = zerocopy_detach,
 	.prepare = zerocopy_prepare,
-	.settle = zerocopy_settle,
+	.update = zerocopy_update,
 	.sync = zerocopy_sync,
-	.await = zerocopy_await,
-	.alert = zerocopy_alert,
+	.prepare_wait = zerocopy_prepare_wait,
+	.pending = zerocopy_pending,
 	.fetch = zerocopy_fetch,
 	.share = zerocopy_share,
 	.end = zerocopy_end,

@@ -18,7 +18,8 @@ static inline void *vcap_zerocopy_packets(const struct vcap_pages *pages)
 size_t vcap_zerocopy_max(void);
 int vcap_zerocopy_set(struct vcap_file *file, const struct bpf_zbuf *zbuf);
 void vcap_zerocopy_free(struct vcap_file *file);
-void vcap_zerocopy_fill(struct vcap_file *file, const struct vcap_model *base);
+void vcap_zerocopy_set_base(struct vcap_file *file,
+			    const struct vcap_model *base);
 void vcap_zerocopy_event(struct vcap_file *file);
 int vcap_zerocopy_rotate(struct vcap_file *file, struct bpf_zbuf *zbuf);
 

@@ -44,7 +44,7 @@ void vcap_desc_detach(struct vcap_desc *d)
 		vcap_desc_rotate(d);
 }
 
-void vcap_desc_lost(struct vcap_desc *d, u64 n)
+void vcap_desc_add_drops(struct vcap_desc *d, u64 n)
 {
 	d->recv += n;
 	d->drop += n;

@@ -105,8 +105,8 @@ void vcap_desc_detach(struct vcap_desc *d);
 /** vcap_desc_rotate() - rotate the buffers; the hold buffer is empty */
 void vcap_desc_rotate(struct vcap_desc *d);
 
-/** vcap_desc_lost() - count @n packets that the capture device dropped */
-void vcap_desc_lost(struct vcap_desc *d, u64 n);
+/** vcap_desc_add_drops() - count @n packets that the capture device dropped */
+void vcap_desc_add_drops(struct vcap_desc *d, u64 n);
 
 /**
  * vcap_desc_discard() - empty the buffers

@@ -96,7 +96,7 @@ def test_limits(tap):
 def test_columns(tap):
     """The columns of /proc/net/bpf."""
     driver = re.search(r'seq_puts\(seq, "(pid .*)\\n"\)',
-                       tree.text("guest-driver/peers.c"))[1].split()
+                       tree.text("guest-driver/procfs.c"))[1].split()
     files = section(BPF, "FILES")
     tap.equal(re.findall(r"^\.It Li (\w+)$", files, re.M), driver,
               "bpf(4) names the columns of /proc/net/bpf in order")

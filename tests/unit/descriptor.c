@@ -167,7 +167,7 @@ static void test_filter_result(void)
 	ok(vcap_desc_input(&d, &rec, KEEP), "accepted with more than it has");
 	equal(((struct bpf_hdr *)(d.store + 48))->bh_caplen, 100,
 	      "cut to the frame");
-	vcap_desc_lost(&d, 5);
+	vcap_desc_add_drops(&d, 5);
 	equal(d.recv, 8, "the device's drops are received");
 	equal(d.drop, 5, "and dropped");
 	equal(d.capt, 2, "but not captured");

@@ -10,7 +10,7 @@
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
-#include "engine.h"
+#include "program.h"
 #include "engine-test.h"
 
 /* A frame ends where this does: behind it is a page that nobody may read. */
@@ -64,7 +64,7 @@ static int run(struct engine_test *test)
 		vcap_filter_decode(program->insns, program->len, decoded);
 	for (i = 0; !err && i < test->count; i++)
 		err = run_frame(program, decoded, &frames[i]);
-	strscpy(test->engine, vcap_program_engine(program),
+	strscpy(test->engine, vcap_program_executor(program),
 		sizeof(test->engine));
 	vcap_program_free(program);
 	kfree(decoded);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Installed filters, and the machine that each of them runs on. */
-#ifndef VCAP_ENGINE_H
-#define VCAP_ENGINE_H
+#ifndef VCAP_PROGRAM_H
+#define VCAP_PROGRAM_H
 
 #include <linux/filter.h>
 
@@ -31,7 +31,7 @@ struct vcap_program {
 
 struct vcap_program *vcap_program_alloc(u32 len);
 int vcap_program_install(struct vcap_program *program);
-const char *vcap_program_engine(const struct vcap_program *program);
+const char *vcap_program_executor(const struct vcap_program *program);
 void vcap_program_free(struct vcap_program *program);
 
 /**
@@ -58,4 +58,4 @@ static inline u32 vcap_program_run(const struct vcap_program *program,
 	return bpf_prog_run(program->native, &packet);
 }
 
-#endif /* VCAP_ENGINE_H */
+#endif /* VCAP_PROGRAM_H */

@@ -6,10 +6,10 @@
 #include "listen.h"
 #include "listener.h"
 #include "offload.h"
-#include "shared.h"
+#include "shared-queue.h"
 
 /* So soon a reader that was woken has to look, jiffies. */
-#define UNSEEN_DELAY	2
+#define FALLBACK_DELAY	2
 
 /*
  * Large buffers make few interrupts. But what comes in one goes into the store
@@ -24,7 +24,7 @@ static u32 wanted_len(const struct vcap_dev *dev)
 	bool found = false;
 
 	list_for_each_entry(file, &dev->listeners, listener) {
-		if (file->own)
+		if (file->lq)
 			continue;
 		len = min(len, file->desc.size / 2);
 		found = true;
@@ -58,18 +58,18 @@ static void count_dropped(struct vcap_dev *dev, u32 total)
 		return;
 	dev->queue.dropped = total;
 	list_for_each_entry(file, &dev->listeners, listener)
-		if (!file->own)
-			vcap_listener_lost(file, news);
+		if (!file->lq)
+			vcap_listener_add_drops(file, news);
 }
 
-static void hear_all(struct vcap_dev *dev, unsigned int n)
+static void deliver_all(struct vcap_dev *dev, unsigned int n)
 {
 	struct vcap_file *file;
 
 	lockdep_assert_held(&dev->lock);
 	list_for_each_entry(file, &dev->listeners, listener)
-		if (!file->own)
-			vcap_listener_hear(file, dev->queue.records, n);
+		if (!file->lq)
+			vcap_listener_deliver(file, dev->queue.records, n);
 	cond_resched();
 }
 
@@ -90,17 +90,17 @@ static int deliver(struct vcap_dev *dev, const struct vcap_buffer *buffer,
 		return -EPROTO;
 	while ((more = vcap_record_next(buffer->data, len, &off, rec)) > 0) {
 		if (unlikely((s32)(rec->dropped - dev->queue.dropped) > 0)) {
-			hear_all(dev, rec - first);
+			deliver_all(dev, rec - first);
 			count_dropped(dev, rec->dropped);
 			*first = *rec;
 			rec = first;
 		}
 		if (++rec == first + VCAP_BATCH) {
-			hear_all(dev, VCAP_BATCH);
+			deliver_all(dev, VCAP_BATCH);
 			rec = first;
 		}
 	}
-	hear_all(dev, rec - first);
+	deliver_all(dev, rec - first);
 	return more;
 }
 
@@ -108,7 +108,7 @@ static int deliver(struct vcap_dev *dev, const struct vcap_buffer *buffer,
  * Take the frames out of all completed buffers. While it does, the device need
  * not interrupt: what completes meanwhile is found here. But a flood does not
  * keep a reader in here: as many buffers as there are, and the work goes on.
- * In a @hurry the first is given back later, by vcap_shared_await(), unless the
+ * In a @hurry the first is given back later, by vcap_shared_add_waiter(), unless the
  * device has few. Returns whether there was one.
  */
 static bool drain(struct vcap_dev *dev, bool hurry)
@@ -152,7 +152,7 @@ static bool drain(struct vcap_dev *dev, bool hurry)
 			return found;
 		}
 		if (!budget) {
-			vcap_dev_work(dev);
+			vcap_dev_queue_work(dev);
 			return found;
 		}
 	} while (!virtqueue_enable_cb(queue->vq));
@@ -174,20 +174,20 @@ static void end(struct vcap_dev *dev, bool all)
 }
 
 /**
- * vcap_shared_check() - tell the device anew what it was told
+ * vcap_shared_refresh() - tell the device anew what it was told
  * @dev: the device
  *
  * After a resume it knows nothing, and after a change of its configuration its
  * netdev may be gone: then no more frames will come. Or the host has switched
  * capture off or on.
  */
-void vcap_shared_check(struct vcap_dev *dev)
+void vcap_shared_refresh(struct vcap_dev *dev)
 {
-	int err = vcap_listen_again(dev);
+	int err = vcap_listen_resend(dev);
 
 	vcap_dev_check_switch(dev);
 	if (!err)
-		err = vcap_offload_again(dev);
+		err = vcap_offload_resend(dev);
 	if (err == -ENXIO)
 		end(dev, true);
 }
@@ -208,7 +208,7 @@ static void work_fn(struct work_struct *work)
 	if (xchg(&dev->orphans, false))
 		end(dev, false);
 	if (xchg(&dev->changed, false))
-		vcap_shared_check(dev);
+		vcap_shared_refresh(dev);
 	vcap_dev_result(dev, vcap_clock_refresh(&dev->clock, &dev->control));
 }
 
@@ -235,16 +235,16 @@ static void retry_fn(struct work_struct *work)
 					    struct vcap_dev, retry);
 
 	vcap_shared_fill(dev);
-	vcap_shared_check(dev);
+	vcap_shared_refresh(dev);
 }
 
 /* None of those that were woken has come to look: they are stopped, or busy. */
-static void unseen_fn(struct timer_list *timer)
+static void fallback_fn(struct timer_list *timer)
 {
-	struct vcap_dev *dev = timer_container_of(dev, timer, unseen);
+	struct vcap_dev *dev = timer_container_of(dev, timer, fallback);
 
 	if (vcap_shared_completed(dev))
-		vcap_dev_work(dev);
+		vcap_dev_queue_work(dev);
 }
 
 /**
@@ -271,9 +271,9 @@ void vcap_shared_interrupt(struct vcap_dev *dev)
 	}
 	spin_unlock_irqrestore(&dev->waiters_lock, flags);
 	if (!found)
-		vcap_dev_work(dev);
+		vcap_dev_queue_work(dev);
 	else if (first)
-		mod_timer(&dev->unseen, jiffies + UNSEEN_DELAY);
+		mod_timer(&dev->fallback, jiffies + FALLBACK_DELAY);
 }
 
 /** vcap_shared_completed() - is there a buffer that nobody has looked for? */
@@ -283,11 +283,11 @@ bool vcap_shared_completed(const struct vcap_dev *dev)
 }
 
 /**
- * vcap_shared_await() - have the interrupt wake a listener that goes to sleep
+ * vcap_shared_add_waiter() - have the interrupt wake a listener that goes to sleep
  * @dev: the device
  * @file: the listener; it looks before it sleeps: vcap_shared_completed()
  */
-void vcap_shared_await(struct vcap_dev *dev, struct vcap_file *file)
+void vcap_shared_add_waiter(struct vcap_dev *dev, struct vcap_file *file)
 {
 	if (READ_ONCE(dev->queue.num_posted) < dev->queue.num_buffers)
 		vcap_shared_fill(dev);
@@ -299,8 +299,8 @@ void vcap_shared_await(struct vcap_dev *dev, struct vcap_file *file)
 	spin_unlock_irq(&dev->waiters_lock);
 }
 
-/** vcap_shared_leave() - do not wake it any more, and never again */
-void vcap_shared_leave(struct vcap_dev *dev, struct vcap_file *file)
+/** vcap_shared_del_waiter() - do not wake it any more, and never again */
+void vcap_shared_del_waiter(struct vcap_dev *dev, struct vcap_file *file)
 {
 	spin_lock_irq(&dev->waiters_lock);
 	list_del_init(&file->waiter);
@@ -320,18 +320,18 @@ bool vcap_shared_fetch(struct vcap_dev *dev)
 	mutex_lock(&dev->lock);
 	found = drain(dev, true);
 	if (!vcap_dev_error(dev))
-		more = vcap_queue_started(&dev->queue);
+		more = vcap_queue_has_record(&dev->queue);
 	mutex_unlock(&dev->lock);
 	/* The work compares the clocks, too. */
 	if (found && vcap_clock_is_due(&dev->clock))
-		vcap_dev_work(dev);
+		vcap_dev_queue_work(dev);
 	return more;
 }
 
 /** vcap_shared_stop() - after a reset: have nothing run for the old queue */
 void vcap_shared_stop(struct vcap_dev *dev)
 {
-	timer_delete_sync(&dev->unseen);
+	timer_delete_sync(&dev->fallback);
 	cancel_work_sync(&dev->work);
 	cancel_delayed_work_sync(&dev->retry);
 }
@@ -339,7 +339,7 @@ void vcap_shared_stop(struct vcap_dev *dev)
 /** vcap_shared_init() - set up the work of a device that is new */
 void vcap_shared_init(struct vcap_dev *dev)
 {
-	timer_setup(&dev->unseen, unseen_fn, 0);
+	timer_setup(&dev->fallback, fallback_fn, 0);
 	INIT_WORK(&dev->work, work_fn);
 	INIT_DELAYED_WORK(&dev->retry, retry_fn);
 }
@@ -454,5 +454,5 @@ void vcap_shared_orphan(struct vcap_dev *dev, const struct net_device *netdev)
 	if (!found)
 		return;
 	xchg(&dev->orphans, true);
-	vcap_dev_work(dev);
+	vcap_dev_queue_work(dev);
 }

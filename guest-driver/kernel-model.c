@@ -6,9 +6,9 @@
 #include <linux/compat.h>
 #include <linux/vmalloc.h>
 
-#include "kernel.h"
+#include "kernel-model.h"
 #include "listen.h"
-#include "shared.h"
+#include "shared-queue.h"
 #include "zerocopy.h"
 
 /*
@@ -81,7 +81,7 @@ static int kernel_start(struct vcap_file *file, struct vcap_dev *dev)
 
 static void kernel_detach(struct vcap_file *file, struct vcap_dev *dev)
 {
-	vcap_shared_leave(dev, file);
+	vcap_shared_del_waiter(dev, file);
 	vcap_listen_update(dev);
 	vcap_shared_put(dev);
 	free_buffers(file);
@@ -93,13 +93,13 @@ static int kernel_prepare(struct vcap_file *file, const struct vcap_change *next
 	int err;
 
 	mutex_lock(&file->lock);
-	file->next = next->wish;
+	file->next = next->needs;
 	mutex_unlock(&file->lock);
 	err = vcap_listen_update(file->dev);
 	return err ?: vcap_shared_sync(file->dev);
 }
 
-static int kernel_settle(struct vcap_file *file)
+static int kernel_update(struct vcap_file *file)
 {
 	return vcap_listen_update(file->dev);
 }
@@ -110,13 +110,13 @@ static int kernel_sync(struct vcap_file *file, enum vcap_sync how)
 }
 
 /* In immediate mode readers take the frames out of the queue themselves. */
-static void kernel_await(struct vcap_file *file)
+static void kernel_prepare_wait(struct vcap_file *file)
 {
 	if (file->desc.immediate || file->desc.timed_out)
-		vcap_shared_await(file->dev, file);
+		vcap_shared_add_waiter(file->dev, file);
 }
 
-static bool kernel_alert(const struct vcap_file *file)
+static bool kernel_pending(const struct vcap_file *file)
 {
 	return (file->desc.immediate || file->desc.timed_out) &&
 	       vcap_shared_completed(file->dev);
@@ -177,16 +177,16 @@ static void kernel_flush(struct vcap_file *file)
 	vcap_desc_flush(&file->desc);
 }
 
-const struct vcap_model vcap_kernel = {
+const struct vcap_model vcap_kernel_model = {
 	.name = "kernel",
 	.attach = kernel_attach,
 	.start = kernel_start,
 	.detach = kernel_detach,
 	.prepare = kernel_prepare,
-	.settle = kernel_settle,
+	.update = kernel_update,
 	.sync = kernel_sync,
-	.await = kernel_await,
-	.alert = kernel_alert,
+	.prepare_wait = kernel_prepare_wait,
+	.pending = kernel_pending,
 	.fetch = kernel_fetch,
 	.end = kernel_end,
 	.readable = kernel_readable,

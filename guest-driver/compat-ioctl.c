@@ -6,7 +6,7 @@
 #include <linux/compat.h>
 #include <linux/uaccess.h>
 
-#include "compat.h"
+#include "compat-ioctl.h"
 #include "ioctl.h"
 
 struct compat_bpf_program {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* The shared queue: each frame is handed to every listener. */
-#ifndef VCAP_SHARED_H
-#define VCAP_SHARED_H
+#ifndef VCAP_SHARED_QUEUE_H
+#define VCAP_SHARED_QUEUE_H
 
 #include "device.h"
 
@@ -13,11 +13,11 @@ void vcap_shared_put(struct vcap_dev *dev);
 int vcap_shared_sync(struct vcap_dev *dev);
 void vcap_shared_interrupt(struct vcap_dev *dev);
 void vcap_shared_stop(struct vcap_dev *dev);
-void vcap_shared_await(struct vcap_dev *dev, struct vcap_file *file);
-void vcap_shared_leave(struct vcap_dev *dev, struct vcap_file *file);
+void vcap_shared_add_waiter(struct vcap_dev *dev, struct vcap_file *file);
+void vcap_shared_del_waiter(struct vcap_dev *dev, struct vcap_file *file);
 bool vcap_shared_completed(const struct vcap_dev *dev);
 bool vcap_shared_fetch(struct vcap_dev *dev);
 void vcap_shared_orphan(struct vcap_dev *dev, const struct net_device *netdev);
-void vcap_shared_check(struct vcap_dev *dev);
+void vcap_shared_refresh(struct vcap_dev *dev);
 
-#endif /* VCAP_SHARED_H */
+#endif /* VCAP_SHARED_QUEUE_H */

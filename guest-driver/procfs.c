@@ -7,21 +7,21 @@
 #include "interface.h"
 #include "listener.h"
 #include "model.h"
-#include "peers.h"
+#include "procfs.h"
 
 static DEFINE_MUTEX(files_lock);
 static LIST_HEAD(files);		/* of struct vcap_file; files_lock */
 
-/** vcap_peers_add() - a descriptor was opened */
-void vcap_peers_add(struct vcap_file *file)
+/** vcap_procfs_add() - a descriptor was opened */
+void vcap_procfs_add(struct vcap_file *file)
 {
 	mutex_lock(&files_lock);
 	list_add_tail(&file->node, &files);
 	mutex_unlock(&files_lock);
 }
 
-/** vcap_peers_del() - a descriptor is being closed */
-void vcap_peers_del(struct vcap_file *file)
+/** vcap_procfs_del() - a descriptor is being closed */
+void vcap_procfs_del(struct vcap_file *file)
 {
 	mutex_lock(&files_lock);
 	list_del(&file->node);
@@ -29,17 +29,17 @@ void vcap_peers_del(struct vcap_file *file)
 }
 
 /**
- * vcap_peers_sync() - have the counts of all descriptors exact
+ * vcap_procfs_sync() - have the counts of all descriptors exact
  *
  * Only where the device counts: the others are always.
  */
-void vcap_peers_sync(void)
+void vcap_procfs_sync(void)
 {
 	struct vcap_file *file;
 
 	mutex_lock(&files_lock);
 	list_for_each_entry(file, &files, node)
-		if (READ_ONCE(file->own))
+		if (READ_ONCE(file->lq))
 			vcap_listener_sync(file, VCAP_SYNC_COUNTS);
 	mutex_unlock(&files_lock);
 }
@@ -77,7 +77,7 @@ static void show_file(struct seq_file *seq, struct vcap_file *file)
 	if (dev && vcap_interface_name(dev, file, name))
 		strscpy(name, "-", sizeof(name));
 	/* What cannot be asked for now is shown as it was last. */
-	if (file->own)
+	if (file->lq)
 		vcap_listener_sync(file, VCAP_SYNC_COUNTS);
 
 	mutex_lock(&file->lock);
@@ -86,7 +86,7 @@ static void show_file(struct seq_file *seq, struct vcap_file *file)
 		   desc->drop, desc->capt, desc->promisc, desc->immediate,
 		   desc->header_complete, desc->direction != BPF_D_IN,
 		   direction(desc), file->model->name,
-		   file->own ? "device" : vcap_program_engine(file->filter),
+		   file->lq ? "device" : vcap_program_executor(file->filter),
 		   state(file));
 	mutex_unlock(&file->lock);
 }
@@ -103,16 +103,16 @@ static int show(struct seq_file *seq, void *unused)
 	return 0;
 }
 
-/** vcap_peers_init() - add /proc/net/bpf, which root alone may read */
-int vcap_peers_init(void)
+/** vcap_procfs_init() - add /proc/net/bpf, which root alone may read */
+int vcap_procfs_init(void)
 {
 	if (!proc_create_single("bpf", 0400, init_net.proc_net, show))
 		return -ENOMEM;
 	return 0;
 }
 
-/** vcap_peers_exit() - remove it */
-void vcap_peers_exit(void)
+/** vcap_procfs_exit() - remove it */
+void vcap_procfs_exit(void)
 {
 	remove_proc_entry("bpf", init_net.proc_net);
 }

@@ -15,7 +15,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
-#include "limits.h"
+#include "quota.h"
 #include "usage.h"
 
 /* The most that the parameter can be, and the limit on all users together. */
@@ -122,12 +122,12 @@ static void uncharge(struct vcap_file *file, const struct vcap_usage *less)
 }
 
 /**
- * vcap_limits_open() - count a descriptor that the current process opens
+ * vcap_quota_open() - count a descriptor that the current process opens
  * @file: the descriptor
  *
  * Return: 0, -ENOBUFS if there are too many, -ENOMEM.
  */
-int vcap_limits_open(struct vcap_file *file)
+int vcap_quota_open(struct vcap_file *file)
 {
 	static const struct vcap_usage one = { .descriptors = 1 };
 	int err = -ENOMEM;
@@ -143,8 +143,8 @@ int vcap_limits_open(struct vcap_file *file)
 	return err;
 }
 
-/** vcap_limits_close() - the descriptor is closed; its buffers were freed */
-void vcap_limits_close(struct vcap_file *file)
+/** vcap_quota_close() - the descriptor is closed; its buffers were freed */
+void vcap_quota_close(struct vcap_file *file)
 {
 	static const struct vcap_usage one = { .descriptors = 1 };
 
@@ -163,12 +163,12 @@ static struct vcap_usage buffers_of(const struct vcap_file *file)
 }
 
 /**
- * vcap_limits_charge() - count the memory of a descriptor's buffers
+ * vcap_quota_charge() - count the memory of a descriptor's buffers
  * @file: the descriptor, with the size that they are to have
  *
  * Return: 0, or -ENOBUFS if that is too much.
  */
-int vcap_limits_charge(struct vcap_file *file)
+int vcap_quota_charge(struct vcap_file *file)
 {
 	struct vcap_usage more = buffers_of(file);
 	int err;
@@ -179,8 +179,8 @@ int vcap_limits_charge(struct vcap_file *file)
 	return err;
 }
 
-/** vcap_limits_uncharge() - they were freed; the size is still the same */
-void vcap_limits_uncharge(struct vcap_file *file)
+/** vcap_quota_uncharge() - they were freed; the size is still the same */
+void vcap_quota_uncharge(struct vcap_file *file)
 {
 	struct vcap_usage less = buffers_of(file);
 
@@ -190,12 +190,12 @@ void vcap_limits_uncharge(struct vcap_file *file)
 }
 
 /**
- * vcap_limits_init() - set the limit that depends on the machine's memory
+ * vcap_quota_init() - set the limit that depends on the machine's memory
  *
  * 64 descriptors with buffers of 512 KiB, which is what libpcap asks for, but
  * half of what all users may have together at the most.
  */
-void vcap_limits_init(void)
+void vcap_quota_init(void)
 {
 	vcap_max_memory = min_t(u64, SZ_64M, shared_memory() / 2);
 }

@@ -9,7 +9,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
-#include "engine.h"
+#include "program.h"
 #include "translate.h"
 
 /**
@@ -101,14 +101,14 @@ int vcap_program_install(struct vcap_program *program)
 }
 
 /**
- * vcap_program_engine() - what runs a program
+ * vcap_program_executor() - what runs a program
  * @program: it; NULL: no program
  *
  * Return: "none"; "constant", nothing, as it always answers the same; "jit", the
  * processor itself; "kernel", Linux's interpreter, where its translator is
  * turned off; or "interpreter", ours.
  */
-const char *vcap_program_engine(const struct vcap_program *program)
+const char *vcap_program_executor(const struct vcap_program *program)
 {
 	if (!program)
 		return "none";
