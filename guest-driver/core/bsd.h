@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * <net/bpf.h> for the driver and the device. In the kernel eBPF owns the name
- * bpf_insn, so they know the BSD structure by another one.
+ * <net/bpf.h> for the driver and the device. In the kernel, eBPF has a struct
+ * bpf_insn, so here the BSD structure is named bsd_insn.
  */
 #ifndef VCAP_BSD_H
 #define VCAP_BSD_H

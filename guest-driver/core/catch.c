@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A record's way into a descriptor's store buffer: where it is not short. */
+/* Catch packet: the slow path, with rotation and 32-bit formats. */
 #include "catch.h"
 
 /*
- * vcap_desc_catch() for any format and buffer: rotates if the packet does not
- * fit, and drops it if that cannot be.
+ * vcap_desc_catch() for any format and any amount of free space: rotates the
+ * buffers if the packet does not fit, and drops it if they cannot be rotated.
  */
 bool vcap_desc_catch_any(struct vcap_desc *d, const struct vcap_record *rec,
 			 u32 caplen)
@@ -13,7 +13,7 @@ bool vcap_desc_catch_any(struct vcap_desc *d, const struct vcap_record *rec,
 	bool rotated = false;
 	u32 total;
 
-	/* Cut to the whole buffer, never to what is left of it. */
+	/* Truncate it to the size of the buffer, never to the free space. */
 	if (caplen > room - hdrlen)
 		caplen = room - hdrlen;
 	total = vcap_header_total(&d->format, caplen);
@@ -30,8 +30,8 @@ bool vcap_desc_catch_any(struct vcap_desc *d, const struct vcap_record *rec,
 	d->store_len += total;
 
 	/*
-	 * Exactly full: nothing can be added, so a reader need not wait for
-	 * the next packet to find that out.
+	 * The buffer is exactly full: rotate now, so that a reader need not
+	 * wait for the next packet.
 	 */
 	if (d->hold_len == 0 && d->store_len == room) {
 		vcap_desc_rotate(d);

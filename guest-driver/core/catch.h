@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A record's way into a descriptor's store buffer. All of this is done for each
- * frame and each listener, and so it is inline.
+ * Catch packet: store a record in a descriptor's store buffer. Inline, as it is
+ * called for each frame and listener.
  */
 #ifndef VCAP_CATCH_H
 #define VCAP_CATCH_H
@@ -9,7 +9,7 @@
 #include "descriptor.h"
 #include "virtio_capture.h"
 
-/** vcap_desc_wants() - whether direction and promiscuity let a record in */
+/** vcap_desc_wants() - check direction and destination of a record */
 static inline bool vcap_desc_wants(const struct vcap_desc *d,
 				   const struct vcap_record *rec)
 {
@@ -24,9 +24,9 @@ bool vcap_desc_catch_any(struct vcap_desc *d, const struct vcap_record *rec,
 			 u32 caplen);
 
 /*
- * Catch packet: put a packet of caplen bytes into the store buffer, and return
- * whether the hold buffer was filled. Nearly always there is room for it, and
- * for more after it, and the program is a 64-bit one.
+ * Catch packet: store the first caplen bytes of a record in the store buffer.
+ * Returns true if the buffers were rotated. The fast path is a 64-bit format
+ * with free space for the packet and more.
  */
 static inline bool vcap_desc_catch(struct vcap_desc *d,
 				   const struct vcap_record *rec, u32 caplen)
@@ -43,12 +43,12 @@ static inline bool vcap_desc_catch(struct vcap_desc *d,
 }
 
 /**
- * vcap_desc_input() - count a record that was run through the filter, catch it
+ * vcap_desc_input() - count a record and catch the packet
  * @d: the descriptor
  * @rec: the record
- * @accept: what the filter returned: bytes to keep, 0 to reject
+ * @accept: the result of the filter: bytes to keep, 0 to reject it
  *
- * Return: whether a reader or poller may now find something.
+ * Return: true if readers and pollers are to be woken.
  */
 static inline bool vcap_desc_input(struct vcap_desc *d,
 				   const struct vcap_record *rec, u32 accept)

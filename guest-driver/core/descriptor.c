@@ -19,7 +19,7 @@ u32 vcap_desc_clamp(u32 want, u32 max)
 
 void vcap_desc_attach(struct vcap_desc *d, void *store, void *hold)
 {
-	/* A former attempt to attach may have left traces. */
+	/* An earlier attempt to attach may have failed. */
 	vcap_desc_flush(d);
 	d->gone = false;
 	d->timed_out = false;
@@ -85,7 +85,7 @@ u32 vcap_desc_read_begin(struct vcap_desc *d, bool now)
 {
 	bool wanted = now || d->immediate || d->timed_out || d->gone;
 
-	/* Empty buffers keep their order. */
+	/* Do not rotate empty buffers. */
 	if (wanted && d->hold_len == 0 && d->store_len > 0)
 		vcap_desc_rotate(d);
 	if (d->hold_len > 0)
@@ -101,8 +101,8 @@ void vcap_desc_read_end(struct vcap_desc *d, bool taken)
 	d->hold_stale = false;
 	d->hold_len = 0;
 	/*
-	 * A full store buffer is ready to be read; and one whose interface is
-	 * gone will never get full.
+	 * A full store buffer is readable, and the store buffer of an ended
+	 * listener will not get more packets.
 	 */
 	if (d->store_len == vcap_desc_usable(d) || d->gone)
 		vcap_desc_rotate(d);

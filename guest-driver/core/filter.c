@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Filter programs: what is valid, and how much of a frame they look at. */
+/* Validation of filter programs, and the snapshot length they require. */
 #include "filter.h"
 
 #define NO_LIMIT	0xffffffffU
 
-/* Is it a known instruction, with operands within their limits? No jump. */
+/* Check an instruction other than a jump: its code and operands. */
 static bool valid_insn(const struct bsd_insn *in)
 {
 	switch (in->code) {
@@ -57,7 +57,7 @@ static bool valid_insn(const struct bsd_insn *in)
 	}
 }
 
-/* @after: instructions behind this one, of which the last is a return */
+/* Check a jump; @after: number of instructions after it, the last a return. */
 static bool valid_jump(const struct bsd_insn *in, u32 after)
 {
 	switch (in->code) {
@@ -94,7 +94,7 @@ bool vcap_filter_valid(const struct bsd_insn *insns, u32 len)
 	return BPF_CLASS(insns[len - 1].code) == BPF_RET;
 }
 
-/* Bytes that a load of this size takes. */
+/* Return the size of a load, bytes. */
 static u32 load_size(u16 code)
 {
 	switch (BPF_SIZE(code)) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Filter programs: what is valid, and how much of a frame they look at. */
+/* Validation of filter programs, and the snapshot length they require. */
 #ifndef VCAP_FILTER_H
 #define VCAP_FILTER_H
 
@@ -7,30 +7,30 @@
 #include "shim.h"
 
 /**
- * vcap_filter_valid() - whether a program may be installed
+ * vcap_filter_valid() - return true if a program may be installed
  * @insns: the program
- * @len: its instructions
+ * @len: number of instructions
  *
- * The BSDs' rules at their strict end: 1 to BPF_MAXINSNS instructions with
- * known codes, jumps that go forward and stay inside, scratch words below
+ * Applies the strictest rules of the BSDs: 1 to BPF_MAXINSNS instructions with
+ * known codes, forward jumps within the program, scratch words below
  * BPF_MEMWORDS, no division by a constant zero, and a return at the end. So a
- * valid program ends, and touches nothing but the packet and its scratch words.
+ * valid program terminates, and accesses only the packet and its scratch words.
  */
 bool vcap_filter_valid(const struct bsd_insn *insns, u32 len);
 
-/** vcap_filter_constant() - whether a valid program only returns a number */
+/** vcap_filter_constant() - return true if a program is a constant return */
 static inline bool vcap_filter_constant(const struct bsd_insn *insns)
 {
 	return insns->code == (BPF_RET | BPF_K);
 }
 
 /**
- * vcap_filter_snaplen() - how much of a frame a program needs to see
- * @insns: a valid program, or NULL for none
- * @len: its instructions
+ * vcap_filter_snaplen() - return the snapshot length that a program requires
+ * @insns: a valid program; NULL: none
+ * @len: number of instructions
  *
- * Return: bytes from the start of a frame with which the program answers as
- * with the whole frame and which hold all that it wants kept; U32_MAX when
+ * Return: the length of a truncated frame for which the program returns the
+ * same as for the whole frame, and which contains all bytes to keep; U32_MAX if
  * that depends on the frame.
  */
 u32 vcap_filter_snaplen(const struct bsd_insn *insns, u32 len);

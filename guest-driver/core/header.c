@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The header before each packet that a program reads: bpf_hdr, bpf_xhdr. */
+/* The header of packets that programs read: struct bpf_hdr, struct bpf_xhdr. */
 #include "header.h"
 #include "bsd.h"
 
 /*
- * The headers as i386 programs know them: their struct timeval is of 32 bits,
- * and their 64-bit numbers are aligned to 4 bytes.
+ * The headers of i386 programs: struct timeval has 32-bit members, and 64-bit
+ * numbers are aligned to 4 bytes.
  */
 struct compat_hdr {
 	u32 sec;
@@ -57,7 +57,7 @@ u32 vcap_header_total(const struct vcap_format *format, u32 caplen)
 	return (vcap_header_len(format) + caplen + align - 1) & ~(align - 1);
 }
 
-/* Returns the length of the header that it made. */
+/* Fill in a 32-bit header. Returns its length. */
 static u32 fill_compat(union compat_header *h, const struct vcap_record *rec,
 		       u32 caplen, u32 tstamp)
 {
@@ -94,7 +94,7 @@ void vcap_header_write(u8 *dst, const struct vcap_record *rec, u32 caplen,
 	hdrlen = fill_compat(&h, rec, caplen, format->tstamp);
 	memcpy(dst, &h, hdrlen);
 	memcpy(dst + hdrlen, rec->data, caplen);
-	/* Programs see the padding. */
+	/* Zero the padding, which programs see. */
 	memset(dst + hdrlen + caplen, 0, total - hdrlen - caplen);
 }
 

@@ -2,11 +2,11 @@
 /*
  * The interpreter of filter programs.
  *
- * It runs for each frame, in the device on the NIC's path, so all that can be
- * done once is done when a program is decoded: codes, operand sizes and jumps
- * are resolved, and a load is joined with the comparison behind it. What is
- * left ends each instruction with one indirect jump to the next, which is what
- * labels as values are for; a switch would cost twice as much.
+ * The device runs it for each frame on the NIC's path, so as much as possible
+ * is done once, when a program is decoded: codes, operand sizes and jumps are
+ * resolved, and a load is fused with the comparison that follows it.
+ * Instructions are dispatched with computed gotos, as a switch would cost twice
+ * as much.
  */
 #include "filter.h"
 #include "interpreter.h"
@@ -17,7 +17,7 @@ enum op {
 	OP_LD_W,		/* A = packet at k */
 	OP_LD_H,
 	OP_LD_B,
-	OP_LD_W_JEQ,		/* likewise, and the next instruction is JEQ_K */
+	OP_LD_W_JEQ,		/* as above, fused with the JEQ_K that follows */
 	OP_LD_H_JEQ,
 	OP_LD_B_JEQ,
 	OP_LD_W_IND,		/* A = packet at X + k */
@@ -120,7 +120,7 @@ static enum op find_op(const struct bsd_insn *in)
 	}
 }
 
-/* Bytes of the packet that an instruction loads, or 0. */
+/* Return how many bytes of the packet an instruction loads, or 0. */
 static u32 packet_bytes(enum op op)
 {
 	switch (op) {
@@ -139,7 +139,7 @@ static u32 packet_bytes(enum op op)
 	}
 }
 
-/* Join the load @out with the comparison that follows it. */
+/* Fuse the load @out with the comparison that follows it. */
 static void join(struct vcap_insn *out)
 {
 	switch (out->op) {
@@ -168,13 +168,13 @@ static void decode(const struct bsd_insn *in, struct vcap_insn *out)
 		.k = in->k,
 	};
 	if (bytes && in->k > NO_LIMIT - bytes) {
-		/* No packet is so long. */
+		/* No packet is that long: reject it. */
 		out->op = OP_RET_K;
 		out->k = 0;
 		return;
 	}
 	out->k += bytes;
-	/* The last instruction is a return, so a load has one behind it. */
+	/* A load is never last, as the last instruction is a return. */
 	if (bytes && in[1].code == (BPF_JMP | BPF_JEQ | BPF_K))
 		join(out);
 }
@@ -197,7 +197,7 @@ void vcap_filter_decode(const struct bsd_insn *insns, u32 len,
 	}
 }
 
-/* Arithmetic on A; false for a division by zero, which rejects the packet. */
+/* Arithmetic on A. Returns false for a division by zero: reject the packet. */
 static inline bool alu(u8 op, u32 *a, u32 b)
 {
 	switch (op) {
@@ -280,7 +280,7 @@ u32 vcap_filter_execute(const struct vcap_insn *in, const u8 *pkt, u64 wirelen,
 		[OP_TXA] = &&txa,
 	};
 	u32 a = 0, x = 0, b;
-	/* 64 bits, so that X + k does not wrap. */
+	/* 64 bits, so that X + k does not wrap around. */
 	u64 end;
 
 	goto *labels[in->op];

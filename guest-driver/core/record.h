@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The records in a capture buffer, as the device wrote them: checked on the way
- * in. This is done for each frame, and so it is inline.
+ * Validation of the records that the device has written into a capture buffer.
+ * Inline, as it is called for each frame.
  */
 #ifndef VCAP_RECORD_H
 #define VCAP_RECORD_H
@@ -13,11 +13,11 @@ static_assert(sizeof(struct virtio_capture_record) ==
 	      VIRTIO_CAPTURE_RECORD_HDRLEN, "the wire format has no padding");
 
 /**
- * struct vcap_record - one captured frame, checked and in the CPU's byte order
- * @sec: time it crossed the tap, seconds
- * @nsec: and nanoseconds, below 10^9
+ * struct vcap_record - a captured frame, checked and in CPU byte order
+ * @sec: time when it crossed the tap, seconds
+ * @nsec: time when it crossed the tap, nanoseconds below 10^9
  * @caplen: bytes of the frame at @data
- * @datalen: bytes of the frame on the wire, at least @caplen
+ * @datalen: length of the frame on the wire, at least @caplen
  * @dropped: low 32 bits of the device's drop count at that time
  * @flags: VIRTIO_CAPTURE_R_*
  * @data: the frame, inside the buffer
@@ -33,16 +33,16 @@ struct vcap_record {
 };
 
 /**
- * vcap_record_next() - take the next record out of a buffer
+ * vcap_record_next() - get the next record of a buffer
  * @buf: the buffer, aligned to 8 bytes
- * @len: bytes of it that the device says it used
- * @off: where the record starts; advanced to the next
+ * @len: length that the device reports as used
+ * @off: offset of the record; advanced to the next one
  * @rec: filled in
  *
- * Trusts nothing in the buffer, and reads each field of it once: the device
- * could still be writing (spec/capture-device.md, security considerations).
+ * The buffer is untrusted. Each field of it is read once, as the device could
+ * still write to it (spec/capture-device.md, security considerations).
  *
- * Return: 1 with a record, 0 at the end, -EPROTO when the buffer is malformed.
+ * Return: 1 with a record, 0 at the end, -EPROTO if the buffer is malformed.
  */
 static inline int vcap_record_next(const void *buf, u32 len, u32 *off,
 				   struct vcap_record *rec)
@@ -76,8 +76,8 @@ static inline int vcap_record_next(const void *buf, u32 len, u32 *off,
 	rec->nsec = nano ? (u32)subsec : (u32)subsec * 1000;
 
 	/*
-	 * The padding may be cut off by the buffer's end: then this is the
-	 * last record. No sum here can wrap: caplen is within len.
+	 * The end of the buffer may cut off the padding; then this is the last
+	 * record. No sum can wrap around: caplen is at most len.
 	 */
 	*off += VIRTIO_CAPTURE_RECORD_SIZE(rec->caplen);
 	return 1;

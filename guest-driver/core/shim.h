@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the core needs of its surroundings: fixed-size types, memcpy(), errno
- * values, barriers and byte order, from the kernel, from QEMU or from the C
- * library. Everything else under core/ is the same source in the module, the
- * device, tests and fuzzers.
+ * Environment of the core: fixed-size types, memcpy(), errno values, barriers
+ * and byte order functions from the kernel, QEMU or the C library. All other
+ * files in core/ are the same source for the driver, the device, tests and
+ * fuzzers.
  */
 #ifndef VCAP_SHIM_H
 #define VCAP_SHIM_H
@@ -18,7 +18,7 @@
 #include <linux/types.h>
 #include <asm/barrier.h>
 #include <asm/byteorder.h>
-/* and <linux/unaligned.h>, see kernel-compat.h */
+/* <linux/unaligned.h> is included by kernel-compat.h. */
 
 #else
 
@@ -39,7 +39,7 @@ typedef __s16 s16;
 typedef __s32 s32;
 typedef __s64 s64;
 
-/* A file of the device includes "qemu/osdep.h" first, which has likely(). */
+/* Files of the device include "qemu/osdep.h" first, which defines likely(). */
 #ifdef QEMU_OSDEP_H
 
 #include "qemu/bswap.h"
@@ -60,9 +60,9 @@ typedef __s64 s64;
 #define READ_ONCE(x)	__atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(x, value) \
 	__atomic_store_n(&(x), value, __ATOMIC_RELAXED)
-/* The kernel's barriers, with the same meaning. */
+/* The kernel's load with acquire semantics. */
 #define smp_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
-/* Likewise. */
+/* The kernel's store with release semantics. */
 #define smp_store_release(p, value) \
 	__atomic_store_n(p, value, __ATOMIC_RELEASE)
 

@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Programs of BSD's filter machine, translated to eBPF.
+ * Translation of BSD filter programs to eBPF.
  *
- * Arithmetic and comparisons are eBPF's of 32 bits, which have the same codes
- * but for the class of a comparison, and leave the upper half of a register 0.
- * What else there is to know of A and X, then, is that they are numbers below
- * 2^32. The sum of X and an offset is made with 64 bits and does not wrap.
+ * Arithmetic and comparisons use the 32-bit operations of eBPF, which have the
+ * same codes, except for the class of comparisons. They zero the upper half of
+ * a register, so A and X are always below 2^32. The sum of X and an offset is a
+ * 64-bit sum and does not wrap around.
  */
 #include "translate.h"
 
 #define NO_LIMIT	0xffffffffU
 
-/* Registers. No other is used, so there is none to be saved. */
+/* Registers. No callee-saved register is used. */
 enum {
-	A = 0,			/* also what a program returns */
+	A = 0,			/* also the return value */
 	PACKET = 1,		/* the argument, struct vcap_packet */
 	X = 2,
 	DATA = 3,
 	BUFLEN = 4,
 	TMP = 5,
-	FRAME = 10,		/* the end of the stack */
+	FRAME = 10,		/* the frame pointer */
 };
 
-/* Codes of eBPF's that <net/bpf.h> does not have. */
+/* eBPF codes that <net/bpf.h> does not define. */
 enum {
 	ST_WORD = 0x62,		/* *(u32 *)(dst + off) = imm */
 	STX_WORD = 0x63,	/* *(u32 *)(dst + off) = src */
@@ -53,7 +53,7 @@ static void emit(struct vcap_translation *t, u8 code, u8 dst, u8 src, s16 off,
 	};
 }
 
-/* Emit a jump to a place in the translation. */
+/* Emit a jump to position @to of the translation. */
 static void emit_jump(struct vcap_translation *t, u8 code, u8 dst, u8 src,
 		      u32 imm, u16 to)
 {
@@ -77,7 +77,7 @@ static u32 load_size(u16 code)
 	}
 }
 
-/* dst = what is at src + off, in the byte order of the host. */
+/* dst = value at src + off, converted from network to host byte order. */
 static void emit_fetch(struct vcap_translation *t, u32 size, u8 dst, u8 src,
 		       s16 off)
 {
@@ -92,7 +92,7 @@ static void emit_fetch(struct vcap_translation *t, u32 size, u8 dst, u8 src,
 static void emit_load(struct vcap_translation *t, u8 dst, u32 k, u32 size)
 {
 	if (k > NO_LIMIT - size) {
-		/* No packet is so long. */
+		/* No packet is that long. */
 		emit_jump(t, BPF_JMP | BPF_JA, 0, 0, 0, t->reject);
 		return;
 	}
@@ -164,7 +164,7 @@ static void translate_alu(struct vcap_translation *t,
 		break;
 	case BPF_LSH:
 	case BPF_RSH:
-		/* eBPF leaves shifts by 32 and more open. */
+		/* In eBPF shifts by 32 or more are undefined. */
 		if (!x && in->k >= 32) {
 			emit(t, MOV_K, A, 0, 0, 0);
 			return;
@@ -182,7 +182,7 @@ static void translate_alu(struct vcap_translation *t,
 	emit(t, in->code, A, x ? X : 0, 0, x ? 0 : in->k);
 }
 
-/* The comparison that is true where another is not; 0: there is none. */
+/* Return the inverse of a comparison; 0 if there is none. */
 static u8 opposite(u8 op)
 {
 	switch (op) {
@@ -197,7 +197,7 @@ static u8 opposite(u8 op)
 	}
 }
 
-/* @i: the number of the instruction */
+/* Translate jump instruction number @i. */
 static void translate_jump(struct vcap_translation *t,
 			   const struct bsd_insn *in, u32 i)
 {
@@ -262,7 +262,7 @@ static bool is_load_word(const struct bsd_insn *in)
 	       in->code == (BPF_LDX | BPF_MEM);
 }
 
-/* What a program may read before it sets it is 0. */
+/* Zero A, X and the scratch words that the program may read unset. */
 static void begin(struct vcap_translation *t, const struct bsd_insn *insns,
 		  u32 len)
 {
@@ -304,7 +304,7 @@ void vcap_filter_translate(const struct bsd_insn *insns, u32 len,
 	t->stack = uses_words(insns, len) ? BPF_MEMWORDS * sizeof(u32) : 0;
 	memset(t->start, 0, sizeof(t->start));
 	t->reject = 0;
-	/* No size depends on a distance: the second pass knows every place. */
+	/* Sizes do not depend on jump offsets: the second pass is final. */
 	for (pass = 0; pass < 2; pass++) {
 		t->len = 0;
 		begin(t, insns, len);

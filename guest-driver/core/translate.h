@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Programs of BSD's filter machine, translated to eBPF. */
+/* Translation of BSD filter programs to eBPF. */
 #ifndef VCAP_TRANSLATE_H
 #define VCAP_TRANSLATE_H
 
@@ -7,7 +7,7 @@
 #include "shim.h"
 
 /**
- * struct vcap_packet - what a translated program gets as its argument
+ * struct vcap_packet - the argument of a translated program
  * @data: the packet
  * @wirelen: its length on the wire, which BPF_LEN loads
  * @buflen: bytes at @data; a load outside them rejects the packet
@@ -18,7 +18,7 @@ struct vcap_packet {
 	u32 buflen;
 };
 
-/** struct vcap_ebpf_insn - Linux's struct bpf_insn, laid out as it is there */
+/** struct vcap_ebpf_insn - same layout as the kernel's struct bpf_insn */
 struct vcap_ebpf_insn {
 	u8 code;
 	u8 dst : 4;
@@ -27,7 +27,7 @@ struct vcap_ebpf_insn {
 	s32 imm;
 };
 
-/* The longest translation of one instruction, and what else there is. */
+/* Longest translation of an instruction, and of the rest of a program. */
 #define VCAP_TRANSLATE_GROWTH	6
 #define VCAP_TRANSLATE_FRAME	(2 + BPF_MEMWORDS + 2 + 2)
 
@@ -35,12 +35,12 @@ struct vcap_ebpf_insn {
 				 VCAP_TRANSLATE_FRAME)
 
 /**
- * struct vcap_translation - a translated program, and room for the work on it
- * @len: its instructions
- * @stack: bytes of stack that it needs
- * @insns: the instructions
- * @start: where the translation of each old instruction starts
- * @reject: where a packet is rejected
+ * struct vcap_translation - a translated program, and state of the translation
+ * @len: number of eBPF instructions
+ * @stack: bytes of stack that the program uses
+ * @insns: the eBPF instructions
+ * @start: position of the translation of each original instruction
+ * @reject: position of the code that rejects a packet
  */
 struct vcap_translation {
 	u32 len;
@@ -53,14 +53,14 @@ struct vcap_translation {
 /**
  * vcap_filter_translate() - translate a program to eBPF
  * @insns: a valid program
- * @len: its instructions
- * @out: receives the new one
+ * @len: number of instructions
+ * @out: the translation
  *
- * With a struct vcap_packet as its argument it returns what vcap_filter_run()
- * returns for the old one. Linux's verifier does not see it, so it has to be
- * right: it jumps only forward and to its own instructions, reads from its
- * argument, from the packet behind a comparison with @buflen, and from words of
- * its stack that it has set, and writes only those words.
+ * With a struct vcap_packet as its argument, the translation returns the same
+ * as vcap_filter_run() does. As the kernel's verifier does not check it, it
+ * must be safe by construction: it jumps only forward and within the program;
+ * it reads only its argument, the packet after a check against @buflen, and
+ * stack words that it has written; and it writes only those stack words.
  */
 void vcap_filter_translate(const struct bsd_insn *insns, u32 len,
 			   struct vcap_translation *out);

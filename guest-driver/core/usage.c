@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What descriptors take of a limited resource, and whether more may be had. */
+/* Usage of limited resources by descriptors. */
 #include "usage.h"
 
-/* Neither sum nor difference may wrap around. */
+/* Neither the sum nor the difference may wrap around. */
 static bool fits(u64 used, u64 more, u64 limit)
 {
 	return more == 0 || (used <= limit && more <= limit - used);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What descriptors take of a limited resource, and whether more may be had. */
+/* Usage of limited resources by descriptors. */
 #ifndef VCAP_USAGE_H
 #define VCAP_USAGE_H
 
 #include "shim.h"
 
 /**
- * struct vcap_usage - what is in use, or a limit of it
- * @descriptors: open descriptors
- * @memory: bytes of their buffers
+ * struct vcap_usage - current usage, or a limit
+ * @descriptors: number of open descriptors
+ * @memory: size of their buffers, bytes
  */
 struct vcap_usage {
 	u32 descriptors;
@@ -16,20 +16,20 @@ struct vcap_usage {
 };
 
 /**
- * vcap_usage_add() - use more, unless that is above the limit
- * @usage: what is in use
- * @more: what is asked for
- * @limit: the most that may be in use; it may be below @usage
+ * vcap_usage_add() - add to the usage unless that exceeds the limit
+ * @usage: the current usage
+ * @more: what to add
+ * @limit: the limit; it may be below @usage
  *
- * Only what is asked for is limited: who has too many descriptors, as the limit
- * was lowered, can have memory for those that there are.
+ * Only resources that are added to are checked: a user with too many
+ * descriptors, after the limit was lowered, can still get memory for them.
  *
- * Return: whether it is in use now. Otherwise @usage is as it was.
+ * Return: true on success; otherwise @usage does not change.
  */
 bool vcap_usage_add(struct vcap_usage *usage, const struct vcap_usage *more,
 		    const struct vcap_usage *limit);
 
-/** vcap_usage_sub() - use less: what vcap_usage_add() added */
+/** vcap_usage_sub() - subtract what vcap_usage_add() has added */
 void vcap_usage_sub(struct vcap_usage *usage, const struct vcap_usage *less);
 
 #endif /* VCAP_USAGE_H */

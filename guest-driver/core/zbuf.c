@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Who owns a buffer that a program shares with the kernel. */
+/* Ownership of a buffer that a program shares with the kernel. */
 #include "zbuf.h"
 
 static_assert(sizeof(struct bpf_zbuf_header) == 32,
@@ -12,7 +12,7 @@ bool vcap_zbuf_valid(const struct bpf_zbuf *zbuf, size_t page, size_t max)
 
 	if (!a || !b || !len || len > max || (a | b | len) & (page - 1))
 		return false;
-	/* The last pages of the address space are nobody's. */
+	/* Reject ranges that wrap around. */
 	if (a + len < a || b + len < b)
 		return false;
 	return a < b ? b - a >= len : a - b >= len;
@@ -31,13 +31,13 @@ void vcap_zbuf_assign(struct vcap_zbuf *z, u32 len)
 	WRITE_ONCE(z->header->bzh_kernel_len, len);
 	z->gen++;
 	z->assigned = true;
-	/* The packets and their length are there before they are told of. */
+	/* Publish the packets and their length before the new generation. */
 	smp_store_release(&z->header->bzh_kernel_gen, z->gen);
 }
 
 bool vcap_zbuf_returned(const struct vcap_zbuf *z)
 {
-	/* The program has read all before the buffer is written to again. */
+	/* The program's reads end before the buffer is written to again. */
 	return smp_load_acquire(&z->header->bzh_user_gen) == z->gen;
 }
 

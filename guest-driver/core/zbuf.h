@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who owns a buffer that a program shares with the kernel (BIOCSETZBUF).
+ * Ownership of a buffer that a program shares with the kernel (BIOCSETZBUF).
  *
  * Each buffer starts with a struct bpf_zbuf_header. While its two generation
- * numbers are equal the kernel owns the buffer: it puts packets in. By adding 1
- * to bzh_kernel_gen it assigns the buffer, with what is in it, to the program;
- * the program gives it back by copying that number to bzh_user_gen.
+ * numbers are equal, the kernel owns the buffer and stores packets in it. The
+ * kernel assigns it to the program by incrementing bzh_kernel_gen; the program
+ * returns it by copying that number to bzh_user_gen.
  *
  *   kernel:   packets, bzh_kernel_len --release--> bzh_kernel_gen
  *   program:  bzh_kernel_gen --acquire--> packets ... --release--> bzh_user_gen
  *   kernel:   bzh_user_gen --acquire--> packets
  *
- * The program can write to the header at any time. Nothing in it is believed but
- * bzh_user_gen, which can only say that a buffer is back or that it is not yet:
- * a program that misuses it spoils its own packets.
+ * The program can write to the header at any time, so the kernel reads only
+ * bzh_user_gen, which tells whether the buffer was returned: a program that
+ * misuses it corrupts only its own packets.
  *
- * Nothing here locks: the caller holds the descriptor's lock.
+ * These functions do not lock: the caller holds the descriptor's lock.
  */
 #ifndef VCAP_ZBUF_H
 #define VCAP_ZBUF_H
@@ -23,14 +23,14 @@
 #include "bsd.h"
 #include "shim.h"
 
-/* Packets start behind the header. */
+/* Packets start after the header. */
 #define VCAP_ZBUF_HDRLEN	sizeof(struct bpf_zbuf_header)
 
 /**
  * struct vcap_zbuf - a buffer that a program shares
  * @header: its start, shared with the program
- * @gen: what bzh_kernel_gen is to be; the one in the header is not read
- * @assigned: the program owns it
+ * @gen: the value last written to bzh_kernel_gen, which is never read
+ * @assigned: the program owns the buffer
  */
 struct vcap_zbuf {
 	struct bpf_zbuf_header *header;
@@ -39,12 +39,13 @@ struct vcap_zbuf {
 };
 
 /**
- * vcap_zbuf_valid() - whether two buffers can be used, as far as numbers tell
+ * vcap_zbuf_valid() - check the addresses and the size of two buffers
  * @zbuf: the argument of BIOCSETZBUF
- * @page: size of a page, a power of 2, bytes
+ * @page: page size, a power of 2, bytes
  * @max: largest size of a buffer, bytes
  *
- * Both are whole pages, not more than @max, and do not overlap.
+ * Return: true if both consist of whole pages, are not larger than @max, and do
+ * not overlap.
  */
 bool vcap_zbuf_valid(const struct bpf_zbuf *zbuf, size_t page, size_t max);
 
@@ -52,26 +53,25 @@ bool vcap_zbuf_valid(const struct bpf_zbuf *zbuf, size_t page, size_t max);
 void vcap_zbuf_init(struct vcap_zbuf *z, void *header);
 
 /**
- * vcap_zbuf_assign() - give a buffer of the kernel's to the program
- * @z: the buffer
- * @len: bytes of packets behind the header, all written
+ * vcap_zbuf_assign() - assign a buffer to the program
+ * @z: the buffer, owned by the kernel
+ * @len: bytes of packets after the header, all written
  */
 void vcap_zbuf_assign(struct vcap_zbuf *z, u32 len);
 
 /**
- * vcap_zbuf_returned() - whether the program has given its buffer back
+ * vcap_zbuf_returned() - return true if the program has returned its buffer
  * @z: a buffer that the program owns
  *
- * Looks only. Until the buffer is taken by vcap_zbuf_take() it counts as the
- * program's.
+ * Does not change the owner; vcap_zbuf_take() does.
  */
 bool vcap_zbuf_returned(const struct vcap_zbuf *z);
 
 /**
- * vcap_zbuf_take() - take a buffer from the program, if it has given it back
+ * vcap_zbuf_take() - take a buffer back if the program has returned it
  * @z: the buffer
  *
- * Return: whether the kernel has just become its owner.
+ * Return: true if the kernel has become its owner.
  */
 bool vcap_zbuf_take(struct vcap_zbuf *z);
 

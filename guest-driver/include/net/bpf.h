@@ -2,12 +2,12 @@
 /*
  * <net/bpf.h>: the interface of /dev/bpf, for programs and for the driver.
  *
- * Names, structures and behaviour are those of the BSDs; the ioctl numbers are
- * NetBSD's, and where FreeBSD has more, free ones. bpf(4) describes each call.
+ * Names, structures and behaviour are those of the BSDs. The ioctl numbers are
+ * NetBSD's; requests that only FreeBSD has use free numbers. See bpf(4).
  *
- * It may stand before or after <pcap.h> and <linux/filter.h>. <linux/bpf.h>
- * (eBPF) has another struct bpf_insn and cannot be included with it.
- * Programs that use BIOCGETIF or BIOCSETIF include <net/if.h>.
+ * It may be included before or after <pcap.h> and <linux/filter.h>. It cannot
+ * be included with <linux/bpf.h> (eBPF), which has another struct bpf_insn.
+ * Programs that use BIOCGETIF or BIOCSETIF also include <net/if.h>.
  */
 #ifndef _NET_BPF_H_
 #define _NET_BPF_H_
@@ -36,24 +36,24 @@ extern "C" {
 
 #define BPF_RELEASE		199606
 
-/* Filter language version, as BIOCVERSION gives it. */
+/* Filter language version, see BIOCVERSION. */
 #define BPF_MAJOR_VERSION 1
 #define BPF_MINOR_VERSION 1
 
-/* Limits of a filter program. Linux's own BPF_MAXINSNS is larger. */
+/* Limits of a filter program. Linux has a larger BPF_MAXINSNS. */
 #undef BPF_MAXINSNS
 #define BPF_MAXINSNS		512
 #ifndef BPF_MEMWORDS
 #define BPF_MEMWORDS 16
 #endif
 
-/* Packets in a buffer start at multiples of this. */
+/* Alignment of packets in a buffer, bytes. */
 #undef BPF_ALIGNMENT
 #define BPF_ALIGNMENT		sizeof(long)
 #undef BPF_WORDALIGN
 #define BPF_WORDALIGN(x)	(((x) + (BPF_ALIGNMENT - 1)) & ~(BPF_ALIGNMENT - 1))
 
-/* Smallest and largest buffer that BIOCSBLEN can give (see bpf(4)), bytes. */
+/* Smallest, default and largest buffer size, bytes; see BIOCSBLEN in bpf(4). */
 #define BPF_MINBUFSIZE		32
 #define BPF_DFLTBUFSIZE		32768
 #define BPF_MAXBUFSIZE		(16 * 1024 * 1024)
@@ -66,10 +66,10 @@ typedef int64_t bpf_int64;
 typedef uint64_t bpf_u_int64;
 
 /**
- * struct bpf_insn - one instruction of a filter program
+ * struct bpf_insn - an instruction of a filter program
  * @code: class, size, mode, operation and source, BPF_*
- * @jt: instructions to skip when a jump's condition is true
- * @jf: and when it is false
+ * @jt: number of instructions to skip if the condition of a jump is true
+ * @jf: number of instructions to skip if the condition of a jump is false
  * @k: generic operand
  */
 struct bpf_insn {
@@ -96,8 +96,8 @@ struct bpf_program {
 /**
  * struct bpf_stat - argument of BIOCGSTATS
  * @bs_recv: packets that were run through the filter
- * @bs_drop: packets that no buffer could take; counted after the filter, but
- *           for those that the capture device itself had to drop
+ * @bs_drop: accepted packets dropped for lack of buffer space, and all packets
+ *           dropped by the capture device
  * @bs_capt: packets that the filter accepted
  * @bs_padding: zero
  */
@@ -120,8 +120,8 @@ struct bpf_version {
 
 /**
  * struct bpf_dltlist - argument of BIOCGDLTLIST
- * @bfl_len: in: room in the list; out: number of link types
- * @bfl_list: where they go, or NULL to ask for the number
+ * @bfl_len: in: capacity of the list; out: number of link types
+ * @bfl_list: the list; NULL: return the number only
  */
 struct bpf_dltlist {
 	unsigned int bfl_len;
@@ -129,13 +129,13 @@ struct bpf_dltlist {
 };
 
 /**
- * struct bpf_hdr - what comes before each packet in a buffer
- * @bh_tstamp: when the packet crossed the tap, CLOCK_REALTIME
- * @bh_caplen: bytes of it that are here
- * @bh_datalen: bytes that it had on the wire
- * @bh_hdrlen: from this header to the packet, bytes
+ * struct bpf_hdr - header of each packet in a buffer
+ * @bh_tstamp: time when the packet crossed the tap, CLOCK_REALTIME
+ * @bh_caplen: captured length, bytes
+ * @bh_datalen: length on the wire, bytes
+ * @bh_hdrlen: offset from this header to the packet, bytes
  *
- * The next header is BPF_WORDALIGN(bh_hdrlen + bh_caplen) further on.
+ * The next header is at offset BPF_WORDALIGN(bh_hdrlen + bh_caplen).
  */
 struct bpf_hdr {
 	struct bpf_timeval bh_tstamp;
@@ -145,7 +145,7 @@ struct bpf_hdr {
 };
 
 /**
- * struct bpf_ts - a time of the kind that BIOCSTSTAMP chose
+ * struct bpf_ts - a timestamp in the format set by BIOCSTSTAMP
  * @bt_sec: seconds
  * @bt_frac: microseconds, nanoseconds, or 2^-64 seconds
  */
@@ -155,8 +155,8 @@ struct bpf_ts {
 };
 
 /**
- * struct bpf_xhdr - what stands for struct bpf_hdr after a BIOCSTSTAMP
- * @bh_tstamp: as BIOCSTSTAMP chose
+ * struct bpf_xhdr - replaces struct bpf_hdr for formats set by BIOCSTSTAMP
+ * @bh_tstamp: timestamp in that format
  * @bh_caplen: as in struct bpf_hdr
  * @bh_datalen: as in struct bpf_hdr
  * @bh_hdrlen: as in struct bpf_hdr
@@ -170,9 +170,9 @@ struct bpf_xhdr {
 
 /**
  * struct bpf_zbuf - argument of BIOCSETZBUF and BIOCROTZBUF
- * @bz_bufa: the buffer that is filled first; BIOCROTZBUF: the one to read now
- * @bz_bufb: the other one
- * @bz_buflen: size of each, bytes; BIOCROTZBUF: bytes to read behind the header
+ * @bz_bufa: the buffer that is filled first; BIOCROTZBUF: the buffer to read
+ * @bz_bufb: the other buffer
+ * @bz_buflen: size of each, bytes; BIOCROTZBUF: bytes to read after the header
  */
 struct bpf_zbuf {
 	void *bz_bufa;
@@ -181,15 +181,15 @@ struct bpf_zbuf {
 };
 
 /**
- * struct bpf_zbuf_header - start of each buffer that BIOCSETZBUF set
- * @bzh_kernel_gen: generation number; the kernel adds 1 to assign the buffer to
- *                  the program
+ * struct bpf_zbuf_header - start of each zero-copy buffer (BIOCSETZBUF)
+ * @bzh_kernel_gen: generation number; the kernel increments it to assign the
+ *                  buffer to the program
  * @bzh_kernel_len: bytes of packets that follow the header
- * @bzh_user_gen: while it is not @bzh_kernel_gen the program owns the buffer; by
- *                setting it to that the program gives the buffer back
+ * @bzh_user_gen: the program sets it to @bzh_kernel_gen to return the buffer;
+ *                while they differ, the program owns the buffer
  * @_bzh_pad: zeros
  *
- * See bpf(4) for the order of memory accesses, which matters.
+ * Memory accesses must be ordered as described in bpf(4).
  */
 struct bpf_zbuf_header {
 	volatile unsigned int bzh_kernel_gen;
@@ -198,7 +198,7 @@ struct bpf_zbuf_header {
 	unsigned int _bzh_pad[5];
 };
 
-/* Requests. The argument's type stands in each; bpf(4) tells the errors. */
+/* Requests, with the types of their arguments; bpf(4) documents the errors. */
 #define BIOCGBLEN	_IOR('B', 102, unsigned int)
 #define BIOCSBLEN	_IOWR('B', 102, unsigned int)
 #define BIOCSETF	_IOW('B', 103, struct bpf_program)
@@ -228,26 +228,26 @@ struct bpf_zbuf_header {
 #define BIOCGTSTAMP	_IOR('B', 131, unsigned int)
 #define BIOCSTSTAMP	_IOW('B', 132, unsigned int)
 
-/* FreeBSD's numbers, which are NetBSD's of other requests with other types. */
+/* FreeBSD's numbers; NetBSD has other requests with them, with other types. */
 #define BIOCGETBUFMODE	_IOR('B', 125, unsigned int)
 #define BIOCSETBUFMODE	_IOW('B', 126, unsigned int)
 #define BIOCGETZMAX	_IOR('B', 127, size_t)
 #define BIOCROTZBUF	_IOR('B', 128, struct bpf_zbuf)
 #define BIOCSETZBUF	_IOW('B', 129, struct bpf_zbuf)
 
-/* FreeBSD's and OpenBSD's names of the same. */
+/* Another name, used by FreeBSD and OpenBSD. */
 #define BIOCFEEDBACK	BIOCSFEEDBACK
 
-/* BIOCSETBUFMODE: whose memory the buffers are. */
-#define BPF_BUFMODE_BUFFER	1	/* the kernel's; the default */
-#define BPF_BUFMODE_ZBUF	2	/* the program's own */
+/* BIOCSETBUFMODE: memory of the buffers. */
+#define BPF_BUFMODE_BUFFER	1	/* kernel memory; the default */
+#define BPF_BUFMODE_ZBUF	2	/* memory of the program */
 
-/* BIOCSDIRECTION: which packets, as seen from the guest. */
-#define BPF_D_IN	0	/* received ones */
+/* BIOCSDIRECTION: direction of captured packets, as seen from the guest. */
+#define BPF_D_IN	0	/* received */
 #define BPF_D_INOUT	1	/* both; the default */
-#define BPF_D_OUT	2	/* sent ones */
+#define BPF_D_OUT	2	/* sent */
 
-/* BIOCSTSTAMP: the format of times, and with it of the packets' headers. */
+/* BIOCSTSTAMP: format of timestamps, and with it the header of packets. */
 #define BPF_T_MICROTIME	0x0000	/* struct bpf_hdr; the default */
 #define BPF_T_NANOTIME	0x0001	/* struct bpf_xhdr, nanoseconds */
 #define BPF_T_BINTIME	0x0002	/* struct bpf_xhdr, 2^-64 seconds */
@@ -298,7 +298,7 @@ struct bpf_zbuf_header {
 #define		BPF_K		0x00
 #define		BPF_X		0x08
 
-/* Returns and the rest. */
+/* Returns and miscellaneous. */
 #define BPF_RVAL(code)  ((code) & 0x18)
 #define		BPF_A		0x10
 #define BPF_MISCOP(code) ((code) & 0xf8)
@@ -325,7 +325,7 @@ struct bintime {
 
 #if defined(_DEFAULT_SOURCE) || \
 	(defined(_POSIX_C_SOURCE) && _POSIX_C_SOURCE >= 199309L)
-/* bintime2timespec - the same time in nanoseconds, rounded down */
+/* bintime2timespec - convert to nanoseconds, rounded down */
 static inline void bintime2timespec(const struct bintime *bt,
 				    struct timespec *ts)
 {
@@ -334,7 +334,7 @@ static inline void bintime2timespec(const struct bintime *bt,
 }
 #endif
 
-/* bintime2timeval - the same time in microseconds, rounded down */
+/* bintime2timeval - convert to microseconds, rounded down */
 static inline void bintime2timeval(const struct bintime *bt,
 				   struct timeval *tv)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Link-layer types (DLT_) as the captures of all BSDs and of libpcap number
- * them. /dev/bpf itself produces DLT_EN10MB; programs want the whole list.
+ * Link-layer types (DLT_) with the numbers of the BSDs and libpcap. /dev/bpf
+ * produces only DLT_EN10MB, but programs use the whole list.
  */
 #ifndef _NET_DLT_H_
 #define _NET_DLT_H_
