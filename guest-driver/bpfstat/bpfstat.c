@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* bpfstat(8): the open descriptors of /dev/bpf, as netstat -B on the BSDs. */
+/* bpfstat(8): show the open descriptors of /dev/bpf, as netstat -B on BSD. */
 #include <ctype.h>
 #include <err.h>
 #include <errno.h>
@@ -12,18 +12,18 @@
 
 #include "json.h"
 
-#define PEERS		"/proc/net/bpf"
+#define DESCRIPTORS	"/proc/net/bpf"
 #define SYSCTL		"/proc/sys/net/bpf"
 #define TOTALS		SYSCTL "/stats"
 #define MODULE		"virtio_capture"
 
-/* More words than any line of PEERS has. */
+/* More words than any line of DESCRIPTORS has. */
 #define MAX_WORDS	64
 
 /* Longer than any name in /proc/PID/comm. */
 #define COMMAND_SIZE	64
 
-/* What is known of a descriptor: a column of PEERS each. */
+/* The columns of DESCRIPTORS. */
 enum {
 	PID, INTERFACE, BUFSIZE, RECEIVED, DROPPED, CAPTURED, PROMISC,
 	IMMEDIATE, HDRCMPLT, SEESENT, DIRECTION, BUFFERS, FILTER, STATE, COLUMNS
@@ -52,12 +52,12 @@ static const struct column {
 };
 
 /*
- * The columns as PEERS has them: which word of a line is in which. Its first
- * line names them, so that another order, or more of them, do no harm.
+ * The order of the columns in DESCRIPTORS, whose first line has their names.
+ * Columns in another order and unknown columns are accepted.
  */
 struct layout {
 	int words;
-	int column[MAX_WORDS];		/* -1: one that is not known here */
+	int column[MAX_WORDS];		/* -1: unknown */
 };
 
 struct options {
@@ -69,14 +69,14 @@ struct options {
 static const char usage[] =
 	"usage: bpfstat [-j] [-i INTERFACE]\n"
 	"       bpfstat -s [-j]\n"
-	"Shows the open descriptors of /dev/bpf.\n"
-	"  -i, --interface=NAME  only those that are attached to NAME\n"
-	"  -j, --json            as JSON\n"
-	"  -s, --totals          the counts of all descriptors together\n"
-	"  -h, --help            this text\n"
-	"  -V, --version         the version\n";
+	"Show the open descriptors of /dev/bpf.\n"
+	"  -i, --interface=NAME  show only descriptors attached to NAME\n"
+	"  -j, --json            print JSON\n"
+	"  -s, --totals          show the sums of the counts of all descriptors\n"
+	"  -h, --help            show this help\n"
+	"  -V, --version         show the version\n";
 
-/* Open a file of the driver's, or tell why there is none. */
+/* Open a file of the driver, or exit with a message. */
 static FILE *open_file(const char *path)
 {
 	FILE *file = fopen(path, "r");
@@ -88,12 +88,12 @@ static FILE *open_file(const char *path)
 	if (errno != ENOENT)
 		err(1, "%s", path);
 	if (access(SYSCTL, F_OK) == 0)
-		errx(1, "%s: not in this network namespace, only in the first",
+		errx(1, "%s: exists in the initial network namespace only",
 		     path);
 	errx(1, "%s: no such file; the module " MODULE " is not loaded", path);
 }
 
-/* Split a line in place; returns the number of words. */
+/* Split a line in place. Returns the number of words. */
 static int split(char *line, char *words[MAX_WORDS])
 {
 	char *word, *rest = line;
@@ -101,7 +101,8 @@ static int split(char *line, char *words[MAX_WORDS])
 
 	while ((word = strtok_r(rest, " \t\n", &rest))) {
 		if (count == MAX_WORDS)
-			errx(1, PEERS ": a line has over %d words", MAX_WORDS);
+			errx(1, DESCRIPTORS ": more than %d words in a line",
+			     MAX_WORDS);
 		words[count++] = word;
 	}
 	return count;
@@ -120,14 +121,16 @@ static void parse_names(struct layout *layout, char *line)
 			if (strcmp(words[i], columns[c].name))
 				continue;
 			if (seen[c])
-				errx(1, PEERS ": two columns \"%s\"", words[i]);
+				errx(1, DESCRIPTORS ": duplicate column \"%s\"",
+				     words[i]);
 			seen[c] = true;
 			layout->column[i] = c;
 		}
 	}
 	for (c = 0; c < COLUMNS; c++)
 		if (!seen[c])
-			errx(1, PEERS ": no column \"%s\"", columns[c].name);
+			errx(1, DESCRIPTORS ": missing column \"%s\"",
+			     columns[c].name);
 }
 
 static bool valid_value(const char *value, enum type type)
@@ -149,20 +152,20 @@ static void parse_values(const struct layout *layout, char *line, int number,
 	int count = split(line, words), i, c;
 
 	if (count != layout->words)
-		errx(1, PEERS ": line %d has %d words, not %d", number, count,
-		     layout->words);
+		errx(1, DESCRIPTORS ": line %d has %d words instead of %d",
+		     number, count, layout->words);
 	for (i = 0; i < count; i++) {
 		c = layout->column[i];
 		if (c < 0)
 			continue;
 		if (!valid_value(words[i], columns[c].type))
-			errx(1, PEERS ": line %d: \"%s\" as %s", number, words[i],
-			     columns[c].name);
+			errx(1, DESCRIPTORS ": line %d: invalid value \"%s\" of column \"%s\"",
+			     number, words[i], columns[c].name);
 		values[c] = words[i];
 	}
 }
 
-/* The name of a process; "" if there is none any more. */
+/* Read the name of a process; "" if it has exited. */
 static void read_command(const char *pid, char command[COMMAND_SIZE])
 {
 	char path[64];
@@ -186,7 +189,7 @@ static void print_heading(void)
 	       "Buffers", "State", "Filter", "Command");
 }
 
-/* p: promiscuous, i: immediate, h: header complete; s: both directions, o: out */
+/* p: promiscuous, i: immediate, h: header complete, s: both directions, o: out */
 static void print_flags(const char *const values[COLUMNS])
 {
 	char direction = '-';
@@ -209,7 +212,7 @@ static void print_line(const char *const values[COLUMNS], char *command)
 	printf(" %10s %10s %10s %8s %-8s %-10s %-11s ", values[RECEIVED],
 	       values[DROPPED], values[CAPTURED], values[BUFSIZE],
 	       values[BUFFERS], values[STATE], values[FILTER]);
-	/* A process chooses its name: let it not speak to the terminal. */
+	/* A process sets its own name: replace terminal control characters. */
 	for (c = command; *c; c++)
 		if ((unsigned char)*c >= 0x80 || !isprint((unsigned char)*c))
 			*c = '?';
@@ -241,13 +244,13 @@ static void show_descriptors(const struct options *options)
 {
 	char *line = NULL, command[COMMAND_SIZE];
 	const char *values[COLUMNS];
-	FILE *file = open_file(PEERS);
+	FILE *file = open_file(DESCRIPTORS);
 	int number = 1, shown = 0;
 	struct layout layout;
 	size_t size = 0;
 
 	if (getline(&line, &size, file) < 0)
-		errx(1, PEERS ": empty");
+		errx(1, DESCRIPTORS ": empty");
 	parse_names(&layout, line);
 	if (options->json)
 		fputs("{\"descriptors\": [", stdout);
@@ -266,7 +269,7 @@ static void show_descriptors(const struct options *options)
 		shown++;
 	}
 	if (ferror(file))
-		err(1, PEERS);
+		err(1, DESCRIPTORS);
 	if (options->json)
 		puts(shown ? "\n]}" : "]}");
 	free(line);
@@ -280,7 +283,7 @@ static void show_totals(const struct options *options)
 
 	if (fscanf(file, "%llu %llu %llu", &received, &dropped,
 		   &captured) != 3)
-		errx(1, TOTALS ": not three numbers");
+		errx(1, TOTALS ": does not contain three numbers");
 	fclose(file);
 	if (options->json) {
 		printf("{\"totals\": {\"received\": %llu, ", received);
@@ -334,9 +337,9 @@ static void parse_options(int argc, char **argv, struct options *options)
 		}
 	}
 	if (optind < argc)
-		bad_usage("there are options only, no arguments");
+		bad_usage("unexpected argument");
 	if (options->totals && options->interface)
-		bad_usage("the totals are those of all interfaces together");
+		bad_usage("-i and -s cannot be used together");
 }
 
 int main(int argc, char **argv)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The few pieces of JSON (RFC 8259) that bpfstat writes. */
+/* The subset of JSON (RFC 8259) that bpfstat writes. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,16 +7,16 @@
 
 void json_number(const char *digits)
 {
-	/* JSON has no leading zeros. */
+	/* JSON does not allow leading zeros. */
 	while (digits[0] == '0' && digits[1])
 		digits++;
 	fputs(digits, stdout);
 }
 
 /*
- * The length of the UTF-8 character at a byte, 0 if there is none. Nothing that
- * decodes to a surrogate, to too large a number, or in a longer way than needed
- * is one: JSON's readers reject it.
+ * Return the length of the UTF-8 character at @s, or 0 if it is not valid.
+ * Surrogates, numbers above U+10FFFF and overlong encodings are not valid:
+ * JSON parsers reject them.
  */
 static int utf8_len(const unsigned char *s)
 {

@@ -214,12 +214,14 @@ def test_format(tap):
                 "filter": "jit", "state": "idle",
                 "command": None}],
               "another order, a new column, a process that has ended")
-    for name, message in (("permuted", 'two columns "state"'),
-                          ("twice", 'two columns "pid"'),
-                          ("missing", 'no column "received"'),
-                          ("number", 'line 2: "-1" as received'),
-                          ("flag", 'line 2: "2" as promisc'),
-                          ("few", "line 2 has 4 words, not 14"),
+    for name, message in (("permuted", 'duplicate column "state"'),
+                          ("twice", 'duplicate column "pid"'),
+                          ("missing", 'missing column "received"'),
+                          ("number",
+                           'line 2: invalid value "-1" of column "received"'),
+                          ("flag",
+                           'line 2: invalid value "2" of column "promisc"'),
+                          ("few", "line 2 has 4 words instead of 14"),
                           ("empty", "empty")):
         failure(tap, name, 1, f"/proc/net/bpf: {message}")
 
@@ -247,8 +249,8 @@ def test_errors(tap):
     failure(tap, "user", 1,
             "/proc/net/bpf: only root may see the descriptors")
     tap.equal(RESULTS["user-totals"][0], [0], "anybody may see the totals")
-    failure(tap, "namespace", 1, "/proc/net/bpf: not in this network "
-            "namespace, only in the first")
+    failure(tap, "namespace", 1, "/proc/net/bpf: exists in the initial "
+            "network namespace only")
     for name, path in (("unloaded", "/proc/net/bpf"),
                        ("unloaded-totals", "/proc/sys/net/bpf/stats")):
         failure(tap, name, 1, f"{path}: no such file; "
