@@ -2,10 +2,10 @@
 /*
  * The offset from the device's clock to the guest's CLOCK_REALTIME.
  *
- * The device adds it to the time of each record, so that a record carries the
- * guest's time. It is measured as NTP does it: the device's clock is read
- * between two readings of the guest's, and the shorter the round trip, the
- * better the bound on the error.
+ * The device adds it to the time of each record, so that records contain the
+ * guest's time. It is measured as in NTP: the device's clock is read between
+ * two readings of the guest's. The shorter the round trip, the smaller the
+ * error.
  */
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
@@ -14,14 +14,14 @@
 
 #define ROUNDS	4
 
-/** vcap_clock_init() - an offset that is not known yet */
+/** vcap_clock_init() - initialize an offset that is not known yet */
 void vcap_clock_init(struct vcap_clock *clock)
 {
 	mutex_init(&clock->lock);
 	clock->asked = jiffies - HZ;
 }
 
-/* Measure the offset and tell the device. Called with the lock. */
+/* Measure the offset and send it to the device. Called with the lock. */
 static int set(struct vcap_clock *clock, struct vcap_control *control)
 {
 	struct vcap_counts counts;
@@ -36,7 +36,7 @@ static int set(struct vcap_clock *clock, struct vcap_control *control)
 		after = ktime_get_real_ns();
 		if (err)
 			return err;
-		/* Shorter than the best, or stepped back: nothing to learn. */
+		/* Ignore a longer round trip, or a clock that was set back. */
 		if (after - before >= best)
 			continue;
 		best = after - before;
@@ -51,9 +51,9 @@ static int set(struct vcap_clock *clock, struct vcap_control *control)
 }
 
 /**
- * vcap_clock_set() - measure the offset and tell the device
+ * vcap_clock_set() - measure the offset and send it to the device
  * @clock: the offset
- * @control: how the device's clock is read
+ * @control: the control queue of the device
  *
  * Return: 0 or the error of a command.
  */
@@ -68,9 +68,10 @@ int vcap_clock_set(struct vcap_clock *clock, struct vcap_control *control)
 }
 
 /*
- * Does the offset agree with one reading of the device's clock? The reading was
- * made between two of CLOCK_REALTIME, so the true offset is in an interval. If
- * the one in use is not, somebody set the guest's clock, or it drifted.
+ * Check the offset against a reading of the device's clock that was made
+ * between two readings of CLOCK_REALTIME, which bound the true offset. If the
+ * current offset is outside these bounds, the guest's clock was set, or it
+ * drifted.
  */
 static bool agrees(const struct vcap_clock *clock, u64 before, u64 after,
 		   u64 reading)
@@ -80,11 +81,11 @@ static bool agrees(const struct vcap_clock *clock, u64 before, u64 after,
 }
 
 /**
- * vcap_clock_check() - compare the clocks by a reading, and set the offset anew
+ * vcap_clock_check() - check the offset by a reading, and set it if it is wrong
  * @clock: the offset
- * @control: how the device's clock is read
+ * @control: the control queue of the device
  * @before: CLOCK_REALTIME before the device's clock was read, ns
- * @after: and after it
+ * @after: CLOCK_REALTIME after the device's clock was read, ns
  * @reading: the device's clock, ns
  *
  * Return: 0 or the error of a command.
@@ -109,10 +110,10 @@ static bool is_old(const struct vcap_clock *clock)
 }
 
 /**
- * vcap_clock_is_due() - is somebody to call vcap_clock_refresh()?
+ * vcap_clock_is_due() - return true if vcap_clock_refresh() is to be called
  * @clock: the offset
  *
- * Return: true once a second at the most.
+ * Return: true at most once a second.
  */
 bool vcap_clock_is_due(struct vcap_clock *clock)
 {
@@ -123,7 +124,7 @@ bool vcap_clock_is_due(struct vcap_clock *clock)
 	return true;
 }
 
-/** vcap_clock_refresh() - compare the clocks if the last time is a second old */
+/** vcap_clock_refresh() - check the offset if the last check is a second old */
 int vcap_clock_refresh(struct vcap_clock *clock, struct vcap_control *control)
 {
 	struct vcap_counts counts;

@@ -10,10 +10,10 @@
 
 /**
  * struct vcap_clock - the offset that a device adds to the times of records
- * @lock: of @offset; held while the offset is measured
- * @offset: ns from the device's clock to CLOCK_REALTIME
- * @checked: jiffies of the last comparison
- * @asked: jiffies when one was last found to be due
+ * @lock: protects @offset; held while the offset is measured
+ * @offset: difference of CLOCK_REALTIME and the device's clock, ns
+ * @checked: time of the last comparison, jiffies
+ * @asked: time when vcap_clock_is_due() last returned true, jiffies
  */
 struct vcap_clock {
 	struct mutex lock;	/* offset */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Requests of 32-bit programs. Where an argument holds a pointer or a long it
- * has another size, and so the request another number; both are translated.
+ * Requests of 32-bit programs. An argument with a pointer or a long has another
+ * size, so the request has another number; translate both.
  */
 #include <linux/compat.h>
 #include <linux/uaccess.h>
@@ -34,7 +34,7 @@ union compat_argument {
 	compat_size_t size;
 };
 
-/* From the program's argument to the driver's, or back. */
+/* Convert the program's argument to the driver's, or back. */
 typedef void convert(union vcap_argument *arg, union compat_argument *compat);
 
 static void program_in(union vcap_argument *arg, union compat_argument *compat)
@@ -117,7 +117,7 @@ static const struct translation {
 	{ BIOCSETZBUF, sizeof(struct compat_bpf_zbuf), zbuf_in },
 };
 
-/* Is this the 32-bit program's number of the request? */
+/* Return true if @request is the 32-bit number of the request. */
 static bool translates(const struct translation *t, unsigned int request)
 {
 	return request == _IOC(_IOC_DIR(t->native), _IOC_TYPE(t->native),
@@ -133,7 +133,7 @@ static int translate(struct vcap_file *file, const struct translation *t,
 
 	memset(&compat, 0, sizeof(compat));
 	memset(&arg, 0, sizeof(arg));
-	/* BIOCGDLTLIST goes both ways: what is not changed goes back as is. */
+	/* BIOCGDLTLIST reads and writes it: keep members that do not change. */
 	if ((_IOC_DIR(t->native) & _IOC_WRITE) &&
 	    copy_from_user(&compat, user, t->size))
 		return -EFAULT;

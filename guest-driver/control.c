@@ -7,12 +7,12 @@
 #include "control.h"
 
 /*
- * A device answers within a few turns of its event loop. One that takes this
- * long never will; the driver gives it up rather than block its users for ever.
+ * A device replies within a few iterations of its main loop. Mark one that
+ * takes this long as broken, rather than block its users for ever.
  */
 #define REPLY_TIMEOUT	(30 * HZ)
 
-/** vcap_control_init() - a queue that cannot be used yet; -ENOMEM */
+/** vcap_control_init() - initialize a queue that cannot be used yet; -ENOMEM */
 int vcap_control_init(struct vcap_control *control)
 {
 	mutex_init(&control->lock);
@@ -22,18 +22,18 @@ int vcap_control_init(struct vcap_control *control)
 	return control->command ? 0 : -ENOMEM;
 }
 
-/** vcap_control_free() - free what a device that was reset does not use */
+/** vcap_control_free() - free the memory; the device was reset */
 void vcap_control_free(struct vcap_control *control)
 {
 	kfree(control->command);
 }
 
 /**
- * vcap_control_stop() - forget the command that a device left unanswered
- * @control: the queue of a device that was reset, if it has one
+ * vcap_control_stop() - remove a command without a reply from the virtqueue
+ * @control: the queue of a device that was reset; it may have no virtqueue
  *
- * The virtqueue has memory of its own for a command in it. There may be no other
- * virtqueue before the device is removed: a resume can fail.
+ * The virtqueue allocates memory for each command in it. Free it here: if a
+ * resume fails, no other virtqueue follows before the device is removed.
  */
 void vcap_control_stop(struct vcap_control *control)
 {
@@ -44,23 +44,23 @@ void vcap_control_stop(struct vcap_control *control)
 	mutex_unlock(&control->lock);
 }
 
-/** vcap_control_wake() - have the reply looked for; in any context */
+/** vcap_control_wake() - wake the waiter for a reply; called in any context */
 void vcap_control_wake(struct vcap_control *control)
 {
 	complete(&control->done);
 }
 
 /**
- * vcap_control_set_error() - say whether the queue can be used
+ * vcap_control_set_error() - allow or forbid the use of the queue
  * @control: the queue
- * @error: for those who want to use it; 0: it can be used
+ * @error: the error that commands return; 0: the queue can be used
  *
- * When this returns, nobody uses it who found it usable before: a command that
- * was under way has ended with the error.
+ * On return, no code that found the queue usable before still uses it: a
+ * pending command has ended with the error.
  */
 void vcap_control_set_error(struct vcap_control *control, int error)
 {
-	/* Pairs with the acquire below: the queue is there when it is usable. */
+	/* Pairs with the acquire in execute(): the virtqueue is set up. */
 	smp_store_release(&control->error, error);
 	vcap_control_wake(control);
 	mutex_lock(&control->lock);
@@ -68,9 +68,10 @@ void vcap_control_set_error(struct vcap_control *control, int error)
 }
 
 /*
- * Wait for the reply to the command that was just made available, and store how
- * much of it the device wrote. After an error the device may still write, until
- * it is reset: the queue is not used again before. Called with the lock.
+ * Wait for the reply to the command that was just made available; @len is set
+ * to the length that the device has written. After an error the device may
+ * still write the reply until it is reset, so the queue must not be used before
+ * that. Called with the lock.
  */
 static int wait_for_reply(struct vcap_control *control, unsigned int *len)
 {
@@ -85,8 +86,8 @@ static int wait_for_reply(struct vcap_control *control, unsigned int *len)
 		if (virtqueue_is_broken(control->vq))
 			return -EPROTO;
 		/*
-		 * An interrupt without a reply does not end the waiting, and
-		 * only one that completes anew wakes it again.
+		 * After an interrupt without a reply, wait again for the rest
+		 * of the time.
 		 */
 		if (left <= 0 ||
 		    !wait_for_completion_timeout(&control->done, left))
@@ -113,8 +114,8 @@ static int reply_error(struct vcap_control *control, u32 status)
 }
 
 /*
- * Send the command that was filled in: @out bytes after its header; expect @in
- * bytes after the reply's. Called with the lock.
+ * Send the command in control->command, with @out bytes after its header, and
+ * expect @in bytes after the header of the reply. Called with the lock.
  */
 static int execute(struct vcap_control *control, u32 number, size_t out,
 		   size_t in)
@@ -138,12 +139,12 @@ static int execute(struct vcap_control *control, u32 number, size_t out,
 	reinit_completion(&control->done);
 	err = virtqueue_add_sgs(control->vq, sgs, 1, 1, command, GFP_KERNEL);
 	if (err)
-		/* The ring has no room, or DMA could not be set up: for now. */
+		/* The ring is full, or DMA mapping failed: try again later. */
 		return err == -EIO ? err : -ENOBUFS;
 	virtqueue_kick(control->vq);
 	err = wait_for_reply(control, &len);
 	if (err) {
-		/* Unless somebody has said so meanwhile. */
+		/* Keep an error that was set meanwhile. */
 		cmpxchg(&control->error, 0, -EIO);
 		return err;
 	}
@@ -155,14 +156,14 @@ static int execute(struct vcap_control *control, u32 number, size_t out,
 	return reply_error(control, status);
 }
 
-/* How much of struct virtio_capture_counters the device writes. */
+/* Return the length of the counters in the device's replies. */
 static size_t counters_size(const struct vcap_control *control)
 {
 	return control->has_listeners ? sizeof(struct virtio_capture_counters)
 				      : VIRTIO_CAPTURE_COUNTERS_BASE;
 }
 
-/* A command whose reply are counts. Called with the lock. */
+/* Send a command whose reply contains counts. Called with the lock. */
 static int execute_and_count(struct vcap_control *control, u32 number,
 			     size_t out, struct vcap_counts *counts)
 {
@@ -181,7 +182,7 @@ static int execute_and_count(struct vcap_control *control, u32 number,
 	return 0;
 }
 
-/** vcap_control_listen() - tell the device what to capture */
+/** vcap_control_listen() - send LISTEN: set what the device captures */
 int vcap_control_listen(struct vcap_control *control,
 			const struct virtio_capture_listen *listen)
 {
@@ -195,11 +196,11 @@ int vcap_control_listen(struct vcap_control *control,
 }
 
 /**
- * vcap_control_flush() - the barrier
+ * vcap_control_flush() - send FLUSH, the barrier
  * @control: the control queue
- * @listener: whose frames; 0: those of the shared queue
- * @flags: VIRTIO_CAPTURE_FLUSH_*; 0 for a device without queues for listeners
- * @counts: as of then
+ * @listener: the listener to flush; 0: the shared queue
+ * @flags: VIRTIO_CAPTURE_FLUSH_*; 0 for a device without listener queues
+ * @counts: set to the counts at the barrier
  */
 int vcap_control_flush(struct vcap_control *control, u32 listener, u32 flags,
 		       struct vcap_counts *counts)
@@ -218,13 +219,13 @@ int vcap_control_flush(struct vcap_control *control, u32 listener, u32 flags,
 }
 
 /**
- * vcap_control_filter() - have the device run a program
- * @control: the control queue of a device that has queues for listeners
- * @listener: whose program
+ * vcap_control_filter() - send FILTER: have the device run a filter
+ * @control: the control queue of a device with listener queues
+ * @listener: the listener
  * @flags: VIRTIO_CAPTURE_FILTER_*
- * @insns: the program, which is valid; not used without instructions
- * @count: its instructions; 0: none is run
- * @counts: as of then
+ * @insns: the valid program; ignored if @count is 0
+ * @count: its number of instructions; 0: no filter
+ * @counts: set to the counts at the change of the filter
  */
 int vcap_control_filter(struct vcap_control *control, u32 listener, u32 flags,
 			const struct bsd_insn *insns, u32 count,
@@ -234,7 +235,7 @@ int vcap_control_filter(struct vcap_control *control, u32 listener, u32 flags,
 	size_t size = count * sizeof(*insns);
 	int err;
 
-	/* A little-endian machine has instructions as the device wants them. */
+	/* On little-endian machines the layouts are the same. */
 	BUILD_BUG_ON(sizeof(*insns) != sizeof(struct virtio_capture_insn));
 	mutex_lock(&control->lock);
 	command->filter = (struct virtio_capture_filter){
@@ -250,7 +251,7 @@ int vcap_control_filter(struct vcap_control *control, u32 listener, u32 flags,
 	return err;
 }
 
-/** vcap_control_clock() - read the clock, after setting @offset if not NULL */
+/** vcap_control_clock() - read the clock; first set @offset, if not NULL */
 int vcap_control_clock(struct vcap_control *control, const s64 *offset,
 		       struct vcap_counts *counts)
 {

@@ -12,13 +12,13 @@
 
 /**
  * struct vcap_command - a command and its reply, shared with the device
- * @ctrl: start of the command
+ * @ctrl: header of the command
  * @listen: LISTEN
- * @flush: FLUSH, of a device with listener queues
+ * @flush: FLUSH, for a device with listener queues
  * @clock: CLOCK
  * @filter: FILTER
- * @insns: the program behind that
- * @reply: start of the reply; the device writes from here on
+ * @insns: the filter program that follows @filter
+ * @reply: header of the reply; written by the device, like all that follows
  * @counters: reply to FLUSH, CLOCK and FILTER
  */
 struct vcap_command {
@@ -32,20 +32,20 @@ struct vcap_command {
 			struct bsd_insn insns[VIRTIO_CAPTURE_MAX_INSNS];
 		};
 	};
-	/* Apart from what the driver writes, for machines that are not coherent. */
+	/* In its own cache line, for non-coherent DMA. */
 	struct virtio_capture_reply reply ____cacheline_aligned;
 	struct virtio_capture_counters counters;
 };
 
 /**
  * struct vcap_control - the control queue
- * @lock: a command and its reply; held while the reply is awaited
- * @vq: lock
- * @command: lock, and the device between kick and reply
- * @has_listeners: the device has queues for listeners, and runs their programs;
- *                 constant after probe
- * @done: a reply may have come
- * @error: why the queue cannot be used, or 0; written with or without lock, but
+ * @lock: serializes commands; held while waiting for the reply
+ * @vq: the virtqueue; protected by @lock
+ * @command: protected by @lock; the device has it until it has replied
+ * @has_listeners: the device has listener queues and runs filters; constant
+ *                 after probe
+ * @done: completed when a reply may have arrived
+ * @error: why the queue cannot be used, or 0; may be written without @lock, but
  *         see vcap_control_set_error()
  */
 struct vcap_control {
@@ -58,15 +58,15 @@ struct vcap_control {
 };
 
 /**
- * struct vcap_counts - what the device has counted for a listener
+ * struct vcap_counts - the device's counts for a listener
  * @clock: the device's clock, ns
- * @captured: frames put into buffers
- * @dropped: frames that found none
- * @seen: frames that the program was run over
+ * @captured: frames stored in buffers
+ * @dropped: frames dropped for lack of buffers
+ * @seen: frames that the filter was run over
  * @used: buffers of the listener's queue that the device has used
  *
- * All but @clock since the device was reset; the last two are 0 without queues
- * for listeners.
+ * All counts but @clock start at zero at a reset of the device. @seen and @used
+ * are 0 for a device without listener queues.
  */
 struct vcap_counts {
 	u64 clock;
@@ -83,10 +83,11 @@ void vcap_control_stop(struct vcap_control *control);
 void vcap_control_wake(struct vcap_control *control);
 
 /*
- * Commands. Each returns 0; -ENOBUFS if it could not be given, but may be later;
- * -EAGAIN if a suspend is in the way; -ENXIO if the netdev or the device is
- * gone; -EPROTO if the queue is malformed, -ETIMEDOUT if there was no answer:
- * then the device is to be given up; -EIO for any other failure.
+ * Commands. Each returns 0; -ENOBUFS if it could not be sent for lack of memory
+ * or queue space; -EAGAIN while suspended; -ENXIO if the netdev or the device
+ * is gone; -EPROTO if the virtqueue is malformed and -ETIMEDOUT without a
+ * reply, in which cases the caller marks the device as broken; -EIO for any
+ * other failure.
  */
 int vcap_control_listen(struct vcap_control *control,
 			const struct virtio_capture_listen *listen);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The life of a device: its state, and what goes with a change of it. */
+/* A capture device: its state, and the actions on a change of the state. */
 #include <linux/slab.h>
 #include <linux/virtio_config.h>
 
 #include "device.h"
 #include "listener.h"
 
-/* How soon that is tried again which there was no memory for. */
+/* Delay before an operation that failed for lack of memory is repeated. */
 #define RETRY_DELAY	(HZ / 10)
 
-/** vcap_dev_alloc() - a device without queues; NULL without memory */
+/** vcap_dev_alloc() - allocate a device without virtqueues; NULL: no memory */
 struct vcap_dev *vcap_dev_alloc(struct virtio_device *vdev)
 {
 	struct vcap_dev *dev = kzalloc(sizeof(*dev), GFP_KERNEL);
@@ -39,20 +39,20 @@ static void release(struct kref *ref)
 {
 	struct vcap_dev *dev = container_of(ref, struct vcap_dev, ref);
 
-	/* Who attached while it was removed had some allocated. */
+	/* Allocated by a descriptor that was attached during the removal. */
 	vcap_queue_free(&dev->queue);
 	vcap_control_free(&dev->control);
 	vcap_lq_exit(&dev->lq_table);
 	kfree(dev);
 }
 
-/** vcap_dev_put() - give a reference back */
+/** vcap_dev_put() - drop a reference */
 void vcap_dev_put(struct vcap_dev *dev)
 {
 	kref_put(&dev->ref, release);
 }
 
-/* Why the queues cannot be used in a state; 0 if they can. */
+/* Return the error of queue operations in a state, or 0. */
 static int error_of(enum vcap_state state)
 {
 	switch (state) {
@@ -66,18 +66,18 @@ static int error_of(enum vcap_state state)
 }
 
 /**
- * vcap_dev_error() - why a queue of the device cannot be used
+ * vcap_dev_error() - return why the device's virtqueues cannot be used
  * @dev: the device
  *
- * Called with the lock of the queue that is to be used, or of the listeners; the
- * answer is good until that is given back.
+ * The caller holds the lock of the virtqueue it is about to use, or of the list
+ * of listeners; the result is valid until that lock is released.
  *
- * Return: 0 if it can; -EAGAIN in a suspend; -ENXIO when the device was given up
- * or removed.
+ * Return: 0 if they can be used; -EAGAIN while suspended; -ENXIO if the device
+ * is broken or removed.
  */
 int vcap_dev_error(struct vcap_dev *dev)
 {
-	/* Pairs with the release below: the queues are those of the state. */
+	/* Pairs with the release in vcap_dev_set_state(). */
 	return error_of(smp_load_acquire(&dev->state));
 }
 
@@ -86,10 +86,10 @@ int vcap_dev_error(struct vcap_dev *dev)
  * @dev: the device
  * @state: the new state
  *
- * Nobody else changes it. When this returns, nobody is in a queue who found it
- * usable in the old state: commands that were under way have ended with an
- * error, and writers who wait for queue space have been woken. When the device
- * is given up or removed, its listeners have ended. Called without locks.
+ * This is the only function that changes it. On return, no code that saw the
+ * old state still uses a virtqueue: pending commands have failed with an error,
+ * and writers that wait for queue space have been woken. If the device is
+ * broken or removed, its listeners have been ended. Called without locks.
  */
 void vcap_dev_set_state(struct vcap_dev *dev, enum vcap_state state)
 {
@@ -104,8 +104,9 @@ void vcap_dev_set_state(struct vcap_dev *dev, enum vcap_state state)
 	smp_store_release(&dev->state, state);
 
 	/*
-	 * Who holds the lock of a queue may still use it. Listeners first: who
-	 * gave a command finds them ended when the command fails.
+	 * The holder of a queue's lock may still use the queue. End the
+	 * listeners first: a caller whose command fails then finds its listener
+	 * ended.
 	 */
 	mutex_lock(&dev->lock);
 	if (state == VCAP_BROKEN || state == VCAP_REMOVED)
@@ -118,11 +119,11 @@ unlock:
 }
 
 /**
- * vcap_dev_check_switch() - have the log tell if the host has switched capture
+ * vcap_dev_check_switch() - log if the host has switched capture off or on
  * @dev: the device
  *
- * Listeners stay as they are, and get no packets while it is off: the
- * administrator has to know why.
+ * Listeners stay attached while capture is off but get no packets; the log
+ * tells the administrator why.
  */
 void vcap_dev_check_switch(struct vcap_dev *dev)
 {
@@ -130,7 +131,7 @@ void vcap_dev_check_switch(struct vcap_dev *dev)
 	bool off;
 
 	mutex_lock(&dev->lock);
-	/* In a suspend it cannot be read. */
+	/* Configuration space cannot be read while suspended. */
 	if (vcap_dev_error(dev))
 		goto unlock;
 	virtio_cread_le(dev->vdev, struct virtio_capture_config, status,
@@ -145,23 +146,23 @@ unlock:
 	mutex_unlock(&dev->lock);
 }
 
-/** vcap_dev_queue_work() - have the device's work look; in any context */
+/** vcap_dev_queue_work() - queue the device's work; called in any context */
 void vcap_dev_queue_work(struct vcap_dev *dev)
 {
 	queue_work(system_highpri_wq, &dev->work);
 }
 
 /**
- * vcap_dev_fault() - have the work give the device up
+ * vcap_dev_fault() - have the work mark the device as broken
  * @dev: the device
- * @fault: what is wrong, for the kernel's log; the first one counts
+ * @fault: description of the fault for the log; only the first one is kept
  *
  * Called in any context, with any locks.
  */
 void vcap_dev_fault(struct vcap_dev *dev, const char *fault)
 {
 	cmpxchg(&dev->fault, NULL, fault);
-	/* Whoever waits for a reply waits no more: nothing will come. */
+	/* Wake waiters for control replies: no reply will come. */
 	cmpxchg(&dev->control.error, 0, -EIO);
 	vcap_control_wake(&dev->control);
 	vcap_inject_wake(&dev->inject);
@@ -169,28 +170,28 @@ void vcap_dev_fault(struct vcap_dev *dev, const char *fault)
 }
 
 /**
- * vcap_dev_break() - use the queues no more; the work gives the device up
- * @dev: the device, with queues
- * @fault: as vcap_dev_fault()
+ * vcap_dev_break() - stop using the virtqueues, and mark the device as broken
+ * @dev: the device, which has virtqueues
+ * @fault: as for vcap_dev_fault()
  *
- * Called with any locks, but not in an interrupt: virtio_break_device() takes
- * a lock that others take with interrupts enabled.
+ * Called with any locks, but not in an interrupt handler: virtio_break_device()
+ * takes a lock that other code takes with interrupts enabled.
  */
 void vcap_dev_break(struct vcap_dev *dev, const char *fault)
 {
-	/* Before anybody finds the queues broken, and gives another reason. */
+	/* Set the fault before other code finds the virtqueues broken. */
 	cmpxchg(&dev->fault, NULL, fault);
 	virtio_break_device(dev->vdev);
 	vcap_dev_fault(dev, fault);
 }
 
 /**
- * vcap_dev_result() - what a queue's function returned, for who asked for it
+ * vcap_dev_result() - handle the result of a virtqueue operation
  * @dev: the device
- * @err: that
+ * @err: the result
  *
- * Return: the same, unless it tells that the device is to be given up: then that
- * is done, and it is -EIO.
+ * Return: @err, or -EIO if it means that the device is broken; the device is
+ * then marked as broken.
  */
 int vcap_dev_result(struct vcap_dev *dev, int err)
 {
@@ -206,7 +207,7 @@ int vcap_dev_result(struct vcap_dev *dev, int err)
 	}
 }
 
-/** vcap_dev_retry() - do soon what there was no memory for */
+/** vcap_dev_retry() - schedule the retry of what failed for lack of memory */
 void vcap_dev_retry(struct vcap_dev *dev)
 {
 	queue_delayed_work(system_highpri_wq, &dev->retry, RETRY_DELAY);

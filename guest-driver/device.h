@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The life of a device: its state, and what goes with a change of it. */
+/* A capture device and its state. */
 #ifndef VCAP_DEVICE_H
 #define VCAP_DEVICE_H
 
@@ -17,13 +17,14 @@
 #include "vcap.h"
 
 /**
- * enum vcap_state - what may be done with a device
- * @VCAP_SUSPENDED: there are no queues: before probe and in a suspend
- * @VCAP_READY: there are
- * @VCAP_BROKEN: it was given up; a resume may mend it
- * @VCAP_REMOVED: there is no virtio device any more; the last state
+ * enum vcap_state - state of a device
+ * @VCAP_SUSPENDED: there are no virtqueues: before probe and while suspended
+ * @VCAP_READY: the virtqueues can be used
+ * @VCAP_BROKEN: the device failed; a resume may recover it
+ * @VCAP_REMOVED: the virtio device is gone; the final state
  *
- * Listeners outlive a suspend, and nothing else: see vcap_dev_set_state().
+ * Listeners stay attached while the device is suspended; they are ended in the
+ * states BROKEN and REMOVED. See vcap_dev_set_state().
  */
 enum vcap_state {
 	VCAP_SUSPENDED,
@@ -35,35 +36,36 @@ enum vcap_state {
 /**
  * struct vcap_dev - a capture device
  * @ref: one for the virtio device, one for each attached descriptor
- * @node: in the registry; registry_lock
+ * @node: in the registry; protected by registry_lock
  * @vdev: the virtio device; valid until it is removed
  * @id: number in @name
- * @name: its own name, which BIOCSETIF takes beside the interface's
+ * @name: the device's own name; BIOCSETIF accepts it and the interface's
  * @link_type: DLT_ number of its frames; constant after probe
- * @mtu: longest payload of a frame to write, bytes; as of the last attach
+ * @mtu: longest payload of a frame to write, bytes; updated by each attach
  *
  * @state_lock: see vcap.h
- * @state: written with state_lock; see vcap_dev_error()
- * @fault: why the device is to be given up, or NULL
+ * @state: written with state_lock held; see vcap_dev_error()
+ * @fault: why the device is broken, or NULL
  *
  * @listen_lock: see vcap.h
- * @listen: what the device was told last; listen_lock
+ * @listen: the last LISTEN sent for the shared queue; protected by listen_lock
  * @clock: the offset of its clock
  *
  * @lock: see vcap.h
- * @listeners: struct vcap_file.listener; lock
- * @queue: the shared capture queue; lock
- * @users: how many descriptors get their packets from it; lock
- * @completed: the device has completed a buffer since one was looked for
- * @waiters_lock: of @waiters; a spinlock, taken by the interrupt handler
- * @waiters: struct vcap_file.waiter
- * @fallback: has the work look, if none of those that were woken does
- * @lq_table: the listeners' own queues
- * @work: takes frames out of completed buffers; looks into the last two
- * @retry: does what there was no memory for
- * @orphans: there are listeners whose interface is gone
- * @changed: the device's configuration did; set by its interrupt
- * @off: the host has switched capture off, as the log was told; lock
+ * @listeners: list of struct vcap_file.listener; protected by lock
+ * @queue: the shared capture queue; protected by lock
+ * @users: number of descriptors that use the shared queue; protected by lock
+ * @completed: the device has used a buffer of the shared queue since the last
+ *             check
+ * @waiters_lock: protects @waiters; a spinlock taken by the interrupt handler
+ * @waiters: list of struct vcap_file.waiter
+ * @fallback: queues the work if none of the woken waiters has taken the buffer
+ * @lq_table: the listener queues
+ * @work: takes frames out of used buffers, handles @orphans and @changed
+ * @retry: repeats what failed for lack of memory
+ * @orphans: some listeners have lost their interface
+ * @changed: the configuration has changed; set by the interrupt handler
+ * @off: the host has switched capture off, as last logged; protected by lock
  *
  * @control: the control queue
  * @inject: the inject queue
@@ -81,11 +83,11 @@ struct vcap_dev {
 	enum vcap_state state;
 	const char *fault;
 
-	struct mutex listen_lock;	/* listen */
+	struct mutex listen_lock;	/* last LISTEN */
 	struct virtio_capture_listen listen;
 	struct vcap_clock clock;
 
-	struct mutex lock;		/* the capture side */
+	struct mutex lock;		/* shared queue, listeners */
 	struct list_head listeners;
 	struct vcap_queue queue;
 	unsigned int users;

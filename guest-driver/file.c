@@ -21,9 +21,9 @@
 #include "zerocopy.h"
 
 /*
- * Who got past the node's mode may open it with CAP_NET_RAW, or as a member of
- * its group if that is not root's: to be root is not enough in a container that
- * dropped the capability.
+ * Besides the permissions of the file, open needs CAP_NET_RAW or membership in
+ * the file's group, if that is not root's. UID 0 is not sufficient, so that a
+ * container without the capability is denied access.
  */
 static bool may_open(const struct inode *inode)
 {
@@ -32,7 +32,7 @@ static bool may_open(const struct inode *inode)
 		in_egroup_p(inode->i_gid));
 }
 
-/** vcap_open() - open(2): a new descriptor */
+/** vcap_open() - open(2): create a descriptor */
 int vcap_open(struct inode *inode, struct file *filp)
 {
 	struct vcap_file *file;
@@ -61,7 +61,7 @@ int vcap_open(struct inode *inode, struct file *filp)
 	return stream_open(inode, filp);
 }
 
-/** vcap_release() - the last close(2) */
+/** vcap_release() - the last close(2): destroy a descriptor */
 int vcap_release(struct inode *inode, struct file *filp)
 {
 	struct vcap_file *file = filp->private_data;
@@ -79,16 +79,16 @@ int vcap_release(struct inode *inode, struct file *filp)
 
 #define WAIT_STATE	(TASK_INTERRUPTIBLE | TASK_FREEZABLE)
 
-/* Without lock, while the reader goes to sleep. */
+/* The condition that ends the sleep of a reader; called without lock. */
 static bool wake_condition(const struct vcap_file *file)
 {
 	return vcap_listener_readable(file) || file->model->pending(file);
 }
 
 /*
- * Wait until there may be something to read. Looks at the state without the
- * lock; the caller looks again with it. Returns -ETIME at the deadline. With a
- * signal, the kernel makes the call again unless a handler is run.
+ * Wait until there may be something to read. Checks the state without the lock;
+ * the caller checks it again with the lock. Returns -ETIME at the deadline.
+ * After a signal, the kernel restarts the call unless a handler runs.
  */
 static int wait_readable(struct vcap_file *file, ktime_t deadline)
 {
@@ -103,18 +103,18 @@ static int wait_readable(struct vcap_file *file, ktime_t deadline)
 	if (left <= 0)
 		return -ETIME;
 	model->prepare_wait(file);
-	/* Freezable, or each suspend of the machine would end it. */
+	/* Freezable: otherwise a suspend would interrupt it. */
 	err = left == KTIME_MAX ?
 		wait_event_state(file->wait, wake_condition(file), WAIT_STATE) :
 		__wait_event_hrtimeout(file->wait, wake_condition(file), left,
 				       WAIT_STATE);
-	/* Whatever ended it: others may rely on who was woken. */
+	/* In any case: only this reader may have been woken for the buffer. */
 	if (model->pending(file))
 		model->fetch(file);
 	return err == -ERESTARTSYS ? -ERESTARTNOHAND : err;
 }
 
-/* Start a read: the checks in the order of the BSDs. */
+/* Start a read; the order of the checks is that of the BSDs. */
 static int begin_read(struct vcap_file *file, size_t size, ktime_t *deadline)
 {
 	int err = 0;
@@ -136,7 +136,7 @@ static int begin_read(struct vcap_file *file, size_t size, ktime_t *deadline)
 	return err;
 }
 
-/* End a read that returns @len. */
+/* End a read; @len: its result. */
 static void end_read(struct vcap_file *file, ssize_t len, ktime_t deadline)
 {
 	bool timed_out;
@@ -151,14 +151,14 @@ static void end_read(struct vcap_file *file, ssize_t len, ktime_t deadline)
 		vcap_timeout_end_read(file);
 	timed_out &= !file->desc.timed_out;
 	mutex_unlock(&file->lock);
-	/* Packets need not come at once any more. */
+	/* The device may delay packets again. */
 	if (timed_out)
 		vcap_listener_update(file);
 }
 
 /*
- * Get hold of packets. Returns their length in the hold buffer, which is left
- * alone until end_read(), or why there are none.
+ * Wait for packets. Returns their length in the hold buffer, which does not
+ * change until end_read(), or an error.
  */
 static ssize_t await_packets(struct vcap_file *file, bool nonblock,
 			     ktime_t deadline)
@@ -187,8 +187,8 @@ static ssize_t await_packets(struct vcap_file *file, bool nonblock,
 				return err;
 		}
 		/*
-		 * Take what the device still has, and do not wait again. What
-		 * it cannot be asked for now, a later read gets.
+		 * Take what the device has, and do not wait again. If a command
+		 * fails now, a later read gets the packets.
 		 */
 		if (nonblock)
 			vcap_listener_sync(file, VCAP_SYNC_READ);
@@ -198,7 +198,7 @@ static ssize_t await_packets(struct vcap_file *file, bool nonblock,
 	}
 }
 
-/** vcap_read_iter() - read(2): a buffer of packets */
+/** vcap_read_iter() - read(2): return a buffer of packets */
 ssize_t vcap_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct file *filp = iocb->ki_filp;
@@ -222,7 +222,7 @@ ssize_t vcap_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	return len;
 }
 
-/* May a frame of this length be written? */
+/* Check the length of a frame to write. */
 static int check_length(const struct vcap_dev *dev, size_t len)
 {
 	if (len > ETH_HLEN + (size_t)READ_ONCE(dev->mtu))
@@ -230,7 +230,7 @@ static int check_length(const struct vcap_dev *dev, size_t len)
 	return len < ETH_HLEN ? -EINVAL : 0;
 }
 
-/* Does the write filter let a frame out? Takes the descriptor's wishes down. */
+/* Run the write filter over a frame, and fill in the injection's header. */
 static bool may_send(struct vcap_file *file, struct vcap_injection *injection,
 		     size_t len)
 {
@@ -254,7 +254,7 @@ static bool may_send(struct vcap_file *file, struct vcap_injection *injection,
 	return may;
 }
 
-/* Send a frame: -EPERM when the write filter rejects it. */
+/* Send a frame; -EPERM if the write filter rejects it. */
 static int send(struct vcap_dev *dev, struct vcap_file *file,
 		struct iov_iter *from, bool nonblock)
 {
@@ -274,7 +274,7 @@ static int send(struct vcap_dev *dev, struct vcap_file *file,
 	return vcap_dev_result(dev, err);
 }
 
-/** vcap_write_iter() - write(2): a call is a frame, also of several parts */
+/** vcap_write_iter() - write(2): send a frame */
 ssize_t vcap_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct file *filp = iocb->ki_filp;
@@ -305,7 +305,7 @@ __poll_t vcap_poll(struct file *filp, poll_table *wait)
 
 	poll_wait(filp, &file->wait, wait);
 	if (vcap_listener_dev(file)) {
-		/* In this order: what comes in between is seen. */
+		/* In this order, so that no buffer in between is missed. */
 		if (poll_requested_events(wait) & (EPOLLIN | EPOLLRDNORM))
 			file->model->prepare_wait(file);
 		if (file->model->pending(file))

@@ -7,7 +7,7 @@
 
 #include "inject.h"
 
-/** vcap_inject_init() - a queue that cannot be used yet */
+/** vcap_inject_init() - initialize a queue that cannot be used yet */
 void vcap_inject_init(struct vcap_inject *inject)
 {
 	mutex_init(&inject->lock);
@@ -15,7 +15,7 @@ void vcap_inject_init(struct vcap_inject *inject)
 	inject->error = -EAGAIN;
 }
 
-/** vcap_inject_wake() - have writers look for queue space again */
+/** vcap_inject_wake() - wake writers that wait for queue space */
 void vcap_inject_wake(struct vcap_inject *inject)
 {
 	atomic_inc(&inject->events);
@@ -23,12 +23,12 @@ void vcap_inject_wake(struct vcap_inject *inject)
 }
 
 /**
- * vcap_inject_set_error() - say whether the queue can be used
+ * vcap_inject_set_error() - allow or forbid the use of the queue
  * @inject: the queue
- * @error: for those who want to use it; 0: it can be used. Writers wait for the
- *         end of -EAGAIN.
+ * @error: the error that writers get; 0: the queue can be used. With -EAGAIN
+ *         writers wait.
  *
- * When this returns, nobody uses it who found it usable before.
+ * On return, no code that found the queue usable before still uses it.
  */
 void vcap_inject_set_error(struct vcap_inject *inject, int error)
 {
@@ -38,7 +38,7 @@ void vcap_inject_set_error(struct vcap_inject *inject, int error)
 	vcap_inject_wake(inject);
 }
 
-/* Free what the device is done with. Called with the lock. */
+/* Free the frames that the device has used. Called with the lock. */
 static void reclaim(struct vcap_inject *inject)
 {
 	struct vcap_injection *done;
@@ -50,8 +50,8 @@ static void reclaim(struct vcap_inject *inject)
 }
 
 /*
- * Would the device refuse a frame now? It would say so when the writer has long
- * gone. Called with the lock.
+ * Return the error with which the device would refuse a frame now, or 0: its
+ * reply would come after the write has returned. Called with the lock.
  */
 static int refusal(struct vcap_inject *inject)
 {
@@ -65,9 +65,9 @@ static int refusal(struct vcap_inject *inject)
 }
 
 /*
- * Give a frame to the device. Returns -ENOSPC when the queue is full, as it is
- * while the backend takes no more, and when there is none because of a suspend;
- * the next event after @seen tells of room.
+ * Make a frame available to the device. Returns -ENOSPC if the queue is full,
+ * as it is while the backend accepts no frames, or while suspended; wait for an
+ * event after @seen before the next try.
  */
 static int post(struct vcap_inject *inject, struct vcap_injection *injection,
 		size_t len, int *seen)
@@ -91,10 +91,10 @@ static int post(struct vcap_inject *inject, struct vcap_injection *injection,
 		reclaim(inject);
 		err = virtqueue_add_sgs(inject->vq, sgs, 1, 1, injection,
 					GFP_KERNEL);
-		/* Full: have an interrupt, unless room was made meanwhile. */
+		/* Full: enable the interrupt, and check again for space. */
 	} while (err == -ENOSPC && !virtqueue_enable_cb(inject->vq));
 	if (!err) {
-		/* Nobody waits: what is done is reclaimed by the next one. */
+		/* No interrupt needed: the next write reclaims the frame. */
 		virtqueue_disable_cb(inject->vq);
 		virtqueue_kick(inject->vq);
 	}
@@ -105,15 +105,14 @@ static int post(struct vcap_inject *inject, struct vcap_injection *injection,
 /**
  * vcap_inject_send() - send a frame
  * @inject: the queue
- * @injection: the frame and what is to be done with it, filled in; the queue's
- *             from now on unless there is an error
- * @len: bytes of the frame
- * @nonblock: do not wait for room in the queue
+ * @injection: the frame, with a complete header; owned by the queue on success
+ * @len: length of the frame, bytes
+ * @nonblock: do not wait for queue space
  *
- * Return: 0 when the device has the frame; -EAGAIN without room;
- * -ERESTARTNOHAND with a signal; -EPERM while the host forbids it; -ENXIO when
- * the device is gone; -EPROTO if the queue is malformed: then the device is to be
- * given up; -ENOMEM.
+ * Return: 0 when the frame is in the queue; -EAGAIN without queue space;
+ * -ERESTARTNOHAND after a signal; -EPERM while the host forbids it; -ENXIO if
+ * the device is gone; -EPROTO if the virtqueue is malformed, so that the device
+ * is broken; -ENOMEM.
  */
 int vcap_inject_send(struct vcap_inject *inject,
 		     struct vcap_injection *injection, size_t len,
@@ -124,7 +123,7 @@ int vcap_inject_send(struct vcap_inject *inject,
 	while ((err = post(inject, injection, len, &seen)) == -ENOSPC) {
 		if (nonblock)
 			return -EAGAIN;
-		/* Freezable, or each suspend of the machine would end it. */
+		/* Freezable: otherwise a suspend would interrupt it. */
 		if (wait_event_freezable(inject->wait,
 					 atomic_read(&inject->events) != seen))
 			return -ERESTARTNOHAND;
@@ -132,7 +131,7 @@ int vcap_inject_send(struct vcap_inject *inject,
 	return err == -EIO ? -EPROTO : err;
 }
 
-/** vcap_inject_free() - free the frames of a device that was reset */
+/** vcap_inject_free() - free the frames in the queue after a device reset */
 void vcap_inject_free(struct vcap_inject *inject)
 {
 	struct vcap_injection *injection;

@@ -11,9 +11,9 @@
 #include "virtio_capture.h"
 
 /**
- * struct vcap_injection - a frame on its way out, with the device's reply
+ * struct vcap_injection - a frame to send, with the device's reply
  * @reply: written by the device
- * @head: read by the device, and so apart, for machines that are not coherent
+ * @head: read by the device; in its own cache line, for non-coherent DMA
  * @frame: the frame
  */
 struct vcap_injection {
@@ -24,14 +24,14 @@ struct vcap_injection {
 
 /**
  * struct vcap_inject - the inject queue
- * @lock: of all but @events and @wait
- * @vq: NULL when there are no queues
+ * @lock: protects @vq and @error
+ * @vq: the virtqueue; NULL: none now
  * @error: why it cannot be used, or 0
- * @events: interrupts of the queue, and changes of @error
+ * @events: counts interrupts and changes of @error
  * @wait: writers that wait for queue space
  */
 struct vcap_inject {
-	struct mutex lock;	/* frames that are written */
+	struct mutex lock;	/* vq, error */
 	struct virtqueue *vq;
 	int error;
 	atomic_t events;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The capture devices by name, and the interfaces that they capture on. */
+/* The capture devices by name, and the network interfaces of their NICs. */
 #include <linux/etherdevice.h>
 #include <linux/idr.h>
 #include <linux/if_arp.h>
@@ -17,10 +17,10 @@
 #include "shared-queue.h"
 
 static DEFINE_MUTEX(registry_lock);
-static LIST_HEAD(registry);		/* of struct vcap_dev; registry_lock */
+static LIST_HEAD(registry);		/* protected by registry_lock */
 static DEFINE_IDA(ids);
 
-/** vcap_interface_register() - give a device its name and let it be found */
+/** vcap_interface_register() - name a device and add it to the registry */
 int vcap_interface_register(struct vcap_dev *dev)
 {
 	dev->id = ida_alloc(&ids, GFP_KERNEL);
@@ -35,7 +35,7 @@ int vcap_interface_register(struct vcap_dev *dev)
 	return 0;
 }
 
-/** vcap_interface_unregister() - let a device be found no more */
+/** vcap_interface_unregister() - remove a device from the registry */
 void vcap_interface_unregister(struct vcap_dev *dev)
 {
 	mutex_lock(&registry_lock);
@@ -44,7 +44,7 @@ void vcap_interface_unregister(struct vcap_dev *dev)
 	ida_free(&ids, dev->id);
 }
 
-/* The tapped NIC's MAC address now; zeros without a NIC. */
+/* Read the MAC address of the tapped NIC; zeros without a NIC. */
 static void read_mac(struct vcap_dev *dev, u8 *mac)
 {
 	virtio_cread_bytes(dev->vdev,
@@ -52,7 +52,7 @@ static void read_mac(struct vcap_dev *dev, u8 *mac)
 			   mac, ETH_ALEN);
 }
 
-/* No Ethernet frame is longer, whatever the device says. */
+/* Read the MTU; limit it to that of Ethernet, as the device is untrusted. */
 static void read_mtu(struct vcap_dev *dev)
 {
 	u32 mtu;
@@ -62,12 +62,12 @@ static void read_mtu(struct vcap_dev *dev)
 }
 
 /**
- * struct nic - who the NIC is, as the device tells
- * @mac: its permanent address
- * @on_pci: it is a PCI function, and the device tells which:
- * @segment: the function's domain
- * @bus: its bus
- * @devfn: its device and function number on that
+ * struct nic - identity of the NIC, as reported by the device
+ * @mac: its permanent MAC address
+ * @on_pci: it is a PCI function, whose address the device reports:
+ * @segment: PCI domain
+ * @bus: PCI bus
+ * @devfn: PCI device and function number
  */
 struct nic {
 	u8 mac[ETH_ALEN];
@@ -95,7 +95,7 @@ static void read_nic(struct vcap_dev *dev, struct nic *nic)
 			&nic->devfn);
 }
 
-/* Is an interface's parent this PCI function, or a virtio device on it? */
+/* Return true if the parent is the PCI function, or a virtio device on it. */
 static bool on_function(struct device *parent, const struct nic *nic)
 {
 	struct pci_dev *function;
@@ -111,11 +111,12 @@ static bool on_function(struct device *parent, const struct nic *nic)
 }
 
 /*
- * Is an interface the NIC's? Its address does not tell: whoever has a network
- * namespace of his own can give it to an interface there. But only hardware is
- * on a bus; and where the device does not tell its place there, it takes root's
- * rights to bring an interface into the initial namespace. Called with RTNL or
- * RCU's lock.
+ * Return true if an interface belongs to the NIC. Its address is not
+ * sufficient: anyone with a network namespace can assign it to an interface
+ * there. But only hardware has a parent device on a bus. If the device does not
+ * report the NIC's PCI address, accept interfaces in the initial network
+ * namespace only, as moving one there takes privileges. Called with RTNL or the
+ * RCU read lock.
  */
 static bool is_nic(const struct net_device *netdev, const struct nic *nic)
 {
@@ -133,8 +134,9 @@ static bool is_nic(const struct net_device *netdev, const struct nic *nic)
 }
 
 /*
- * The caller's interface of that name if it is the device's NIC, else NULL. Good
- * to be compared only, unless RTNL is held. Called with registry_lock.
+ * Return the interface of that name in the caller's network namespace if it
+ * belongs to the device's NIC, else NULL. The pointer may only be compared
+ * unless RTNL is held. Called with registry_lock.
  */
 static const struct net_device *find_nic(struct vcap_dev *dev, const char *name)
 {
@@ -152,9 +154,10 @@ static const struct net_device *find_nic(struct vcap_dev *dev, const char *name)
 }
 
 /**
- * vcap_interface_find() - the device that captures on the interface of a name
- * @name: an interface of the caller's network namespace, or a device's own name
- * @own_name: set to whether it was the latter
+ * vcap_interface_find() - find the device for the name of an interface or
+ * device
+ * @name: an interface in the caller's network namespace, or a device's own name
+ * @own_name: set to true if it is a device's own name
  *
  * Return: the device with a reference, or NULL.
  */
@@ -177,14 +180,16 @@ struct vcap_dev *vcap_interface_find(const char *name, bool *own_name)
 }
 
 /**
- * vcap_interface_name() - the name of what a descriptor is attached to
+ * vcap_interface_name() - get the name of a descriptor's interface
  * @dev: the device
  * @file: the descriptor
- * @name: IFNAMSIZ bytes, filled up with zeros
+ * @name: IFNAMSIZ bytes, padded with zeros
  *
- * The NIC's interface may have another name now than when it was attached.
+ * The interface may have been renamed since the descriptor was attached.
+ * Without an interface in the caller's network namespace, get the device's own
+ * name.
  *
- * Return: 0, or -EINVAL when the device is gone.
+ * Return: 0, or -EINVAL if the device is gone.
  */
 int vcap_interface_name(struct vcap_dev *dev, const struct vcap_file *file,
 			char *name)
@@ -199,7 +204,7 @@ int vcap_interface_name(struct vcap_dev *dev, const struct vcap_file *file,
 		return -EINVAL;
 
 	strscpy_pad(name, dev->name, IFNAMSIZ);
-	/* With the lock, no other interface can be where that one was. */
+	/* The lock keeps file->netdev valid: no other interface can reuse it. */
 	mutex_lock(&dev->lock);
 	rcu_read_lock();
 	for_each_netdev_rcu(current->nsproxy->net_ns, netdev) {
@@ -214,11 +219,11 @@ int vcap_interface_name(struct vcap_dev *dev, const struct vcap_file *file,
 }
 
 /**
- * vcap_interface_down() - is the interface down that a descriptor is attached by?
+ * vcap_interface_down() - return true if a descriptor's interface is down
  * @file: the descriptor, attached
  *
  * Return: false also if it was attached by the device's own name, or if the
- * interface is no more.
+ * interface is gone.
  */
 bool vcap_interface_down(const struct vcap_file *file)
 {
@@ -233,16 +238,13 @@ bool vcap_interface_down(const struct vcap_file *file)
 }
 
 /**
- * vcap_interface_listen() - let a descriptor hear the device's frames
- * @dev: the device
+ * vcap_interface_listen() - add a descriptor to the listeners of a device
+ * @dev: the device, with a reference
  * @file: the descriptor
- * @name: the interface that the descriptor is attached by; NULL: the device's
- *        own name
+ * @name: the name of the interface; NULL: it is attached by the device's own
+ *        name
  *
- * The caller holds a reference.
- *
- * Return: 0; -ENXIO when the interface is gone; or the error of
- * vcap_dev_error().
+ * Return: 0; -ENXIO if the interface is gone; or the error of vcap_dev_error().
  */
 int vcap_interface_listen(struct vcap_dev *dev, struct vcap_file *file,
 			  const char *name)
@@ -252,7 +254,7 @@ int vcap_interface_listen(struct vcap_dev *dev, struct vcap_file *file,
 
 	if (!name)
 		return vcap_listen_add(dev, file, NULL);
-	/* An interface that goes after it was found finds the listener. */
+	/* With RTNL, an interface that goes later has its listener ended. */
 	rtnl_lock();
 	mutex_lock(&registry_lock);
 	if (!list_empty(&dev->node))
@@ -265,9 +267,9 @@ int vcap_interface_listen(struct vcap_dev *dev, struct vcap_file *file,
 }
 
 /*
- * An interface is gone: its NIC was unplugged, or has no driver any more, or it
- * moved to another network namespace. Who listens by its name hears no more of
- * it. Called with RTNL.
+ * An interface was unregistered: its NIC was unplugged or unbound, or it moved
+ * to another network namespace. End the listeners attached by its name. Called
+ * with RTNL.
  */
 static int netdev_event(struct notifier_block *block, unsigned long event,
 			void *info)
@@ -288,13 +290,13 @@ static struct notifier_block netdev_notifier = {
 	.notifier_call = netdev_event,
 };
 
-/** vcap_interface_init() - have the kernel tell of interfaces */
+/** vcap_interface_init() - register the netdevice notifier */
 int vcap_interface_init(void)
 {
 	return register_netdevice_notifier(&netdev_notifier);
 }
 
-/** vcap_interface_exit() - unregister the notifier of interfaces */
+/** vcap_interface_exit() - unregister the netdevice notifier */
 void vcap_interface_exit(void)
 {
 	unregister_netdevice_notifier(&netdev_notifier);

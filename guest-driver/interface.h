@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The capture devices by name, and the interfaces that they capture on. */
+/* The capture devices by name, and the network interfaces of their NICs. */
 #ifndef VCAP_INTERFACE_H
 #define VCAP_INTERFACE_H
 

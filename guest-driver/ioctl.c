@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The requests of /dev/bpf: a handler for each, behind one table. */
+/* The requests of /dev/bpf: a table of handlers. */
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -17,7 +17,7 @@
 #include "timeout.h"
 #include "zerocopy.h"
 
-/* The longest timeout is the last that int milliseconds can hold. */
+/* Timeouts must be below 2^31 ms. */
 #define MAX_TIMEOUT_NS	(2147483648ULL * NSEC_PER_MSEC)
 
 /* Errors are those of bpf(4). The caller holds file->config. */
@@ -29,7 +29,7 @@ static int get_blen(struct vcap_file *file, union vcap_argument *arg)
 	return 0;
 }
 
-/* Are the buffers the program's own memory? */
+/* Return true if the buffers are memory of the program. */
 static bool is_zerocopy(const struct vcap_file *file)
 {
 	return file->model == &vcap_zerocopy_model;
@@ -49,7 +49,7 @@ static int set_blen(struct vcap_file *file, union vcap_argument *arg)
 	return 0;
 }
 
-/* Copy a program in and check it. Returns NULL for one without instructions. */
+/* Copy in a program and check it. Returns NULL if it has no instructions. */
 static struct vcap_program *copy_program(const struct bpf_program *user)
 {
 	struct vcap_program *program;
@@ -132,7 +132,7 @@ static int flush(struct vcap_file *file, union vcap_argument *arg)
 	return 0;
 }
 
-/* Is the descriptor attached to an interface that still exists? */
+/* Return true if it is attached to an interface that still exists. */
 static bool has_interface(struct vcap_file *file)
 {
 	return file->dev && !file->desc.gone;
@@ -147,7 +147,7 @@ static int set_promisc(struct vcap_file *file, union vcap_argument *arg)
 		return -EINVAL;
 	vcap_setup_current(file, &next);
 	next.needs.flags |= VIRTIO_CAPTURE_L_PROMISC;
-	/* What came before is judged without it. */
+	/* Frames from before are captured without it. */
 	err = vcap_setup_prepare(file, &next);
 	if (err)
 		return err;
@@ -232,7 +232,7 @@ static int set_immediate(struct vcap_file *file, union vcap_argument *arg)
 	file->desc.immediate = immediate;
 	mutex_unlock(&file->lock);
 	vcap_setup_finish(file);
-	/* What was stored without waking anyone is to be read at once now. */
+	/* Stored packets have become readable. */
 	vcap_listener_wake(file);
 	return 0;
 }
@@ -291,7 +291,7 @@ static int set_direction(struct vcap_file *file, union vcap_argument *arg)
 	vcap_setup_current(file, &next);
 	next.needs.flags &= ~both;
 	next.needs.flags |= vcap_direction_flags(arg->value);
-	/* What came before is judged by the old direction. */
+	/* Frames from before are captured with the old direction. */
 	err = vcap_setup_prepare(file, &next);
 	if (err)
 		return err;
@@ -334,9 +334,9 @@ static int set_timeout(struct vcap_file *file, union vcap_argument *arg)
 	vcap_timeout_cancel(file);
 	file->desc.timed_out = false;
 	mutex_unlock(&file->lock);
-	/* How long the device may keep packets follows from it, but no more. */
+	/* The delay of packets in the device depends on it. */
 	vcap_listener_update(file);
-	/* Who polls starts anew, with the new timeout. */
+	/* Pollers start again, with the new timeout. */
 	vcap_listener_wake(file);
 	return 0;
 }
@@ -365,7 +365,7 @@ static int set_tstamp(struct vcap_file *file, union vcap_argument *arg)
 	if (err)
 		return err;
 	mutex_lock(&file->lock);
-	/* A reader could not tell the packets of two formats apart. */
+	/* A reader could not distinguish packets of two formats. */
 	file->model->discard(file);
 	file->desc.format.tstamp = arg->value;
 	mutex_unlock(&file->lock);
@@ -423,7 +423,7 @@ static int get_readable(struct vcap_file *file, union vcap_argument *arg)
 	as_they_come = file->desc.immediate || file->desc.timed_out;
 	arg->value = file->model->held(file);
 	mutex_unlock(&file->lock);
-	/* Nobody needs to be asked whether more has come. */
+	/* The hold buffer is full: there is no need to ask the device. */
 	if (arg->value)
 		return 0;
 	err = vcap_listener_sync(file, as_they_come ?
@@ -436,12 +436,12 @@ static int get_readable(struct vcap_file *file, union vcap_argument *arg)
 	return 0;
 }
 
-/* FIONREAD's number says nothing of its argument, an int that is read. */
+/* The number of FIONREAD does not encode its argument, an int to write. */
 #define FIONREAD_TYPED	_IOR('T', _IOC_NR(FIONREAD), int)
 
 /*
- * Which requests are left to a descriptor that was locked (BIOCLOCK): those
- * that look, and those that change how packets are read but not which.
+ * After BIOCLOCK only the requests marked ALWAYS are allowed: those that query
+ * the state, and those that change how packets are read but not which packets.
  */
 enum { ALWAYS = 1, UNLOCKED = 0 };
 
@@ -519,7 +519,7 @@ long vcap_ioctl(struct file *filp, unsigned int request, unsigned long user)
 	union vcap_argument arg;
 	int err;
 
-	/* All of it: what a handler does not fill in is copied out, too. */
+	/* Zero all of it: parts that a handler does not set are copied out. */
 	memset(&arg, 0, sizeof(arg));
 	if (request == FIONREAD)
 		request = FIONREAD_TYPED;
@@ -528,7 +528,7 @@ long vcap_ioctl(struct file *filp, unsigned int request, unsigned long user)
 	if ((_IOC_DIR(request) & _IOC_WRITE) &&
 	    copy_from_user(&arg, (void __user *)user, _IOC_SIZE(request)))
 		return -EFAULT;
-	/* Nothing is changed for who cannot be told of it (BIOCSBLEN). */
+	/* BIOCSBLEN must not change the size if it cannot copy out the result. */
 	if (_IOC_DIR(request) == (_IOC_READ | _IOC_WRITE) &&
 	    copy_to_user((void __user *)user, &arg, _IOC_SIZE(request)))
 		return -EFAULT;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Requests of /dev/bpf: what ioctl.c and compat-ioctl.c share. */
+/* Requests of /dev/bpf: declarations shared by ioctl.c and compat-ioctl.c. */
 #ifndef VCAP_IOCTL_H
 #define VCAP_IOCTL_H
 
@@ -8,7 +8,7 @@
 
 #include "vcap.h"
 
-/* Any argument; a request's type and size are in its number. */
+/* The argument of any request; its type and size are encoded in the number. */
 union vcap_argument {
 	unsigned int value;
 	struct bpf_program program;
@@ -22,13 +22,13 @@ union vcap_argument {
 };
 
 /**
- * vcap_request() - carry out a request
+ * vcap_request() - execute a request
  * @file: the descriptor
- * @request: its number, of a 64-bit program
- * @arg: copied in if the request writes it, else zeros; changed if it reads it
+ * @request: its number, of 64-bit programs
+ * @arg: copied in for requests with an input, else zeroed; updated by requests
+ *       with an output
  *
- * Return: 0 or the error that bpf(4) tells for the request; -ENOTTY if there is
- * no such request.
+ * Return: 0 or the error documented in bpf(4); -ENOTTY for an unknown request.
  */
 int vcap_request(struct vcap_file *file, unsigned int request,
 		 union vcap_argument *arg);

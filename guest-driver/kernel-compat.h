@@ -1,40 +1,40 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * All that differs between the kernels that the driver is built for, Linux 6.1
- * and later. The sources are written for the newest one. For an older kernel,
- * this header, which Kbuild has the compiler read before each of them, gives it
- * what it lacks; each part says which kernel was the first to have that itself.
+ * Differences between the kernels that the driver supports, Linux 6.1 and
+ * later. The sources are written for the newest kernel. Kbuild includes this
+ * header before each source file; for older kernels it provides what they lack.
+ * The comment of each part names the first kernel that does not need it.
  *
- * A stable release may get such a function later than its series began. Each
- * name is therefore a macro, defined after the kernel's own header was read: it
- * neither collides with such a function nor depends on it.
+ * Stable kernels may receive such a function by a backport. Each name is
+ * therefore a macro, defined after the kernel's header is included: it neither
+ * collides with a backported function nor depends on it.
  */
 #ifndef VCAP_KERNEL_COMPAT_H
 #define VCAP_KERNEL_COMPAT_H
 
 #include <linux/version.h>
 
-/* 6.12: <linux/unaligned.h>, before <asm/unaligned.h>. Read here for all. */
+/* 6.12: <linux/unaligned.h> replaces <asm/unaligned.h>. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
 #include <asm/unaligned.h>
 #else
 #include <linux/unaligned.h>
 #endif
 
-/* 6.2: timer_delete_sync(), before del_timer_sync(). */
+/* 6.2: timer_delete_sync() replaces del_timer_sync(). */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
 #include <linux/timer.h>
 #define timer_delete_sync	del_timer_sync
 #endif
 
-/* 6.16: timer_container_of(), before from_timer(). */
+/* 6.16: timer_container_of() replaces from_timer(). */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
 #include <linux/timer.h>
 #undef timer_container_of
 #define timer_container_of	from_timer
 #endif
 
-/* 6.13: hrtimer_setup(), which sets the function, too. */
+/* 6.13: hrtimer_setup() also sets the callback. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 #include <linux/hrtimer.h>
 #define hrtimer_setup		vcap_hrtimer_setup
@@ -47,14 +47,14 @@ static inline void vcap_hrtimer_setup(struct hrtimer *timer,
 }
 #endif
 
-/* 6.11: a handler of a setting gets a const table. */
+/* 6.11: the table argument of a proc_handler is const. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
 #define vcap_const_table	struct ctl_table
 #else
 #define vcap_const_table	const struct ctl_table
 #endif
 
-/* 6.6: an array of settings has a size, and no empty element at its end. */
+/* 6.6: ctl_table arrays are passed with a size, without an empty last entry. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 #include <linux/slab.h>
 #include <linux/sysctl.h>
@@ -86,7 +86,7 @@ static inline void vcap_unregister_sysctl_table(struct ctl_table_header *header)
 #define unregister_sysctl_table	vcap_unregister_sysctl_table
 #endif
 
-/* 6.11: a structure for each virtqueue. */
+/* 6.11: struct virtqueue_info describes each virtqueue. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
 #include <linux/slab.h>
 #include <linux/virtio_config.h>
@@ -121,7 +121,7 @@ static inline int vcap_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
 }
 #endif
 
-/* 6.13, and 6.12.6: a function for when the buffers are back. */
+/* 6.13, and 6.12.6: virtqueue_resize() takes a recycle_done callback. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 6)
 #include <linux/virtio.h>
 #define virtqueue_resize(vq, num, recycle, done) \

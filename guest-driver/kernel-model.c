@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Buffer model "kernel": the kernel fills buffers of its own, with what it
- * accepts of the shared queue's frames.
+ * Buffer model "kernel": the driver runs the filter over frames of the shared
+ * queue, and copies accepted packets into the buffers.
  */
 #include <linux/compat.h>
 #include <linux/vmalloc.h>
@@ -12,8 +12,8 @@
 #include "zerocopy.h"
 
 /*
- * On the account of who asks. The buffers may be large: to be refused is better
- * than to have other processes killed for them.
+ * Charged to the cgroup of the current process. As buffers may be large, fail
+ * rather than invoke the OOM killer.
  */
 #define BUFFER_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
@@ -51,16 +51,16 @@ static int kernel_attach(struct vcap_file *file, struct vcap_dev *dev)
 	if (!store || !hold) {
 		free_buffer(file, store);
 		free_buffer(file, hold);
-		/* Programs ask for less then; ENOMEM ends them. */
+		/* Programs then try smaller buffers; after ENOMEM they exit. */
 		err = -ENOBUFS;
 		goto put;
 	}
 	mutex_lock(&file->lock);
 	vcap_desc_attach(&file->desc, store, hold);
-	/* The program that attaches it is the one that will read it. */
+	/* The packet format is that of the program that attaches it. */
 	file->desc.format.compat = in_compat_syscall();
 	mutex_unlock(&file->lock);
-	/* Frames that others captured before are not for this descriptor. */
+	/* Frames from before are not for this descriptor. */
 	err = vcap_shared_sync(dev);
 	if (err)
 		goto free;
@@ -87,7 +87,7 @@ static void kernel_detach(struct vcap_file *file, struct vcap_dev *dev)
 	free_buffers(file);
 }
 
-/* The device does what is needed before and after the change; we judge. */
+/* The barrier, after the device captures all that the new settings require. */
 static int kernel_prepare(struct vcap_file *file, const struct vcap_change *next)
 {
 	int err;
@@ -109,7 +109,7 @@ static int kernel_sync(struct vcap_file *file, enum vcap_sync how)
 	return vcap_shared_sync(file->dev);
 }
 
-/* In immediate mode readers take the frames out of the queue themselves. */
+/* In immediate mode readers take the used buffers themselves. */
 static void kernel_prepare_wait(struct vcap_file *file)
 {
 	if (file->desc.immediate || file->desc.timed_out)

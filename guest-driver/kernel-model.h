@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Buffer model "kernel": the kernel fills buffers of its own. */
+/* Buffer model "kernel": the driver fills the buffers from the shared queue. */
 #ifndef VCAP_KERNEL_MODEL_H
 #define VCAP_KERNEL_MODEL_H
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a device's listeners want of it, and LISTEN, which tells it. */
+/* LISTEN for the shared queue: the combined requirements of its listeners. */
 #include "listen.h"
 #include "listener.h"
 
-/* Called with listen_lock. */
+/* Send LISTEN if it differs from the last one. Called with listen_lock. */
 static int send_listen(struct vcap_dev *dev,
 		       const struct virtio_capture_listen *listen)
 {
@@ -12,7 +12,7 @@ static int send_listen(struct vcap_dev *dev,
 	lockdep_assert_held(&dev->listen_lock);
 	if (!memcmp(listen, &dev->listen, sizeof(*listen)))
 		return 0;
-	/* The clock first: no frame gets the time of an old offset. */
+	/* Set the clock first, so that no frame gets an outdated offset. */
 	if (!dev->listen.snaplen)
 		err = vcap_clock_set(&dev->clock, &dev->control);
 	if (!err)
@@ -23,13 +23,15 @@ static int send_listen(struct vcap_dev *dev,
 }
 
 /**
- * vcap_listen_update() - tell the device what its listeners want, if that changed
+ * vcap_listen_update() - send the requirements of all listeners, if they
+ * changed
  * @dev: the device
  *
- * Called without locks after a change of a listener or of their list.
+ * Called without locks after a change of a listener or of the list of
+ * listeners.
  *
- * Return: 0 or the error of the command. The device does as before then; it is
- * told later if it could not be told now.
+ * Return: 0 or the error of the command. On failure the device keeps the old
+ * requirements; the command is repeated later if there was no memory.
  */
 int vcap_listen_update(struct vcap_dev *dev)
 {
@@ -56,11 +58,11 @@ int vcap_listen_update(struct vcap_dev *dev)
 }
 
 /**
- * vcap_listen_resend() - tell the device anew what it was told
+ * vcap_listen_resend() - send the requirements again, even if unchanged
  * @dev: the device
  *
- * After a resume it knows nothing, and after a change of its configuration its
- * netdev may be gone, which the answer tells.
+ * After a resume the device has none; after a configuration change its netdev
+ * may be gone, which the reply tells.
  *
  * Return: 0 or the error of the command; -ENXIO: no more frames will come.
  */
@@ -73,10 +75,11 @@ int vcap_listen_resend(struct vcap_dev *dev)
 }
 
 /**
- * vcap_listen_add() - put a descriptor into the list of listeners
+ * vcap_listen_add() - add a descriptor to the list of listeners
  * @dev: the device
  * @file: the descriptor
- * @netdev: the interface that it listens by, which cannot go now; or NULL
+ * @netdev: the interface by whose name it is attached; it cannot go during this
+ *          call; NULL: it is attached by the name of the device
  *
  * The caller calls vcap_listen_update() next.
  *
@@ -97,7 +100,7 @@ int vcap_listen_add(struct vcap_dev *dev, struct vcap_file *file,
 	return err;
 }
 
-/** vcap_listen_del() - undo vcap_listen_add(); then update, too */
+/** vcap_listen_del() - undo vcap_listen_add(); vcap_listen_update() is next */
 void vcap_listen_del(struct vcap_dev *dev, struct vcap_file *file)
 {
 	mutex_lock(&dev->lock);

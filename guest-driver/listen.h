@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a device's listeners want of it, and LISTEN, which tells it. */
+/* LISTEN for the shared queue: the combined requirements of its listeners. */
 #ifndef VCAP_LISTEN_H
 #define VCAP_LISTEN_H
 

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * What the device is told for a listener with a queue of its own, and what it
- * counts for that.
- */
+/* Commands for a single listener, on its listener queue, and its counts. */
 #include "listener.h"
 #include "listener-command.h"
 #include "stats.h"
@@ -20,7 +17,7 @@ static void fill_listen(const struct vcap_lq *lq,
 	};
 }
 
-/* What a listener needs now. */
+/* Return the current requirements of a listener. */
 static struct vcap_needs get_needs(struct vcap_file *file)
 {
 	struct vcap_needs needs = {};
@@ -30,7 +27,7 @@ static struct vcap_needs get_needs(struct vcap_file *file)
 	return needs;
 }
 
-/* Tell the device what to capture, if that is news. Called with cmd_lock. */
+/* Send LISTEN if it differs from the last one. Called with cmd_lock. */
 static int send_listen(struct vcap_dev *dev, struct vcap_lq *lq,
 		       const struct vcap_needs *needs)
 {
@@ -47,7 +44,7 @@ static int send_listen(struct vcap_dev *dev, struct vcap_lq *lq,
 	return err;
 }
 
-/* Have the device run a program. Called with cmd_lock. */
+/* Send FILTER. Called with cmd_lock. */
 static int send_filter(struct vcap_dev *dev, struct vcap_lq *lq,
 		       const struct vcap_program *filter, u32 flags,
 		       struct vcap_counts *counts)
@@ -64,9 +61,9 @@ static int send_filter(struct vcap_dev *dev, struct vcap_lq *lq,
 }
 
 /**
- * vcap_lq_update_counts() - note what the device has counted; called with lock
+ * vcap_lq_update_counts() - update the counts of a listener; called with lock
  * @file: the listener
- * @counts: of a reply to a command for it
+ * @counts: from the reply to a command for it
  */
 void vcap_lq_update_counts(struct vcap_file *file,
 			   const struct vcap_counts *counts)
@@ -79,8 +76,8 @@ void vcap_lq_update_counts(struct vcap_file *file,
 
 	lockdep_assert_held(&file->lock);
 	/*
-	 * Those of a command that was overtaken by another are no news; nor is
-	 * what goes back.
+	 * Ignore counts that are older than the last ones, as replies may be
+	 * handled out of order, and counts that decrease.
 	 */
 	if (file->lq->stopped || (s64)(recv - desc->recv) < 0 ||
 	    (s64)(drop - desc->drop) < 0 || (s64)(capt - desc->capt) < 0)
@@ -92,7 +89,7 @@ void vcap_lq_update_counts(struct vcap_file *file,
 	desc->capt = capt;
 }
 
-/** vcap_lq_update_hold() - note how much is in the hold buffer; called with lock */
+/** vcap_lq_update_hold() - update the length of the hold buffer; with lock */
 void vcap_lq_update_hold(struct vcap_file *file)
 {
 	const struct vcap_lq_buffer *hold = file->lq->hold;
@@ -101,11 +98,12 @@ void vcap_lq_update_hold(struct vcap_file *file)
 }
 
 /**
- * vcap_lq_begin_capture() - have the device capture for a listener; with cmd_lock
+ * vcap_lq_begin_capture() - have the device capture for a listener; with
+ * cmd_lock
  * @file: the listener
- * @dev: the device, which may know nothing of it
- * @filter: the listener's program, or NULL
- * @counts: set to the device's counts before its first frame
+ * @dev: the device; it may have no settings for the listener
+ * @filter: the listener's filter, or NULL
+ * @counts: set to the device's counts before the first frame
  *
  * Return: 0 or the error of a command.
  */
@@ -128,14 +126,14 @@ int vcap_lq_begin_capture(struct vcap_file *file, struct vcap_dev *dev,
 	return send_listen(dev, lq, &needs);
 }
 
-/* Let the counts go on where they are when the device begins anew from zero. */
+/* Continue the counts when the device starts to count from zero again. */
 static void rebase(struct vcap_lq *lq, const struct vcap_counts *last)
 {
 	lq->base.seen -= last->seen;
 	lq->base.captured -= last->captured;
 	lq->base.dropped -= last->dropped;
 	lq->cut.used = 0;
-	/* What waits to be read is older than all that comes. */
+	/* Used buffers that wait to be read are older than all later ones. */
 	if (lq->hold)
 		lq->hold->number = 0;
 	if (lq->next)
@@ -143,12 +141,12 @@ static void rebase(struct vcap_lq *lq, const struct vcap_counts *last)
 }
 
 /**
- * vcap_lq_end_capture() - have the device capture no more for a listener
+ * vcap_lq_end_capture() - stop to capture for a listener
  * @file: the listener
- * @dev: the device; it gives all buffers back, with the last frames
+ * @dev: the device; it returns all buffers, with the last frames
  *
- * The counts are taken for the last time before the device's reset or the end of
- * the listener.
+ * Takes the counts for the last time before the device is reset or the listener
+ * ends.
  */
 void vcap_lq_end_capture(struct vcap_file *file, struct vcap_dev *dev)
 {
@@ -180,22 +178,22 @@ void vcap_lq_end_capture(struct vcap_file *file, struct vcap_dev *dev)
 	vcap_lq_update_hold(file);
 	mutex_unlock(&file->lock);
 	mutex_unlock(&lq->cmd_lock);
-	/* Then it is asked again for what a descriptor has left behind. */
+	/* The retry asks the device again to return the buffers. */
 	if (err == -ENOBUFS)
 		vcap_dev_retry(dev);
 }
 
 /**
- * vcap_lq_change() - have the device do with frames as a new set-up wants it
+ * vcap_lq_change() - apply changed settings of a listener to the device
  * @file: the listener
- * @next: the set-up
+ * @next: the new settings
  *
- * First the barrier: what the NIC has sent or received is judged by the old
- * set-up. Then the device changes what it does from one frame to the next, and
- * its counts tell when.
+ * Starts with the barrier: frames that the NIC sent or received before the call
+ * are handled with the old settings. The device then applies the new settings
+ * between two frames, and its counts tell where.
  *
- * Return: 0 or the error of a command: then the device does as before, when it
- * was told with vcap_lq_update().
+ * Return: 0 or the error of a command; on error the caller restores the old
+ * settings with vcap_lq_update().
  */
 int vcap_lq_change(struct vcap_file *file, const struct vcap_change *next)
 {
@@ -220,7 +218,7 @@ int vcap_lq_change(struct vcap_file *file, const struct vcap_change *next)
 		mutex_lock(&file->lock);
 		vcap_lq_update_counts(file, &counts);
 		lq->cut = counts;
-		/* Buffers used before are there, their interrupt may not. */
+		/* Buffers may be used without an interrupt yet. */
 		WRITE_ONCE(lq->event, true);
 		mutex_unlock(&file->lock);
 	}
@@ -228,7 +226,7 @@ int vcap_lq_change(struct vcap_file *file, const struct vcap_change *next)
 	return vcap_dev_result(dev, err);
 }
 
-/** vcap_lq_update() - tell the device what a listener needs now, if it changed */
+/** vcap_lq_update() - send a listener's requirements if they changed */
 int vcap_lq_update(struct vcap_file *file)
 {
 	struct vcap_lq *lq = file->lq;

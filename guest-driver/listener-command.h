@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the device is told for a listener with a queue of its own. */
+/* Commands for a single listener, on its listener queue. */
 #ifndef VCAP_LISTENER_COMMAND_H
 #define VCAP_LISTENER_COMMAND_H
 

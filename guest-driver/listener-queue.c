@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Listeners' own queues: who has which, and the rotation of their buffers. */
+/* Listener queues: their assignment to listeners, and the buffer rotation. */
 #include <linux/slab.h>
 
 #include "listener.h"
 #include "listener-queue.h"
 #include "zerocopy.h"
 
-/* A buffer of more pieces no device need take (QEMU's VIRTQUEUE_MAX_SIZE). */
+/* Longest descriptor chain that devices accept (QEMU's VIRTQUEUE_MAX_SIZE). */
 #define MAX_PIECES	1024
 
-/** vcap_lq_init() - make room for @count queues; -ENOMEM */
+/** vcap_lq_init() - allocate the slots of @count queues; -ENOMEM */
 int vcap_lq_init(struct vcap_lq_table *table, unsigned int count)
 {
 	unsigned int i;
@@ -26,13 +26,13 @@ int vcap_lq_init(struct vcap_lq_table *table, unsigned int count)
 	return 0;
 }
 
-/** vcap_lq_exit() - free that; nobody has a queue */
+/** vcap_lq_exit() - free the slots, which are all unused */
 void vcap_lq_exit(struct vcap_lq_table *table)
 {
 	kfree(table->slots);
 }
 
-/** vcap_lq_start() - use virtqueues that are new, of a device that was reset */
+/** vcap_lq_start() - start to use new virtqueues after a reset of the device */
 void vcap_lq_start(struct vcap_lq_table *table, struct virtqueue **vqs)
 {
 	unsigned int i;
@@ -51,7 +51,7 @@ void vcap_lq_start(struct vcap_lq_table *table, struct virtqueue **vqs)
 	mutex_unlock(&table->lock);
 }
 
-/* The device was reset, and does not use the buffers that it has. */
+/* Take back all buffers of a queue, after a reset of the device. */
 static void detach_buffers(struct vcap_lq_slot *slot)
 {
 	struct vcap_lq_buffer *buffer;
@@ -64,8 +64,8 @@ static void detach_buffers(struct vcap_lq_slot *slot)
 }
 
 /**
- * vcap_lq_stop() - take all buffers back from a device that was reset
- * @table: its queues, whose virtqueues are not used from now on
+ * vcap_lq_stop() - take back all buffers, after a reset of the device
+ * @table: its queues; their virtqueues are no longer used
  */
 void vcap_lq_stop(struct vcap_lq_table *table)
 {
@@ -89,7 +89,7 @@ void vcap_lq_stop(struct vcap_lq_table *table)
 	mutex_unlock(&table->lock);
 }
 
-/** vcap_lq_interrupt() - the device has used a buffer of that virtqueue */
+/** vcap_lq_interrupt() - handle a used buffer notification of a queue */
 void vcap_lq_interrupt(struct vcap_lq_table *table, struct virtqueue *vq)
 {
 	struct vcap_lq_slot *slot =
@@ -105,7 +105,7 @@ void vcap_lq_interrupt(struct vcap_lq_table *table, struct virtqueue *vq)
 	spin_unlock_irqrestore(&slot->file_lock, flags);
 }
 
-/** vcap_lq_free() - free buffers that the device does not have */
+/** vcap_lq_free() - free the state and buffers, none of which the device has */
 void vcap_lq_free(struct vcap_lq *lq)
 {
 	unsigned int i;
@@ -118,7 +118,7 @@ void vcap_lq_free(struct vcap_lq *lq)
 	kfree(lq);
 }
 
-/* A buffer of the driver's own, or in a program's memory. */
+/* Allocate a buffer, or map it in the program's pages. */
 static int alloc_buffer(struct vcap_lq_buffer *buffer, u32 size,
 			struct vcap_pages *pages)
 {
@@ -130,10 +130,10 @@ static int alloc_buffer(struct vcap_lq_buffer *buffer, u32 size,
 }
 
 /**
- * vcap_lq_alloc() - allocate buffers
- * @size: bytes of each, a multiple of 8
- * @memory: of a program's, which is kept as long as the device may write to it;
- *          NULLs: of the driver's
+ * vcap_lq_alloc() - allocate the state and buffers of a listener
+ * @size: bytes of each buffer, a multiple of 8
+ * @memory: pages of the program, referenced as long as the device may write to
+ *          them; NULL pointers: allocate the buffers
  *
  * Return: NULL if there is no memory, or if @size is too large for a device.
  */
@@ -157,12 +157,12 @@ struct vcap_lq *vcap_lq_alloc(u32 size, struct vcap_pages *memory[2])
 }
 
 /**
- * vcap_lq_claim() - get a queue that nobody has
+ * vcap_lq_claim() - assign a free queue to a listener
  * @table: the queues
- * @lq: what will have it
- * @file: whose that is; it gets @lq, too
+ * @lq: the listener's state
+ * @file: the listener; @file->lq is set
  *
- * Return: 0, or -EBUSY if none is left.
+ * Return: 0, or -EBUSY if there is no free queue.
  */
 int vcap_lq_claim(struct vcap_lq_table *table, struct vcap_lq *lq,
 		  struct vcap_file *file)
@@ -198,12 +198,12 @@ static void free_if_returned(struct vcap_lq_slot *slot)
 }
 
 /**
- * vcap_lq_release() - give a queue back, and free the buffers
+ * vcap_lq_release() - release a queue and free the buffers
  * @table: the queues
- * @lq: what has one; its descriptor is not used any more
+ * @lq: the state of a listener that is no longer used
  *
- * If the device still has a buffer, all is kept until the device has given it
- * back or was reset: nobody else may get that memory before.
+ * If the device still has a buffer, queue and memory are kept until the device
+ * has returned it or was reset: the memory must not be reused before.
  */
 void vcap_lq_release(struct vcap_lq_table *table, struct vcap_lq *lq)
 {
@@ -218,10 +218,10 @@ void vcap_lq_release(struct vcap_lq_table *table, struct vcap_lq *lq)
 }
 
 /**
- * vcap_lq_reclaim() - free what was left with the device, if it is back
+ * vcap_lq_reclaim() - free buffers of closed descriptors that were returned
  * @table: the queues
- * @ask: called for each queue whose descriptor is gone but for the buffers, to
- *       have the device give them back
+ * @ask: called for each queue that was kept because the device had a buffer;
+ *       asks the device to return it
  * @data: for @ask
  */
 void vcap_lq_reclaim(struct vcap_lq_table *table,
@@ -241,7 +241,7 @@ void vcap_lq_reclaim(struct vcap_lq_table *table,
 	mutex_unlock(&table->lock);
 }
 
-/* Give one buffer to the device. */
+/* Make a buffer available to the device. */
 static int post(struct vcap_lq *lq, struct vcap_lq_buffer *buffer)
 {
 	struct virtio_capture_record *first = buffer->memory.data;
@@ -261,11 +261,11 @@ static int post(struct vcap_lq *lq, struct vcap_lq_buffer *buffer)
 }
 
 /**
- * vcap_lq_post() - give the device the buffers that nobody is to read
- * @lq: whose; with the descriptor's lock
+ * vcap_lq_post() - make all buffers available that contain nothing to read
+ * @lq: the listener's state; called with the descriptor's lock
  *
- * Return: 0, also without a virtqueue; or an error if there was no memory for
- * it: try later.
+ * Return: 0, also without a virtqueue; or an error if there was no memory: try
+ * again later.
  */
 int vcap_lq_post(struct vcap_lq *lq)
 {
@@ -287,7 +287,7 @@ int vcap_lq_post(struct vcap_lq *lq)
 	return err;
 }
 
-/* The device has used a buffer: it is to be read, if anything is in it. */
+/* Handle a used buffer: unless it is empty, it is the next to be read. */
 static int take(struct vcap_lq *lq, struct vcap_lq_buffer *buffer, u32 len)
 {
 	struct vcap_lq_buffer *other = buffer == &lq->buffers[0] ?
@@ -298,7 +298,7 @@ static int take(struct vcap_lq *lq, struct vcap_lq_buffer *buffer, u32 len)
 	lq->store = other->posted ? other : NULL;
 	if (len > lq->size || len % VIRTIO_CAPTURE_RECORD_ALIGN)
 		return -EPROTO;
-	/* Without a record it comes back at the end only. */
+	/* The device returns empty buffers only at the end. */
 	if (!len && !lq->ending)
 		return -EPROTO;
 	buffer->len = len;
@@ -314,9 +314,9 @@ static int take(struct vcap_lq *lq, struct vcap_lq_buffer *buffer, u32 len)
 
 /**
  * vcap_lq_take_used() - take the buffers that the device has used
- * @lq: whose; with the descriptor's lock
+ * @lq: the listener's state; called with the descriptor's lock
  *
- * Return: 0, or -EPROTO if the device is to be given up.
+ * Return: 0, or -EPROTO if the device is broken.
  */
 int vcap_lq_take_used(struct vcap_lq *lq)
 {
@@ -328,7 +328,10 @@ int vcap_lq_take_used(struct vcap_lq *lq)
 	WRITE_ONCE(lq->event, false);
 	if (!vq)
 		return 0;
-	/* Pairs with the interrupt: what it tells of next is found, or told. */
+	/*
+	 * Order the store to @event before the reads of the used ring: a buffer
+	 * not seen below sets @event again.
+	 */
 	smp_mb();
 	while (!err && (buffer = virtqueue_get_buf(vq, &len)))
 		err = take(lq, buffer, len);
@@ -336,11 +339,12 @@ int vcap_lq_take_used(struct vcap_lq *lq)
 }
 
 /**
- * vcap_lq_store_is_empty() - is there no record in the store buffer?
- * @lq: whose; with the descriptor's lock
+ * vcap_lq_store_is_empty() - return true if the store buffer has no record
+ * @lq: the listener's state; called with the descriptor's lock
  *
- * The device writes records as frames come, and they are seen here without it
- * being asked; but a frame may be on its way.
+ * The device writes records into the buffer as frames arrive, so the first one
+ * is visible here without a command. This is no barrier: a frame may be in
+ * flight.
  */
 bool vcap_lq_store_is_empty(const struct vcap_lq *lq)
 {
@@ -352,7 +356,7 @@ bool vcap_lq_store_is_empty(const struct vcap_lq *lq)
 	return !READ_ONCE(first->hdrlen);
 }
 
-/** vcap_lq_release_hold() - the hold buffer was read; with the descriptor's lock */
+/** vcap_lq_release_hold() - release the hold buffer; descriptor's lock is held */
 void vcap_lq_release_hold(struct vcap_lq *lq)
 {
 	lq->hold = lq->next;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A listener's own queue: its two buffers are filled by the device, and the
- * virtqueue is their rotation.
+ * Listener queues: a virtqueue for a single listener. The device fills the
+ * listener's two buffers, and using a buffer is the rotation.
  *
- *   device ----------> [ store buffer ] --> used ring --> [ hold buffer ] --> read
- *                            ^                                  |
- *                            +------ made available again <-----+
+ *   device --------> [ store buffer ] --> used ring --> [ hold buffer ] --> read
+ *                           ^                                 |
+ *                           +----- made available again <-----+
+ *
+ * listener-command.c has the commands for listener queues.
  */
 #ifndef VCAP_LISTENER_QUEUE_H
 #define VCAP_LISTENER_QUEUE_H
@@ -24,10 +26,11 @@ struct vcap_program;
 
 /**
  * struct vcap_lq_buffer - one of the two buffers
- * @memory: what the device writes to
- * @pages: the program's that this is; NULL: it is the driver's
+ * @memory: its memory
+ * @pages: the pinned memory of the program that contains it; NULL: it was
+ *         allocated by the driver
  * @len: bytes of packets in it, while it waits to be read
- * @number: how many buffers of the queue the device had used with it
+ * @number: sequence number of its use: buffers of the queue used until then
  * @posted: the device has it
  */
 struct vcap_lq_buffer {
@@ -39,24 +42,25 @@ struct vcap_lq_buffer {
 };
 
 /**
- * struct vcap_lq - what a listener has that has a queue of its own
+ * struct vcap_lq - state of a listener that has a listener queue
  * @slot: the queue
- * @buffers: what the device fills; lock of the descriptor, and so are the next
- *           four
- * @size: bytes of each that the device is given, a multiple of 8; constant
- * @store: the store buffer, the oldest that the device has; NULL: it has none
- * @hold: the hold buffer, which waits to be read or is being read; NULL: none
- * @next: the one to hold after it; NULL: none
- * @turn: which of the buffers is filled next, if the device has neither: they
- *        take turns; lock
- * @ending: the device is to give all buffers back, and gets none; lock
- * @stopped: the device captures nothing, and @base is that of its next start; lock
- * @event: the device may have used a buffer; set by the interrupt
- * @cmd_lock: of what the device was told; taken before the descriptor's lock
- * @listen: the last LISTEN; cmd_lock
- * @filter: the program that the device runs; NULL: none; cmd_lock
- * @base: the device's counts when the descriptor's were zero; lock
- * @cut: the device's counts at the last change of the set-up; lock
+ * @buffers: its two buffers; protected by the descriptor's lock ("lock" below)
+ * @size: bytes of each buffer made available, a multiple of 8; constant
+ * @store: the store buffer, the oldest that the device has; NULL: none; lock
+ * @hold: the hold buffer, waiting to be read or being read; NULL: none; lock
+ * @next: the used buffer that becomes the hold buffer next; NULL: none; lock
+ * @turn: index of the buffer to make available first if the device has none:
+ *        the buffers alternate; lock
+ * @ending: the device is to return all buffers, and gets no more; lock
+ * @stopped: the device captures nothing, and @base is valid for its next start;
+ *           lock
+ * @event: the device may have used a buffer; set by the interrupt handler
+ * @cmd_lock: serializes commands; taken before the descriptor's lock
+ * @listen: the last LISTEN sent; protected by @cmd_lock
+ * @filter: the program that the device runs; NULL: none; protected by @cmd_lock
+ * @base: the device's counts that correspond to counts of 0 of the descriptor;
+ *        lock
+ * @cut: the device's counts at the last change of the settings; lock
  */
 struct vcap_lq {
 	struct vcap_lq_slot *slot;
@@ -70,7 +74,7 @@ struct vcap_lq {
 	bool stopped;
 	bool event;
 
-	struct mutex cmd_lock;		/* told, filter */
+	struct mutex cmd_lock;		/* commands */
 	struct virtio_capture_listen listen;
 	const struct vcap_program *filter;
 
@@ -80,13 +84,16 @@ struct vcap_lq {
 
 /**
  * struct vcap_lq_slot - a listener queue of the device
- * @vq: the virtqueue; NULL: there is none now; lock of @file
- * @listener: its number on the device
- * @taken: buffers taken out of it since the device was reset; lock of @file
- * @file_lock: of @file, for the interrupt
- * @file: who has the queue, or NULL; vcap_lq_table.lock and @file_lock
- * @lq: what that has; it stays behind without @file if the device did not give
- *       its buffers back; vcap_lq_table.lock
+ * @vq: the virtqueue; NULL: none now; protected by the lock of @file
+ * @listener: number of the listener on the device
+ * @taken: used buffers taken since the device was reset; protected by the lock
+ *         of
+ *         @file
+ * @file_lock: protects @file for the interrupt handler
+ * @file: the descriptor that has the queue, or NULL; written with
+ *        vcap_lq_table.lock and @file_lock held
+ * @lq: the state of its listener; kept without @file while the device does not
+ *      return the buffers; protected by vcap_lq_table.lock
  */
 struct vcap_lq_slot {
 	struct virtqueue *vq;
@@ -99,12 +106,12 @@ struct vcap_lq_slot {
 
 /**
  * struct vcap_lq_table - the listener queues of a device
- * @lock: who has which
- * @slots: @count of them; constant after probe
- * @count: 0: the device has none
+ * @lock: serializes assignment of the slots
+ * @slots: array of @count queues; constant after probe
+ * @count: number of queues; 0: the device has none
  */
 struct vcap_lq_table {
-	struct mutex lock;		/* who has which */
+	struct mutex lock;		/* assignment of the slots */
 	struct vcap_lq_slot *slots;
 	unsigned int count;
 };

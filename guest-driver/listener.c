@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Listeners: descriptors that hear a device's frames, and the list of them. */
+/* Listeners: attached descriptors, which receive a device's frames. */
 #include <linux/netdevice.h>
 #include <linux/poll.h>
 
@@ -9,7 +9,7 @@
 #include "queue.h"
 #include "stats.h"
 
-/** vcap_direction_flags() - a BPF_D_* direction as VIRTIO_CAPTURE_L_* bits */
+/** vcap_direction_flags() - convert BPF_D_* to VIRTIO_CAPTURE_L_* flags */
 u32 vcap_direction_flags(u32 direction)
 {
 	u32 flags = 0;
@@ -22,17 +22,18 @@ u32 vcap_direction_flags(u32 direction)
 }
 
 /*
- * A reader that waits for a full buffer is told that it is full so much later at
- * the most; one that may not wait that long asks.
+ * Limits of the delay of records in the device. A reader that waits for a full
+ * buffer learns of it with at most this delay; a read whose timeout expires
+ * asks the device.
  */
 #define DELAY_US	20000
 #define LONGEST_US	1000000
 
 /*
- * How long the device may keep a record, us. Readers with a timeout come for
- * their packets by themselves; until then a part of it is early enough, if no
- * more than half of what they have room for can come at once: the device hands
- * a larger buffer over when so much is in it.
+ * Return how long the device may delay records for a listener, us. A reader
+ * with a timeout fetches its packets when that expires, so a fraction of it is
+ * early enough, provided that at most half of its buffer can arrive at once: a
+ * larger buffer is used by the device when it contains that much.
  */
 static u32 delay_of(const struct vcap_file *file)
 {
@@ -43,9 +44,9 @@ static u32 delay_of(const struct vcap_file *file)
 }
 
 /**
- * vcap_listener_add_needs() - what a listener needs of the device
+ * vcap_listener_add_needs() - add the requirements of a listener
  * @file: the listener
- * @needs: what others need; what this one needs is added
+ * @needs: the requirements of other listeners, to which its own are added
  */
 void vcap_listener_add_needs(struct vcap_file *file, struct vcap_needs *needs)
 {
@@ -64,7 +65,7 @@ void vcap_listener_add_needs(struct vcap_file *file, struct vcap_needs *needs)
 	mutex_unlock(&file->lock);
 }
 
-/** vcap_listener_dev() - the device that a descriptor is attached to, or NULL */
+/** vcap_listener_dev() - return the device it is attached to, or NULL */
 struct vcap_dev *vcap_listener_dev(struct vcap_file *file)
 {
 	struct vcap_dev *dev;
@@ -75,7 +76,7 @@ struct vcap_dev *vcap_listener_dev(struct vcap_file *file)
 	return dev;
 }
 
-/** vcap_listener_is_live() - is a descriptor attached to what still exists? */
+/** vcap_listener_is_live() - return true if attached, and not ended */
 bool vcap_listener_is_live(struct vcap_file *file)
 {
 	return vcap_listener_dev(file) && !READ_ONCE(file->desc.gone);
@@ -84,13 +85,13 @@ bool vcap_listener_is_live(struct vcap_file *file)
 /**
  * vcap_listener_sync() - the barrier for one descriptor
  * @file: the descriptor
- * @how: what for
+ * @how: the purpose
  *
- * What the interface transmitted or received before the call is in its buffers
- * and counts afterwards. Without an interface, and with one that is gone, there
- * is nothing to wait for.
+ * On success, all frames that the interface sent or received before the call
+ * are in its buffers and counts. Does nothing without an interface or if it is
+ * gone.
  *
- * Return: 0, or why the device could not be asked.
+ * Return: 0 or the error of a command.
  */
 int vcap_listener_sync(struct vcap_file *file, enum vcap_sync how)
 {
@@ -100,11 +101,11 @@ int vcap_listener_sync(struct vcap_file *file, enum vcap_sync how)
 }
 
 /**
- * vcap_listener_catch_up() - get what the device has
+ * vcap_listener_catch_up() - get the packets that the device has
  * @file: the descriptor
  *
- * This is vcap_listener_sync() for those whose time is up, but nobody is asked
- * if the device shows that it has nothing.
+ * Like vcap_listener_sync(), for an expired timeout, but no command is sent if
+ * the buffer in progress is empty.
  */
 void vcap_listener_catch_up(struct vcap_file *file)
 {
@@ -113,10 +114,10 @@ void vcap_listener_catch_up(struct vcap_file *file)
 }
 
 /**
- * vcap_listener_update() - tell the device what a descriptor needs
+ * vcap_listener_update() - send the device a descriptor's requirements
  * @file: the descriptor
  *
- * What the device cannot be told now it is told later.
+ * On failure they are sent later.
  */
 void vcap_listener_update(struct vcap_file *file)
 {
@@ -124,19 +125,19 @@ void vcap_listener_update(struct vcap_file *file)
 		file->model->update(file);
 }
 
-/** vcap_listener_readable() - what poll(2) says of reading */
+/** vcap_listener_readable() - whether poll(2) reports it readable */
 bool vcap_listener_readable(const struct vcap_file *file)
 {
 	return file->model->readable(file);
 }
 
-/** vcap_listener_wake() - packets came, or none will: readers and pollers look */
+/** vcap_listener_wake() - wake readers and pollers */
 void vcap_listener_wake(struct vcap_file *file)
 {
 	wake_up_interruptible_poll(&file->wait, EPOLLIN | EPOLLRDNORM);
 }
 
-/** vcap_listener_share() - exchange buffers with a program that shares them */
+/** vcap_listener_share() - exchange zero-copy buffers with the program */
 void vcap_listener_share(struct vcap_file *file)
 {
 	mutex_lock(&file->lock);
@@ -146,13 +147,13 @@ void vcap_listener_share(struct vcap_file *file)
 }
 
 /**
- * vcap_listener_deliver() - run the filter over records, and catch what it accepts
+ * vcap_listener_deliver() - run the filter over records, and catch the accepted
  * @file: the listener
- * @recs: @n records
- * @n: their number
+ * @recs: array of @n records
+ * @n: number of records
  *
- * Batch by batch rather than record by record: so the lock is taken once for
- * many frames, and the filter stays in the cache.
+ * In batches, so that the lock is taken once for many frames and the filter
+ * stays in the cache.
  */
 void vcap_listener_deliver(struct vcap_file *file,
 			   const struct vcap_record *recs, unsigned int n)
@@ -163,10 +164,10 @@ void vcap_listener_deliver(struct vcap_file *file,
 	bool wake = false;
 
 	mutex_lock(&file->lock);
-	/* What the program has read makes room. */
+	/* Buffers that the program has returned make room. */
 	if (file->model->share)
 		file->model->share(file);
-	/* Filters must stay on one CPU. */
+	/* eBPF programs run with migration disabled. */
 	migrate_disable();
 	recv = desc->recv;
 	drop = desc->drop;
@@ -201,11 +202,11 @@ void vcap_listener_add_drops(struct vcap_file *file, u32 n)
 }
 
 /**
- * vcap_listeners_orphan() - note who listens by an interface that is gone
+ * vcap_listeners_orphan() - mark the listeners attached by an interface's name
  * @listeners: the list, whose lock is held
- * @netdev: the interface, which is not used any more from now on
+ * @netdev: the interface, which is gone; it must not be used after this call
  *
- * Return: whether there is one, for vcap_listeners_end().
+ * Return: true if there is one, for which vcap_listeners_end() is to be called.
  */
 bool vcap_listeners_orphan(struct list_head *listeners,
 			   const struct net_device *netdev)
@@ -224,10 +225,9 @@ bool vcap_listeners_orphan(struct list_head *listeners,
 }
 
 /**
- * vcap_listeners_end() - no more frames will come: readers get what there is,
- * then EIO
- * @listeners: the list, whose lock is held; those that end are taken out of it
- * @all: also those whose interface is still there
+ * vcap_listeners_end() - end listeners: reads return what is left, then EIO
+ * @listeners: the list, whose lock is held; ended listeners are removed from it
+ * @all: end all listeners, not only those whose interface is gone
  */
 void vcap_listeners_end(struct list_head *listeners, bool all)
 {
@@ -237,7 +237,7 @@ void vcap_listeners_end(struct list_head *listeners, bool all)
 		if (!all && !file->orphan)
 			continue;
 		list_del_init(&file->listener);
-		/* Nobody tells of its end any more. */
+		/* The netdevice notifier does not find it any more. */
 		RCU_INIT_POINTER(file->netdev, NULL);
 		mutex_lock(&file->lock);
 		file->model->end(file);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Listeners: descriptors that hear a device's frames, and the list of them. */
+/* Listeners: attached descriptors, which receive a device's frames. */
 #ifndef VCAP_LISTENER_H
 #define VCAP_LISTENER_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Module: /dev/bpf and the driver of virtio capture devices. */
+/* The module: /dev/bpf and the driver of virtio capture devices. */
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 
@@ -26,8 +26,8 @@ static const struct file_operations vcap_fops = {
 };
 
 /*
- * The cloner: every open makes a new descriptor. Programs that know only the
- * old, numbered nodes find it as /dev/bpf0.
+ * The cloning device: every open creates a new descriptor. /dev/bpf0 is for
+ * programs that know numbered devices only.
  */
 static struct miscdevice vcap_nodes[] = {
 	{

@@ -2,9 +2,9 @@
 /*
  * The memory of a buffer that the device fills.
  *
- * Each piece of a buffer is a descriptor of the virtqueue, which costs time
- * whenever the buffer is given to the device. So the pages come in runs as long
- * as the page allocator has them without effort.
+ * Each entry of a buffer's scatterlist is a descriptor of the virtqueue, which
+ * costs time whenever the buffer is made available. So allocate contiguous
+ * pages, as long as the page allocator has them without compaction.
  */
 #include <linux/gfp.h>
 #include <linux/log2.h>
@@ -13,20 +13,20 @@
 
 #include "memory.h"
 
-/* The longest run that every architecture's page allocator has. */
+/* The largest page order that is available on every architecture. */
 #define MAX_RUN_ORDER	8
 
-/* Charged to the current process, and without killing others for it. */
+/* Charged to the current process; fail rather than invoke the OOM killer. */
 #define PAGE_GFP	(GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN)
 
-/* Allocate a run of single pages, at most @count; returns how many. */
+/* Allocate up to @count contiguous pages; return their number. */
 static unsigned int alloc_run(struct page **pages, unsigned int count)
 {
 	unsigned int order = min_t(unsigned int, ilog2(count), MAX_RUN_ORDER);
 	struct page *page = NULL;
 	unsigned int i;
 
-	/* Long runs only if they need not be made by moving others' pages. */
+		/* Higher orders only if they are available without reclaim. */
 	for (; !page && order; order -= !page)
 		page = alloc_pages((PAGE_GFP & ~__GFP_DIRECT_RECLAIM) |
 				   __GFP_NORETRY, order);
@@ -59,8 +59,8 @@ static int alloc_pages_of(struct page **pages, unsigned int count)
 
 /**
  * vcap_memory_alloc() - allocate a buffer, charged to the current process
- * @memory: the buffer; vcap_memory_free() may be called also after an error
- * @size: bytes
+ * @memory: the buffer; vcap_memory_free() may also be called after an error
+ * @size: size of the buffer, bytes
  *
  * Return: 0 or -ENOMEM.
  */
@@ -75,7 +75,7 @@ int vcap_memory_alloc(struct vcap_memory *memory, unsigned int size)
 		kvfree(pages);
 		return -ENOMEM;
 	}
-	/* From then on the pages and the array are the mapping's. */
+	/* On success the mapping owns the pages and the array. */
 	memory->data = vmap(pages, count, VM_MAP_PUT_PAGES, PAGE_KERNEL);
 	if (!memory->data) {
 		while (count)
@@ -88,10 +88,10 @@ int vcap_memory_alloc(struct vcap_memory *memory, unsigned int size)
 }
 
 /**
- * vcap_memory_map() - make a buffer of memory that is there
- * @memory: the buffer; vcap_memory_free() may be called also after an error
- * @data: where the kernel has mapped it, a part of what vmap() returned
- * @size: bytes
+ * vcap_memory_map() - set up a buffer in existing memory
+ * @memory: the buffer; vcap_memory_free() may also be called after an error
+ * @data: its address in a mapping made by vmap()
+ * @size: size of the buffer, bytes
  *
  * Return: 0 or -ENOMEM.
  */

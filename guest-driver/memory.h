@@ -6,10 +6,10 @@
 #include <linux/scatterlist.h>
 
 /**
- * struct vcap_memory - one buffer's pages
- * @data: as the kernel sees them, one after the other; NULL: there are none
- * @table: as the device sees them, in as few pieces as could be had
- * @foreign: the pages are not freed with the buffer
+ * struct vcap_memory - memory of a buffer
+ * @data: contiguous mapping in the kernel; NULL: none
+ * @table: scatterlist for the device, with as few entries as possible
+ * @foreign: the pages are owned by other code, which frees them
  */
 struct vcap_memory {
 	void *data;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Buffer models: where a listener's packets are, and who puts them there.
+ * Buffer models: where a listener's packets are stored, and who stores them.
  *
- * The rest of the driver knows a descriptor's buffers only by this table.
+ * The rest of the driver accesses a descriptor's buffers only through this
+ * table.
  */
 #ifndef VCAP_MODEL_H
 #define VCAP_MODEL_H
@@ -12,58 +13,62 @@
 #include "vcap.h"
 
 /**
- * struct vcap_model - what is done with the buffers of a descriptor
- * @name: as /proc/net/bpf shows it
- * @preset: the program has set the buffers before it attaches the descriptor,
- *          and they were charged then
+ * struct vcap_model - operations on the buffers of a descriptor
+ * @name: as shown in /proc/net/bpf
+ * @preset: the program has set the buffers before it attaches the descriptor;
+ *          they are already charged
  *
- * Without lock, with config:
+ * Called with config held, without lock:
  *
- * @attach: get ready to listen to a device: allocate the buffers, for the current
- *          process; -ENOBUFS if there is no memory, or why the device could not
- *          be asked
- * @start: have packets come in from now on; the descriptor is in the device's
- *         list. Returns why that cannot be.
- * @detach: undo @attach, and @start if there was one; the descriptor is in no
- *          list any more, and nobody reads. Without config if it is closed.
- * @prepare: get the device ready for a change of the set-up; then what came before
- *           is in the buffers and counts. Returns why that cannot be.
- * @update: tell the device what the descriptor needs now. Returns why it could
- *          not be told; it is told later.
+ * @attach: allocate the buffers, charged to the current process, and prepare to
+ *          listen. Returns 0, -ENOBUFS without memory, or the error of a
+ *          command.
+ * @start: start to capture; the descriptor is in the device's list. Returns 0
+ *         or the error of a command.
+ * @detach: undo @attach, and @start if it was called; the descriptor is in no
+ *          list and has no reader. On close it is called without config.
+ * @prepare: prepare the device for a change of the settings: on success, all
+ *           frames from before are in the buffers and counts. Returns 0 or the
+ *           error of a command.
+ * @update: send the device the descriptor's current requirements. Returns 0 or
+ *          the error of a command; the command is repeated later if it could
+ *          not be sent.
  *
- * Without lock:
+ * Called without lock:
  *
- * @sync: the barrier: what the interface transmitted or received before the call
- *        is in the buffers and counts afterwards. Returns why the device could
- *        not be asked.
+ * @sync: the barrier: on success, all frames that the interface sent or
+ *        received before the call are in the buffers and counts. Returns 0 or
+ *        the error of a command.
+ * @prepare_wait: called before a reader or poller sleeps: in immediate mode,
+ *                have new packets wake it
+ * @pending: return true if the device may have used a buffer; the condition of
+ *           waiters, besides @readable
+ * @fetch: take the buffers that the device has used, without a command. Returns
+ *         true if the buffer in progress contains a record.
  *
- * @prepare_wait: before a reader or poller sleeps: have what comes wake it, if packets
- *         are wanted as they come
- * @pending: while it sleeps, also in the middle of going to: has something come?
- * @fetch: take what the device has handed over, without asking it; returns
- *        whether it shows that it has more
+ * Called with lock held:
  *
- * With lock:
- *
- * @share: take the buffers back that the program has given back, and give it what
- *         there is for it; NULL: it has no part in the buffers' memory
- * @end: no more packets will come, those that are there can be read
- * @readable: what poll(2) says of reading; also asked without lock
- * @available: what FIONREAD gives, bytes
- * @held: bytes of that which do not change when packets come
- * @read_begin: start to read, @now: without waiting for a full buffer; returns
- *              the bytes to read, which are left alone until @read_end, or 0.
- *              NULL: there is no read(2)
- * @read_end: finish it; the program has the packets if they were @taken,
+ * @share: take back the buffers that the program has returned, and assign it
+ *         the hold buffer; NULL: the buffers are not shared with the program
+ * @end: no more packets will come; those in the buffers remain readable
+ * @readable: whether poll(2) reports the descriptor readable; also called
+ *            without lock
+ * @available: the result of FIONREAD, bytes
+ * @held: the part of @available that new packets do not change, bytes
+ * @read_begin: start a read; with @now, do not wait for a full buffer. Returns
+ *              the number of bytes to read, which do not change until
+ *              @read_end, or 0. NULL: read(2) is not supported.
+ * @read_end: finish a read; with @taken, the program has received the packets,
  *            otherwise they stay
- * @discard: empty the buffers; a read under way came before
- * @flush: the same, and reset the counts
+ * @discard: empty the buffers, except for a read that is under way
+ * @flush: empty the buffers and reset the counts
  *
- * Between @read_begin and @read_end, without lock:
+ * Called between @read_begin and @read_end, without lock:
  *
- * @hold: where the packets are
- * @copy: copy the @len bytes out, and what else the program is to get with them;
- *        returns how many it has got, or 0
+ * @hold: the packets of the hold buffer
+ * @copy: copy @len bytes of packets to the program, and further packets that
+ *        the same read returns. Returns the number of bytes copied, or 0 on a
+ *        fault.
  */
 struct vcap_model {
 	const char *name;

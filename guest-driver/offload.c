@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Buffer model "device": the listener has a queue of its own. The device runs
- * the listener's program and writes what it accepts into the listener's buffers
- * as the program is to read it; listener-queue.c is their rotation.
+ * Buffer model "device": the listener has a listener queue. The device runs its
+ * filter and writes accepted packets into its buffers in the format that
+ * programs read; listener-queue.c rotates the buffers.
  */
 #include <linux/compat.h>
 #include <linux/ktime.h>
@@ -13,7 +13,7 @@
 #include "record.h"
 #include "listener-command.h"
 
-/* The smallest buffer that a device takes. */
+/* The smallest buffer that devices accept. */
 #define SMALLEST	VIRTIO_CAPTURE_RECORD_SIZE(1)
 
 static u32 usable(const struct vcap_file *file)
@@ -22,11 +22,11 @@ static u32 usable(const struct vcap_file *file)
 }
 
 /**
- * vcap_offload_possible() - could the device do a descriptor's work?
+ * vcap_offload_possible() - return true if the device may fill the buffers
  * @file: the descriptor, which is about to be attached
  * @dev: the device
  *
- * The device writes headers as 64-bit programs have them.
+ * The device supports the header format of 64-bit programs only.
  */
 bool vcap_offload_possible(const struct vcap_file *file,
 			   const struct vcap_dev *dev)
@@ -36,8 +36,9 @@ bool vcap_offload_possible(const struct vcap_file *file,
 }
 
 /*
- * The device knows no binary fractions. What it has written into a program's
- * memory the program may have changed: that is not the device's fault.
+ * Convert the times of a buffer to binary fractions, which the device does not
+ * support. In zero-copy buffers ignore malformed headers: the program may have
+ * changed what the device has written.
  */
 static int convert(const struct vcap_file *file,
 		   const struct vcap_lq_buffer *buffer)
@@ -47,7 +48,7 @@ static int convert(const struct vcap_file *file,
 	return file->memory[0] ? 0 : err;
 }
 
-/* Take what the device has completed. Called with lock. */
+/* Take the buffers that the device has used. Called with lock. */
 static void take_used(struct vcap_file *file)
 {
 	struct vcap_lq *lq = file->lq;
@@ -64,12 +65,12 @@ static void take_used(struct vcap_file *file)
 	}
 	vcap_dev_result(file->dev, err);
 	vcap_lq_update_hold(file);
-	/* Packets come: their times are to be right. */
+	/* Packets arrive, so keep their times accurate. */
 	if (lq->hold && vcap_clock_is_due(&file->dev->clock))
 		vcap_dev_queue_work(file->dev);
 }
 
-/* Give the device the buffers that were read. Called with lock. */
+/* Make the buffers available that were read. Called with lock. */
 static void post(struct vcap_file *file, struct vcap_dev *dev)
 {
 	vcap_lq_update_hold(file);
@@ -100,7 +101,7 @@ static int offload_start(struct vcap_file *file, struct vcap_dev *dev)
 	struct vcap_lq *lq = file->lq;
 	int err;
 
-	/* The clock first: no frame gets the time of an old offset. */
+	/* Set the clock first, so that no frame gets an outdated offset. */
 	err = vcap_clock_set(&dev->clock, &dev->control);
 	if (err)
 		return vcap_dev_result(dev, err);
@@ -150,7 +151,7 @@ static int offload_sync(struct vcap_file *file, enum vcap_sync how)
 	return 0;
 }
 
-/* The queue's interrupt wakes readers and pollers, in any mode. */
+/* The interrupt of the queue always wakes readers and pollers. */
 static void offload_prepare_wait(struct vcap_file *file)
 {
 }
@@ -175,20 +176,20 @@ static void offload_end(struct vcap_file *file)
 {
 	int err = vcap_lq_take_used(file->lq);
 
-	/* Who is about to attach it finds out by the next command. */
+	/* Without @dev it is being attached: the next command fails. */
 	if (file->dev)
 		vcap_dev_result(file->dev, err);
 	vcap_lq_update_hold(file);
 	file->desc.gone = true;
 }
 
-/* Called with or without lock: the reader looks again with it. */
+/* Called with or without lock: the reader checks again with it. */
 static bool offload_readable(const struct vcap_file *file)
 {
 	return READ_ONCE(file->desc.hold_len) || READ_ONCE(file->desc.gone);
 }
 
-/* What a read returns at least: see read_more(). */
+/* Return the least that a read returns: see read_more(). */
 static u32 offload_available(const struct vcap_file *file)
 {
 	const struct vcap_lq *lq = file->lq;
@@ -229,11 +230,12 @@ static void offload_read_end(struct vcap_file *file, bool taken)
 }
 
 /*
- * The hold buffer was copied out. In immediate mode it may have one packet only:
- * the device handed that over at once, and stores all that have come since. On
- * the BSDs the read would find them together. So let the device have the hold
- * buffer, for which it gives the store buffer, and hold that if it is no more
- * than @room. Returns its length, or 0.
+ * Called after the hold buffer was copied out. In immediate mode it may contain
+ * a single packet: the device used the buffer at once, and has stored all
+ * packets since in the other one. On the BSDs the read would return them
+ * together. So make the hold buffer available, upon which the device uses the
+ * store buffer, and hold that one if it has at most @room bytes. Returns its
+ * length, or 0.
  */
 static u32 read_more(struct vcap_file *file, u32 room)
 {
@@ -256,7 +258,7 @@ static u32 read_more(struct vcap_file *file, u32 room)
 		vcap_listener_sync(file, VCAP_SYNC_READ);
 		mutex_lock(&file->lock);
 	}
-	/* What comes after a flush is for the next read. */
+	/* What is captured after a flush is for the next read. */
 	if (lq->hold && lq->hold->len <= room && lq->cut.clock == cut) {
 		desc->hold_busy = true;
 		len = lq->hold->len;
@@ -278,7 +280,7 @@ static u32 offload_copy(struct vcap_file *file, u32 len, struct iov_iter *to)
 		return len;
 	if (copy_to_iter(lq->hold->memory.data, more, to) == more)
 		return len + more;
-	/* The next read gets it. */
+	/* The next read returns it. */
 	mutex_lock(&file->lock);
 	offload_read_end(file, false);
 	mutex_unlock(&file->lock);
@@ -286,8 +288,9 @@ static u32 offload_copy(struct vcap_file *file, u32 len, struct iov_iter *to)
 }
 
 /*
- * Forget what the device used before the last change. It has already forgotten
- * what it had not used. A read under way came before and may finish.
+ * Discard the buffers that the device used before the last change of the
+ * settings. The device has already discarded the buffer in progress. A read
+ * under way may finish.
  */
 static void offload_discard(struct vcap_file *file)
 {
@@ -318,9 +321,9 @@ static void offload_flush(struct vcap_file *file)
 }
 
 /**
- * vcap_offload_stop() - get the buffers of listeners back, with their last frames
+ * vcap_offload_stop() - have the device return buffers, with the last frames
  * @dev: the device
- * @all: also of those whose interface is still there
+ * @all: for all listeners, not only those whose interface is gone
  */
 void vcap_offload_stop(struct vcap_dev *dev, bool all)
 {
@@ -333,7 +336,7 @@ void vcap_offload_stop(struct vcap_dev *dev, bool all)
 	mutex_unlock(&dev->lock);
 }
 
-/* Called with the lock of the queues. */
+/* Ask the device to return a queue's buffers. Called with the table's lock. */
 static void request_buffers(struct vcap_lq_slot *slot, void *data)
 {
 	struct virtio_capture_listen listen = {
@@ -364,10 +367,10 @@ static int resend(struct vcap_file *file, struct vcap_dev *dev)
 }
 
 /**
- * vcap_offload_resend() - tell the device anew what its listeners want
+ * vcap_offload_resend() - send the settings of all listeners again
  * @dev: the device
  *
- * Return: 0, or why it could not be told; -ENXIO: no more frames will come.
+ * Return: 0 or the error of a command; -ENXIO: no more frames will come.
  */
 int vcap_offload_resend(struct vcap_dev *dev)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Buffer model "device": the device filters, and fills the buffers itself. */
+/* Buffer model "device": the device runs the filter and fills the buffers. */
 #ifndef VCAP_OFFLOAD_H
 #define VCAP_OFFLOAD_H
 

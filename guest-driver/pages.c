@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A program's own memory, pinned, so that others can write to it.
+ * Pinned memory of a program, for the kernel and the device to write to.
  *
- * From vcap_pages_pin() to the last vcap_pages_put() the pages are nobody
- * else's, whatever the program does: it may unmap them, fork, run another
- * program or end. What it then sees is no longer what is written to, but that
- * goes nowhere else.
+ * From vcap_pages_pin() to the last vcap_pages_put() the pages are not reused,
+ * whatever the program does: it may unmap them, fork, execute another program
+ * or exit. It may then no longer see what is written, but nobody else sees it
+ * either.
  */
 #include <linux/mm.h>
 #include <linux/page-flags.h>
@@ -18,9 +18,9 @@
 #include "pages.h"
 
 /*
- * Memory of no file: of a process, of tmpfs or memfd, or huge pages. A file
- * system writes a page out, and can want to know of changes before they are
- * made; who has it pinned would not tell.
+ * Accept only pages not backed by a file system: anonymous memory, tmpfs,
+ * memfd, huge pages. A file system must be told before its pages are modified,
+ * which a long-term pin cannot do.
  */
 static bool is_memory(struct page *page)
 {
@@ -35,7 +35,7 @@ static void unpin(struct vcap_pages *pages, unsigned long num, bool dirty)
 	unpin_user_pages_dirty_lock(pages->pages, num, dirty);
 }
 
-/* Pin all pages, or none: -EFAULT if they are not memory that can be written. */
+/* Pin all pages or none: -EFAULT if they are not writable memory. */
 static int pin(struct vcap_pages *pages)
 {
 	unsigned long i;
@@ -54,7 +54,7 @@ static int pin(struct vcap_pages *pages)
 	return -EFAULT;
 }
 
-/* Charge for pages, pin them, and map them for the kernel. */
+/* Charge for the pages, pin them, and map them in the kernel. */
 static int get_memory(struct vcap_pages *pages)
 {
 	int err;
@@ -86,14 +86,14 @@ static void destroy(struct vcap_pages *pages)
 
 /**
  * vcap_pages_pin() - pin memory of the current process
- * @start: where it begins, a multiple of the size of a page
- * @len: its size, likewise, not 0, bytes
+ * @start: its address, a multiple of the page size
+ * @len: its length, a multiple of the page size, not 0
  *
  * It is charged as locked memory (RLIMIT_MEMLOCK).
  *
- * Return: the pages, with a reference; -EFAULT if it is not all memory of the
- * process that it may write to, or it is a file's; -ENOMEM if the process may
- * lock no more, or if there is no memory for it.
+ * Return: the pages, with a reference; -EFAULT if it is not all writable memory
+ * of the process or is a mapped file; -ENOMEM if the limit of locked memory is
+ * reached or there is no memory.
  */
 struct vcap_pages *vcap_pages_pin(unsigned long start, size_t len)
 {
@@ -118,14 +118,14 @@ struct vcap_pages *vcap_pages_pin(unsigned long start, size_t len)
 	return pages;
 }
 
-/** vcap_pages_get() - one more will write to them */
+/** vcap_pages_get() - add a reference */
 struct vcap_pages *vcap_pages_get(struct vcap_pages *pages)
 {
 	refcount_inc(&pages->refs);
 	return pages;
 }
 
-/** vcap_pages_put() - one less does; the last one gives them back */
+/** vcap_pages_put() - drop a reference; the last one unpins the pages */
 void vcap_pages_put(struct vcap_pages *pages)
 {
 	if (!refcount_dec_and_test(&pages->refs))
@@ -145,13 +145,13 @@ static int compare(const void *a, const void *b)
 }
 
 /**
- * vcap_pages_distinct() - whether all pages of two pieces of memory differ
- * @a: one
- * @b: the other
+ * vcap_pages_distinct() - check that two pieces of memory share no page
+ * @a: first piece
+ * @b: second piece
  *
- * A program can have the same page at several addresses.
+ * A program may have mapped the same page at several addresses.
  *
- * Return: 0, -EINVAL if one is there twice, -ENOMEM.
+ * Return: 0, -EINVAL if a page occurs twice, or -ENOMEM.
  */
 int vcap_pages_distinct(const struct vcap_pages *a, const struct vcap_pages *b)
 {

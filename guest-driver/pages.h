@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A program's own memory, pinned, so that others can write to it. */
+/* Pinned memory of a program, for the kernel and the device to write to. */
 #ifndef VCAP_PAGES_H
 #define VCAP_PAGES_H
 
@@ -7,13 +7,13 @@
 #include <linux/refcount.h>
 
 /**
- * struct vcap_pages - some memory of a program's
- * @refs: who writes to it, or will; it is unpinned when nobody does any more
- * @start: where the program had it when it was pinned
- * @num: how many pages
- * @pages: the pages, pinned
- * @map: where the kernel has them, one behind the other
- * @mm: whose memory is charged for them
+ * struct vcap_pages - pinned memory of a program
+ * @refs: number of users that may write to it; unpinned with the last one
+ * @start: its address in the program when it was pinned
+ * @num: number of pages
+ * @pages: the pages
+ * @map: contiguous mapping in the kernel
+ * @mm: the address space that is charged for them
  */
 struct vcap_pages {
 	refcount_t refs;

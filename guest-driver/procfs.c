@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* /proc/net/bpf: the open descriptors, a line each; bpfstat(8) prints them. */
+/* /proc/net/bpf: the open descriptors, one per line, for bpfstat(8). */
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
 #include <net/net_namespace.h>
@@ -10,9 +10,9 @@
 #include "procfs.h"
 
 static DEFINE_MUTEX(files_lock);
-static LIST_HEAD(files);		/* of struct vcap_file; files_lock */
+static LIST_HEAD(files);		/* protected by files_lock */
 
-/** vcap_procfs_add() - a descriptor was opened */
+/** vcap_procfs_add() - add a descriptor to the list */
 void vcap_procfs_add(struct vcap_file *file)
 {
 	mutex_lock(&files_lock);
@@ -20,7 +20,7 @@ void vcap_procfs_add(struct vcap_file *file)
 	mutex_unlock(&files_lock);
 }
 
-/** vcap_procfs_del() - a descriptor is being closed */
+/** vcap_procfs_del() - remove a descriptor from the list */
 void vcap_procfs_del(struct vcap_file *file)
 {
 	mutex_lock(&files_lock);
@@ -29,9 +29,9 @@ void vcap_procfs_del(struct vcap_file *file)
 }
 
 /**
- * vcap_procfs_sync() - have the counts of all descriptors exact
+ * vcap_procfs_sync() - make the counts of all descriptors exact
  *
- * Only where the device counts: the others are always.
+ * This is needed only for those whose packets the device counts.
  */
 void vcap_procfs_sync(void)
 {
@@ -76,7 +76,7 @@ static void show_file(struct seq_file *seq, struct vcap_file *file)
 	mutex_unlock(&file->lock);
 	if (dev && vcap_interface_name(dev, file, name))
 		strscpy(name, "-", sizeof(name));
-	/* What cannot be asked for now is shown as it was last. */
+	/* On failure the last known counts are shown. */
 	if (file->lq)
 		vcap_listener_sync(file, VCAP_SYNC_COUNTS);
 
@@ -103,7 +103,7 @@ static int show(struct seq_file *seq, void *unused)
 	return 0;
 }
 
-/** vcap_procfs_init() - add /proc/net/bpf, which root alone may read */
+/** vcap_procfs_init() - create /proc/net/bpf, readable by root only */
 int vcap_procfs_init(void)
 {
 	if (!proc_create_single("bpf", 0400, init_net.proc_net, show))
@@ -111,7 +111,7 @@ int vcap_procfs_init(void)
 	return 0;
 }
 
-/** vcap_procfs_exit() - remove it */
+/** vcap_procfs_exit() - remove /proc/net/bpf */
 void vcap_procfs_exit(void)
 {
 	remove_proc_entry("bpf", init_net.proc_net);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Installed filters, and the machine that each of them runs on: Linux's, which
- * takes what core/translate.c makes of a program and translates it further into
- * the processor's own instructions, or where that has no memory left for it the
- * interpreter of core/interpreter.c.
+ * Installed filter programs, and how they are executed: core/translate.c
+ * translates them to eBPF, for which the kernel has a JIT compiler. If there is
+ * no memory for that, core/interpreter.c interprets them.
  */
 #include <linux/filter.h>
 #include <linux/mm.h>
@@ -13,8 +12,8 @@
 #include "translate.h"
 
 /**
- * vcap_program_alloc() - room for a program, to be filled in
- * @len: its instructions
+ * vcap_program_alloc() - allocate a program, to be filled in by the caller
+ * @len: number of instructions
  */
 struct vcap_program *vcap_program_alloc(u32 len)
 {
@@ -27,7 +26,7 @@ struct vcap_program *vcap_program_alloc(u32 len)
 	return program;
 }
 
-/* Linux's struct bpf_insn is what core/translate.c takes it for. */
+/* struct vcap_ebpf_insn has the layout of the kernel's struct bpf_insn. */
 #define SAME_PLACE(ours, linux) \
 	static_assert(offsetof(struct vcap_ebpf_insn, ours) == \
 		      offsetof(struct bpf_insn, linux))
@@ -36,10 +35,10 @@ SAME_PLACE(off, off);
 SAME_PLACE(imm, imm);
 
 /*
- * Give Linux the translation. Its type stays BPF_PROG_TYPE_UNSPEC, which the
- * translations of classic programs have: so Linux guards the processor's branch
- * predictors against it as against any that was not verified. NULL: there was no
- * memory, or no more that a user may have.
+ * Create the kernel's program. Its type stays BPF_PROG_TYPE_UNSPEC, as that of
+ * translated classic programs, so that the kernel applies the same mitigations
+ * against speculative execution as for unverified programs. Returns NULL
+ * without memory, or if the limit for JIT memory is reached.
  */
 static struct bpf_prog *create_prog(const struct vcap_translation *t)
 {
@@ -59,7 +58,7 @@ static struct bpf_prog *create_prog(const struct vcap_translation *t)
 	return NULL;
 }
 
-/* Leaves @native NULL if it is not to be. */
+/* Translate to eBPF. @native stays NULL on failure. */
 static void create_native(struct vcap_program *program)
 {
 	struct vcap_translation *t = kvmalloc(sizeof(*t), GFP_KERNEL);
@@ -71,7 +70,7 @@ static void create_native(struct vcap_program *program)
 	kvfree(t);
 }
 
-/* Make a program ready for the interpreter. */
+/* Decode for the interpreter. */
 static int decode(struct vcap_program *program)
 {
 	program->decoded = kmalloc(vcap_filter_decoded_size(program->len),
@@ -83,8 +82,8 @@ static int decode(struct vcap_program *program)
 }
 
 /**
- * vcap_program_install() - check a program, and make it ready to run
- * @program: with its instructions filled in
+ * vcap_program_install() - check a program and prepare to run it
+ * @program: the program, with its instructions filled in
  *
  * Return: 0; -EINVAL if it is not valid; or -ENOMEM.
  */
@@ -101,12 +100,12 @@ int vcap_program_install(struct vcap_program *program)
 }
 
 /**
- * vcap_program_executor() - what runs a program
- * @program: it; NULL: no program
+ * vcap_program_executor() - return how a program is executed
+ * @program: the program; NULL: none
  *
- * Return: "none"; "constant", nothing, as it always answers the same; "jit", the
- * processor itself; "kernel", Linux's interpreter, where its translator is
- * turned off; or "interpreter", ours.
+ * Return: "none" without a program; "constant" if it need not run; "jit" if it
+ * is compiled; "kernel" if the kernel's eBPF interpreter runs it; "interpreter"
+ * if the driver's does.
  */
 const char *vcap_program_executor(const struct vcap_program *program)
 {
@@ -120,8 +119,8 @@ const char *vcap_program_executor(const struct vcap_program *program)
 }
 
 /**
- * vcap_program_free() - free a program that nobody runs any more
- * @program: it, or NULL
+ * vcap_program_free() - free a program that is no longer in use
+ * @program: the program, or NULL
  */
 void vcap_program_free(struct vcap_program *program)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Installed filters, and the machine that each of them runs on. */
+/* Installed filter programs, and how they are executed. */
 #ifndef VCAP_PROGRAM_H
 #define VCAP_PROGRAM_H
 
@@ -11,14 +11,14 @@
 #include "translate.h"
 
 /**
- * struct vcap_program - an installed filter
- * @snaplen: bytes of a frame that it needs to see
- * @constant: it is a single return, which libpcap installs where nothing is
- *            asked for: nothing needs to run
- * @native: the program translated to eBPF; NULL: it is interpreted, or constant
- * @decoded: the program as the interpreter takes it; NULL: it has another engine
+ * struct vcap_program - an installed filter program
+ * @snaplen: snapshot length that it requires, bytes
+ * @constant: it is a single return, as libpcap installs for an empty filter;
+ *            nothing needs to run
+ * @native: its translation to eBPF; NULL: it is interpreted, or constant
+ * @decoded: its form for the interpreter; NULL: it is not interpreted
  * @len: number of instructions
- * @insns: the program as it was given
+ * @insns: the original instructions
  */
 struct vcap_program {
 	u32 snaplen;
@@ -38,13 +38,13 @@ void vcap_program_free(struct vcap_program *program);
  * vcap_program_run() - run a program over a packet
  * @program: the program
  * @pkt: the packet
- * @wirelen: its length on the wire
- * @buflen: bytes at @pkt
+ * @wirelen: length of the packet on the wire, bytes
+ * @buflen: captured length at @pkt, bytes
  *
- * The caller has disabled migration, once for all packets that it has. Inline,
- * as this is done for each frame and each listener.
+ * The caller has disabled migration, once for a batch of packets. Inline, as it
+ * is called for each frame and listener.
  *
- * Return: bytes of the packet to keep, 0 to reject it.
+ * Return: number of bytes of the packet to keep, 0 to reject it.
  */
 static inline u32 vcap_program_run(const struct vcap_program *program,
 				   const u8 *pkt, u32 wirelen, u32 buflen)

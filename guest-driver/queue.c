@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A capture queue: buffers of records, which the device fills. */
+/* The capture queue: large buffers that the device fills with records. */
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/scatterlist.h>
@@ -9,30 +9,30 @@
 #include "queue.h"
 
 /*
- * Large buffers make few interrupts. Where memory is in pieces smaller ones have
- * to do.
+ * Large buffers cause fewer interrupts. Use smaller ones if memory is too
+ * fragmented for large ones.
  */
 #define LARGE_ORDER	get_order(512 * 1024)
 #define SMALL_ORDER	get_order(VCAP_SMALL_BUFFER)
 
-/* The queue's size is the other limit. */
+/* The number of buffers is also limited by the size of the virtqueue. */
 #define MAX_BUFFERS	1024U
 
 static unsigned int buffers = 8;
 module_param(buffers, uint, 0444);
 MODULE_PARM_DESC(buffers, "Capture buffers of 512 KiB for each device (default 8)");
 
-/** vcap_queue_init() - a queue without buffers and virtqueue */
+/** vcap_queue_init() - initialize a queue without buffers and virtqueue */
 void vcap_queue_init(struct vcap_queue *queue)
 {
 	INIT_LIST_HEAD(&queue->posted);
 }
 
-/* Allocate at most @n buffers, as many as there is memory for. */
+/* Allocate up to @n buffers in all; stop when there is no memory. */
 static void alloc_buffers(struct vcap_queue *queue, unsigned int n)
 {
 	for (; queue->num_buffers < n; queue->num_buffers++) {
-		/* Zeros: a device that lies shows nobody what was there. */
+		/* Zeroed, so that a misbehaving device exposes no old data. */
 		void *data = (void *)__get_free_pages(GFP_KERNEL | __GFP_ZERO |
 						      __GFP_NOWARN,
 						      queue->order);
@@ -48,7 +48,7 @@ static void alloc_buffers(struct vcap_queue *queue, unsigned int n)
  * vcap_queue_alloc() - allocate the buffers of a queue that has none
  * @queue: the queue
  *
- * Return: 0, or -ENOMEM if there is memory for none. Fewer than wanted will do.
+ * Return: 0 if at least one buffer was allocated, else -ENOMEM.
  */
 int vcap_queue_alloc(struct vcap_queue *queue)
 {
@@ -70,7 +70,7 @@ int vcap_queue_alloc(struct vcap_queue *queue)
 	return 0;
 }
 
-/** vcap_queue_free() - free the buffers, if there are any; the device has none */
+/** vcap_queue_free() - free the buffers, if any; the device has none of them */
 void vcap_queue_free(struct vcap_queue *queue)
 {
 	while (queue->num_buffers > 0)
@@ -81,16 +81,16 @@ void vcap_queue_free(struct vcap_queue *queue)
 	queue->buffers = NULL;
 }
 
-/** vcap_queue_size() - bytes of each buffer */
+/** vcap_queue_size() - return the size of each buffer, bytes */
 u32 vcap_queue_size(const struct vcap_queue *queue)
 {
 	return PAGE_SIZE << queue->order;
 }
 
 /**
- * vcap_queue_start() - use a virtqueue that is new
- * @queue: the queue; its buffers, if it has any, are the driver's
- * @vq: the virtqueue, of a device that counts from zero
+ * vcap_queue_start() - start to use a new virtqueue
+ * @queue: the queue; the device has none of its buffers
+ * @vq: the virtqueue, of a device whose counts start at zero
  */
 void vcap_queue_start(struct vcap_queue *queue, struct virtqueue *vq)
 {
@@ -104,14 +104,15 @@ void vcap_queue_start(struct vcap_queue *queue, struct virtqueue *vq)
 }
 
 /**
- * vcap_queue_post() - give a buffer to the device
+ * vcap_queue_post() - make a buffer available to the device
  * @queue: the queue
- * @buffer: a buffer of it that the driver has
- * @len: bytes of it
+ * @buffer: one of its buffers that the device does not have
+ * @len: bytes of it to make available
  *
- * The caller tells the device: virtqueue_kick().
+ * The caller notifies the device with virtqueue_kick().
  *
- * Return: 0; -ENOSPC if the queue is full; or what virtqueue_add_inbuf() says.
+ * Return: 0, -ENOSPC if the queue is full, or another error of
+ * virtqueue_add_inbuf().
  */
 int vcap_queue_post(struct vcap_queue *queue, struct vcap_buffer *buffer,
 		    u32 len)
@@ -120,7 +121,7 @@ int vcap_queue_post(struct vcap_queue *queue, struct vcap_buffer *buffer,
 	struct scatterlist sg;
 	int err;
 
-	/* See vcap_queue_has_record(). */
+	/* For vcap_queue_has_record(). */
 	first->hdrlen = 0;
 	buffer->len = len;
 	sg_init_one(&sg, buffer->data, len);
@@ -133,13 +134,14 @@ int vcap_queue_post(struct vcap_queue *queue, struct vcap_buffer *buffer,
 }
 
 /**
- * vcap_queue_post_all() - give the device all buffers that it does not have
+ * vcap_queue_post_all() - make all buffers available that the device does not
+ * have
  * @queue: the queue
  * @len: bytes of each
  *
- * A queue may be shorter than all: then it gets as many as there is room for.
+ * A virtqueue may hold fewer buffers than there are: then it is filled.
  *
- * Return: 0, or an error if there was no memory to give it more: try later.
+ * Return: 0, or an error if there was no memory to add more: try again later.
  */
 int vcap_queue_post_all(struct vcap_queue *queue, u32 len)
 {
@@ -153,9 +155,9 @@ int vcap_queue_post_all(struct vcap_queue *queue, u32 len)
 }
 
 /**
- * vcap_queue_take() - take the next buffer that the device has completed
+ * vcap_queue_take() - take the next used buffer
  * @queue: the queue
- * @len: set to the bytes that the device says it used
+ * @len: set to the length that the device reports
  *
  * Return: the buffer, or NULL if there is none.
  */
@@ -171,14 +173,13 @@ struct vcap_buffer *vcap_queue_take(struct vcap_queue *queue, u32 *len)
 }
 
 /**
- * vcap_queue_has_record() - does the device show that it has a record?
- * @queue: the queue; what the device has completed was taken
+ * vcap_queue_has_record() - return true if the buffer in progress has a record
+ * @queue: the queue; all used buffers have been taken
  *
- * It writes records where the driver can see them, into the oldest buffer that
- * it has, and there was no header length when it got that. This is no barrier:
- * a frame may be on its way. Memory that is not the guest's own shows nothing.
- *
- * Return: false if there is none.
+ * The device writes records into the oldest available buffer as frames arrive.
+ * The driver cleared the first header length when it made the buffer available.
+ * This is no barrier: a frame may be in flight. With bounce buffers the driver
+ * cannot see unfinished buffers, and the result is always true.
  */
 bool vcap_queue_has_record(const struct vcap_queue *queue)
 {
@@ -199,15 +200,15 @@ static void recycle(struct virtqueue *vq, void *buffer)
 }
 
 /**
- * vcap_queue_reclaim() - take all buffers back from the device, which may not
- * have completed them
- * @queue: the queue, of a device that listens for nobody
+ * vcap_queue_reclaim() - take back all buffers, including those not used yet
+ * @queue: the queue, of a device that captures for no listener
  *
- * That takes a reset of the queue. Linux offers it as a change of the size: from
- * the largest to half of that, or back. Not all devices can do it.
+ * This requires a reset of the virtqueue. Linux offers that only as a change of
+ * its size: alternate between the largest size and half of it. Not all devices
+ * support it.
  *
  * Return: 0 if the driver has all buffers; -EBUSY if the device keeps them;
- * -EPROTO if the queue is not to be used any more.
+ * -EPROTO if the queue must not be used any more.
  */
 int vcap_queue_reclaim(struct vcap_queue *queue)
 {
@@ -218,7 +219,7 @@ int vcap_queue_reclaim(struct vcap_queue *queue)
 	err = virtqueue_resize(queue->vq, size, recycle, NULL);
 	if (err == -EBUSY)
 		return -EPROTO;
-	/* It may have got them back, and have no memory for the new size. */
+	/* The reset may succeed and the allocation for the new size fail. */
 	if (!list_empty(&queue->posted))
 		return -EBUSY;
 	queue->num_posted = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A capture queue: buffers of records, which the device fills. */
+/* The capture queue: large buffers that the device fills with records. */
 #ifndef VCAP_QUEUE_H
 #define VCAP_QUEUE_H
 
@@ -12,8 +12,8 @@
 /**
  * struct vcap_buffer - a capture buffer
  * @data: its memory
- * @len: bytes of that which the device has, or had last
- * @node: in the queue's list while the device has it, else empty
+ * @len: bytes made available to the device, now or last
+ * @node: in the queue's list while the device has the buffer, else empty
  */
 struct vcap_buffer {
 	void *data;
@@ -22,22 +22,23 @@ struct vcap_buffer {
 };
 
 /*
- * So many records are checked, then handed to one listener after the other:
- * enough to share what is done for each batch, and few enough to stay in the
- * processor's nearest cache.
+ * Number of records that are checked together and then passed to one listener
+ * after the other: enough to amortize the cost of each batch, and few enough to
+ * stay in the L1 cache.
  */
 #define VCAP_BATCH	64
 
 /**
- * struct vcap_queue - a capture queue; its owner has a lock for all of it
+ * struct vcap_queue - a capture queue; the caller serializes all access
  * @vq: the virtqueue
- * @buffers: @num_buffers of them; NULL while nobody needs the queue
- * @num_buffers: how many there are
- * @num_posted: how many of them the device has
- * @posted: those, the oldest first: the device fills that
- * @order: each has so many times doubled pages
- * @dropped: the device's drop count, low 32 bits, as far as listeners know
- * @records: a batch of records, out of a buffer
+ * @buffers: array of @num_buffers buffers; NULL while the queue has no users
+ * @num_buffers: number of buffers
+ * @num_posted: number of buffers that the device has
+ * @posted: the buffers that the device has, oldest first; the first one is the
+ *          buffer in progress
+ * @order: page order of each buffer
+ * @dropped: low 32 bits of the device's drop count that listeners were told
+ * @records: a batch of records of a buffer
  */
 struct vcap_queue {
 	struct virtqueue *vq;
@@ -51,8 +52,8 @@ struct vcap_queue {
 };
 
 /*
- * The device has at least so much of a buffer: room for a record of the longest
- * frame there is (64 KiB of payload from a NIC that segments in hardware).
+ * The smallest length of a buffer: room for a record of the longest frame, 64
+ * KiB of payload from a NIC with segmentation offload.
  */
 #define VCAP_SMALL_BUFFER	(128 * 1024U)
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What users may have: descriptors, and memory for their buffers.
+ * Limits of each user: descriptors, and memory for their buffers.
  *
- * A descriptor and its buffers count for the real user ID of the process that
- * opened it, as the initial user namespace has it, whoever uses it later. With a
- * range of user IDs (subuid(5)) one could open more for each of them: so there
- * is a second limit, on all descriptors together that were opened without
- * CAP_SYS_RESOURCE. Those that were opened with it do not count there.
+ * A descriptor and its buffers are charged to the real user ID of the process
+ * that opened it, in the initial user namespace, whoever uses it later. As a
+ * user with a range of user IDs (subuid(5)) could open more with each of them,
+ * a second limit applies to all descriptors together that were opened without
+ * CAP_SYS_RESOURCE.
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
@@ -18,7 +18,7 @@
 #include "quota.h"
 #include "usage.h"
 
-/* The most that the parameter can be, and the limit on all users together. */
+/* Limit of the parameter, and of all descriptors opened without privilege. */
 #define MAX_DESCRIPTORS	4096
 
 static unsigned int descriptors = 256;
@@ -36,18 +36,17 @@ static const struct kernel_param_ops descriptors_ops = {
 module_param_cb(descriptors, &descriptors_ops, &descriptors, 0644);
 MODULE_PARM_DESC(descriptors, "Descriptors of /dev/bpf that a user can have open (default 256, at most 4096)");
 
-/* Largest buffer that BIOCSBLEN gives, bytes (net.bpf.maxbufsize). */
+/* Largest buffer size that BIOCSBLEN sets, bytes (net.bpf.maxbufsize). */
 unsigned int vcap_max_buffer = 4194304;
 
-/* Memory for the buffers of one user, bytes (net.bpf.maxusermem). */
+/* Limit of the buffers of a user, bytes (net.bpf.maxusermem). */
 unsigned long vcap_max_memory;
 
 /**
  * struct vcap_user - a user with open descriptors
- * @node: in the list of all users; users_lock
- * @uid: who
- * @usage: of all the user's descriptors; users_lock; the entry is freed with the
- *         last one
+ * @node: in the list of all users; protected by users_lock
+ * @uid: the user ID
+ * @usage: usage of all descriptors of the user; protected by users_lock
  */
 struct vcap_user {
 	struct list_head node;
@@ -56,16 +55,17 @@ struct vcap_user {
 };
 
 static DEFINE_MUTEX(users_lock);
-static LIST_HEAD(users);		/* of struct vcap_user; users_lock */
-static struct vcap_usage shared;	/* without CAP_SYS_RESOURCE; users_lock */
+static LIST_HEAD(users);		/* protected by users_lock */
+/* Usage of descriptors opened without CAP_SYS_RESOURCE; users_lock. */
+static struct vcap_usage shared;
 
-/* Memory for the buffers of all users together, bytes: a quarter of all. */
+/* Limit of the buffers of all users together, bytes: a quarter of memory. */
 static u64 shared_memory(void)
 {
 	return ((u64)totalram_pages() << PAGE_SHIFT) / 4;
 }
 
-/* The entry of a user, a new one if there is none. NULL: no memory. */
+/* Find the entry of a user, or allocate one. NULL: no memory. */
 static struct vcap_user *get_entry(kuid_t uid)
 {
 	struct vcap_user *user;
@@ -92,7 +92,7 @@ static void put_entry(struct vcap_user *user)
 	kfree(user);
 }
 
-/* Let a user have more, if both limits allow it. */
+/* Charge a user, unless a limit would be exceeded. */
 static int charge(struct vcap_user *user, bool privileged,
 		  const struct vcap_usage *more)
 {
@@ -122,10 +122,10 @@ static void uncharge(struct vcap_file *file, const struct vcap_usage *less)
 }
 
 /**
- * vcap_quota_open() - count a descriptor that the current process opens
+ * vcap_quota_open() - charge the current user for a new descriptor
  * @file: the descriptor
  *
- * Return: 0, -ENOBUFS if there are too many, -ENOMEM.
+ * Return: 0; -ENOBUFS if a limit is reached; -ENOMEM.
  */
 int vcap_quota_open(struct vcap_file *file)
 {
@@ -143,7 +143,7 @@ int vcap_quota_open(struct vcap_file *file)
 	return err;
 }
 
-/** vcap_quota_close() - the descriptor is closed; its buffers were freed */
+/** vcap_quota_close() - uncharge a descriptor; its buffers are uncharged */
 void vcap_quota_close(struct vcap_file *file)
 {
 	static const struct vcap_usage one = { .descriptors = 1 };
@@ -154,7 +154,7 @@ void vcap_quota_close(struct vcap_file *file)
 	mutex_unlock(&users_lock);
 }
 
-/* Both buffers; memory comes in pages. */
+/* Return the memory of both buffers, in whole pages. */
 static struct vcap_usage buffers_of(const struct vcap_file *file)
 {
 	return (struct vcap_usage){
@@ -163,10 +163,10 @@ static struct vcap_usage buffers_of(const struct vcap_file *file)
 }
 
 /**
- * vcap_quota_charge() - count the memory of a descriptor's buffers
- * @file: the descriptor, with the size that they are to have
+ * vcap_quota_charge() - charge the memory of a descriptor's buffers
+ * @file: the descriptor, with the size of its buffers set
  *
- * Return: 0, or -ENOBUFS if that is too much.
+ * Return: 0, or -ENOBUFS if a limit would be exceeded.
  */
 int vcap_quota_charge(struct vcap_file *file)
 {
@@ -179,7 +179,7 @@ int vcap_quota_charge(struct vcap_file *file)
 	return err;
 }
 
-/** vcap_quota_uncharge() - they were freed; the size is still the same */
+/** vcap_quota_uncharge() - uncharge the buffers, before their size changes */
 void vcap_quota_uncharge(struct vcap_file *file)
 {
 	struct vcap_usage less = buffers_of(file);
@@ -190,10 +190,10 @@ void vcap_quota_uncharge(struct vcap_file *file)
 }
 
 /**
- * vcap_quota_init() - set the limit that depends on the machine's memory
+ * vcap_quota_init() - set the default limit that depends on the memory size
  *
- * 64 descriptors with buffers of 512 KiB, which is what libpcap asks for, but
- * half of what all users may have together at the most.
+ * It allows 64 descriptors with buffers of 512 KiB, the size that libpcap sets,
+ * but at most half of what all users may have together.
  */
 void vcap_quota_init(void)
 {

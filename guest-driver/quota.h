@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What users may have: descriptors, and memory for their buffers. */
+/* Limits of each user: descriptors, and memory for their buffers. */
 #ifndef VCAP_QUOTA_H
 #define VCAP_QUOTA_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Changes of a descriptor's set-up that the device has to know of. */
+/* Changes of a descriptor's settings that affect the device. */
 #include "device.h"
 #include "interface.h"
 #include "kernel-model.h"
@@ -11,7 +11,7 @@
 #include "setup.h"
 #include "zerocopy.h"
 
-/** vcap_setup_current() - a change that changes nothing yet; config is held */
+/** vcap_setup_current() - get the current settings; config is held */
 void vcap_setup_current(struct vcap_file *file, struct vcap_change *next)
 {
 	lockdep_assert_held(&file->config);
@@ -21,15 +21,15 @@ void vcap_setup_current(struct vcap_file *file, struct vcap_change *next)
 }
 
 /**
- * vcap_setup_prepare() - get the device ready for a change of the set-up
+ * vcap_setup_prepare() - prepare the device for a change of the settings
  * @file: the descriptor; config is held
- * @next: the set-up after it
+ * @next: the settings after the change
  *
- * Afterwards all frames come as they are needed with the new set-up, and those
- * that came before are in the buffers. The caller then changes the set-up, which
- * cannot fail, and calls vcap_setup_finish().
+ * On success, the device captures what both the old and the new settings
+ * require, and all frames from before the call are in the buffers. The caller
+ * then changes the settings, which cannot fail, and calls vcap_setup_finish().
  *
- * Return: 0, or why the device could not be told: then nothing may change.
+ * Return: 0 or the error of a command; then the settings must not be changed.
  */
 int vcap_setup_prepare(struct vcap_file *file, const struct vcap_change *next)
 {
@@ -44,17 +44,17 @@ int vcap_setup_prepare(struct vcap_file *file, const struct vcap_change *next)
 	return err;
 }
 
-/** vcap_setup_finish() - a change was made, or given up: need no more for it */
+/** vcap_setup_finish() - end a change, made or not, and update the device */
 void vcap_setup_finish(struct vcap_file *file)
 {
 	mutex_lock(&file->lock);
 	memset(&file->next, 0, sizeof(file->next));
 	mutex_unlock(&file->lock);
-	/* Until the device knows, it does more than it needs to: no error. */
+	/* Ignore errors: the device only captures more than required. */
 	vcap_listener_update(file);
 }
 
-/* Have a model fill the buffers, its own or the program's. */
+/* Set the model that fills the buffers. */
 static void fill_with(struct vcap_file *file, const struct vcap_model *model)
 {
 	if (file->model->preset)
@@ -63,7 +63,7 @@ static void fill_with(struct vcap_file *file, const struct vcap_model *model)
 		file->model = model;
 }
 
-/* The buffers: the device's work where it can do it, or the kernel's. */
+/* Allocate the buffers: those of the device model if possible. */
 static int attach(struct vcap_file *file, struct vcap_dev *dev)
 {
 	int err = -EBUSY;
@@ -73,7 +73,7 @@ static int attach(struct vcap_file *file, struct vcap_dev *dev)
 		err = file->model->attach(file, dev);
 	}
 	if (err) {
-		/* Also that of a descriptor that is not attached. */
+		/* Also the default of a descriptor that is not attached. */
 		fill_with(file, &vcap_kernel_model);
 		if (err == -EBUSY)
 			err = file->model->attach(file, dev);
@@ -81,7 +81,7 @@ static int attach(struct vcap_file *file, struct vcap_dev *dev)
 	return err;
 }
 
-/* Undo that. */
+/* Undo attach(). */
 static void detach(struct vcap_file *file, struct vcap_dev *dev)
 {
 	file->model->detach(file, dev);
@@ -89,8 +89,8 @@ static void detach(struct vcap_file *file, struct vcap_dev *dev)
 }
 
 /*
- * Listen to a device by the name of an interface, or by its own: NULL. The
- * memory of the buffers is charged.
+ * Listen to a device by the name of an interface; NULL: by the device's own
+ * name. The memory of the buffers is already charged.
  */
 static int listen(struct vcap_file *file, struct vcap_dev *dev,
 		  const char *name)
@@ -122,9 +122,9 @@ detach:
  * @file: the descriptor
  * @name: of the interface or the capture device
  *
- * Return: 0, -EINVAL if it was attached before, -ENXIO if there is no such
- * interface or no device captures on it, -ENOBUFS if its user may have no more
- * memory or there is none, or why the device could not be told.
+ * Return: 0; -EINVAL if it was attached before; -ENXIO if there is no such
+ * interface or no device captures on it; -ENOBUFS if the user's limit is
+ * reached or there is no memory; or the error of a command.
  */
 int vcap_setup_attach(struct vcap_file *file, const char *name)
 {
@@ -154,7 +154,7 @@ put_dev:
 	return err;
 }
 
-/** vcap_setup_detach() - undo that for a descriptor that nobody uses any more */
+/** vcap_setup_detach() - undo vcap_setup_attach(), when it is closed */
 void vcap_setup_detach(struct vcap_file *file)
 {
 	struct vcap_dev *dev = file->dev;
@@ -171,11 +171,10 @@ void vcap_setup_detach(struct vcap_file *file)
 /**
  * vcap_setup_filter() - replace the filter; config is held
  * @file: the descriptor
- * @filter: the new one, owned by the descriptor from now on; NULL: none
- * @flush: start afresh, without what the old one let in
+ * @filter: the new filter, owned by the descriptor on success; NULL: none
+ * @flush: empty the buffers and reset the counts
  *
- * Return: 0, or why the device could not be told: then the old filter stays, and
- * the new one is still the caller's.
+ * Return: 0 or the error of a command; then the old filter stays.
  */
 int vcap_setup_filter(struct vcap_file *file, struct vcap_program *filter,
 		      bool flush)
@@ -184,7 +183,7 @@ int vcap_setup_filter(struct vcap_file *file, struct vcap_program *filter,
 	int err;
 
 	vcap_setup_current(file, &next);
-	/* The new filter must not meet frames cut to what the old one wanted. */
+	/* The new filter must not see frames cut to the old snapshot length. */
 	next.needs.snaplen = filter ? filter->snaplen : U32_MAX;
 	next.filter = filter;
 	next.discard = flush;

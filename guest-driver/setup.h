@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Changes of a descriptor's set-up that the device has to know of. */
+/* Changes of a descriptor's settings that affect the device. */
 #ifndef VCAP_SETUP_H
 #define VCAP_SETUP_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The shared queue: each frame is handed to every listener. */
+/* The shared queue: its frames go to all listeners without a listener queue. */
 #include <linux/ktime.h>
 #include <linux/sched.h>
 
@@ -8,14 +8,14 @@
 #include "offload.h"
 #include "shared-queue.h"
 
-/* So soon a reader that was woken has to look, jiffies. */
+/* Time for woken readers to take a buffer before the work does, jiffies. */
 #define FALLBACK_DELAY	2
 
 /*
- * Large buffers make few interrupts. But what comes in one goes into the store
- * buffers of readers that cannot run meanwhile, so no more of it is given to
- * the device than half of what the smallest of those has. But there is always
- * room for any frame.
+ * Return the length of buffers to make available. Large buffers cause fewer
+ * interrupts. But the contents of one go into the store buffers of readers,
+ * which cannot run in between: so limit it to half of the smallest store
+ * buffer, but always leave room for the longest frame.
  */
 static u32 wanted_len(const struct vcap_dev *dev)
 {
@@ -35,8 +35,8 @@ static u32 wanted_len(const struct vcap_dev *dev)
 }
 
 /*
- * Give the device all buffers that it does not have, or as many as it takes; and
- * none before somebody listens, whose buffers may be small.
+ * Make all buffers available, or as many as fit into the virtqueue. Wait for
+ * the first listener, as its buffers may be small.
  */
 static void post_all(struct vcap_dev *dev)
 {
@@ -46,14 +46,14 @@ static void post_all(struct vcap_dev *dev)
 		vcap_dev_retry(dev);
 }
 
-/* Tell all listeners of @total drops of the device's, if that is news. */
+/* Add the drops since the last call to all listeners; @total: the new count. */
 static void count_dropped(struct vcap_dev *dev, u32 total)
 {
 	s32 news = (s32)(total - dev->queue.dropped);
 	struct vcap_file *file;
 
 	lockdep_assert_held(&dev->lock);
-	/* A count that was overtaken by a later one is no news. */
+	/* Ignore a count that is older than the last one. */
 	if (news <= 0)
 		return;
 	dev->queue.dropped = total;
@@ -74,9 +74,9 @@ static void deliver_all(struct vcap_dev *dev, unsigned int n)
 }
 
 /*
- * Hand a completed buffer to all listeners; -EPROTO if it is malformed. The
- * records are checked once, however many listeners there are. A batch ends
- * where the device has dropped frames, so that the drops are counted in their
+ * Deliver the records of a used buffer to all listeners; -EPROTO if it is
+ * malformed. The records are checked once for all listeners. A batch ends where
+ * the device has dropped frames, so that the drops are counted at the right
  * place.
  */
 static int deliver(struct vcap_dev *dev, const struct vcap_buffer *buffer,
@@ -105,11 +105,12 @@ static int deliver(struct vcap_dev *dev, const struct vcap_buffer *buffer,
 }
 
 /*
- * Take the frames out of all completed buffers. While it does, the device need
- * not interrupt: what completes meanwhile is found here. But a flood does not
- * keep a reader in here: as many buffers as there are, and the work goes on.
- * In a @hurry the first is given back later, by vcap_shared_add_waiter(), unless the
- * device has few. Returns whether there was one.
+ * Process all used buffers, with notifications suppressed: buffers used
+ * meanwhile are found by the loop. Limit the number of buffers to those of the
+ * queue, so that a flood of frames does not keep a reader in here; the work
+ * processes the rest. With @hurry, the first buffer is made available again
+ * later, by vcap_shared_add_waiter(), unless the device has few. Returns true
+ * if there was a used buffer.
  */
 static bool drain(struct vcap_dev *dev, bool hurry)
 {
@@ -145,7 +146,7 @@ static bool drain(struct vcap_dev *dev, bool hurry)
 		if (err)
 			post_all(dev);
 		err = 0;
-		/* The device asked for no notifications: this is no exit. */
+		/* No VM exit: the device suppresses these notifications. */
 		virtqueue_kick(queue->vq);
 		if (virtqueue_is_broken(queue->vq)) {
 			vcap_dev_break(dev, VCAP_MALFORMED_QUEUE);
@@ -160,8 +161,8 @@ static bool drain(struct vcap_dev *dev, bool hurry)
 }
 
 /*
- * End listeners, after their last frames: those whose interface is gone, or
- * @all.
+ * Collect the last frames and end listeners: those whose interface is gone, or
+ * all with @all.
  */
 static void end(struct vcap_dev *dev, bool all)
 {
@@ -174,12 +175,12 @@ static void end(struct vcap_dev *dev, bool all)
 }
 
 /**
- * vcap_shared_refresh() - tell the device anew what it was told
+ * vcap_shared_refresh() - send the settings of all listeners again
  * @dev: the device
  *
- * After a resume it knows nothing, and after a change of its configuration its
- * netdev may be gone: then no more frames will come. Or the host has switched
- * capture off or on.
+ * After a resume the device has none of them. After a configuration change the
+ * netdev may be gone, so that no more frames will come, or the host may have
+ * switched capture off or on.
  */
 void vcap_shared_refresh(struct vcap_dev *dev)
 {
@@ -192,7 +193,7 @@ void vcap_shared_refresh(struct vcap_dev *dev)
 		end(dev, true);
 }
 
-/* The device's work, also in a suspend, when interfaces may go, too. */
+/* The device's work; also runs while suspended, as interfaces may go then. */
 static void work_fn(struct work_struct *work)
 {
 	struct vcap_dev *dev = container_of(work, struct vcap_dev, work);
@@ -213,10 +214,10 @@ static void work_fn(struct work_struct *work)
 }
 
 /**
- * vcap_shared_fill() - give the device all buffers that it does not have
+ * vcap_shared_fill() - make all buffers available that the device does not have
  * @dev: the device
  *
- * What it does not get for want of memory, it gets later.
+ * A retry is scheduled if there is no memory for all of them.
  */
 void vcap_shared_fill(struct vcap_dev *dev)
 {
@@ -228,7 +229,7 @@ void vcap_shared_fill(struct vcap_dev *dev)
 	mutex_unlock(&dev->lock);
 }
 
-/* What there was no memory for. */
+/* Repeat what failed for lack of memory. */
 static void retry_fn(struct work_struct *work)
 {
 	struct vcap_dev *dev = container_of(to_delayed_work(work),
@@ -238,7 +239,7 @@ static void retry_fn(struct work_struct *work)
 	vcap_shared_refresh(dev);
 }
 
-/* None of those that were woken has come to look: they are stopped, or busy. */
+/* No woken reader has taken the buffer: they are stopped or busy. */
 static void fallback_fn(struct timer_list *timer)
 {
 	struct vcap_dev *dev = timer_container_of(dev, timer, fallback);
@@ -248,11 +249,11 @@ static void fallback_fn(struct timer_list *timer)
 }
 
 /**
- * vcap_shared_interrupt() - the device has completed a buffer
+ * vcap_shared_interrupt() - handle a used buffer notification
  * @dev: the device
  *
- * Those who wait in immediate mode are woken at once and take it themselves, one
- * of them for all listeners. The work does it if there is none.
+ * Wake the waiters in immediate mode; one of them takes the buffer for all
+ * listeners. Without waiters the work does so.
  */
 void vcap_shared_interrupt(struct vcap_dev *dev)
 {
@@ -276,16 +277,16 @@ void vcap_shared_interrupt(struct vcap_dev *dev)
 		mod_timer(&dev->fallback, jiffies + FALLBACK_DELAY);
 }
 
-/** vcap_shared_completed() - is there a buffer that nobody has looked for? */
+/** vcap_shared_completed() - return true if there may be a used buffer to take */
 bool vcap_shared_completed(const struct vcap_dev *dev)
 {
 	return READ_ONCE(dev->completed);
 }
 
 /**
- * vcap_shared_add_waiter() - have the interrupt wake a listener that goes to sleep
+ * vcap_shared_add_waiter() - have the interrupt wake a listener
  * @dev: the device
- * @file: the listener; it looks before it sleeps: vcap_shared_completed()
+ * @file: the listener, which checks vcap_shared_completed() before it sleeps
  */
 void vcap_shared_add_waiter(struct vcap_dev *dev, struct vcap_file *file)
 {
@@ -299,7 +300,7 @@ void vcap_shared_add_waiter(struct vcap_dev *dev, struct vcap_file *file)
 	spin_unlock_irq(&dev->waiters_lock);
 }
 
-/** vcap_shared_del_waiter() - do not wake it any more, and never again */
+/** vcap_shared_del_waiter() - stop waking a listener */
 void vcap_shared_del_waiter(struct vcap_dev *dev, struct vcap_file *file)
 {
 	spin_lock_irq(&dev->waiters_lock);
@@ -308,10 +309,10 @@ void vcap_shared_del_waiter(struct vcap_dev *dev, struct vcap_file *file)
 }
 
 /**
- * vcap_shared_fetch() - take what the device has handed over
+ * vcap_shared_fetch() - process the used buffers
  * @dev: the device
  *
- * Return: whether the device shows that it has more.
+ * Return: true if the buffer in progress has a record.
  */
 bool vcap_shared_fetch(struct vcap_dev *dev)
 {
@@ -322,13 +323,13 @@ bool vcap_shared_fetch(struct vcap_dev *dev)
 	if (!vcap_dev_error(dev))
 		more = vcap_queue_has_record(&dev->queue);
 	mutex_unlock(&dev->lock);
-	/* The work compares the clocks, too. */
+	/* The work also compares the clocks. */
 	if (found && vcap_clock_is_due(&dev->clock))
 		vcap_dev_queue_work(dev);
 	return more;
 }
 
-/** vcap_shared_stop() - after a reset: have nothing run for the old queue */
+/** vcap_shared_stop() - cancel work and timers, after a reset of the device */
 void vcap_shared_stop(struct vcap_dev *dev)
 {
 	timer_delete_sync(&dev->fallback);
@@ -336,7 +337,7 @@ void vcap_shared_stop(struct vcap_dev *dev)
 	cancel_delayed_work_sync(&dev->retry);
 }
 
-/** vcap_shared_init() - set up the work of a device that is new */
+/** vcap_shared_init() - initialize the work and timers of a new device */
 void vcap_shared_init(struct vcap_dev *dev)
 {
 	timer_setup(&dev->fallback, fallback_fn, 0);
@@ -345,11 +346,11 @@ void vcap_shared_init(struct vcap_dev *dev)
 }
 
 /**
- * vcap_shared_start() - use the queue of a device that was reset
- * @dev: the device, which has no buffer, whatever it could not give back before
- * @vq: the capture queue
+ * vcap_shared_start() - start to use the queue of a device that was reset
+ * @dev: the device; the reset has returned all buffers
+ * @vq: the capture virtqueue
  *
- * The caller calls vcap_shared_fill() when the queue can be used.
+ * The caller calls vcap_shared_fill() once the device is ready.
  */
 void vcap_shared_start(struct vcap_dev *dev, struct virtqueue *vq)
 {
@@ -361,13 +362,13 @@ void vcap_shared_start(struct vcap_dev *dev, struct virtqueue *vq)
 }
 
 /**
- * vcap_shared_get() - need the queue's frames
+ * vcap_shared_get() - add a user of the shared queue
  * @dev: the device
  *
- * The first user has its buffers allocated. The device gets them by
- * vcap_shared_fill().
+ * The first user allocates the buffers; vcap_shared_fill() makes them
+ * available.
  *
- * Return: 0, or -ENOBUFS if there is no memory for one buffer.
+ * Return: 0, or -ENOBUFS if there is no memory for a single buffer.
  */
 int vcap_shared_get(struct vcap_dev *dev)
 {
@@ -383,11 +384,11 @@ int vcap_shared_get(struct vcap_dev *dev)
 }
 
 /**
- * vcap_shared_put() - need them no more
- * @dev: the device, which has been told if it could be
+ * vcap_shared_put() - remove a user of the shared queue
+ * @dev: the device, whose LISTEN was updated before
  *
- * After the last user the memory of the buffers is given back, if the device
- * gives the buffers back now. Otherwise that is done after its next reset.
+ * With the last user the buffers are freed, if the device returns them now;
+ * otherwise after its next reset.
  */
 void vcap_shared_put(struct vcap_dev *dev)
 {
@@ -407,10 +408,11 @@ void vcap_shared_put(struct vcap_dev *dev)
  * vcap_shared_sync() - the barrier
  * @dev: the device
  *
- * When it returns 0, every frame that the NIC transmitted or received before
- * the call is in the listeners' buffers or counts. Otherwise at least those
- * are that the device has handed over; errors are those of
- * vcap_listen_update().
+ * On success, every frame that the NIC sent or received before the call is in
+ * the listeners' buffers or counts. On failure, at least the used buffers have
+ * been processed.
+ *
+ * Return: 0 or the error of a command.
  */
 int vcap_shared_sync(struct vcap_dev *dev)
 {
@@ -436,13 +438,13 @@ int vcap_shared_sync(struct vcap_dev *dev)
 }
 
 /**
- * vcap_shared_orphan() - have the listeners of an interface that is gone ended
- * @dev: a device, which stays
- * @netdev: the interface, which is not used any more from now on
+ * vcap_shared_orphan() - schedule the end of listeners whose interface is gone
+ * @dev: the device, which remains
+ * @netdev: the interface; it must not be used after this call
  *
- * Those that listen by the device's own name go on. The work asks the device
- * for their last frames, which nobody waits for here: the caller may hold
- * locks of the kernel's that all interfaces need.
+ * Listeners attached by the name of the capture device are not affected. The
+ * work collects the last frames and ends the listeners: the caller may hold
+ * RTNL and must not wait for the device.
  */
 void vcap_shared_orphan(struct vcap_dev *dev, const struct net_device *netdev)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The shared queue: each frame is handed to every listener. */
+/* The shared queue: its frames go to all listeners without a listener queue. */
 #ifndef VCAP_SHARED_QUEUE_H
 #define VCAP_SHARED_QUEUE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The counts of all descriptors together, since the module was loaded. */
+/* Sums of the counts of all descriptors since the module was loaded. */
 #ifndef VCAP_STATS_H
 #define VCAP_STATS_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* net.bpf: settings, and the counts of all descriptors together. */
+/* The sysctl variables net.bpf: settings, and sums of the counts. */
 #include <linux/kernel.h>
 #include <linux/sysctl.h>
 
@@ -62,14 +62,14 @@ static struct ctl_table table[] = {
 	},
 };
 
-/** vcap_sysctl_init() - add net.bpf */
+/** vcap_sysctl_init() - register net.bpf */
 int vcap_sysctl_init(void)
 {
 	header = register_sysctl_sz("net/bpf", table, ARRAY_SIZE(table));
 	return header ? 0 : -ENOMEM;
 }
 
-/** vcap_sysctl_exit() - remove net.bpf */
+/** vcap_sysctl_exit() - unregister net.bpf */
 void vcap_sysctl_exit(void)
 {
 	unregister_sysctl_table(header);

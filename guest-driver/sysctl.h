@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* net.bpf: settings, and the counts of all descriptors together. */
+/* The sysctl variables net.bpf: settings, and sums of the counts. */
 #ifndef VCAP_SYSCTL_H
 #define VCAP_SYSCTL_H
 

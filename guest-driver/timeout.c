@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The read timeout where no read is there to wait for it: in poll(2), select(2)
- * and epoll(7), and between the parts of a read that signals interrupted.
+ * The read timeout while no read is pending: in poll(2), select(2) and
+ * epoll(7), and between the parts of a read that is interrupted by signals.
  *
- * The first wait starts it, and later ones do not put it off. When the time is
- * up, packets are to be had as they come, as in immediate mode, until a read
- * has ended. A timer has the work do the barrier first, so that packets which
- * only the device has count, too.
+ * The first wait starts it; later ones do not restart it. When it expires, the
+ * descriptor behaves as in immediate mode until a read has ended. A timer
+ * queues work, which performs the barrier first, so that packets that only the
+ * device has are included.
  */
 #include <linux/hrtimer.h>
 #include <linux/workqueue.h>
@@ -15,10 +15,10 @@
 #include "model.h"
 #include "timeout.h"
 
-/* Whether the read timeout also ends waiting in poll (net.bpf.polltimeout). */
+/* Whether the read timeout also applies to poll (net.bpf.polltimeout). */
 unsigned int vcap_poll_timeout = 1;
 
-/* Is the time up, and does somebody care? */
+/* Return true if the timeout runs and has expired. */
 static bool is_due(const struct vcap_file *file)
 {
 	lockdep_assert_held(&file->lock);
@@ -26,7 +26,7 @@ static bool is_due(const struct vcap_file *file)
 	       !file->desc.gone;
 }
 
-/* Is it for who waits now, who may be in poll where that was turned off? */
+/* Return true unless the timeout is a poll's, and those were switched off. */
 static bool ends_waiting(const struct vcap_file *file)
 {
 	return file->interrupted || READ_ONCE(vcap_poll_timeout);
@@ -47,10 +47,10 @@ static void work_fn(struct work_struct *work)
 	mutex_unlock(&file->lock);
 	if (!due)
 		return;
-	/* What it cannot get from the device now comes soon by itself. */
+	/* On failure, packets that the device has arrive later. */
 	vcap_listener_catch_up(file);
 	mutex_lock(&file->lock);
-	/* Unless a read came first, or a later timeout began. */
+	/* Skip this if a read came first, or a later timeout was started. */
 	if (is_due(file)) {
 		file->desc.timed_out = ends_waiting(file);
 		wake = vcap_listener_readable(file);
@@ -61,7 +61,7 @@ static void work_fn(struct work_struct *work)
 	if (wake)
 		vcap_listener_wake(file);
 	else if (due)
-		/* The next packet is to come at once. */
+		/* Have the device deliver the next packet at once. */
 		vcap_listener_update(file);
 }
 
@@ -70,12 +70,12 @@ static enum hrtimer_restart timer_fn(struct hrtimer *timer)
 	struct vcap_file *file = container_of(timer, struct vcap_file,
 					      timeout_timer);
 
-	/* Freezable: no command to a device that is suspended. */
+	/* Freezable: it must not send commands to a suspended device. */
 	queue_work(system_freezable_wq, &file->timeout_work);
 	return HRTIMER_NORESTART;
 }
 
-/** vcap_timeout_init() - for a descriptor that is being opened */
+/** vcap_timeout_init() - initialize the timeout of a descriptor */
 void vcap_timeout_init(struct vcap_file *file)
 {
 	hrtimer_setup(&file->timeout_timer, timer_fn, CLOCK_MONOTONIC,
@@ -83,7 +83,7 @@ void vcap_timeout_init(struct vcap_file *file)
 	INIT_WORK(&file->timeout_work, work_fn);
 }
 
-/** vcap_timeout_stop() - for one that is being closed, which nobody uses */
+/** vcap_timeout_stop() - stop the timeout, when the descriptor is closed */
 void vcap_timeout_stop(struct vcap_file *file)
 {
 	hrtimer_cancel(&file->timeout_timer);
@@ -97,7 +97,7 @@ static void start(struct vcap_file *file, ktime_t end)
 }
 
 /**
- * vcap_timeout_poll() - somebody waits in poll; called with lock
+ * vcap_timeout_poll() - start the timeout for a poll; called with lock
  * @file: the descriptor, which is not readable
  */
 void vcap_timeout_poll(struct vcap_file *file)
@@ -109,10 +109,10 @@ void vcap_timeout_poll(struct vcap_file *file)
 }
 
 /**
- * vcap_timeout_cancel() - nobody waits any more, or anew; called with lock
+ * vcap_timeout_cancel() - stop the timeout; called with lock
  * @file: the descriptor
  *
- * A work that the timer has already scheduled finds nothing due.
+ * Work that the timer has already queued finds that nothing is due.
  */
 void vcap_timeout_cancel(struct vcap_file *file)
 {
@@ -124,20 +124,20 @@ void vcap_timeout_cancel(struct vcap_file *file)
 	hrtimer_cancel(&file->timeout_timer);
 }
 
-/** vcap_timeout_begin_read() - a read waits by itself now; called with lock */
+/** vcap_timeout_begin_read() - a read starts; called with lock */
 void vcap_timeout_begin_read(struct vcap_file *file)
 {
-	/* If it is the same read again, its first time counts, too. */
+	/* For a restarted read, keep the deadline of its first part. */
 	if (!file->interrupted)
 		vcap_timeout_cancel(file);
 }
 
 /**
- * vcap_timeout_interrupt_read() - a signal ends a read, or interrupts it
+ * vcap_timeout_interrupt_read() - a signal has interrupted a read
  * @file: the descriptor; lock is held
  * @deadline: of the read; KTIME_MAX: none
  *
- * If no handler runs the kernel makes the call again, with all of its timeout.
+ * If no handler runs, the kernel restarts the call, with its whole timeout.
  */
 void vcap_timeout_interrupt_read(struct vcap_file *file, ktime_t deadline)
 {
@@ -149,12 +149,12 @@ void vcap_timeout_interrupt_read(struct vcap_file *file, ktime_t deadline)
 		start(file, deadline);
 }
 
-/** vcap_timeout_end_read() - a read has ended otherwise; called with lock */
+/** vcap_timeout_end_read() - a read has ended without a signal; with lock */
 void vcap_timeout_end_read(struct vcap_file *file)
 {
 	vcap_timeout_cancel(file);
 	file->desc.timed_out = false;
-	/* A waiter in epoll need not call poll again: start its timeout here. */
+	/* Waiters in epoll may not call poll again: start the timeout here. */
 	if (!vcap_listener_readable(file) && wq_has_sleeper(&file->wait))
 		vcap_timeout_poll(file);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The read timeout where no read is there to wait for it. */
+/* The read timeout while no read is pending. */
 #ifndef VCAP_TIMEOUT_H
 #define VCAP_TIMEOUT_H
 

@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What all of the driver's files need: the order of the locks, and the open
- * descriptor. What a file offers the others is in the header of its name.
+ * Common definitions of the driver: the lock order and the open descriptor. The
+ * functions that a file exports are declared in the header of the same name.
  *
  * LOCKS, in the order in which they are taken:
  *
- *   files_lock         (procfs.c) the list of open descriptors
- *   vcap_file.config   one change of a descriptor's set-up at a time
- *   RTNL               the kernel's, of its interfaces: when one goes
- *   registry_lock      (interface.c) the list of devices
- *   vcap_dev.state_lock   one change of the device's state at a time
- *   vcap_dev.listen_lock  one LISTEN at a time; what the device was told last
- *   vcap_clock.lock    the offset of the clocks
- *   vcap_dev.lock      the shared queue, the list of listeners
- *   vcap_lq_table.lock  which listener has which queue of its own
- *   vcap_lq.cmd_lock what the device was told for a listener
- *   vcap_file.lock     the state of a descriptor
- *   vcap_control.lock  the control queue; a command and its reply
- *   vcap_inject.lock   the inject queue
- *   users_lock         (quota.c) what users have
- *   vcap_dev.waiters_lock  who waits in immediate mode
+ *   files_lock              (procfs.c) list of open descriptors
+ *   vcap_file.config        serializes changes of a descriptor's settings
+ *   RTNL                    the kernel's lock of network interfaces
+ *   registry_lock           (interface.c) list of capture devices
+ *   vcap_dev.state_lock     serializes changes of the device state
+ *   vcap_dev.listen_lock    serializes LISTEN; the last LISTEN sent
+ *   vcap_clock.lock         clock offset
+ *   vcap_dev.lock           shared queue, list of listeners
+ *   vcap_lq_table.lock      assignment of listener queues to listeners
+ *   vcap_lq.cmd_lock        commands for one listener; the last ones sent
+ *   vcap_file.lock          state of a descriptor
+ *   vcap_control.lock       control queue; a command and its reply
+ *   vcap_inject.lock        inject queue
+ *   users_lock              (quota.c) per-user usage
+ *   vcap_dev.waiters_lock   list of waiters in immediate mode
  *
- *   vcap_lq_slot.file_lock  whom the queue's interrupt wakes
+ *   vcap_lq_slot.file_lock  the descriptor that the queue's interrupt wakes
  *
- * All but the last two are mutexes: frames are taken out of buffers in process
- * context, by a reader or by the device's work. The interrupt handlers only
- * wake the one and schedule the other.
+ * All but the last two are mutexes: buffers are processed in process context,
+ * by a reader or by the device's work. Interrupt handlers only wake readers and
+ * queue the work.
  */
 #ifndef VCAP_H
 #define VCAP_H
@@ -52,11 +52,12 @@ struct vcap_user;
 struct vcap_zerocopy;
 
 /**
- * struct vcap_needs - what a listener needs of the device
- * @snaplen: bytes of each frame; U32_MAX: all
+ * struct vcap_needs - what a listener requires of the device
+ * @snaplen: snapshot length, bytes; U32_MAX: whole frames
  * @flags: VIRTIO_CAPTURE_L_* bits
- * @immediate: frames are needed as they come
- * @delay: otherwise, the device may keep them so long, us; 0: for ever
+ * @immediate: deliver frames without delay
+ * @delay: longest time that the device may delay frames if not @immediate, us;
+ *         0: unlimited
  */
 struct vcap_needs {
 	u32 snaplen;
@@ -66,10 +67,10 @@ struct vcap_needs {
 };
 
 /**
- * struct vcap_change - a descriptor's set-up after a change of it
- * @needs: all that it will need
+ * struct vcap_change - the settings of a descriptor after a change
+ * @needs: its requirements
  * @filter: its filter; NULL: none
- * @discard: what came before is to be forgotten
+ * @discard: discard the packets captured before the change
  */
 struct vcap_change {
 	struct vcap_needs needs;
@@ -78,9 +79,9 @@ struct vcap_change {
 };
 
 /**
- * enum vcap_sync - what a barrier is for
- * @VCAP_SYNC_COUNTS: the counts are exact afterwards; nothing is rotated for it
- * @VCAP_SYNC_READ: all packets are to be had, for a reader who does not wait
+ * enum vcap_sync - purpose of a barrier
+ * @VCAP_SYNC_COUNTS: make the counts exact, without a rotation
+ * @VCAP_SYNC_READ: make all packets readable, for a non-blocking read
  */
 enum vcap_sync {
 	VCAP_SYNC_COUNTS,
@@ -88,45 +89,50 @@ enum vcap_sync {
 };
 
 /**
- * struct vcap_file - an open descriptor; one that is attached is a listener
+ * struct vcap_file - an open descriptor; a listener while it is attached
  * @config: see above
  * @lock: see above
- * @desc: lock
- * @model: where its packets are: its buffers, and who fills them; never NULL
- * @lq: its own queue, or NULL; changed when it is in no list and nobody reads
- * @memory: of its buffers, if it is the program's own: packets are behind a
- *          struct bpf_zbuf_header; NULL: they are the model's; set once, under
- *          both
- * @zerocopy: how the program and the kernel share that (zerocopy.c), or NULL;
- *            likewise
- * @filter: NULL accepts everything; lock, changed under config, too
- * @next: what the change of the set-up that is being made needs; lock
- * @write_filter: what may be written; NULL: anything; lock
- * @locked: only harmless requests are left (BIOCLOCK); config
- * @pid: process that opened it or made the last request; config
- * @user: who opened it (quota.c); constant
- * @privileged: who had CAP_SYS_RESOURCE; constant
- * @dev: the device it is attached to, with a reference; set once, under both
- * @netdev: the interface that it was attached by, while it is in the device's
- *          list; NULL: the interface is gone, or it was the device's own name;
- *          RCU, written with the device's lock
- * @orphan: its interface is gone; the device's lock
- * @reading: a read is pending; lock
- * @timeout: of reads; 0: none; lock
- * @timeout_end: when it is up for those who wait without a read; 0: it does not
- *               run; lock
- * @interrupted: it runs for a read that was interrupted; lock
- * @timeout_timer: has the work look then; started and stopped under lock
- * @timeout_work: ends the waiting
+ * @desc: state of the descriptor; protected by @lock
+ * @model: buffer model; never NULL
+ * @lq: its listener queue, or NULL; changed only while the descriptor is in no
+ *      list and has no reader
+ * @memory: pinned memory of the program for zero-copy buffers, each with a
+ *          struct bpf_zbuf_header at its start; NULL: the model allocates the
+ *          buffers; set once, with @config and @lock held
+ * @zerocopy: state of the zero-copy buffers (zerocopy.c), or NULL; like @memory
+ * @filter: NULL accepts everything; protected by @lock, changed with @config
+ *          held
+ * @next: requirements of the pending change of the settings; protected by @lock
+ * @write_filter: filter for frames to write; NULL: none; protected by @lock
+ * @locked: only the requests permitted after BIOCLOCK are allowed; protected by
+ *          @config
+ * @pid: process that opened it or made the last request; protected by @config
+ * @user: the user who opened it (quota.c); constant
+ * @privileged: it was opened with CAP_SYS_RESOURCE; constant
+ * @dev: the device it is attached to, with a reference; set once, with @config
+ *       and @lock held
+ * @netdev: the interface by whose name it was attached, while it is in the
+ *          device's list; NULL: the interface is gone, or it was attached by
+ *          the name of the capture device; RCU, written with the device's lock
+ *          held
+ * @orphan: its interface is gone; protected by the device's lock
+ * @reading: a read is pending; protected by @lock
+ * @timeout: read timeout; 0: none; protected by @lock
+ * @timeout_end: when the timeout of waiters without a read expires; 0: not
+ *               running; protected by @lock
+ * @interrupted: the timeout belongs to an interrupted read; protected by @lock
+ * @timeout_timer: queues @timeout_work; started and stopped with @lock held
+ * @timeout_work: handles the expired timeout
  * @wait: readers and pollers
- * @listener: in the device's list; the device's lock
- * @waiter: in the device's list of those who wait in immediate mode, else empty;
- *          waiters_lock
- * @node: in the list of all descriptors; files_lock
+ * @listener: entry in the device's list of listeners; protected by the device's
+ *            lock
+ * @waiter: entry in the device's list of waiters in immediate mode, else empty;
+ *          protected by waiters_lock
+ * @node: entry in the list of all descriptors; protected by files_lock
  */
 struct vcap_file {
-	struct mutex config;		/* changes of the set-up */
-	struct mutex lock;		/* desc, and what readers use */
+	struct mutex config;		/* changes of the settings */
+	struct mutex lock;		/* state of the descriptor */
 	struct vcap_desc desc;
 	const struct vcap_model *model;
 	struct vcap_lq *lq;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The virtio side of a capture device: probe, remove, suspend, resume. */
+/* The virtio driver: probe, remove, suspend, resume. */
 #include <linux/module.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
@@ -37,10 +37,10 @@ static void inject_interrupt(struct virtqueue *vq)
 	vcap_inject_wake(&dev->inject);
 }
 
-/* The most queues that a device has. */
+/* The largest number of virtqueues of a device. */
 #define MAX_VQS (VIRTIO_CAPTURE_NUM_VQS + VIRTIO_CAPTURE_MAX_LISTENER_QUEUES)
 
-/* Get the queues of a device that was reset. Nobody uses them yet. */
+/* Find the virtqueues of a device that was reset. They are not in use yet. */
 static int find_queues(struct vcap_dev *dev, struct virtqueue **vqs)
 {
 	struct virtqueue_info info[MAX_VQS] = {
@@ -63,7 +63,7 @@ static int find_queues(struct vcap_dev *dev, struct virtqueue **vqs)
 	return 0;
 }
 
-/* Have the device use the queues that it has. */
+/* Start to use the virtqueues. */
 static void start(struct vcap_dev *dev, struct virtqueue **vqs)
 {
 	dev->fault = NULL;
@@ -74,12 +74,12 @@ static void start(struct vcap_dev *dev, struct virtqueue **vqs)
 	vcap_shared_fill(dev);
 }
 
-/* Undo start() and find_queues(); @state says why. */
+/* Undo start() and find_queues(); @state is the new state of the device. */
 static void stop(struct vcap_dev *dev, enum vcap_state state)
 {
 	vcap_dev_set_state(dev, state);
 	virtio_reset_device(dev->vdev);
-	/* An interrupt that came before the reset may have scheduled it. */
+		/* An interrupt before the reset may have queued the work. */
 	vcap_shared_stop(dev);
 	vcap_control_stop(&dev->control);
 	vcap_inject_free(&dev->inject);
@@ -88,26 +88,26 @@ static void stop(struct vcap_dev *dev, enum vcap_state state)
 }
 
 /*
- * Each queue has an interrupt vector of its own, and a processor has about 200
- * vectors for all devices. A device that finds none fails to probe. So listener
- * queues take at most 64 vectors for each processor, and one device at most half
- * of those that are left, which leaves some for the next device.
+ * Each virtqueue has its own interrupt vector, and a processor has about 200
+ * vectors for all devices. A device that gets no vectors fails to probe. So
+ * limit listener queues to 64 vectors for each processor, and a single device
+ * to half of those that remain, which leaves some for further devices.
  */
 #define LISTENER_VECTORS	64
 
 static DEFINE_MUTEX(vectors_lock);
-static unsigned int vectors_reserved;		/* vectors; vectors_lock */
+static unsigned int vectors_reserved;	/* protected by vectors_lock */
 
 /*
- * Take vectors for up to @wanted listener queues. Returns how many queues the
- * device may use; release_vectors() gives that many back.
+ * Reserve vectors for up to @wanted listener queues. Returns how many queues
+ * the device may use; release_vectors() releases as many.
  */
 static unsigned int reserve_vectors(unsigned int wanted)
 {
 	unsigned int all = LISTENER_VECTORS * num_online_cpus(), left;
 
 	mutex_lock(&vectors_lock);
-	/* Processors may have gone since. */
+	/* The number of online processors may have decreased. */
 	left = all > vectors_reserved ? all - vectors_reserved : 0;
 	wanted = min(wanted, DIV_ROUND_UP(left, 2));
 	vectors_reserved += wanted;
@@ -122,7 +122,7 @@ static void release_vectors(unsigned int count)
 	mutex_unlock(&vectors_lock);
 }
 
-/* Take the queues for listeners that the device has, or some of them. */
+/* Set up all listener queues of the device, or as many as there are vectors. */
 static int init_listener_queues(struct vcap_dev *dev)
 {
 	u16 count = 0;
@@ -143,14 +143,14 @@ static int init_listener_queues(struct vcap_dev *dev)
 
 static bool offload = true;
 module_param(offload, bool, 0444);
-MODULE_PARM_DESC(offload, "Have devices filter, and fill readers' buffers, where they can (default on)");
+MODULE_PARM_DESC(offload, "Offload filters and buffers to devices that support it (default on)");
 
 /*
- * A listener's own buffers are shared with the device as they are. Not where
- * what the device writes has to be copied, or is not to be believed; where
- * programs have another byte order than that; nor where a buffer of many pages
- * does not fit into the queue. Without a queue of its own nobody needs the device
- * to filter.
+ * The device writes directly into the buffers of listeners. Do not negotiate
+ * that where the memory is bounced or the device is untrusted
+ * (ACCESS_PLATFORM), where programs are big-endian, or where a buffer of many
+ * pages does not fit into the ring (no indirect descriptors). Without listener
+ * queues the device need not filter either.
  */
 static int vcap_validate(struct virtio_device *vdev)
 {
@@ -204,7 +204,7 @@ static void vcap_remove(struct virtio_device *vdev)
 {
 	struct vcap_dev *dev = vdev->priv;
 
-	/* In this order: nobody new, the last frames, no device. */
+	/* Unregister the device, collect the last frames, then stop it. */
 	vcap_interface_unregister(dev);
 	vcap_shared_sync(dev);
 	vcap_offload_stop(dev, true);
@@ -215,8 +215,8 @@ static void vcap_remove(struct virtio_device *vdev)
 }
 
 /*
- * The device tells of its own faults and of ours by asking for a reset. It does
- * nothing until then, so its users are told that it is no more.
+ * The device requests a reset after a fault of its own or of the driver, and
+ * stops. Mark it as broken, so that its users get an error.
  */
 static void vcap_config_changed(struct virtio_device *vdev)
 {
@@ -232,9 +232,9 @@ static void vcap_config_changed(struct virtio_device *vdev)
 
 #ifdef CONFIG_PM_SLEEP
 /*
- * Programs are frozen by now, but the device's work and other threads of the
- * kernel's are not: who wants a command gets -EAGAIN until the resume, which
- * does what they wanted. Descriptors keep what they have.
+ * User processes are frozen now, but the device's work and other kernel threads
+ * are not: their commands fail with -EAGAIN until the resume, which repeats
+ * them. Descriptors keep their packets.
  */
 static int vcap_freeze(struct virtio_device *vdev)
 {
@@ -258,10 +258,10 @@ static int vcap_restore(struct virtio_device *vdev)
 		vcap_dev_set_state(dev, VCAP_BROKEN);
 		return err;
 	}
-	/* Buffers that there is no memory for now are given later. */
+	/* Buffers that cannot be added for lack of memory are added later. */
 	start(dev, vqs);
 	vcap_shared_refresh(dev);
-	/* What it had to do was cancelled with the queues. */
+	/* Its pending tasks were cancelled with the virtqueues. */
 	vcap_dev_queue_work(dev);
 	return 0;
 }

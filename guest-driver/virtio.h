@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The virtio side of a capture device: probe, remove, suspend, resume. */
+/* The virtio driver: probe, remove, suspend, resume. */
 #ifndef VCAP_VIRTIO_H
 #define VCAP_VIRTIO_H
 

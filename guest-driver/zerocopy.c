@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Buffer model "zerocopy": the buffers are the program's own memory, which it
- * reads without a call (BIOCSETZBUF).
+ * Buffer model "zerocopy": the buffers are memory of the program (BIOCSETZBUF),
+ * which reads it without system calls.
  *
- * Another model fills them, as it fills memory of its own, and rotates them. What
- * is held then is not copied out by read(2), but the hold buffer is assigned to
- * the program, and the "read" ends when the program has given it back.
- * core/zbuf.h tells how the two let each other know.
+ * Another model, the base, fills and rotates the buffers as it does its own.
+ * The hold buffer is not copied out by read(2) but assigned to the program, and
+ * the "read" ends when the program has returned the buffer. core/zbuf.h
+ * describes how program and kernel hand over a buffer.
  *
- * That the program has given a buffer back is found out when the driver runs for
- * the descriptor anyway: for packets, in poll(2) and in each request. For a
- * program that only watches memory a work looks, too, while the program owns a
- * buffer: after a tick of the system's clock, then after twice the time each
- * time, so that a buffer that was kept for long costs nothing.
+ * The driver checks for a returned buffer when it delivers packets, in poll(2),
+ * and in each request. For programs that make no calls, delayed work checks,
+ * too, while the program owns a buffer: after a jiffy, then with exponential
+ * backoff, so that a buffer that is kept for long costs little.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -23,25 +22,25 @@
 #include "zerocopy.h"
 
 /*
- * Largest buffer: as many pages as the device takes pieces, as each page may be
- * a piece of its own.
+ * Largest buffer: the device limits the number of scatterlist entries, and each
+ * page may need one.
  */
 #define MAX_PAGES	1024UL
 
-/* Between two looks at what the program does with its buffers, jiffies. */
+/* First and longest interval between checks for a returned buffer, jiffies. */
 #define FIRST_CHECK	1
 #define LAST_CHECK	(HZ / 8)
 
 /**
- * struct vcap_zerocopy - how a descriptor shares its buffers with the program
+ * struct vcap_zerocopy - state of the zero-copy buffers of a descriptor
  * @file: the descriptor
- * @base: the model that fills them; set when it is attached
- * @zbufs: who owns each, in the order of vcap_file.memory; the descriptor's lock
- * @check: looks what the device and the program have done
- * @update: the device is to be told what the descriptor needs; its lock
- * @stopped: the descriptor is being detached: the device gets no buffer any
- *           more; its lock
- * @delay: until the next look, jiffies; the descriptor's lock
+ * @base: the model that fills them; set by attach
+ * @zbufs: ownership of each, in the order of vcap_file.memory; protected by the
+ *         descriptor's lock, like all members below
+ * @check: work that checks for used and returned buffers
+ * @delay: interval until the next check, jiffies
+ * @update: the work is to send the device the descriptor's requirements
+ * @stopped: the descriptor is being detached: the device gets no more buffers
  */
 struct vcap_zerocopy {
 	struct vcap_file *file;
@@ -58,7 +57,7 @@ static const struct vcap_model *base_of(const struct vcap_file *file)
 	return file->zerocopy->base;
 }
 
-/* Which of the buffers is the hold buffer now. */
+/* Return the index of the hold buffer. */
 static unsigned int held(const struct vcap_file *file)
 {
 	return base_of(file)->hold(file) ==
@@ -70,7 +69,7 @@ static struct vcap_zbuf *held_zbuf(const struct vcap_file *file)
 	return &file->zerocopy->zbufs[held(file)];
 }
 
-/* Make both buffers the kernel's, and zero their headers. */
+/* Make the kernel the owner of both buffers, and zero their headers. */
 static void init_zbufs(struct vcap_file *file)
 {
 	int i;
@@ -79,7 +78,7 @@ static void init_zbufs(struct vcap_file *file)
 		vcap_zbuf_init(&file->zerocopy->zbufs[i], file->memory[i]->map);
 }
 
-/* Take the hold buffer back, if the program has given it back. */
+/* Take the hold buffer back if the program has returned it. */
 static void take(struct vcap_file *file)
 {
 	struct vcap_zerocopy *zc = file->zerocopy;
@@ -87,7 +86,7 @@ static void take(struct vcap_file *file)
 	if (!vcap_zbuf_take(held_zbuf(file)))
 		return;
 	base_of(file)->read_end(file, true);
-	/* Packets need not come at once any more. */
+	/* The device may delay packets again. */
 	if (file->desc.timed_out) {
 		zc->update = true;
 		mod_delayed_work(system_freezable_wq, &zc->check, 0);
@@ -107,8 +106,8 @@ static void assign(struct vcap_file *file, u32 len)
 }
 
 /*
- * Give the hold buffer to the program; @now: also if that takes a rotation of
- * packets that nobody waits for yet.
+ * Assign the hold buffer to the program. With @now, rotate the buffers for it
+ * even if the store buffer is not full.
  */
 static void give(struct vcap_file *file, bool now)
 {
@@ -153,11 +152,11 @@ static void check_fn(struct work_struct *work)
 }
 
 /**
- * vcap_zerocopy_event() - the device may have used a buffer of a descriptor's
- * @file: the descriptor, whatever its buffers are
+ * vcap_zerocopy_event() - handle a used buffer notification
+ * @file: the descriptor, which need not have zero-copy buffers
  *
- * Who waits in poll looks; if nobody does, the work looks for the program.
- * Called by the interrupt.
+ * A poller takes the buffer; without one the work does. Called by the interrupt
+ * handler.
  */
 void vcap_zerocopy_event(struct vcap_file *file)
 {
@@ -165,7 +164,7 @@ void vcap_zerocopy_event(struct vcap_file *file)
 		mod_delayed_work(system_freezable_wq, &file->zerocopy->check, 0);
 }
 
-/** vcap_zerocopy_set_base() - choose who fills the buffers, if there are any */
+/** vcap_zerocopy_set_base() - set the base model of the buffers, if any */
 void vcap_zerocopy_set_base(struct vcap_file *file,
 			    const struct vcap_model *base)
 {
@@ -173,7 +172,7 @@ void vcap_zerocopy_set_base(struct vcap_file *file,
 		file->zerocopy->base = base;
 }
 
-/** vcap_zerocopy_max() - the largest buffer that a program may set, bytes */
+/** vcap_zerocopy_max() - return the largest size of a buffer, bytes */
 size_t vcap_zerocopy_max(void)
 {
 	return clamp(PAGE_ALIGN_DOWN((size_t)READ_ONCE(vcap_max_buffer)),
@@ -189,7 +188,7 @@ static void free_memory(struct vcap_pages *memory[2])
 			vcap_pages_put(memory[i]);
 }
 
-/* Pin the buffers. */
+/* Pin both buffers. */
 static int get_memory(struct vcap_pages *memory[2], const struct bpf_zbuf *zbuf)
 {
 	const void *starts[] = { zbuf->bz_bufa, zbuf->bz_bufb };
@@ -216,7 +215,7 @@ free:
 	return err;
 }
 
-/* Let the descriptor have buffers of another size. */
+/* Set the size of the descriptor's buffers. */
 static void set_size(struct vcap_file *file, u32 size)
 {
 	mutex_lock(&file->lock);
@@ -227,12 +226,12 @@ static void set_size(struct vcap_file *file, u32 size)
 /**
  * vcap_zerocopy_set() - set the buffers, once; config is held
  * @file: the descriptor, in this mode
- * @zbuf: where the current process has them
+ * @zbuf: their addresses in the current process, and their size
  *
- * Return: 0; -EINVAL if they cannot be used, there are some, or the descriptor
- * is attached; -EFAULT if they are not the process's memory; -ENOBUFS if the
- * descriptor's user may have no more memory; -ENOMEM if the process may lock no
- * more, or there is none.
+ * Return: 0; -EINVAL if they are not valid, are already set, or the descriptor
+ * is attached; -EFAULT if they are not writable memory of the process; -ENOBUFS
+ * if the user's limit is reached; -ENOMEM if the limit of locked memory is
+ * reached or there is no memory.
  */
 int vcap_zerocopy_set(struct vcap_file *file, const struct bpf_zbuf *zbuf)
 {
@@ -272,7 +271,7 @@ restore:
 	return err;
 }
 
-/** vcap_zerocopy_free() - free the buffers of a descriptor, if it has any */
+/** vcap_zerocopy_free() - free the buffers of a descriptor, if any */
 void vcap_zerocopy_free(struct vcap_file *file)
 {
 	if (!file->zerocopy)
@@ -284,12 +283,11 @@ void vcap_zerocopy_free(struct vcap_file *file)
 }
 
 /**
- * vcap_zerocopy_rotate() - give the program what there is now; config is held
+ * vcap_zerocopy_rotate() - assign stored packets to the program; config is held
  * @file: the descriptor, in this mode
- * @zbuf: filled in with the buffer that the program has by this call: zeros if
- *        there is none
+ * @zbuf: set to the buffer that this call has assigned; zeros if none
  *
- * Return: 0, or -EIO if the interface is gone and nothing is left.
+ * Return: 0, or -EIO if the interface is gone and no packets are left.
  */
 int vcap_zerocopy_rotate(struct vcap_file *file, struct bpf_zbuf *zbuf)
 {
@@ -297,13 +295,13 @@ int vcap_zerocopy_rotate(struct vcap_file *file, struct bpf_zbuf *zbuf)
 	int err = 0;
 
 	memset(zbuf, 0, sizeof(*zbuf));
-	/* Neither changes while config is held. */
+	/* These do not change while config is held. */
 	if (!file->dev)
 		return 0;
 	mutex_lock(&file->lock);
 	had = held_zbuf(file)->assigned;
 	mutex_unlock(&file->lock);
-	/* What the device cannot be asked for now, a later call gets. */
+	/* If this fails, a later call gets the packets that the device has. */
 	vcap_listener_sync(file, VCAP_SYNC_READ);
 	mutex_lock(&file->lock);
 	take(file);
@@ -337,7 +335,7 @@ static int zerocopy_start(struct vcap_file *file, struct vcap_dev *dev)
 
 static void zerocopy_detach(struct vcap_file *file, struct vcap_dev *dev)
 {
-	/* Or the work gives buffers to the device that it has just given back. */
+	/* The work must not make buffers available that were just returned. */
 	mutex_lock(&file->lock);
 	file->zerocopy->stopped = true;
 	mutex_unlock(&file->lock);
@@ -359,7 +357,7 @@ static int zerocopy_sync(struct vcap_file *file, enum vcap_sync how)
 {
 	int err = base_of(file)->sync(file, how);
 
-	/* What the device has used for it is the program's now. */
+	/* Assign the buffer that the device has used. */
 	vcap_listener_share(file);
 	return err;
 }
@@ -394,15 +392,15 @@ static bool zerocopy_readable(const struct vcap_file *file)
 	       base_of(file)->readable(file);
 }
 
-/* It gets the hold buffer only, and that one at once. */
+/* Only the hold buffer counts, and the program already owns it. */
 static u32 zerocopy_available(const struct vcap_file *file)
 {
 	return file->dev ? file->desc.hold_len : 0;
 }
 
 /*
- * A buffer that the device has used, but the program was not given yet, comes to
- * it without packets: it waits for this one before the other.
+ * Before the buffers are emptied: assign a full hold buffer with a length of 0,
+ * as the program expects the two buffers to alternate.
  */
 static void empty(struct vcap_file *file)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Buffer model "zerocopy": the buffers are the program's own memory. */
+/* Buffer model "zerocopy": the buffers are memory of the program. */
 #ifndef VCAP_ZEROCOPY_H
 #define VCAP_ZEROCOPY_H
 
@@ -9,7 +9,7 @@
 
 extern const struct vcap_model vcap_zerocopy_model;
 
-/** vcap_zerocopy_packets() - where packets go in a program's memory */
+/** vcap_zerocopy_packets() - return where packets start in a buffer */
 static inline void *vcap_zerocopy_packets(const struct vcap_pages *pages)
 {
 	return pages->map + VCAP_ZBUF_HDRLEN;
