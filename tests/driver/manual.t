@@ -85,10 +85,10 @@ def test_limits(tap):
     for name, sentence in (
             ("BPF_MAXINSNS", r"\.Dv BPF_MAXINSNS \((\d+)\) instructions"),
             ("BPF_MEMWORDS", r"\.Dv BPF_MEMWORDS \((\d+)\) words"),
-            ("BPF_DFLTBUFSIZE", r"It is (\d+) at first")):
+            ("BPF_DFLTBUFSIZE", r"The default is (\d+)\. \.Em Source")):
         value = re.search(rf"#define {name}\s+(\d+)", header)[1]
         tap.equal(re.search(sentence, text)[1], value, name)
-    tap.equal(re.search(r"from (\d+) to (\d+) bytes, and (\d+) at first",
+    tap.equal(re.search(r"from (\d+) to (\d+) bytes\. The default is (\d+)\.",
                         text).groups(), ("32", str(16 << 20), str(4 << 20)),
               "net.bpf.maxbufsize")
 
@@ -110,7 +110,7 @@ def test_parameters(tap):
     """The parameters of the module, and their defaults."""
     driver = {}
     for name in tree.files():
-        if re.fullmatch(r"guest-driver/\w+\.c", name):
+        if re.fullmatch(r"guest-driver/[\w-]+\.c", name):
             text = tree.text(name)
             for word in re.findall(r"^module_param(?:_cb)?\((\w+),", text, re.M):
                 value = re.search(rf"\b{word} = (\d+|true);", text)
@@ -118,8 +118,8 @@ def test_parameters(tap):
                 driver[word] = (value[1] if value else "N").replace("true", "Y")
     page = section(tree.text("guest-driver/man/virtio_capture.4"),
                    "DESCRIPTION")
-    got = dict(re.findall(r"^\.It Cm (\w+)\n.*?(\d+|N|Y) if it is not", page,
-                          re.M | re.S))
+    got = dict(re.findall(r"^\.It Cm (\w+)\n.*?The default is (\d+|N|Y)\.",
+                          page, re.M | re.S))
     tap.equal(got, driver, "virtio_capture(4) names the module's parameters")
 
 
