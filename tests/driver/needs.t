@@ -15,7 +15,7 @@ PROGRAMS = ("sh", "ls", "grep", "sort", "sed", "mkdir", "cp", "cmp", "uname",
             "make", "dpkg", "env", "install", "rm", "chmod")
 COMPILER = "no compiler, cc: install gcc and libc6-dev"
 HEADERS = ("no kernel headers in /nosuch: install linux-headers-amd64, or set "
-           "KDIR to their folder")
+           "KDIR to their directory")
 
 
 def make(*words, path=None):
@@ -45,7 +45,7 @@ def check(tap):
     tap.equal(make("install", f"DESTDIR={OUT / 'root'}", path=few),
               (2, [COMPILER]), "no compiler for bpfstat, which is installed")
     tap.equal(make("KDIR=/nosuch", f"CC={static}"),
-              (2, ["no C library to link to statically: install libc6-dev",
+              (2, ["no static C library: install libc6-dev",
                    HEADERS]), "no libc6-dev")
     tap.ok(not list((OUT / "out").rglob("*.o")), "nothing was built")
 
