@@ -7,6 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import bpf  # noqa: E402
 import qtest  # noqa: E402
+import tree  # noqa: E402
 from capture import BOTH, frame, inject, spec  # noqa: E402
 from stage import Stage  # noqa: E402
 from tap import Tap  # noqa: E402
@@ -15,6 +16,7 @@ from virtio_pci import F_VERSION_1  # noqa: E402
 QUEUES = (F_VERSION_1, spec.F_FILTER, spec.F_LISTENER_QUEUES)
 PATHS = ("/machine/peripheral/cap", "/machine/peripheral/cap/virtio-backend")
 NUMBERS = ("listeners", "captured", "dropped", "injected")
+VERSION = tree.make_variable("guest-driver", "VERSION")
 READ_ONLY = (*NUMBERS, "tapped", "listener-state")
 
 
@@ -42,6 +44,19 @@ def described(tap):
                 "device-list-properties", typename=name)}
             tap.equal({"capture", *READ_ONLY} - known, set(),
                       f"QMP lists them for {name}")
+
+
+def version(tap):
+    """The plug-in's version; in QEMU's own tree the device has QEMU's."""
+    if not qtest.PLUGIN:
+        return
+    with Stage() as stage:
+        tap.contains(stage.machine.hmp("device_add virtio-capture-pci,help"),
+                     f"version of virtio-capture: {VERSION} (read-only)",
+                     "the help tells the plug-in's version")
+        tap.equal(stage.machine.qmp("qom-get", path=PATHS[0],
+                                    property="version"), VERSION,
+                  "QMP tells the plug-in's version")
 
 
 def read_only(tap):
@@ -149,5 +164,5 @@ def many(tap):
 
 
 main = Tap()
-main.run(described, read_only, numbers, state, netdev_gone, many)
+main.run(described, version, read_only, numbers, state, netdev_gone, many)
 sys.exit(main.done())
