@@ -25,6 +25,11 @@
 #define TERM_MS 2000
 #define KILL_MS 1000
 
+/* How long those who watch see what is still on its way when the command has
+ * ended, and how long their tcpdumps then have for their end. */
+#define LINGER_MS 200
+#define FLUSH_MS 2000
+
 /* The most that a virtio-serial port takes at a time. */
 #define CHUNK 32768
 
@@ -40,6 +45,8 @@ struct stream {
 /* What is being waited for. */
 enum phase {
     RUNNING, /* the command's end */
+    LINGERING, /* the last frames for those who watch; it has ended */
+    FLUSHING, /* the end of their tcpdumps, which have got SIGTERM */
     ENDED, /* the end of what it left running, which has got SIGKILL */
     TERMINATED, /* everything's end, for TERM_MS after SIGTERM */
     KILLED, /* everything's end, for KILL_MS after SIGKILL */
@@ -120,10 +127,29 @@ static bool advance(void)
     bool is_late = job.deadline && now >= job.deadline;
     bool is_open = stream_is_open(&job.streams[0]) ||
                    stream_is_open(&job.streams[1]);
+    bool ended;
 
     switch (job.phase) {
     case RUNNING:
         return true;
+    case LINGERING:
+        /* Mostly nobody watches, and nothing of this takes any time. */
+        if (live_is_watched() && !is_late) {
+            return true;
+        }
+        live_end();
+        is_late = false;
+        job.phase = FLUSHING;
+        job.deadline = now + FLUSH_MS;
+        /* fall through */
+    case FLUSHING:
+        if (live_is_watched() && !is_late) {
+            return true;
+        }
+        enter(ENDED, SIGKILL, 0);
+        /* Those that the command leaves become children of this process. */
+        job.has_children = children_reap(-1, &ended, &job.status);
+        /* fall through */
     case ENDED:
         return job.has_children || is_open;
     case TERMINATED:
@@ -132,7 +158,8 @@ static bool advance(void)
         }
         return true;
     case KILLED:
-        return !is_late && (job.has_children || is_open);
+        return !is_late &&
+               (job.has_children || is_open || live_is_watched());
     }
     return false;
 }
@@ -147,16 +174,16 @@ static void children_ended(int fd)
     }
     job.has_children = children_reap(job.command, &ended, &job.status);
     if (ended && job.phase == RUNNING) {
-        enter(ENDED, SIGKILL, 0);
-        /* Those that it leaves become children of this process. */
-        job.has_children = children_reap(-1, &ended, &job.status);
+        job.phase = LINGERING;
+        job.deadline = now_ms() + LINGER_MS;
     }
 }
 
 /* The launcher wants the end. Programs may still write what they hold. */
 static void end_asked(void)
 {
-    if (job.phase == RUNNING) {
+    if (job.phase == RUNNING || job.phase == LINGERING ||
+        job.phase == FLUSHING) {
         enter(TERMINATED, SIGTERM, now_ms() + TERM_MS);
     } else if (job.phase == ENDED) {
         enter(KILLED, SIGKILL, now_ms() + KILL_MS);
@@ -177,18 +204,20 @@ static int patience(int64_t next_look)
 /* Looks after the command until it and all it started have ended. */
 static int supervise(int children)
 {
-    enum { OUT, ERR, CHILDREN, REQUEST };
+    enum { OUT, ERR, CHILDREN, REQUEST, LIVE };
     int64_t next_look = follow_look();
 
     while (advance()) {
-        struct pollfd fds[] = {
+        struct pollfd fds[LIVE + LIVE_FDS] = {
             [OUT] = stream_poll(&job.streams[0]),
             [ERR] = stream_poll(&job.streams[1]),
             [CHILDREN] = { .fd = children, .events = POLLIN },
             [REQUEST] = { .fd = request_fd(), .events = POLLIN },
         };
 
-        if (poll(fds, 4, patience(next_look)) < 0 && errno != EINTR) {
+        live_poll(fds + LIVE);
+        if (poll(fds, LIVE + LIVE_FDS, patience(next_look)) < 0 &&
+            errno != EINTR) {
             fail("poll: %s", strerror(errno));
             break;
         }
@@ -200,6 +229,7 @@ static int supervise(int children)
         if (fds[CHILDREN].revents) {
             children_ended(children);
         }
+        live_relay(fds + LIVE);
         if (fds[REQUEST].revents && request_take() == REQUEST_END) {
             end_asked();
         }

@@ -11,6 +11,7 @@
  *   env=NAME=VALUE  of the command's environment
  *   capture=1    load the capture driver
  *   stdin=1      the command reads the port "stdin"
+ *   live=1       the launcher lets others watch, by the port "live"
  *   merged=1     the command's errors go to its output's pipe and port
  *   patience=N   wait so many seconds for devices; a guest may be slow
  *   term=NAME, rows=N, columns=N: the launcher's terminal
@@ -45,6 +46,8 @@ static void config_set(struct config *config, const char *key, char *value)
         config->capture = true;
     } else if (!strcmp(key, "stdin")) {
         config->has_stdin = true;
+    } else if (!strcmp(key, "live")) {
+        config->live = true;
     } else if (!strcmp(key, "merged")) {
         config->merged = true;
     } else if (!strcmp(key, "patience")) {

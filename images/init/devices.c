@@ -237,6 +237,7 @@ bool devices_ready(const struct config *config, const char **missing)
         { "stdout", config->num_args },
         { "stderr", config->num_args && !config->merged },
         { "stdin", config->num_args && config->has_stdin },
+        { "live", config->live },
     };
     static char name[64];
     char get[16];

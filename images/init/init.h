@@ -12,6 +12,7 @@
  * command.c  the command's life, its output
  * archive.c  files for the launcher, as they are at the end
  * follow.c   files for the launcher, as they grow
+ * live.c     frames for those who watch from the host
  * checks.c   what a debug kernel found
  */
 #ifndef INIT_H
@@ -23,6 +24,11 @@
 #include <sys/types.h>
 
 #define MAX_ITEMS 64
+
+/* How many may watch the guest's frames at a time; their output and errors, and
+ * the port. */
+#define MAX_VIEWERS 8
+#define LIVE_FDS (1 + 2 * MAX_VIEWERS)
 
 /* A NIC that the launcher gave the guest; the n-th becomes ethn. */
 struct nic {
@@ -50,6 +56,7 @@ struct config {
     size_t num_env;
     bool capture; /* the driver has to be there */
     bool has_stdin;
+    bool live; /* there is a port "live" */
     bool merged; /* the command's errors go to its output */
     int patience; /* seconds to wait for devices */
     const char *term;
@@ -112,6 +119,16 @@ const char *archive_send(const char *path, int port, size_t *count);
 /* follow.c */
 void follow_start(const struct config *config);
 int64_t follow_look(void);
+
+/* live.c */
+struct pollfd;
+void live_start(const struct config *config);
+void live_poll(struct pollfd *fds);
+void live_relay(const struct pollfd *fds);
+void live_reaped(pid_t pid, int status);
+bool live_is_watched(void);
+void live_end(void);
+ssize_t live_count(void);
 
 /* checks.c */
 void checks_end(void);

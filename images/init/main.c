@@ -204,18 +204,22 @@ static void run(const struct config *config)
     size_t out_count = 0, err_count = 0;
 
     follow_start(config);
+    live_start(config);
     /* Not before: the programs that prepare() runs are not to see it. */
     for (size_t i = 0; i < config->num_env; i++) {
         putenv(config->env[i]);
     }
-    if (!config->num_args) {
+    if (config->num_args) {
+        verdict.status = run_command(config, &out_count, &err_count);
+        report("count stdout %zu", out_count);
+        if (!config->merged) {
+            report("count stderr %zu", err_count);
+        }
+    } else {
         verdict.status = run_shell(config);
-        return;
     }
-    verdict.status = run_command(config, &out_count, &err_count);
-    report("count stdout %zu", out_count);
-    if (!config->merged) {
-        report("count stderr %zu", err_count);
+    if (live_count() >= 0) {
+        report("count live %zd", live_count());
     }
 }
 

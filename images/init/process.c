@@ -87,8 +87,8 @@ void children_unblock(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Takes note of ended children: sets *ended and *status when the command is
- * one of them. Returns whether there are children left. */
+/* Takes note of ended children, viewers' among them: sets *ended and *status when
+ * the command is one of them. Returns whether there are children left. */
 bool children_reap(pid_t command, bool *ended, int *status)
 {
     int any;
@@ -99,6 +99,7 @@ bool children_reap(pid_t command, bool *ended, int *status)
             *status = any;
             *ended = true;
         }
+        live_reaped(pid, any);
     }
     return pid == 0;
 }

@@ -8,6 +8,7 @@ own.py        the same of a kernel of the user's own
 kernels.py    kernels, modules, drivers: do they go together?
 files.py      files into the guest: --add
 gets.py       files out of the guest: --get
+live.py       the guest's frames for those who watch it
 shares.py     folders of the host in the guest: --share
 forwards.py   ports of the host that lead into the guest: --port
 place.py      how a file that came out gets to its place

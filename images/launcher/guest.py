@@ -50,6 +50,9 @@ class Guest:
                 self._ours[name].setblocking(False)
             if sink is not None:
                 self._sinks[name] = sink
+        self._live = ports.get("live")
+        if self._live:
+            self._live.attach(self._ours["live"])
         self._pipes = {}
         for name in ("console", "errors"):
             ends = os.pipe()
@@ -141,6 +144,8 @@ class Guest:
                 self._late()
         for output in self.outputs.values():
             output.give_up()
+        if self._live:
+            self._live.close()
         status = self.process.wait()
         self.status = status if status != -signal.SIGKILL \
             or not self.was_ended else None
@@ -153,8 +158,10 @@ class Guest:
             left = max(min(self._limits) - time.monotonic(), 0)
         with selectors.PollSelector() as selector:
             for name, source in sources.items():
+                unsent = getattr(self._sinks[name], "unsent", None)
                 if not self._is_full(name):
-                    selector.register(source, selectors.EVENT_READ)
+                    selector.register(source, selectors.EVENT_READ | (
+                        selectors.EVENT_WRITE if unsent else 0))
             for output in self.outputs.values():
                 if output.pending:
                     selector.register(output.descriptor,
@@ -165,7 +172,11 @@ class Guest:
                 left = 0
             elif not has_ended:
                 selector.register(self._process_end, selectors.EVENT_READ)
+            if self._live:
+                self._live.register(selector)
             events = selector.select(left)
+        if self._live:
+            self._live.handle(events)
         for output in self.outputs.values():
             output.push()
         try:

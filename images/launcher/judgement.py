@@ -12,17 +12,18 @@ TIMED_OUT = 124
 FAILED = 125
 
 
-def judge(options, guest, seen, gets, follower):
+def judge(options, guest, seen, gets, watched):
     """The exit status, after every reason for a failure was looked for.
-    seen: the console; follower: takes in the port "follow", or None."""
+    seen: the console; watched: what else takes in a port and may have an error, or
+    None."""
     if guest.is_timed_out:
         say(f"the guest was ended after {options.timeout:g} s")
     reasons = kernel_reasons(guest, seen) + stream_reasons(guest)
     problems = bring_out(gets, guest.verdict, guest.received)
     reasons += [problem.text for problem in problems if problem.is_ours]
     missing = [problem.text for problem in problems if not problem.is_ours]
-    if follower and follower.error:
-        missing.append(f"guest: {follower.error}")
+    missing += [f"guest: {sink.error}" for sink in watched
+                if sink and sink.error]
     if not guest.was_ended:
         reasons += missing
         missing = []

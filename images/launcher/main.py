@@ -6,7 +6,7 @@ import signal
 import stat
 import termios
 
-from . import forwards, gets, own, qemu, signals, streams, workspace
+from . import forwards, gets, live, own, qemu, signals, streams, workspace
 from .console import Console
 from .errors import Failure, Interrupted, describe
 from .guest import Guest
@@ -93,6 +93,8 @@ def guest_settings(options, wanted, ports):
     settings.append(("patience", round(30 * time_scale())))
     if "stdin" in ports:
         settings.append(("stdin", 1))
+    if "live" in ports:
+        settings.append(("live", 1))
     if options.command:
         if "stderr" not in ports:
             settings.append(("merged", 1))
@@ -104,6 +106,14 @@ def guest_settings(options, wanted, ports):
     return settings
 
 
+def live_description(options):
+    """What those who may watch are told of the guest."""
+    there = [model.split(",")[0] != "none" for model in options.nic]
+    return {"pid": os.getpid(), "command": options.command,
+            "nics": [f"eth{number}" for number in range(sum(there))]
+            + [f"capture{number}" for number in range(len(there))]}
+
+
 def port_names(options, wanted):
     """The names of the guest's ports."""
     names = ["result"]
@@ -113,6 +123,8 @@ def port_names(options, wanted):
             names.append("stderr")
         if streams.stdin_is_worth_passing():
             names.append("stdin")
+    if not options.no_capture:
+        names.append("live")
     if wanted:
         names.append("follow")
     return names + [f"get{get.number}" for get in wanted]
@@ -137,6 +149,8 @@ def launch(options, caught, folder):
     seen = Console()
     follower = gets.Follower(wanted) if wanted else None
     sinks = {"follow": follower}
+    if "live" in names:
+        sinks["live"] = live.Live(folder, live_description(options))
     sinks.update((f"get{get.number}", get.archive) for get in wanted)
     with forwards.reserved(options.port), caught.deferred():
         with Guest({name: sinks.get(name) for name in names}, seen) as guest:
@@ -152,7 +166,8 @@ def launch(options, caught, folder):
         if guest.status is None:
             remove_socket(options.qmp)
             remove_socket(options.gdb and options.gdb.socket)
-        return judge(options, guest, seen, wanted, follower)
+        return judge(options, guest, seen, wanted,
+                     (follower, sinks.get("live")))
 
 
 def remove_socket(path):

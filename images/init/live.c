@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Captures for those who watch the guest from the host while the command runs: a
+ * tcpdump for each of them, all by way of the port "live", in both directions in
+ * records:
+ *
+ *   the header, text of HEADER_SIZE bytes: the kind, a letter; the number of the
+ *   viewer; a number N; and where the kind has data, N bytes of that
+ *
+ * From the launcher:
+ *   s  start tcpdump; the data is its arguments, a NUL after each
+ *   c  N more bytes of d and t may be sent to the viewer, who has taken as many
+ *   e  the viewer has gone: end tcpdump
+ * To it:
+ *   d  data that tcpdump has written to its standard output
+ *   t  text that it has written to its standard error
+ *   x  tcpdump has ended with the status N, and nothing more comes
+ *
+ * A viewer who does not read holds up his own tcpdump only: no more than WINDOW
+ * bytes are under way to him, headers included.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "init.h"
+
+#define HEADER_SIZE 15
+#define WINDOW 262144
+/* A record goes to the port at once or not at all; it takes no more. */
+#define RECORD_SIZE 32768
+/* What the launcher lets a viewer ask for. */
+#define REQUEST_SIZE 8192
+#define MAX_WORDS 32
+
+struct viewer {
+    bool used;
+    bool gone; /* what comes is for nobody */
+    pid_t pid; /* -1 after its end */
+    int status;
+    int pipes[2]; /* tcpdump's output and errors, -1 after their ends */
+    size_t credit; /* bytes that may be sent */
+};
+
+static struct {
+    int port; /* does not block */
+    bool ending;
+    size_t count; /* bytes that went to the port */
+    struct viewer viewers[MAX_VIEWERS];
+    char request[HEADER_SIZE + REQUEST_SIZE];
+    size_t request_length;
+    char record[RECORD_SIZE + 1]; /* for the port */
+    size_t record_length; /* 0: none waits for room */
+} live = { .port = -1 };
+
+/* The kinds of the two pipes' records. */
+static const char pipe_kinds[2] = { 'd', 't' };
+
+void live_start(const struct config *config)
+{
+    if (config->live) {
+        live.port = port_open("live", O_NONBLOCK);
+    }
+}
+
+/* Sends the record that waits, if there is room for it. */
+static void flush(void)
+{
+    ssize_t n;
+
+    if (!live.record_length) {
+        return;
+    }
+    n = write(live.port, live.record, live.record_length);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (n > 0) {
+        live.count += n;
+    }
+    live.record_length = 0;
+}
+
+/* Makes the record of the data that is in its place already, and sends it. */
+static void send_record(char kind, const struct viewer *viewer, size_t number,
+                        size_t length)
+{
+    char header[HEADER_SIZE + 1];
+
+    snprintf(header, sizeof(header), "%c %2zu %9zu\n", kind,
+             (size_t)(viewer - live.viewers), number);
+    memcpy(live.record, header, HEADER_SIZE);
+    live.record_length = HEADER_SIZE + length;
+    flush();
+}
+
+/* Starts tcpdump; args: its own name and the arguments. */
+static void viewer_start(struct viewer *viewer, char *const args[])
+{
+    int out[2] = { -1, -1 }, err[2] = { -1, -1 };
+
+    *viewer = (struct viewer){ .used = true, .pid = -1, .status = 127,
+                               .pipes = { -1, -1 }, .credit = WINDOW };
+    if (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC)) {
+        printf("init: pipe: %s\n", strerror(errno));
+        close(out[0]);
+        close(out[1]);
+        return;
+    }
+    viewer->pid = spawn(args, -1, out[1], err[1]);
+    close(out[1]);
+    close(err[1]);
+    fcntl(out[0], F_SETFL, O_NONBLOCK);
+    fcntl(err[0], F_SETFL, O_NONBLOCK);
+    viewer->pipes[0] = out[0];
+    viewer->pipes[1] = err[0];
+}
+
+/* Takes the launcher's request, whose data is the NUL-terminated words. */
+static void request_do(char kind, struct viewer *viewer, size_t number,
+                       char *words)
+{
+    char *args[MAX_WORDS + 2] = { "tcpdump" };
+    size_t n = 1;
+
+    switch (kind) {
+    case 's':
+        for (char *word = words; word < words + number && n <= MAX_WORDS;
+             word += strlen(word) + 1) {
+            args[n++] = word;
+        }
+        if (!viewer->used && !live.ending) {
+            viewer_start(viewer, args);
+        }
+        break;
+    case 'c':
+        viewer->credit += number;
+        break;
+    case 'e':
+        viewer->gone = true;
+        if (viewer->pid > 0) {
+            kill(viewer->pid, SIGTERM);
+        }
+        break;
+    }
+}
+
+/* Takes the first request if it has all come. */
+static bool request_next(void)
+{
+    size_t length = HEADER_SIZE;
+    unsigned int number, value;
+    char kind;
+
+    if (live.request_length < HEADER_SIZE) {
+        return false;
+    }
+    if (sscanf(live.request, "%c %2u %9u\n", &kind, &number, &value) != 3 ||
+        number >= MAX_VIEWERS || (kind == 's' && value > REQUEST_SIZE)) {
+        fail("unexpected from the launcher on the port live");
+        live.request_length = 0;
+        return false;
+    }
+    length += kind == 's' ? value : 0;
+    if (live.request_length < length) {
+        return false;
+    }
+    if (kind == 's' && (!value || live.request[length - 1])) {
+        value = 0; /* the last word has no end */
+    }
+    request_do(kind, &live.viewers[number], value, live.request + HEADER_SIZE);
+    live.request_length -= length;
+    memmove(live.request, live.request + length, live.request_length);
+    return true;
+}
+
+/* The launcher is no longer there, nor is anybody who watches. */
+static void abandon(void)
+{
+    live_end();
+    for (size_t i = 0; i < MAX_VIEWERS; i++) {
+        live.viewers[i].gone = true;
+    }
+    close(live.port);
+    live.port = -1;
+}
+
+static void requests_take(void)
+{
+    ssize_t n = read(live.port, live.request + live.request_length,
+                     sizeof(live.request) - live.request_length);
+
+    if (n == 0) {
+        abandon();
+        return;
+    }
+    if (n > 0) {
+        live.request_length += n;
+        while (request_next()) {
+        }
+    }
+}
+
+/* Passes on what a pipe has, as much as the viewer may be sent. */
+static void pipe_relay(struct viewer *viewer, int i)
+{
+    size_t room = RECORD_SIZE - HEADER_SIZE;
+    ssize_t n;
+
+    if (!viewer->gone && viewer->credit - HEADER_SIZE < room) {
+        room = viewer->credit - HEADER_SIZE;
+    }
+    n = read(viewer->pipes[i], live.record + HEADER_SIZE, room);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (n <= 0) {
+        close(viewer->pipes[i]);
+        viewer->pipes[i] = -1;
+    } else if (!viewer->gone) {
+        viewer->credit -= HEADER_SIZE + n;
+        send_record(pipe_kinds[i], viewer, n, n);
+    }
+}
+
+/* Whether there is something to read from the pipe, for somebody who takes it. */
+static bool pipe_is_wanted(const struct viewer *viewer, int i)
+{
+    return viewer->used && viewer->pipes[i] >= 0 && !live.record_length &&
+           (viewer->gone || viewer->credit > HEADER_SIZE);
+}
+
+static bool viewer_has_ended(const struct viewer *viewer)
+{
+    return viewer->used && viewer->pid < 0 && viewer->pipes[0] < 0 &&
+           viewer->pipes[1] < 0;
+}
+
+/* What to wait for, LIVE_FDS of them. */
+void live_poll(struct pollfd *fds)
+{
+    fds[0] = (struct pollfd){ .fd = live.port, .events = POLLIN };
+    if (live.record_length) {
+        fds[0].events |= POLLOUT;
+    }
+    for (size_t i = 1; i < LIVE_FDS; i++) {
+        struct viewer *viewer = &live.viewers[(i - 1) / 2];
+        bool wanted = pipe_is_wanted(viewer, (i - 1) % 2);
+
+        fds[i] = (struct pollfd){
+            .fd = wanted ? viewer->pipes[(i - 1) % 2] : -1, .events = POLLIN
+        };
+    }
+}
+
+/* Does what can be done without waiting, after poll(). */
+void live_relay(const struct pollfd *fds)
+{
+    if (fds[0].revents & (POLLIN | POLLHUP)) {
+        requests_take();
+    }
+    flush();
+    for (size_t i = 1; i < LIVE_FDS; i++) {
+        struct viewer *viewer = &live.viewers[(i - 1) / 2];
+
+        if (fds[i].revents && pipe_is_wanted(viewer, (i - 1) % 2)) {
+            pipe_relay(viewer, (i - 1) % 2);
+        }
+    }
+    for (size_t i = 0; i < MAX_VIEWERS && !live.record_length; i++) {
+        if (viewer_has_ended(&live.viewers[i])) {
+            live.viewers[i].used = false;
+            send_record('x', &live.viewers[i], live.viewers[i].status, 0);
+        }
+    }
+}
+
+/* Takes note of a child that has ended; it may be a viewer's. */
+void live_reaped(pid_t pid, int status)
+{
+    for (size_t i = 0; i < MAX_VIEWERS; i++) {
+        if (live.viewers[i].used && live.viewers[i].pid == pid) {
+            live.viewers[i].pid = -1;
+            live.viewers[i].status = shell_status(status);
+        }
+    }
+}
+
+/* Whether somebody watches, or is to be told of an end. */
+bool live_is_watched(void)
+{
+    bool watched = live.record_length;
+
+    for (size_t i = 0; i < MAX_VIEWERS; i++) {
+        watched |= live.viewers[i].used;
+    }
+    return watched;
+}
+
+/* Ends all captures; their last frames are still passed on. */
+void live_end(void)
+{
+    live.ending = true;
+    for (size_t i = 0; i < MAX_VIEWERS; i++) {
+        if (live.viewers[i].used && live.viewers[i].pid > 0) {
+            kill(live.viewers[i].pid, SIGTERM);
+        }
+    }
+}
+
+/* How many bytes went to the port; -1 when there is none. */
+ssize_t live_count(void)
+{
+    return live.port < 0 ? -1 : (ssize_t)live.count;
+}
