@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""QMP's and the guest agent's messages: JSON over a Unix socket. Neither end is
+trusted to say no more than it was asked for, nor to answer at all."""
+import json
+import os
+import random
+import socket
+import time
+
+from .errors import Failure, describe, plain
+
+CHUNK = 1 << 16
+
+
+class Channel:
+    """A connection, on which commands are answered in their order. name: whose
+    it is, for messages; most: bytes that an answer can have; patience: seconds
+    for an answer."""
+
+    def __init__(self, name, path, most, patience):
+        self.name = f"{name} {plain(path)}"
+        self._most = most
+        self._patience = patience
+        self._rest = b""
+        self._socket = socket.socket(socket.AF_UNIX)
+        try:
+            # The name of the folder may be too long for a socket's.
+            folder, base = os.path.split(os.path.abspath(path))
+            descriptor = os.open(folder, os.O_PATH | os.O_CLOEXEC)
+            try:
+                self._socket.settimeout(patience)
+                self._socket.connect(f"/proc/self/fd/{descriptor}/{base}")
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            self._socket.close()
+            raise Failure(f"{self.name}: {describe(error)}") from None
+
+    def close(self):
+        """Others can have it now."""
+        self._socket.close()
+
+    def line(self, separator=b"\n"):
+        """What comes next, up to that separator."""
+        end = time.monotonic() + self._patience
+        while separator not in self._rest:
+            if len(self._rest) > self._most:
+                raise Failure(f"{self.name}: an answer has more than "
+                              f"{self._most} bytes")
+            try:
+                self._socket.settimeout(max(end - time.monotonic(), 0.001))
+                data = self._socket.recv(CHUNK)
+            except TimeoutError:
+                raise Failure(f"{self.name}: no answer in {self._patience} s; "
+                              "does another program use it, or is nobody there "
+                              "at the other end?") from None
+            except OSError as error:
+                raise Failure(f"{self.name}: {describe(error)}") from None
+            if not data:
+                raise Failure(f"{self.name}: the connection was closed")
+            self._rest += data
+        line, self._rest = self._rest.split(separator, 1)
+        return line
+
+    def message(self):
+        """The next message."""
+        try:
+            message = json.loads(self.line())
+        except (ValueError, RecursionError):
+            raise Failure(f"{self.name}: the answer is not JSON") from None
+        if not isinstance(message, dict):
+            raise Failure(f"{self.name}: the answer is no object")
+        return message
+
+    def send(self, data):
+        """Sends bytes."""
+        try:
+            self._socket.settimeout(self._patience)
+            self._socket.sendall(data)
+        except OSError as error:
+            raise Failure(f"{self.name}: {describe(error)}") from None
+
+    def ask(self, command, **arguments):
+        """What a command returns; events may come before."""
+        self.send(json.dumps({"execute": command, "arguments": arguments}
+                             ).encode() + b"\n")
+        message = self.message()
+        while "event" in message:
+            message = self.message()
+        if "return" not in message:
+            raise Refused(self.name, command, message.get("error"))
+        return message["return"]
+
+
+class Refused(Failure):
+    """The other end does not do what it was asked for."""
+
+    def __init__(self, name, command, error):
+        text = error.get("desc") if isinstance(error, dict) else error
+        super().__init__(f"{name}: {command}: {plain(str(text))}")
+
+
+class Qmp(Channel):
+    """A QEMU."""
+
+    def __init__(self, path):
+        super().__init__("QMP socket", path, 1 << 22, 10)
+        if "QMP" not in self.message():
+            raise Failure(f"{self.name}: this is no QMP")
+        self.ask("qmp_capabilities")
+
+    def properties(self, path):
+        """An object's: their types by their names."""
+        found = {}
+        for item in self.ask("qom-list", path=path):
+            found[str(item["name"])] = str(item["type"])
+        return found
+
+    def devices(self):
+        """All devices with their properties."""
+        for parent in ("/machine/peripheral", "/machine/peripheral-anon"):
+            for name, kind in self.properties(parent).items():
+                if kind.startswith("child<"):
+                    yield f"{parent}/{name}", self.properties(f"{parent}/{name}")
+
+    def get(self, path, name):
+        """A property's value."""
+        return self.ask("qom-get", path=path, property=name)
+
+
+class Agent(Channel):
+    """A guest's agent. It has no beginning and no end of a conversation, so that
+    the first answer may be to somebody else's question."""
+
+    def __init__(self, path, most, patience):
+        super().__init__("the guest agent's socket", path, most, patience)
+        mark = random.randrange(1 << 30)
+        # The byte ends what somebody may have left there, half a message.
+        self.send(b"\xff" + json.dumps(
+            {"execute": "guest-sync-delimited", "arguments": {"id": mark}}
+        ).encode() + b"\n")
+        while True:
+            self.line(b"\xff")
+            if self.message().get("return") == mark:
+                return

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Guests that can be reached by ssh, the user's own with all its settings: it
+asks for what it needs, and host keys are checked as ever."""
+import os
+import shlex
+import subprocess
+
+from . import tcpdump
+from .errors import Failure, describe, plain
+
+CHUNK = 1 << 16
+# What the program has to end after it was asked to.
+END_SECONDS = 5
+
+# For sh in the guest: the ends of the connection as sshd there sees them, the
+# filter, tcpdump's other arguments. The connection's own packets are left out, as
+# each of them would make another. sshd does not end what it has started when the
+# connection goes, and tcpdump would not notice before the next packet: so the end of
+# the input is what ends it.
+SCRIPT = """\
+read -r client port server own_port <<end
+$1
+end
+filter=$2
+shift 2
+if [ "$own_port" ]; then
+    filter="${filter:+($filter) and }not (host $client and host $server and
+        tcp port $port and tcp port $own_port)"
+fi
+set -- "$@" "$filter"
+""" + tcpdump.CHOOSE + """\
+exec 3<&0
+"$@" </dev/null 3<&- &
+program=$!
+(
+    while read -r line; do :; done
+    kill "$program"
+) <&3 >/dev/null 2>&1 &
+watcher=$!
+exec 3<&-
+wait "$program"
+status=$?
+kill "$watcher" 2>/dev/null
+exit "$status"
+"""
+
+
+def command_line(options):
+    """What to run here, and what it is to run there."""
+    host = options.host
+    if not host:
+        raise Failure("no HOST to reach by ssh: it is an option of the interface "
+                      "(tshark -o extcap.virtio_capture_ssh.host:HOST)")
+    if host.startswith("-"):
+        raise Failure(f"host {plain(host)!r}: this is no name of a host")
+    try:
+        more = shlex.split(options.ssh_options)
+    except ValueError as error:
+        raise Failure(f"ssh options {plain(options.ssh_options)!r}: {error}"
+                      ) from None
+    *arguments, wanted = tcpdump.arguments(options)
+    words = ["sudo", "-n"] if options.sudo else []
+    words += ["sh", "-c", SCRIPT, "sh"]
+    # The user's shell there sees quoted words, whatever is in them.
+    there = " ".join([*map(shlex.quote, words), '"$SSH_CONNECTION"',
+                      *map(shlex.quote, [wanted, *arguments])])
+    return ["ssh", "-T", *more, "--", host, there]
+
+
+class Source:
+    """The frames of such a guest."""
+
+    interval = None
+
+    def __init__(self, options):
+        self.status = None
+        self.text = b""
+        try:
+            self._process = subprocess.Popen(
+                command_line(options), stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        except OSError as error:
+            raise Failure(f"ssh: {describe(error)}") from None
+        self._pipes = [self._process.stdout.fileno(),
+                       self._process.stderr.fileno()]
+        for pipe in self._pipes:
+            os.set_blocking(pipe, False)
+
+    def descriptors(self):
+        """What is to be read from."""
+        return self._pipes
+
+    def step(self):
+        """Takes what there is; None when ssh has ended."""
+        data = {}
+        for pipe in list(self._pipes):
+            try:
+                data[pipe] = os.read(pipe, CHUNK)
+            except BlockingIOError:
+                continue
+            if not data[pipe]:
+                self._pipes.remove(pipe)
+        self.text = (self.text + data.get(self._process.stderr.fileno(), b"")
+                     )[-tcpdump.MOST_TEXT:]
+        if not self._pipes:
+            self.status = self._process.wait()
+            return None
+        return data.get(self._process.stdout.fileno(), b"")
+
+    def close(self):
+        """Ends tcpdump, by the end of its input, and ssh."""
+        self._process.stdin.close()
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

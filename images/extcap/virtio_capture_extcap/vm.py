@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Guests of images/vm that the same user runs: their launchers' folders have a
+description of them, live.json, and a socket, live (images/launcher/live.py)."""
+import json
+import os
+import socket
+from typing import NamedTuple
+
+from . import tcpdump
+from .errors import Failure, describe, plain
+
+PARENT = os.environ.get("TMPDIR") or "/tmp"
+PREFIX = "virtio-capture-vm-"
+MOST_DESCRIPTION = 1 << 20
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+HEADER_SIZE = 15
+MOST_DATA = 1 << 15
+CHUNK = 1 << 16
+
+
+class Guest(NamedTuple):
+    """A guest that can be watched."""
+
+    pid: int        # of its launcher
+    command: str
+    nics: tuple
+    folder: str
+
+
+def folders():
+    """The launchers' folders there are."""
+    try:
+        names = os.listdir(PARENT)
+    except OSError:
+        names = []
+    for name in names:
+        if name.startswith(PREFIX):
+            yield os.path.join(PARENT, name)
+
+
+def open_folder(path):
+    """A folder of the user's own; others may give theirs such a name, too."""
+    descriptor = os.open(path, FOLDER)
+    if os.fstat(descriptor).st_uid == os.geteuid():
+        return descriptor
+    os.close(descriptor)
+    raise FileNotFoundError(path)
+
+
+def connect(path):
+    """Connects to the launcher of that folder, however long its name is."""
+    descriptor = open_folder(path)
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.connect(f"/proc/self/fd/{descriptor}/live")
+    except OSError:
+        connection.close()
+        raise
+    finally:
+        os.close(descriptor)
+    return connection
+
+
+def describe_guest(path):
+    """The guest of that folder."""
+    descriptor = open_folder(path)
+    try:
+        file = os.open("live.json", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC,
+                       dir_fd=descriptor)
+    finally:
+        os.close(descriptor)
+    with open(file, "rb") as text:
+        found = json.loads(text.read(MOST_DESCRIPTION))
+    command = " ".join(map(str, found["command"])) or "a shell"
+    return Guest(int(found["pid"]), plain(command, 60),
+                 tuple(map(tcpdump.choose_nic, map(str, found["nics"]))), path)
+
+
+def guests():
+    """All that run, the latest first."""
+    found = []
+    for path in folders():
+        try:
+            guest = describe_guest(path)
+            connect(path).close()
+            found.append((os.stat(path).st_ctime, guest))
+        except (OSError, ValueError, KeyError, TypeError, Failure):
+            pass    # one that has ended, is about to start, or is not watched
+    return [guest for _, guest in sorted(found, reverse=True)]
+
+
+def choose_guest(pid):
+    """The guest of that launcher, or the only one."""
+    there = guests()
+    names = "; ".join(f"{guest.pid} ({guest.command})" for guest in there)
+    if pid:
+        there = [guest for guest in there if str(guest.pid) == pid]
+        if not there:
+            raise Failure(f"guest {plain(pid)!r}: no images/vm with that number "
+                          "runs that can be watched; there "
+                          f"{'are ' + names if names else 'is none'}")
+    if not there:
+        raise Failure("no guest of images/vm runs that can be watched: one of "
+                      f"yours, with a capture device, and in {plain(PARENT)}, or "
+                      "what else TMPDIR is")
+    if len(there) > 1:
+        raise Failure(f"several guests run, choose one: {names}")
+    return there[0]
+
+
+class Source:
+    """The frames of such a guest."""
+
+    interval = None
+
+    def __init__(self, options):
+        words = tcpdump.arguments(options)
+        guest = choose_guest(options.guest)
+        if options.nic not in guest.nics:
+            raise Failure(f"NIC {plain(options.nic)!r}: the guest {guest.pid} "
+                          f"has {', '.join(guest.nics)}")
+        self.status = None
+        self.text = b""
+        self._rest = b""
+        request = b"".join(os.fsencode(word) + b"\0" for word in words)
+        try:
+            self._connection = connect(guest.folder)
+            self._connection.sendall(b"s  0 %9d\n" % len(request) + request)
+        except OSError as error:
+            raise Failure(f"guest {guest.pid}: {describe(error)}") from None
+
+    def descriptors(self):
+        """What is to be read from."""
+        return [self._connection.fileno()]
+
+    def step(self):
+        """Takes what there is; None when the guest, or tcpdump, has ended."""
+        try:
+            data = self._connection.recv(CHUNK)
+        except ConnectionError:
+            data = b""
+        if not data:
+            return None
+        self._rest += data
+        frames = []
+        while self.status is None:
+            found = self._record()
+            if not found:
+                return b"".join(frames)
+            kind, value, content = found
+            if kind == b"d":
+                frames.append(content)
+            elif kind == b"t":
+                self.text = (self.text + content)[-tcpdump.MOST_TEXT:]
+            else:
+                self.status = value
+        return b"".join(frames) or None
+
+    def _record(self):
+        """The next record, if it has all come."""
+        if len(self._rest) < HEADER_SIZE:
+            return None
+        kind, _, value = self._rest[:HEADER_SIZE].split()
+        value = int(value)
+        length = 0 if kind == b"x" else value
+        if kind not in (b"d", b"t", b"x") or not 0 <= length <= MOST_DATA:
+            raise ValueError(kind)
+        if len(self._rest) < HEADER_SIZE + length:
+            return None
+        content = self._rest[HEADER_SIZE:HEADER_SIZE + length]
+        self._rest = self._rest[HEADER_SIZE + length:]
+        return kind, value, content
+
+    def close(self):
+        """The launcher sees that nobody watches any more."""
+        self._connection.close()

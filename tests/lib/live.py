@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs the extcap, images/extcap/virtio-capture-extcap, by tshark and directly."""
+import os
+import subprocess
+import threading
+from pathlib import Path
+
+from guest import TOP, VM, parameters
+
+EXTCAP = Path(TOP, "images", "extcap", "virtio-capture-extcap")
+# What the guest has for this: a server for ssh and the agent, with their libraries.
+ROOT = Path(TOP, "build", "downloads", "live")
+
+MOST_SECONDS = 60
+
+
+def environment(folder):
+    """For programs that are to know nothing but a folder: the guests that were
+    started with this, and the extcap in the place for a user's own."""
+    place = Path(folder, "config", "wireshark", "extcap")
+    if not place.exists():
+        place.mkdir(parents=True)
+        Path(place, EXTCAP.name).symlink_to(EXTCAP)
+    return {**os.environ, "HOME": str(folder), "TMPDIR": str(folder),
+            "XDG_CONFIG_HOME": f"{folder}/config", "LC_ALL": "C.UTF-8"}
+
+
+def options(words):
+    """Options of the extcap as words for it."""
+    return [f"--{name.replace('_', '-')}" if value is True else
+            f"--{name.replace('_', '-')}={value}" for name, value in words.items()]
+
+
+def ask(folder, *words):
+    """Runs the extcap as for a question; gives its status, output and errors."""
+    done = subprocess.run([EXTCAP, *words], env=environment(folder), text=True,
+                          capture_output=True, check=False,
+                          timeout=MOST_SECONDS)
+    return done.returncode, done.stdout, done.stderr
+
+
+class Guest:
+    """A context: a guest with a shell that a test tells what to do."""
+
+    def __init__(self, folder, *words, command=("sh",)):
+        self._folder = folder
+        self._words = [*parameters([]), *words, "--", *command]
+        self.launcher = None
+
+    def __enter__(self):
+        self.launcher = subprocess.Popen(
+            [VM, *self._words], env=environment(self._folder), text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, errors="replace")
+        return self
+
+    def tell(self, line):
+        """A line for the shell."""
+        self.launcher.stdin.write(f"{line}\n")
+        self.launcher.stdin.flush()
+
+    def ask(self, line):
+        """What the shell answers to it, a line."""
+        self.tell(line)
+        return self.launcher.stdout.readline().rstrip("\n")
+
+    def end(self):
+        """Ends the shell, and with it the guest: status and errors."""
+        errors = self.launcher.communicate("exit\n", timeout=MOST_SECONDS)[1]
+        return self.launcher.returncode, errors
+
+    def __exit__(self, *_):
+        if self.launcher.poll() is None:
+            self.launcher.kill()
+        self.launcher.communicate()
+
+
+class Tshark:
+    """A context: a tshark that captures by the extcap; settings: the interface's
+    options."""
+
+    def __init__(self, folder, interface, *words, **settings):
+        name = interface.replace("-", "_")
+        settings = [f"-oextcap.{name}.{key}:{value}"
+                    for key, value in settings.items()]
+        self._process = subprocess.Popen(
+            ["tshark", "-l", "-i", interface, *settings, *words],
+            env=environment(folder), text=True, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def line(self):
+        """The next line that it writes."""
+        return self._process.stdout.readline().rstrip("\n")
+
+    def finish(self):
+        """Waits for its end; gives its status, output and errors."""
+        output, errors = self._process.communicate(timeout=MOST_SECONDS)
+        return self._process.returncode, output, errors
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.communicate()
+
+
+class Capture:
+    """A context: a capture by the extcap itself, as Wireshark starts it."""
+
+    count = 0
+
+    def __init__(self, folder, interface, **words):
+        Capture.count += 1
+        fifo = f"{folder}/fifo{Capture.count}"
+        os.mkfifo(fifo)
+        self._process = subprocess.Popen(
+            [EXTCAP, "--capture", "--extcap-interface", interface, "--fifo",
+             fifo, *options(words)], env=environment(folder), text=True,
+            stderr=subprocess.PIPE)
+        # Nobody may ever open the other end.
+        timer = threading.Timer(MOST_SECONDS, self._process.kill)
+        timer.start()
+        self.fifo = open(fifo, "rb", buffering=0)
+        timer.cancel()
+
+    def read(self, size):
+        """So many bytes of what is captured, or what there is at the end."""
+        data = b""
+        while len(data) < size:
+            more = self.fifo.read(size - len(data))
+            if not more:
+                break
+            data += more
+        return data
+
+    def leave(self):
+        """Reads no more."""
+        self.fifo.close()
+
+    def finish(self):
+        """Waits for its end; gives status and errors, in one line."""
+        errors = self._process.communicate(timeout=MOST_SECONDS)[1]
+        return self._process.returncode, errors.rstrip("\n")
+
+    def stop(self):
+        """Ends it as Wireshark does."""
+        self._process.terminate()
+        return self.finish()
+
+    def kill(self):
+        """Ends it so that it can do nothing more."""
+        self._process.kill()
+        self._process.communicate()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.fifo.close()
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        self._process.stderr.close()

@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Watching a guest of images/vm: tshark, by the extcap, while its command runs."""
+import contextlib
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from live import Capture, Guest, Tshark, ask  # noqa: E402
+from tap import Tap  # noqa: E402
+
+INTERFACE = "virtio-capture-vm"
+# Two NICs, each with a network of its own, and no end of echoes on both.
+NICS = ["--nic", "e1000", "--netdev", "user", "--nic", "virtio-net-pci",
+        "--netdev", "user,net=10.0.3.0/24"]
+ECHOES = "for to in 2.2 3.2; do while :; do ping -c 1 -W 1 10.0.$to; " \
+    "sleep 0.2; done >/dev/null & done"
+FIELDS = ["-T", "fields", "-e", "ip.src", "-e", "ip.dst", "-e", "frame.cap_len"]
+HEADER_SIZE = 24
+MOST_VIEWERS = 8
+
+
+def test_none(tap, folder):
+    with Tshark(folder, INTERFACE) as tshark:
+        status, output, errors = tshark.finish()
+    tap.equal((status, output), (1, ""), "no guest: status 1")
+    tap.contains(errors, "no guest of images/vm runs that can be watched",
+                 "and it is told")
+
+
+def test_filter(tap, folder):
+    """The only guest, the first NIC, a filter."""
+    with Tshark(folder, INTERFACE, "-f", "icmp[icmptype] == icmp-echo", "-c",
+                "3", *FIELDS) as tshark:
+        status, output, errors = tshark.finish()
+    tap.equal((status, output), (0, "10.0.2.15\t10.0.2.2\t98\n" * 3),
+              "frames of the filter's, of the first NIC, while the command runs")
+    tap.ok("rror" not in errors, "nothing to complain about", errors)
+
+
+def test_settings(tap, folder, guest):
+    """All that can be set."""
+    with Tshark(folder, INTERFACE, "-c", "3", *FIELDS, nic="eth1",
+                guest=guest.launcher.pid, filter="icmp", direction="in",
+                snaplen="40", promiscuous="false") as tshark:
+        status, output, _ = tshark.finish()
+    tap.equal((status, output), (0, "10.0.3.2\t10.0.3.15\t40\n" * 3),
+              "another NIC, another filter, a direction, a snapshot length")
+
+
+def test_listed(tap, folder, guest):
+    """What Wireshark offers."""
+    lines = ask(folder, "--extcap-config", "--extcap-interface", INTERFACE)[1]
+    for part in (f"{{value={guest.launcher.pid}}}"
+                 f"{{display={guest.launcher.pid}: sh}}",
+                 "{value=eth1}", "{value=capture1}", "{call=--filter}",
+                 "{call=--snaplen}", "{value=in}", "{call=--promiscuous}"):
+        tap.contains(lines, part, f"there is {part} to choose")
+    lines = ask(folder, "--extcap-interface", INTERFACE,
+                "--extcap-reload-option", "guest")[1]
+    tap.equal(lines.count("value {"), 2, "and the guests can be looked up anew")
+
+
+def test_wrong(tap, folder, guest):
+    pid = guest.launcher.pid
+    with Tshark(folder, INTERFACE, "-f", "no filter") as tshark:
+        status, output, errors = tshark.finish()
+    tap.equal((status, output), (1, ""), "a filter that is none: status 1")
+    tap.contains(errors, "tcpdump: can't parse filter expression",
+                 "and it is told")
+    for what, words, message in (
+            ("a NIC that is not there", {"nic": "eth2"},
+             f"NIC 'eth2': the guest {pid} has eth0, eth1, capture0, capture1"),
+            ("a guest that is not there", {"guest": "1"},
+             "guest '1': no images/vm with that number runs that can be "
+             f"watched; there are {pid} (sh)"),
+            ("a snapshot length that is none", {"snaplen": "1e3"},
+             "snapshot length '1e3': it is a number from 0, for all, to 262144"),
+            ("an option for tcpdump as a filter", {"filter": "-w /root/x"},
+             "tcpdump: can't parse filter expression: syntax error")):
+        with Capture(folder, INTERFACE, **words) as capture:
+            tap.equal((capture.read(1), *capture.finish()),
+                      (b"", 1, f"virtio-capture-extcap: {message}"), what)
+
+
+def test_many(tap, folder, guest):
+    """Several who watch, of whom one does not read, and their going."""
+    count = "echo $(pidof tcpdump | wc -w)"
+    with contextlib.ExitStack() as stack:
+        captures = [stack.enter_context(Capture(folder, INTERFACE))
+                    for _ in range(MOST_VIEWERS)]
+        sizes = [len(capture.read(HEADER_SIZE)) for capture in captures]
+        tap.equal(sizes, [HEADER_SIZE] * MOST_VIEWERS,
+                  f"{MOST_VIEWERS} can watch at a time")
+        with Capture(folder, INTERFACE) as another:
+            tap.equal(another.finish(),
+                      (1, "virtio-capture-extcap: there are 8 viewers already"),
+                      "another one is told that there are so many")
+        tap.equal(guest.ask(count), str(MOST_VIEWERS), "each has a tcpdump")
+        tap.equal(captures[0].stop(), (0, ""), "one ends as Wireshark ends it")
+        captures[1].kill()
+        captures[2].leave()
+        tap.equal(captures[2].finish(), (0, ""), "one has no reader any more")
+        # 2 MB: more than may be under way to one who does not read.
+        guest.tell("ping -q -s 1000 -c 1000 -i 0.001 10.0.2.2 >/dev/null")
+        tap.ok(len(captures[4].read(1 << 20)) == 1 << 20,
+               "another one gets its frames while one does not read")
+        tap.equal(guest.ask(count), str(MOST_VIEWERS - 3),
+                  "the tcpdumps of those who have gone have ended")
+        captures[3].leave()
+        guest.tell("while pidof tcpdump | grep -q ' .* .* .* '; do sleep 0.1; "
+                   "done")
+        with Capture(folder, INTERFACE) as another:
+            tap.equal(len(another.read(HEADER_SIZE)), HEADER_SIZE,
+                      "there is room for others again")
+
+
+def test_end(tap, folder, guest):
+    """The guest ends: so does tshark, with the last frames."""
+    with Tshark(folder, INTERFACE, "-f", "icmp and host 10.0.2.3",
+                *FIELDS) as tshark:
+        guest.tell("until [ $(ping -q -c 1 -W 1 10.0.2.3 | wc -l) = 0 ] || "
+                   "pidof tcpdump; do sleep 0.1; done; ping -c 1 10.0.2.3 >x")
+        tap.ok(tshark.line(), "it sees a frame")
+        guest_status, guest_errors = guest.end()
+        status, output, errors = tshark.finish()
+    tap.equal(status, 0, "it ends well, when the guest does")
+    tap.ok(output.splitlines()[-1:] == ["10.0.2.3\t10.0.2.15\t98"],
+           "the last frame was seen", output, errors)
+    tap.equal((guest_status, guest_errors), (0, ""), "and the guest ends well")
+
+
+def test_guest(tap, folder):
+    with Guest(folder, *NICS) as guest:
+        guest.tell(ECHOES)
+        tap.equal(guest.ask("echo ready"), "ready", "the guest runs")
+        tap.run(lambda tap: test_filter(tap, folder),
+                lambda tap: test_settings(tap, folder, guest),
+                lambda tap: test_listed(tap, folder, guest),
+                lambda tap: test_wrong(tap, folder, guest),
+                lambda tap: test_many(tap, folder, guest),
+                lambda tap: test_end(tap, folder, guest))
+
+
+tap = Tap()
+with tempfile.TemporaryDirectory() as home:
+    tap.run(lambda tap: test_none(tap, home), lambda tap: test_guest(tap, home))
+sys.exit(tap.done())
