@@ -77,6 +77,8 @@ help:
 	@echo '              guests'"'"' tests on it (80 minutes); FUZZ_TIME: seconds of its fuzzer'
 	@echo 'make check-packages  install the packages in a system of Debian 12, use and'
 	@echo '              remove them, lintian, build them twice (root)'
+	@echo 'make check-images  disk images of Debian 12 and 13, by images/build and by the'
+	@echo '              ways of images/other-images.md: made, booted, used (root)'
 	@echo 'make check-in-tree  build a QEMU with the device in its own tree, and run the'
 	@echo '              device'"'"'s tests on that (a quarter of an hour)'
 	@echo 'make check-trixie  make run and make check of a clean clone on Debian 13, in a'
@@ -203,6 +205,16 @@ check-packages-bookworm check-packages-trixie: check-packages-%: deb
 	$(if $(filter-out $(THIS_RELEASE),$*),$(MAKE) deb QEMU_RELEASE=$*)
 	images/package-root $*
 	PACKAGES_FOR=$* prove --exec '' --timer tests/packages/systems/*.t
+
+# Disk images: of each release, without root where that works, booted by BIOS and
+# by UEFI; and those of images/other-images.md. What only this needs is not in
+# images/packages.
+IMAGE_RELEASES := bookworm trixie
+.PHONY: check-images
+check-images: device deb
+	images/setup ovmf qemu-utils uidmap
+	IMAGE_RELEASES='$(IMAGE_RELEASES)' prove --exec '' --timer \
+		tests/images/options.t tests/images/disks/*.t
 
 # On another release of Debian than this machine's, with ARGS for make there.
 .PHONY: check-release check-trixie

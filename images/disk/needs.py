@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What of this machine the making of an image takes."""
+import os
+import shutil
+from pathlib import Path
+
+from launcher.errors import Failure
+
+TOP = Path(__file__).resolve().parents[2]
+
+# Programs, and Debian's packages that have them.
+PROGRAMS = {"mmdebstrap": "mmdebstrap", "mke2fs": "e2fsprogs",
+            "mformat": "mtools", "unshare": "util-linux", "make": "make",
+            "gcc": "gcc"}
+WITHOUT_ROOT = {"newuidmap": "uidmap"}
+FOR_FORMAT = {"qcow2": {"qemu-img": "qemu-utils"}}
+
+# Where a user's PATH may not lead.
+SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
+
+# Of the packages of make deb: what every image has, and one with --dkms.
+ALWAYS = ("libpcap", "tools")
+DKMS = "dkms"
+
+
+def extend_path():
+    """Has this process and its children find the system's programs."""
+    os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:{SYSTEM_PATH}"
+
+
+def check_programs(image_format):
+    """Whether all programs are there."""
+    wanted = {**PROGRAMS, **FOR_FORMAT.get(image_format, {})}
+    if os.geteuid():
+        wanted.update(WITHOUT_ROOT)
+    lacking = {program: package for program, package in wanted.items()
+               if not shutil.which(program)}
+    if lacking:
+        raise Failure(f"there is no {', no '.join(lacking)}: install "
+                      f"{' '.join(sorted(set(lacking.values())))} "
+                      "(images/setup PACKAGE...)")
+
+
+def own_packages(with_dkms):
+    """The files of this tree's packages that the image is to have."""
+    folder = TOP / "build" / "deb"
+    found = []
+    for name in ALWAYS + ((DKMS,) if with_dkms else ()):
+        files = sorted(folder.glob(f"virtio-capture-{name}_*.deb"))
+        if not files:
+            raise Failure(f"there is no {folder}/virtio-capture-{name}_*.deb: "
+                          "run make deb")
+        found.append(files[-1])
+    return found

@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""images/build: its options, the bad ones above all, and what it needs. Images
+are made by the tests in disks/, make check-images."""
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from tap import Tap  # noqa: E402
+from tree import TOP  # noqa: E402
+
+BUILD = TOP / "images" / "build"
+PAGE = TOP / "images" / "build.1"
+
+# Options before OUTPUT, and what the error must say. "here" is a folder with the
+# files that prepare() makes.
+BAD = (
+    (["--bogus"], "unrecognized arguments: --bogus"),
+    (["--release", "sid"], "argument --release: invalid choice: 'sid'"),
+    (["--rel", "trixie"], "unrecognized arguments: --rel"),
+    (["--format", "vdi"], "argument --format: invalid choice: 'vdi'"),
+    (["--size", "big"], "--size big: no size, as 3000M, 4G or 1T"),
+    (["--size", "4"], "--size 4: no size"),
+    (["--size", "-4G"], "--size -4G: no size"),
+    (["--size", "100M"], "--size 100M: not from 256M to 8T"),
+    (["--size", "9T"], "--size 9T: not from 256M to 8T"),
+    (["--size", "99999999999G"], "--size 99999999999G: no size"),
+    (["--hostname", "a_b"], "--hostname a_b: a host name is made of"),
+    (["--hostname", ""], "--hostname : a host name is made of"),
+    (["--hostname", "-a"], "--hostname -a: a host name is made of"),
+    (["--hostname", "a" * 65], "a: a host name is made of"),
+    (["--package", "Big_Name"], "--package Big_Name: no name of a package"),
+    (["--package", "a,b"], "--package a,b: no name of a package"),
+    (["--package", "-x"], "--package -x: no name of a package"),
+    (["--package", "gone.deb"], "--package gone.deb: no such file"),
+    (["--package", "here/text.deb"],
+     "--package here/text.deb: not a Debian package"),
+    (["--package", "here/folder.deb"], "--package here/folder.deb: not a file"),
+    (["--script", "gone"], "--script gone: no such file"),
+    (["--script", "here"], "--script here: not a file"),
+    (["--ssh-key", "gone"], "--ssh-key gone: no such file"),
+    (["--ssh-key", "here/private"],
+     "--ssh-key here/private: this is a private key; give the public one"),
+    (["--ssh-key", "here/text.deb"],
+     "--ssh-key here/text.deb: no public key for SSH: 'text'"),
+    (["--ssh-key", "here/empty"], "--ssh-key here/empty: no public key"),
+)
+
+# OUTPUT, and what the error must say.
+BAD_OUTPUTS = (
+    ("", "OUTPUT '': not the name of a file"),
+    ("here", "OUTPUT here: not the name of a file"),
+    ("gone/image", "OUTPUT gone/image: there is no folder"),
+    ("here/text.deb", "OUTPUT here/text.deb: it is there (--force replaces it)"),
+    ("here/pipe", "OUTPUT here/pipe: it is there, and is no file"),
+)
+
+
+def prepare(folder):
+    """The files that options name."""
+    here = Path(folder, "here")
+    Path(here, "folder.deb").mkdir(parents=True)
+    Path(here, "text.deb").write_text("text\n")
+    Path(here, "empty").write_text("# no key\n")
+    Path(here, "private").write_text(
+        "-----BEGIN OPENSSH " + "PRIVATE KEY-----\nb3Blbg==\n")
+    os.mkfifo(Path(here, "pipe"))
+
+
+def build(folder, *words, **keywords):
+    """Runs images/build there; gives a CompletedProcess with text."""
+    return subprocess.run([BUILD, *words], cwd=folder, text=True, check=False,
+                          stdin=subprocess.DEVNULL, capture_output=True,
+                          **keywords)
+
+
+def contents(folder):
+    """Everything below a folder."""
+    return sorted(str(path) for path in Path(folder).rglob("*"))
+
+
+def test_bad(tap, folder):
+    before = contents(folder)
+    for words, message in BAD:
+        done = build(folder, "=".join(words), "image")
+        told = re.sub(r"\s+", " ", done.stderr)
+        tap.ok(done.returncode == 2 and message in told
+               and told.startswith("images/build: "),
+               f"{' '.join(words)[:40]}: status 2, and the error names it",
+               done.returncode, done.stderr)
+    for output, message in BAD_OUTPUTS:
+        done = build(folder, output)
+        tap.ok(done.returncode == 2 and message in done.stderr,
+               f"OUTPUT {output or 'empty'}: status 2, and the error names it",
+               done.returncode, done.stderr)
+    done = build(folder)
+    tap.ok(done.returncode == 2 and "required: OUTPUT" in done.stderr,
+           "no OUTPUT: status 2, and the error says so", done.stderr)
+    tap.equal(contents(folder), before, "nothing was written")
+
+
+def test_help(tap, folder):
+    done = build(folder, "--help")
+    tap.equal((done.returncode, done.stderr), (0, ""), "--help: status 0")
+    tap.contains(done.stdout, "images/build.1", "it tells of the manual page")
+    there = set(re.findall(r"^  (--[a-z-]+)", done.stdout, re.MULTILINE))
+    told = {f"-{name}" for name in re.findall(
+        r"^\.It Fl (-[a-z-]+)", PAGE.read_text(), re.MULTILINE)}
+    tap.ok(len(there) > 10, "it has options", done.stdout)
+    tap.equal(sorted(told), sorted(there), "the manual page has the same ones")
+
+
+def test_needs(tap, folder):
+    """What is missing is told with the package that has it."""
+    path = Path(folder, "bin")
+    path.mkdir()
+    Path(path, "python3").symlink_to(sys.executable)
+    for program in ("mmdebstrap", "unshare", "make", "gcc"):
+        Path(path, program).symlink_to(Path("/usr/bin", program))
+    done = build(folder, "image.qcow2",
+                 env={**os.environ, "PATH": str(path)})
+    tap.ok(done.returncode == 1 and "no mformat" in done.stderr
+           and "no qemu-img" in done.stderr
+           and re.search("install mtools qemu-utils( uidmap)? ", done.stderr),
+           "what is missing is told with its packages", done.stderr)
+
+
+def test_signal(tap, folder):
+    """An interrupt early on leaves nothing, whatever is done at that time."""
+    if not list((TOP / "build" / "deb").glob("virtio-capture-libpcap_*.deb")):
+        tap.ok(True, "an interrupt # SKIP there are no packages of make deb")
+        return
+    place = Path(folder, "place")
+    place.mkdir()
+    before = contents(folder)
+    with subprocess.Popen([BUILD, "image"], cwd=folder, text=True,
+                          stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          env={**os.environ, "TMPDIR": str(place)}) as builder:
+        while not list(place.glob(".virtio-capture-disk-*/root")) \
+                and builder.poll() is None:
+            time.sleep(0.05)
+        builder.send_signal(signal.SIGINT)
+        errors = builder.stderr.read()
+    tap.equal(builder.returncode, 128 + signal.SIGINT,
+              "an interrupt: its status")
+    tap.ok(contents(folder) == before, "and nothing is left",
+           *contents(folder), errors)
+
+
+def main():
+    """All of them, in a folder of their own."""
+    tap = Tap()
+    with tempfile.TemporaryDirectory() as folder:
+        prepare(folder)
+        tap.run(*[lambda tap, test=test: test(tap, folder) for test in
+                  (test_bad, test_help, test_needs, test_signal)])
+    return tap.done()
+
+
+sys.exit(main())
