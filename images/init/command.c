@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -301,6 +302,22 @@ int run_command(const struct config *config, size_t *out_count,
     return status;
 }
 
+/* Opens the terminal that is the console: /dev/console itself cannot become
+ * the terminal of a session. Of several consoles that is the last one. */
+static int console_open(void)
+{
+    char names[256], path[300];
+    const char *last;
+
+    if (!read_text("/sys/class/tty/console/active", names, sizeof(names)) ||
+        !names[0]) {
+        return -1;
+    }
+    last = strrchr(names, ' ');
+    snprintf(path, sizeof(path), "/dev/%s", last ? last + 1 : names);
+    return open(path, O_RDWR);
+}
+
 /* In the child: a login shell on the console. */
 static void become_shell(const struct config *config)
 {
@@ -310,7 +327,11 @@ static void become_shell(const struct config *config)
 
     setsid();
     children_unblock();
-    tty = open("/dev/ttyS0", O_RDWR);
+    tty = console_open();
+    if (tty < 0) {
+        fprintf(stderr, "init: the console has no terminal\n");
+        _exit(126);
+    }
     ioctl(tty, TIOCSCTTY, 1);
     if (config->rows) {
         ioctl(tty, TIOCSWINSZ, &size);

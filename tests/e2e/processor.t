@@ -11,6 +11,7 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from guest import ARCH, BIG_ENDIAN, PROGRAMS, TWO_NICS, vm  # noqa: E402
 from tap import Tap  # noqa: E402
+from terminal import shell  # noqa: E402
 
 COUNT, SIZE = 20, 200
 
@@ -113,6 +114,14 @@ def test_program_32(tap):
               "what the guest's tests have for a 32-bit program is one")
 
 
+def test_shell(tap):
+    status, said = shell(["--no-capture", "--timeout", "120"],
+                         b'tty; exit 3')
+    tap.ok(status == 3 and b"\n/dev/tty" in said,
+           "without COMMAND there is a shell on the console's terminal",
+           status, said)
+
+
 TAP = Tap()
-TAP.run(test_capture, test_program_32)
+TAP.run(test_capture, test_program_32, test_shell)
 sys.exit(TAP.done())

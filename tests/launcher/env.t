@@ -1,19 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """images/vm --env: variables in the environment of COMMAND, or of the shell."""
-import os
-import pty
-import subprocess
 import sys
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "lib"), str(TESTS.parent / "images")]
 sys.dont_write_bytecode = True
-from guest import VM, vm  # noqa: E402
+from guest import vm  # noqa: E402
 from launcher.errors import Failure  # noqa: E402
 from launcher.options import parse  # noqa: E402
 from tap import Tap  # noqa: E402
+from terminal import shell  # noqa: E402
 
 BAD = (
     ("NAME", "it has no value (--env NAME=VALUE)"),
@@ -38,24 +36,10 @@ def test_command(tap):
 
 def test_shell(tap):
     """The shell on the console, which needs a terminal."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen([VM, "--no-capture", "--timeout", "120",
-                           "--env", "GREETING=hello"], stdin=theirs,
-                          stdout=theirs, stderr=theirs,
-                          start_new_session=True) as launcher:
-        os.close(theirs)
-        said = b""
-        asked = False
-        try:
-            while data := os.read(ours, 4096):
-                said += data
-                if not asked and b"~ # " in said:
-                    os.write(ours, b'echo "<$GREETING>"; exit 3\n')
-                    asked = True
-        except OSError:
-            pass    # the launcher has ended
-    os.close(ours)
-    tap.equal(launcher.returncode, 3, "a shell with --env: its status")
+    status, said = shell(["--no-capture", "--timeout", "120",
+                          "--env", "GREETING=hello"],
+                         b'echo "<$GREETING>"; exit 3')
+    tap.equal(status, 3, "a shell with --env: its status")
     tap.ok(b"\n<hello>" in said, "the shell has the variable", said)
 
 

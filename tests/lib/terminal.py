@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A launcher with a terminal, as somebody at a keyboard has it."""
+import os
+import pty
+import subprocess
+
+from guest import VM
+
+
+def shell(options, line, prompt=b"# "):
+    """Types one line to the shell that is in the guest without COMMAND, when it
+    has shown its prompt; gives the launcher's status and what was shown."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([VM, *options], stdin=theirs, stdout=theirs,
+                          stderr=theirs, start_new_session=True) as launcher:
+        os.close(theirs)
+        said = b""
+        asked = False
+        try:
+            while data := os.read(ours, 4096):
+                said += data
+                if not asked and prompt in said:
+                    os.write(ours, line + b"\n")
+                    asked = True
+        except OSError:
+            pass    # the launcher has ended
+    os.close(ours)
+    return launcher.returncode, said
