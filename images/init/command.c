@@ -116,7 +116,7 @@ static void stream_relay(struct stream *stream)
 
 static void enter(enum phase phase, int signal, int64_t deadline)
 {
-    kill(-1, signal);
+    processes_kill(signal);
     job.phase = phase;
     job.deadline = deadline;
 }
@@ -177,6 +177,10 @@ static void children_ended(int fd)
     if (ended && job.phase == RUNNING) {
         job.phase = LINGERING;
         job.deadline = now_ms() + LINGER_MS;
+    } else if (job.has_children &&
+               (job.phase == ENDED || job.phase == KILLED)) {
+        /* The runner misses processes that are being forked meanwhile. */
+        processes_kill(SIGKILL);
     }
 }
 
@@ -302,20 +306,20 @@ int run_command(const struct config *config, size_t *out_count,
     return status;
 }
 
-/* Opens the terminal that is the console: /dev/console itself cannot become
- * the terminal of a session. Of several consoles that is the last one. */
-static int console_open(void)
+/* Tells the terminal that is the console: /dev/console itself cannot become the
+ * terminal of a session. Of several consoles that is the last one. */
+bool console_path(char *path, size_t size)
 {
-    char names[256], path[300];
+    char names[256];
     const char *last;
 
     if (!read_text("/sys/class/tty/console/active", names, sizeof(names)) ||
         !names[0]) {
-        return -1;
+        return false;
     }
     last = strrchr(names, ' ');
-    snprintf(path, sizeof(path), "/dev/%s", last ? last + 1 : names);
-    return open(path, O_RDWR);
+    snprintf(path, size, "/dev/%s", last ? last + 1 : names);
+    return true;
 }
 
 /* In the child: a login shell on the console. */
@@ -323,11 +327,12 @@ static void become_shell(const struct config *config)
 {
     struct winsize size = { .ws_row = config->rows,
                             .ws_col = config->columns };
+    char path[300];
     int tty;
 
     setsid();
     children_unblock();
-    tty = console_open();
+    tty = console_path(path, sizeof(path)) ? open(path, O_RDWR) : -1;
     if (tty < 0) {
         fprintf(stderr, "init: the console has no terminal\n");
         _exit(126);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * /launcher: strings KEY=VALUE, a NUL after each, so that a value can hold any
- * other byte. The launcher puts the file into the guest's root folder.
+ * The launcher's settings: strings KEY=VALUE, a NUL after each, so that a value
+ * can hold any other byte. For init they are in the file /launcher.
  *
  *   nic=MAC      the next NIC; dhcp=1 after it: take a lease for it
  *   share=NAME   mount the next folder of the host at /mnt/NAME; writable=1 after
@@ -9,6 +9,9 @@
  *   get=PATH     bring that file or folder out after the command
  *   arg=WORD     the next word of the command; none: a shell on the console
  *   env=NAME=VALUE  of the command's environment
+ *   add=NAME     a file for the runner to put into its place; to=PATH after it:
+ *                where cp would put it
+ *   keep=1       the runner is to shut the system down after the command
  *   capture=1    load the capture driver
  *   stdin=1      the command reads the port "stdin"
  *   live=1       the launcher lets others watch, by the port "live"
@@ -38,6 +41,13 @@ static void config_set(struct config *config, const char *key, char *value)
         config->shares[config->num_shares - 1].writable = true;
     } else if (!strcmp(key, "get") && config->num_gets < MAX_ITEMS) {
         config->gets[config->num_gets++] = value;
+    } else if (!strcmp(key, "add") && config->num_adds < MAX_ITEMS) {
+        config->adds[config->num_adds++] =
+            (struct addition){ .base = value, .target = "/root" };
+    } else if (!strcmp(key, "to") && config->num_adds) {
+        config->adds[config->num_adds - 1].target = value;
+    } else if (!strcmp(key, "keep")) {
+        config->keep = true;
     } else if (!strcmp(key, "arg")) {
         config->args[config->num_args++] = value;
     } else if (!strcmp(key, "env")) {
@@ -59,8 +69,31 @@ static void config_set(struct config *config, const char *key, char *value)
     } else if (!strcmp(key, "columns")) {
         config->columns = atoi(value);
     } else {
-        fail("/launcher: cannot take %s=%s", key, value);
+        fail("the launcher's settings: cannot take %s=%s", key, value);
     }
+}
+
+/* Takes the settings from a text of that size, with a NUL behind it, which stays
+ * in use. False when there is no memory. */
+bool config_parse(struct config *config, char *text, size_t size)
+{
+    *config = (struct config){ .term = "linux", .patience = PATIENCE_S };
+    config->args = calloc(size + 1, sizeof(char *));
+    config->env = calloc(size + 1, sizeof(char *));
+    if (!config->args || !config->env) {
+        return false;
+    }
+    for (char *item = text; item < text + size;) {
+        char *next = item + strlen(item) + 1;
+        char *equals = strchr(item, '=');
+
+        if (equals) {
+            *equals = 0;
+            config_set(config, item, equals + 1);
+        }
+        item = next;
+    }
+    return true;
 }
 
 /* Reads the launcher's file; without one (a guest that somebody else boots)
@@ -71,30 +104,14 @@ void config_read(struct config *config)
     struct stat st;
     char *text;
 
-    *config = (struct config){ .term = "linux", .patience = PATIENCE_S };
-    config->args = calloc(1, sizeof(char *));
+    config_parse(config, "", 0);
     if (fd < 0 || fstat(fd, &st)) {
         return;
     }
-    text = malloc(st.st_size + 1);
-    config->args = calloc(st.st_size + 1, sizeof(char *));
-    config->env = calloc(st.st_size + 1, sizeof(char *));
-    if (!text || !config->args || !config->env ||
-        read(fd, text, st.st_size) != st.st_size) {
+    text = calloc(1, st.st_size + 1);
+    if (!text || read(fd, text, st.st_size) != st.st_size ||
+        !config_parse(config, text, st.st_size)) {
         fail("cannot read /launcher");
-        return;
     }
-    text[st.st_size] = 0;
     close(fd);
-
-    for (char *item = text; item < text + st.st_size;) {
-        char *next = item + strlen(item) + 1;
-        char *equals = strchr(item, '=');
-
-        if (equals) {
-            *equals = 0;
-            config_set(config, item, equals + 1);
-        }
-        item = next;
-    }
 }

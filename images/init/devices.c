@@ -152,14 +152,29 @@ static const char *device_without_driver(void)
 bool driver_load(void)
 {
     static char *const args[] = { "modprobe", "virtio_capture", NULL };
-    const char *device;
 
     if (wait_status(spawn(args, -1, -1, -1))) {
         fail("cannot load the module virtio_capture (see the console; is it "
              "in the image?)");
         return false;
     }
-    device = device_without_driver();
+    if (!driver_serves()) {
+        return false;
+    }
+    /* What a udev rule does elsewhere (guest-driver/dist). */
+    if (chown("/dev/bpf", 0, BPF_GROUP) || chown("/dev/bpf0", 0, BPF_GROUP)) {
+        fail("cannot give /dev/bpf to its group");
+        return false;
+    }
+    return true;
+}
+
+/* Whether the driver, which is loaded, serves all of the capture devices, and
+ * /dev/bpf is there; false after fail(). */
+bool driver_serves(void)
+{
+    const char *device = device_without_driver();
+
     if (device) {
         fail("virtio_capture does not take the capture device %s (see the "
              "console)", device);
@@ -167,11 +182,6 @@ bool driver_load(void)
     }
     if (access("/dev/bpf", F_OK)) {
         fail("virtio_capture is loaded and there is no /dev/bpf");
-        return false;
-    }
-    /* What a udev rule does elsewhere (guest-driver/dist). */
-    if (chown("/dev/bpf", 0, BPF_GROUP) || chown("/dev/bpf0", 0, BPF_GROUP)) {
-        fail("cannot give /dev/bpf to its group");
         return false;
     }
     return true;

@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guest's first process. It makes the guest ready, runs one command for
- * the launcher (images/vm), and tells how the command and the kernel fared.
+ * Two programs that run one command in a guest for the launcher (images/vm), and
+ * tell how the command and the kernel fared: init, the first process of the
+ * launcher's own image, which makes the guest ready, and the runner, which the
+ * launcher brings into a system that was there before (images/vm --disk).
  *
- * main.c     the order of events, the verdict
- * config.c   what the launcher asks for
+ * main.c     init's order of events
+ * runner.c   the runner's, and how it gets away from what started it
+ * launch.c   what they have in common
+ * verdict.c  what the launcher is told, and what it asks for meanwhile
+ * setup.c    the settings and files that the runner gets from the launcher
+ * power.c    the end of the machine
+ * config.c   the settings
  * devices.c  file systems, modules, the launcher's ports
  * shares.c   folders of the host
  * network.c  names and state of the interfaces
@@ -14,6 +21,7 @@
  * follow.c   files for the launcher, as they grow
  * live.c     frames for those who watch from the host
  * checks.c   what a debug kernel found
+ * text.c     short texts in files
  */
 #ifndef INIT_H
 #define INIT_H
@@ -42,7 +50,13 @@ struct share {
     bool writable;
 };
 
-/* The launcher's file /launcher, see config.c. */
+/* A file or folder of the launcher's, for the runner to put into its place. */
+struct addition {
+    const char *base; /* its name */
+    const char *target; /* where cp would put it */
+};
+
+/* The launcher's settings, see config.c. */
 struct config {
     struct nic nics[MAX_ITEMS];
     size_t num_nics;
@@ -50,6 +64,8 @@ struct config {
     size_t num_shares;
     const char *gets[MAX_ITEMS]; /* files to bring out */
     size_t num_gets;
+    struct addition adds[MAX_ITEMS];
+    size_t num_adds;
     char **args; /* the command, NULL at the end; empty: a shell */
     size_t num_args;
     char **env; /* NAME=VALUE for the command */
@@ -58,6 +74,7 @@ struct config {
     bool has_stdin;
     bool live; /* there is a port "live" */
     bool merged; /* the command's errors go to its output */
+    bool keep; /* the system is to be shut down, and not just switched off */
     int patience; /* seconds to wait for devices */
     const char *term;
     int rows, columns; /* of the launcher's terminal, 0: unknown */
@@ -81,12 +98,14 @@ enum request {
 
 /* config.c */
 void config_read(struct config *config);
+bool config_parse(struct config *config, char *text, size_t size);
 
 /* devices.c */
 void devices_mount(void);
 bool devices_ready(const struct config *config, const char **missing);
 bool devices_coldplug(void);
 bool driver_load(void);
+bool driver_serves(void);
 int port_open(const char *name, int flags);
 
 /* shares.c */
@@ -106,12 +125,14 @@ int wait_status(pid_t pid);
 int children_watch(void);
 void children_unblock(void);
 bool children_reap(pid_t command, bool *ended, int *status);
+void processes_kill(int signal);
 
 /* command.c */
 int64_t now_ms(void);
 int run_command(const struct config *config, size_t *out_count,
                 size_t *err_count);
 int run_shell(const struct config *config);
+bool console_path(char *path, size_t size);
 
 /* archive.c */
 const char *archive_send(const char *path, int port, size_t *count);
@@ -133,10 +154,30 @@ ssize_t live_count(void);
 /* checks.c */
 void checks_end(void);
 
-/* main.c */
+/* launch.c */
+bool wait_for_devices(const struct config *config);
+int launch_run(const struct config *config);
+void launch_send_files(const struct config *config);
+
+/* verdict.c */
+__attribute__((format(printf, 1, 2))) void report(const char *format, ...);
 __attribute__((format(printf, 1, 2))) void fail(const char *format, ...);
+bool verdict_open(void);
+bool verdict_failed(void);
+bool verdict_is_early(void);
+void verdict_end(int status);
 int request_fd(void);
 enum request request_take(void);
+
+/* setup.c */
+bool setup_read(struct config *config);
+bool setup_add(const struct config *config);
+
+/* power.c */
+void power_off(void);
+void power_down(void);
+
+/* text.c */
 bool write_all(int fd, const void *data, size_t length);
 bool read_text(const char *path, char *text, size_t size);
 bool write_text(const char *path, const char *text);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Processes: how they are started, and how their ends are noticed. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -102,4 +104,102 @@ bool children_reap(pid_t command, bool *ended, int *status)
         live_reaped(pid, any);
     }
     return pid == 0;
+}
+
+struct process {
+    pid_t pid, parent;
+    bool descends; /* from this process */
+};
+
+/* The parent of a process, by the folder's name in /proc; 0 for what is none. */
+static pid_t parent_of(const char *name)
+{
+    char path[300], text[512];
+    const char *end;
+    pid_t parent = 0;
+    ssize_t n;
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/%s/stat", name);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return 0;
+    }
+    n = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    text[n > 0 ? n : 0] = 0;
+    /* The process's name, in parentheses, may have any character. */
+    end = strrchr(text, ')');
+    if (end) {
+        sscanf(end, ") %*c %d", &parent);
+    }
+    return parent;
+}
+
+/* All processes that are there, NULL without memory. */
+static struct process *processes(size_t *count)
+{
+    struct process *list = NULL, *more;
+    DIR *folder = opendir("/proc");
+    struct dirent *entry;
+
+    *count = 0;
+    while (folder && (entry = readdir(folder))) {
+        struct process found = { .pid = atoi(entry->d_name) };
+
+        if (found.pid <= 0) {
+            continue;
+        }
+        found.parent = parent_of(entry->d_name);
+        more = realloc(list, (*count + 1) * sizeof(*list));
+        if (!more) {
+            break;
+        }
+        list = more;
+        list[(*count)++] = found;
+    }
+    if (folder) {
+        closedir(folder);
+    }
+    return list;
+}
+
+/* Marks those that descend from this process. */
+static void mark_descendants(struct process *list, size_t count)
+{
+    bool changed = true;
+
+    while (changed) {
+        changed = false;
+        for (size_t i = 0; i < count; i++) {
+            bool descends = list[i].parent == getpid();
+
+            for (size_t j = 0; j < count && !descends; j++) {
+                descends = list[j].descends && list[j].pid == list[i].parent;
+            }
+            changed |= descends && !list[i].descends;
+            list[i].descends |= descends;
+        }
+    }
+}
+
+/* Sends a signal to all other processes; the runner, which is not alone in its
+ * system, to those that descend from it. */
+void processes_kill(int signal)
+{
+    struct process *list;
+    size_t count;
+
+    if (getpid() == 1) {
+        kill(-1, signal);
+        return;
+    }
+    list = processes(&count);
+    mark_descendants(list, count);
+    for (size_t i = 0; i < count; i++) {
+        if (list[i].descends) {
+            kill(list[i].pid, signal);
+        }
+    }
+    free(list);
 }

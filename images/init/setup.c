@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the runner gets by the port "setup":
+ *
+ *   the header, text of HEADER_SIZE bytes: the length of the settings, and that
+ *   of the archive
+ *   the settings, see config.c
+ *   a tar archive: each file to add, in a folder that has its number for a name
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "init.h"
+
+#define HEADER_SIZE 40
+#define CHUNK 65536
+
+static struct {
+    int port;
+    long long left; /* of the archive */
+} setup = { .port = -1 };
+
+static bool read_all(int fd, char *data, size_t length)
+{
+    while (length) {
+        ssize_t n = read(fd, data, length);
+
+        if (n == 0 || (n < 0 && errno != EINTR)) {
+            return false;
+        }
+        if (n > 0) {
+            data += n;
+            length -= n;
+        }
+    }
+    return true;
+}
+
+/* Takes the settings; the archive is next. False after fail(). */
+bool setup_read(struct config *config)
+{
+    char header[HEADER_SIZE + 1] = "";
+    long long size;
+    char *text;
+
+    setup.port = port_open("setup", 0);
+    if (setup.port < 0) {
+        return false;
+    }
+    if (!read_all(setup.port, header, HEADER_SIZE) ||
+        sscanf(header, "%lld %lld", &size, &setup.left) != 2) {
+        fail("the launcher has sent no settings");
+        return false;
+    }
+    text = calloc(1, size + 1);
+    if (!text || !read_all(setup.port, text, size) ||
+        !config_parse(config, text, size)) {
+        fail("cannot take the launcher's settings");
+        return false;
+    }
+    return true;
+}
+
+/* Passes the archive on to a program's input. */
+static void relay(int to)
+{
+    static char data[CHUNK];
+
+    while (setup.left) {
+        size_t most = setup.left < CHUNK ? setup.left : CHUNK;
+        ssize_t n = read(setup.port, data, most);
+
+        if (n == 0 || (n < 0 && errno != EINTR)) {
+            return;
+        }
+        if (n > 0) {
+            setup.left -= n;
+            /* A program that ends early is told by its status. */
+            write_all(to, data, n);
+        }
+    }
+}
+
+/* Makes a folder and those above it; an error shows when they are used. */
+static void make_folders(const char *path)
+{
+    char *copy = strdup(path);
+
+    for (char *slash = strchr(copy + 1, '/'); slash;
+         slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        mkdir(copy, 0755);
+        *slash = '/';
+    }
+    mkdir(copy, 0755);
+    free(copy);
+}
+
+/* Copies the n-th addition from the folder with all of them to its place. */
+static bool place(const char *folder, size_t n, const struct addition *add)
+{
+    char *source, *parent = strdup(add->target);
+    size_t length = strlen(parent);
+    char *slash = strrchr(parent, '/');
+    bool ok;
+
+    if (slash && slash != parent) {
+        *slash = 0;
+        make_folders(parent);
+    }
+    if (asprintf(&source, "%s/%zu/%s", folder, n, add->base) < 0) {
+        return false;
+    }
+    if (length && add->target[length - 1] == '/') {
+        make_folders(add->target);
+    }
+    ok = !wait_status(spawn((char *[]){ "cp", "-a", "--", source,
+                                        (char *)add->target, NULL },
+                            -1, -1, -1));
+    if (!ok) {
+        fail("cannot put %s to %s (see the console)", add->base, add->target);
+    }
+    free(source);
+    free(parent);
+    return ok;
+}
+
+/* Puts the files of the archive into their places; false after fail(). */
+bool setup_add(const struct config *config)
+{
+    static const char *const places[] = { "/tmp", "/var/tmp", "/root" };
+    char folder[64], *made = NULL;
+    int ends[2];
+    bool ok;
+    pid_t tar;
+
+    if (!config->num_adds) {
+        return true;
+    }
+    for (size_t i = 0; i < sizeof(places) / sizeof(*places) && !made; i++) {
+        snprintf(folder, sizeof(folder), "%s/virtio-capture.XXXXXX",
+                 places[i]);
+        made = mkdtemp(folder);
+    }
+    if (!made || pipe2(ends, O_CLOEXEC)) {
+        fail("no place for what --add names: %s", strerror(errno));
+        return false;
+    }
+    tar = spawn((char *[]){ "tar", "-x", "-p", "-f", "-", "-C", folder, NULL },
+                ends[0], -1, -1);
+    close(ends[0]);
+    relay(ends[1]);
+    close(ends[1]);
+    ok = !wait_status(tar);
+    if (!ok) {
+        fail("cannot unpack what --add names (see the console)");
+    }
+    for (size_t i = 0; i < config->num_adds && ok; i++) {
+        ok = place(folder, i, &config->adds[i]);
+    }
+    wait_status(spawn((char *[]){ "rm", "-rf", folder, NULL }, -1, -1, -1));
+    return ok;
+}
