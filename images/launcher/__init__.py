@@ -7,6 +7,13 @@ image.py      what the guest boots: kernel, initramfs, what the launch adds
 own.py        the same of a kernel of the user's own
 kernels.py    kernels, modules, drivers: do they go together?
 files.py      files into the guest: --add
+disks.py      disk images: --disk
+entry.py      how COMMAND gets into the system of one
+agent.py      the ways: by the QEMU guest agent
+ssh.py        by ssh
+serial.py     by the serial console
+channel.py    what the guest agent and the console say, and are told
+bootstrap.py  what is the same by each way
 gets.py       files out of the guest: --get
 live.py       the guest's frames for those who watch it
 shares.py     folders of the host in the guest: --share

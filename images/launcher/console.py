@@ -16,6 +16,8 @@ FAULTS = re.compile(
     r"list_(add|del) corruption|stack-protector|double fault|"
     r"Objects remaining|objects remaining|unregister_netdevice: waiting")
 
+KERNEL_TIME = r"^\[ *[0-9.]+\] "
+
 # The flags that tell of a fault; the others are about what was loaded.
 TAINTS = {1: "a module was forced in", 4: "machine check", 5: "bad page",
           7: "oops", 9: "warning", 14: "soft lockup"}
@@ -29,8 +31,12 @@ class Console:
     """What the console says, as far as it is worth showing: from just before
     the first fault, or else the end."""
 
-    def __init__(self):
+    def __init__(self, of_system=False):
+        """of_system: other programs than the kernel write there, too, so only
+        lines with its time are looked at."""
         self.fault = None       # the first line that tells of one
+        self._pattern = re.compile(KERNEL_TIME + f".*({FAULTS.pattern})") \
+            if of_system else FAULTS
         self._rest = b""
         self._last = collections.deque(maxlen=SHOWN_LINES)
         self._around = []       # the fault
@@ -49,8 +55,8 @@ class Console:
         if self.fault:
             if len(self._around) < LINES_BEFORE + SHOWN_LINES:
                 self._around.append(line)
-        elif FAULTS.search(line):
-            self.fault = re.sub(r"^\[ *[0-9.]+\] ", "", line).strip()
+        elif self._pattern.search(line):
+            self.fault = re.sub(KERNEL_TIME, "", line).strip()
             self._around = list(self._last)[-LINES_BEFORE - 1:]
 
     def excerpt(self):

@@ -19,24 +19,28 @@ def stage_additions(additions, stage, folders):
     which has those folders already."""
     for spec in additions:
         source, _, wanted = spec.partition(":")
-        if not os.path.exists(source):
-            raise Failure(f"--add {source}: no such file or folder")
         base = os.path.basename(os.path.abspath(source))
         target = target_path(
             base, wanted and os.path.join("/root", wanted), "/root",
             lambda path: path in folders
             or os.path.isdir(f"{stage}/{path}"))
-        place = f"{stage}/{os.path.normpath(target).lstrip('/')}"
-        try:
-            os.makedirs(os.path.dirname(place), exist_ok=True)
-            if os.path.isdir(source):
-                shutil.copytree(source, place, symlinks=True,
-                                dirs_exist_ok=True)
-            else:
-                shutil.copy2(source, place)
-        except shutil.Error as error:
-            # One triple of source, destination and reason for each file.
-            source, _, reason = error.args[0][0]
-            raise Failure(f"--add {spec}: {source}: {reason}") from None
-        except OSError as error:
-            raise Failure(f"--add {spec}: {error}") from None
+        copy_addition(spec, source,
+                      f"{stage}/{os.path.normpath(target).lstrip('/')}")
+
+
+def copy_addition(spec, source, place):
+    """Copies what one --add names to a place of the launcher's."""
+    if not os.path.exists(source):
+        raise Failure(f"--add {source}: no such file or folder")
+    try:
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        if os.path.isdir(source):
+            shutil.copytree(source, place, symlinks=True, dirs_exist_ok=True)
+        else:
+            shutil.copy2(source, place)
+    except shutil.Error as error:
+        # One triple of source, destination and reason for each file.
+        source, _, reason = error.args[0][0]
+        raise Failure(f"--add {spec}: {source}: {reason}") from None
+    except OSError as error:
+        raise Failure(f"--add {spec}: {error}") from None

@@ -36,8 +36,9 @@ class Port:
             raise Failure(f"--port {self.spec}: {text!r} is no IPv4 address"
                           ) from None
 
-    def reserve(self):
-        """Takes the port, or a free one for 0; returns the socket.
+    def reserve(self, tells=True):
+        """Takes the port, or a free one for 0, which it tells; returns the
+        socket.
 
         QEMU listens on the port while the launcher has it: with SO_REUSEADDR,
         which it sets too, only a second listener is refused."""
@@ -51,8 +52,9 @@ class Port:
                           f"{describe(error)}") from None
         if not self.host:
             self.host = holder.getsockname()[1]
-            say(f"{self.address}:{self.host} leads to the guest's port "
-                f"{self.guest}")
+            if tells:
+                say(f"{self.address}:{self.host} leads to the guest's port "
+                    f"{self.guest}")
         return holder
 
 
@@ -82,11 +84,14 @@ def check_network(ports, nics, netdevs):
 
 
 @contextlib.contextmanager
-def reserved(ports):
-    """In this context the ports are nobody else's."""
+def reserved(ports, own=None):
+    """In this context the ports, and the launcher's own one, are nobody
+    else's."""
     with contextlib.ExitStack() as holders:
         for port in ports:
             holders.enter_context(port.reserve())
+        if own:
+            holders.enter_context(own.reserve(tells=False))
         yield
 
 

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 
-from . import streams
+from . import disks, streams
 from .errors import Failure, describe
 from .verdict import Verdict
 
@@ -27,10 +27,13 @@ class Guest:
 
     ports: by the names of the guest's ports, what takes in their data, with
     feed(); None for the guest's own, "result", "stdin", "stdout" and "stderr".
-    console takes in the console's.
+    console takes in the console's. entry: how the runner gets into a system that
+    is there already, or None.
     """
 
-    def __init__(self, ports, console):
+    def __init__(self, ports, console, entry=None):
+        self.entry = entry
+        self.was_shut_down = True   # or switched off as it should be
         self.verdict = Verdict()
         self.process = None
         self.status = None          # QEMU's, None when it was killed
@@ -39,20 +42,22 @@ class Guest:
         self.input_error = None
         self.received = {}
         self.outputs = {number: streams.Output(number) for number in (1, 2)}
+        self.errors = disks.Errors(self.outputs[2])
         self._sinks = {"result": self.verdict, "console": console,
-                       "errors": self.outputs[2], "stdout": self.outputs[1],
+                       "errors": self.errors, "stdout": self.outputs[1],
                        "stderr": self.outputs[2]}
         self._ours = {}
         self._theirs = {}
         for name, sink in ports.items():
             self._ours[name], self._theirs[name] = socket.socketpair()
-            if name != "stdin":
-                self._ours[name].setblocking(False)
             if sink is not None:
                 self._sinks[name] = sink
+            # Others are written to by threads of their own.
+            if name in self._sinks and name != "stdin":
+                self._ours[name].setblocking(False)
+            if hasattr(sink, "attach"):
+                sink.attach(self._ours[name])
         self._live = ports.get("live")
-        if self._live:
-            self._live.attach(self._ours["live"])
         self._pipes = {}
         for name in ("console", "errors"):
             ends = os.pipe()
@@ -61,6 +66,9 @@ class Guest:
                                  for end, mode in zip(ends, ("rb", "wb"))]
         self._process_end = None
         self._limits = []           # times at which to end the guest
+        self._boot_limit = 0
+        self._has_begun = not entry     # the time for COMMAND
+        self._is_shutting_down = False
 
     def descriptors(self):
         """QEMU's ends of the ports."""
@@ -70,8 +78,9 @@ class Guest:
         """Where QEMU writes what the console says."""
         return f"/dev/fd/{self._pipes['console'][1].fileno()}"
 
-    def start(self, words, console_is_terminal, inherit):
-        """Starts QEMU, which dies with the launcher whatever kills that."""
+    def start(self, words, console_is_terminal, inherit, folder):
+        """Starts QEMU, which dies with the launcher whatever kills that, and has
+        that folder for its temporary files."""
         errors, console = (self._pipes[name][1] for name in ("errors",
                                                              "console"))
         nothing, end = os.pipe()
@@ -82,6 +91,7 @@ class Guest:
                 stdin=None if console_is_terminal else nothing,
                 stdout=None if console_is_terminal else errors,
                 stderr=errors, start_new_session=not console_is_terminal,
+                env={**os.environ, "TMPDIR": folder},
                 pass_fds=[*self.descriptors().values(), console.fileno(),
                           *inherit])
         except OSError as error:
@@ -95,6 +105,16 @@ class Guest:
     def feed_stdin(self):
         """Passes the launcher's input on, in the background."""
         threading.Thread(target=self._pump, daemon=True).start()
+
+    def feed_file(self, name, path):
+        """Writes a file to a port, in the background."""
+        def pump():
+            try:
+                with open(path, "rb") as file:
+                    self._ours[name].sendfile(file)
+            except OSError:
+                pass        # the guest has ended
+        threading.Thread(target=pump, daemon=True).start()
 
     def _pump(self):
         port = self._ours["stdin"]
@@ -116,15 +136,16 @@ class Guest:
             except OSError:
                 return
 
-    def run(self, limit, signals, has_files):
+    def run(self, limit, signals, has_files, boot_limit=0):
         """Passes output on until QEMU has ended and all is written.
 
         limit: in seconds, 0 for none. When it is reached, or output cannot be
         written, the guest is asked to end; on a signal only if it has_files to
-        send, else it is killed.
+        send, else it is killed. With an entry the limit begins when COMMAND
+        does, and boot_limit is for the time before.
         """
-        if limit:
-            self._limits = [time.monotonic() + limit]
+        self._boot_limit = boot_limit
+        self._set_limit(limit if self._has_begun else boot_limit)
         sources = {name: self._ours[name] for name in self._sinks
                    if name in self._ours}
         sources.update((name, self._pipes[name][0]) for name in self._pipes)
@@ -135,11 +156,20 @@ class Guest:
             for name in list(sources):
                 if not self._receive(name, sources[name]):
                     del sources[name]
+            if not self._has_begun and self.verdict.has_started:
+                self._has_begun = True
+                self.entry.started.set()
+                if not self.was_ended:
+                    self._set_limit(limit)
             if not answered and self.verdict.complete(self.received):
                 answered = True
-                self._tell(ANSWER)
+                self._answer()
             if signals.number is not None or self._output_error():
                 self._end(ask=has_files or signals.number is None)
+            elif self.entry and self.entry.failure:
+                self._end(ask=False)
+            elif self.entry and self.entry.session_status is not None:
+                self._end(ask=True)
             if self._limits and time.monotonic() >= min(self._limits):
                 self._late()
         for output in self.outputs.values():
@@ -167,6 +197,8 @@ class Guest:
                     selector.register(output.descriptor,
                                       selectors.EVENT_WRITE)
             selector.register(signals.wakeup, selectors.EVENT_READ)
+            if self.entry and not self.was_ended:
+                selector.register(self.entry.wakeup, selectors.EVENT_READ)
             has_ended = self.process.poll() is not None
             if has_ended and not self._is_writing():
                 left = 0
@@ -212,13 +244,26 @@ class Guest:
                             time.monotonic() + IDLE_SECONDS]
         return bool(data)
 
+    def _set_limit(self, seconds):
+        self._limits = [time.monotonic() + seconds] if seconds else []
+
+    def _answer(self):
+        """All of the verdict has come: the guest may go."""
+        self._tell(ANSWER)
+        if self.entry and self.entry.shutdown_seconds:
+            self._is_shutting_down = True
+            self._set_limit(self.entry.shutdown_seconds)
+
     def _late(self):
         """The time is up: the launch's, or that of a guest asked to end."""
-        if self.was_ended:
+        if self.was_ended or self._is_shutting_down:
             self.kill()
             self._limits = []
             for output in self.outputs.values():
                 output.give_up()
+        elif not self._has_begun:
+            self.entry.give_up(self._boot_limit)
+            self._end(ask=False)
         else:
             self.is_timed_out = True
             self._end(ask=True)
@@ -230,7 +275,7 @@ class Guest:
         self.was_ended = True
         now = time.monotonic()
         self._limits = [now + MOST_SECONDS, now + IDLE_SECONDS]
-        if ask:
+        if ask and self._has_begun:
             self._tell(ASK)
         else:
             self.kill()
@@ -245,6 +290,7 @@ class Guest:
         """Ends QEMU if it is there."""
         if self.process and self.process.poll() is None:
             self.was_ended = True
+            self.was_shut_down = False
             self.process.kill()
 
     def __enter__(self):

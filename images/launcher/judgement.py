@@ -19,6 +19,11 @@ def judge(options, guest, seen, gets, watched):
     if guest.is_timed_out:
         say(f"the guest was ended after {options.timeout:g} s")
     reasons = kernel_reasons(guest, seen) + stream_reasons(guest)
+    if guest.entry and guest.entry.failure:
+        reasons.append(guest.entry.failure)
+    if options.keep and not guest.was_shut_down:
+        say(f"--keep: the guest was not shut down; {options.disk.path} has what "
+            "was written so far, as after a power failure")
     problems = bring_out(gets, guest.verdict, guest.received)
     reasons += [problem.text for problem in problems if problem.is_ours]
     missing = [problem.text for problem in problems if not problem.is_ours]
@@ -28,9 +33,13 @@ def judge(options, guest, seen, gets, watched):
         reasons += missing
         missing = []
     verdict = guest.verdict
-    if guest.status:
+    if guest.errors.is_locked:
+        reasons.append(f"--disk {options.disk.path}: another process has it "
+                       "open" + ("" if options.keep else " to write to it"))
+    elif guest.status:
         reasons.append(f"QEMU ended with status {guest.status}")
-    elif guest.status == 0 and verdict.status is None and not reasons:
+    elif guest.status == 0 and verdict.status is None and not reasons \
+            and not is_own_shell(guest):
         reasons.append("the guest ended without a verdict")
     for reason in reasons + missing:
         say(reason)
@@ -43,7 +52,18 @@ def judge(options, guest, seen, gets, watched):
         return FAILED
     if is_reader_gone(guest):
         return 128 + signal.SIGPIPE
-    return TIMED_OUT if guest.is_timed_out else verdict.status
+    if guest.is_timed_out:
+        return TIMED_OUT
+    if guest.entry and guest.entry.session_status is not None:
+        return guest.entry.session_status
+    return 0 if is_own_shell(guest) else verdict.status
+
+
+def is_own_shell(guest):
+    """Whether somebody has logged in on the console of a system that the launcher
+    was not let into."""
+    return bool(guest.entry and guest.entry.is_optional
+                and not guest.verdict.has_started)
 
 
 def kernel_reasons(guest, seen):
@@ -79,5 +99,6 @@ def is_console_wanted(guest, seen):
         return False
     is_on_purpose = guest.was_ended and not guest.is_timed_out
     return bool(seen.fault or guest.verdict.errors
+                or guest.entry and guest.entry.failure
                 or (guest.is_timed_out or guest.verdict.status is None)
                 and not is_on_purpose)

@@ -21,6 +21,7 @@ class Machine(NamedTuple):
     console: str            # the kernel's name of what -serial connects
     parameters: tuple = ()  # more for the kernel
     tcg: str = "tcg"        # QEMU's -accel, when it emulates the processor
+    modern: str = None      # QEMU's -cpu for a system that may be built for more
 
 
 MACHINES = {
@@ -30,7 +31,9 @@ MACHINES = {
         # Shorter boot: no probing for what the machine does not have. Nor a
         # change of every locked instruction for a single processor.
         ("i8042.noaux", "i8042.nokbd", "8250.nr_uarts=1", "no_timer_check",
-         "noreplace-smp")),
+         "noreplace-smp"),
+        # Page tables of five levels only cost time.
+        modern="max,la57=off"),
     # With version 2 of its interrupt controller it has 64 message interrupts for
     # all devices, and a virtio device takes one for each of its queues.
     "aarch64": Machine("virt,gic-version=3", "cortex-a57", "ttyAMA0"),
@@ -75,11 +78,14 @@ def check_machine(arch, accelerator):
                       f"{platform.machine()}, the guest's is {arch}")
 
 
-def choose_accelerator(wanted, arch):
-    """The options for the accelerator and a processor that goes with it."""
+def choose_accelerator(wanted, arch, is_modern=False):
+    """The options for the accelerator and a processor that goes with it.
+    is_modern: the system may need more than the oldest processor has."""
     if wanted == "auto":
         native = arch == platform.machine()
         wanted = "kvm" if native and kvm_works() else "tcg"
     if wanted == "kvm":
         return ["-accel", "kvm", "-cpu", "host"]
-    return ["-accel", MACHINES[arch].tcg, "-cpu", MACHINES[arch].cpu]
+    machine = MACHINES[arch]
+    return ["-accel", machine.tcg,
+            "-cpu", is_modern and machine.modern or machine.cpu]

@@ -6,13 +6,15 @@ import signal
 import stat
 import termios
 
-from . import forwards, gets, live, own, qemu, signals, streams, workspace
+from . import bootstrap, entry, forwards, gets, live, own, qemu, signals
+from . import streams, workspace
 from .console import Console
 from .errors import Failure, Interrupted, describe
 from .guest import Guest
 from .image import write_initrd
 from .judgement import FAILED, judge
-from .options import DEFAULT_TIMEOUT, parse, time_scale
+from .options import DEFAULT_BOOT_TIMEOUT, DEFAULT_TIMEOUT, parse
+from .options import time_scale
 from .shares import check_kernel
 from .streams import say
 
@@ -25,6 +27,10 @@ def main(words):
         if not options.command and not os.isatty(0):
             # A shell that reads a file or a pipe is a command like any other.
             options.command = ["sh"]
+        options.session = bool(options.ssh and not options.command)
+        if options.session:
+            # The guest is made ready for it, and lives until ssh has ended.
+            options.command = ["sleep", "1000000000"]
         caught = signals.Signals()
         caught.catch()
         status = launch_in_folder(options, caught)
@@ -76,18 +82,15 @@ def restore_terminal(saved):
 
 
 def guest_settings(options, wanted, ports):
-    """What init is told: see images/init/config.c."""
-    settings = []
-    for number, model in enumerate(options.nic):
-        if model.split(",")[0] == "none":
-            continue
-        settings.append(("nic", qemu.nic_mac(model, number)[0]))
-        if options.netdev[number].split(",")[0] == "user":
-            settings.append(("dhcp", 1))
+    """What init or the runner is told: see images/init/config.c."""
+    settings = list(nic_settings(options)) if not options.disk \
+        else list(bootstrap.addition_settings(options.add))
     settings += [("get", get.path) for get in wanted]
     settings += [setting for share in options.share
                  for setting in share.settings()]
     settings += [("env", variable) for variable in options.env]
+    if options.keep:
+        settings.append(("keep", 1))
     if not options.no_capture:
         settings.append(("capture", 1))
     settings.append(("patience", round(30 * time_scale())))
@@ -110,8 +113,19 @@ def live_description(options):
     """What those who may watch are told of the guest."""
     there = [model.split(",")[0] != "none" for model in options.nic]
     return {"pid": os.getpid(), "command": options.command,
-            "nics": [f"eth{number}" for number in range(sum(there))]
+            "nics": [f"eth{number}" for number in range(sum(there))
+                     if not options.disk]
             + [f"capture{number}" for number in range(len(there))]}
+
+
+def nic_settings(options):
+    """The NICs that init names and makes ready."""
+    for number, model in enumerate(options.nic):
+        if model.split(",")[0] == "none":
+            continue
+        yield "nic", qemu.nic_mac(model, number)[0]
+        if options.netdev[number].split(",")[0] == "user":
+            yield "dhcp", 1
 
 
 def port_names(options, wanted):
@@ -130,44 +144,80 @@ def port_names(options, wanted):
     return names + [f"get{get.number}" for get in wanted]
 
 
+def set_limits(options):
+    """Chooses the limits of time, in seconds."""
+    is_attended = not options.command or options.session or options.gdb
+    for name, default in (("timeout", DEFAULT_TIMEOUT),
+                          ("boot_timeout", DEFAULT_BOOT_TIMEOUT)):
+        value = getattr(options, name)
+        if value is None:
+            value = 0 if is_attended else default
+        setattr(options, name, value * time_scale())
+
+
 def launch(options, caught, folder):
     """Boots the guest and judges it."""
-    if options.timeout is None:
-        is_attended = not options.command or options.gdb
-        options.timeout = 0 if is_attended else DEFAULT_TIMEOUT
-    options.timeout *= time_scale()
+    set_limits(options)
     wanted = gets.make_gets(options, folder)
     for get in wanted:
         get.clear()
     names = port_names(options, wanted)
-    initrd = f"{folder}/initrd"
-    with own.chosen_image(options, folder) as (kernel, image):
-        check_kernel(options.share, image)
-        write_initrd(initrd, image, guest_settings(options, wanted, names),
-                     options.add, folder)
+    settings = guest_settings(options, wanted, names)
+    way_in = None
+    if options.disk:
+        way_in = entry.make_entry(options, time_scale())
+        boot = disk_guest(options, folder, settings)
+    else:
+        boot = own_guest(options, folder, settings)
 
-    seen = Console()
+    seen = Console(of_system=bool(options.disk))
     follower = gets.Follower(wanted) if wanted else None
     sinks = {"follow": follower}
     if "live" in names:
         sinks["live"] = live.Live(folder, live_description(options))
     sinks.update((f"get{get.number}", get.archive) for get in wanted)
-    with forwards.reserved(options.port), caught.deferred():
-        with Guest({name: sinks.get(name) for name in names}, seen) as guest:
-            guest.start(qemu.command_line(options, kernel, initrd,
-                                          guest.console_path(),
-                                          guest.descriptors()),
-                        not options.command, qemu.inherited(options))
+    if way_in:
+        sinks.update(way_in.sinks(seen))
+        names += way_in.ports()
+    ssh_port = way_in and way_in.ssh_port
+    with forwards.reserved(options.port, ssh_port), caught.deferred():
+        with Guest({name: sinks.get(name) for name in names}, seen,
+                   way_in) as guest:
+            guest.start(qemu.command_line(options, boot, guest.console_path(),
+                                          guest.descriptors(),
+                                          [ssh_port] if ssh_port else []),
+                        not options.command, qemu.inherited(options), folder)
             if options.gdb:
                 options.gdb.tell()
             if "stdin" in names:
                 guest.feed_stdin()
-            guest.run(options.timeout, caught, bool(wanted))
+            if way_in:
+                guest.feed_file("setup", f"{folder}/setup")
+                guest.feed_file("runner", way_in.runner)
+                way_in.start()
+            guest.run(options.timeout, caught, bool(wanted),
+                      options.boot_timeout)
         if guest.status is None:
             remove_socket(options.qmp)
             remove_socket(options.gdb and options.gdb.socket)
         return judge(options, guest, seen, wanted,
                      (follower, sinks.get("live")))
+
+
+def own_guest(options, folder, settings):
+    """Makes what the launcher's own guest boots; what QEMU is told of it."""
+    initrd = f"{folder}/initrd"
+    with own.chosen_image(options, folder) as (kernel, image):
+        check_kernel(options.share, image)
+        write_initrd(initrd, image, settings, options.add, folder)
+    return qemu.boot_options(kernel, initrd, qemu.kernel_parameters(options))
+
+
+def disk_guest(options, folder, settings):
+    """The same of a guest that boots a disk."""
+    bootstrap.write_setup(f"{folder}/setup", settings, options.add, folder)
+    return options.disk.options(qemu.quote, folder) \
+        + options.disk.kernel_options(qemu.kernel_parameters(options))
 
 
 def remove_socket(path):

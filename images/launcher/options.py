@@ -4,17 +4,22 @@ import argparse
 import os
 import re
 
+from .disks import choose_disk
 from .errors import Failure
 from .forwards import check_network, choose_ports
 from .gdb import DEFAULT_PORT, choose_server
 from .machines import MACHINES, check_machine
 from .shares import choose_shares
+from .ssh import check_key
 from .streams import write_all
 
 DEFAULT_NIC = "virtio-net-pci"
 DEFAULT_ARCH = os.environ.get("GUEST_ARCH") or "x86_64"
 DEFAULT_NETDEV = "user"
 DEFAULT_TIMEOUT = 120
+DEFAULT_MEMORY = "512M"
+DISK_MEMORY = "1G"
+DEFAULT_BOOT_TIMEOUT = 300
 
 EPILOG = """\
 Without COMMAND: a root shell on the guest's console (Ctrl-A X ends QEMU). With
@@ -32,7 +37,7 @@ is full; 128 and the signal's number after SIGINT, SIGTERM, SIGHUP or SIGQUIT,
 The n-th NIC, from 0, has netdev netN, device nicN, capture device captureN.
 
 The manual page has the rest: files out of the guest, shared folders, other
-kernels, environment, examples (man images/vm.1).
+kernels, disk images, environment, examples (man images/vm.1).
 """
 
 
@@ -133,8 +138,9 @@ def make_parser():
         help="auto: kvm where the processor has it, else tcg (default)")
     add("--smp", metavar="N", type=processors, default=1,
         help="number of processors (default 1)")
-    add("--memory", metavar="SIZE", default="512M",
-        help="of the guest (default 512M)")
+    add("--memory", metavar="SIZE",
+        help=f"of the guest (default {DEFAULT_MEMORY}, with --disk "
+             f"{DISK_MEMORY})")
     add("--arch", metavar="ARCH", default=DEFAULT_ARCH,
         help=f"processor of the guest: {', '.join(MACHINES)} (default "
              "GUEST_ARCH in the environment, or x86_64)")
@@ -151,6 +157,7 @@ def make_parser():
              "built against DIR/build or the build tree)")
     add("--append", metavar="ARGS", action="append", default=[],
         help="more kernel parameters; repeatable")
+    add_disk_options(add)
     add("--qmp", metavar="SOCKET",
         help="have QEMU listen for QMP on that Unix socket")
     add("--gdb", metavar="PORT|SOCKET", nargs="?", const=DEFAULT_PORT,
@@ -163,6 +170,36 @@ def make_parser():
         help="pass ARG on to QEMU; repeatable")
     add("--help", action="help", help="show this")
     return parser
+
+
+def add_disk_options(add):
+    """Those for --disk."""
+    add("--disk", metavar="IMAGE[,format=FORMAT]",
+        help="boot that disk image, and run COMMAND in its system, whose "
+             "network, driver and modules are its own (default FORMAT: by the "
+             "name, else raw)")
+    add("--snapshot", action="store_true",
+        help="with --disk: nothing is written to IMAGE (default)")
+    add("--keep", action="store_true",
+        help="with --disk: what the guest writes stays in IMAGE")
+    add("--firmware", choices=("bios", "uefi"),
+        help="what boots IMAGE (default bios); with --kernel FILE and --append "
+             "root=DEVICE that kernel does")
+    add("--initrd", metavar="FILE",
+        help="with --disk and --kernel: the kernel's initial file system")
+    add("--via", choices=("agent", "ssh", "serial"),
+        help="with --disk: how COMMAND gets into the guest (default: by the "
+             "QEMU guest agent, else ssh, else root's login on the serial "
+             "console)")
+    add("--ssh", metavar="USER", nargs="?", const="root",
+        help="the same as --via ssh, as that user (default root; another one "
+             "needs sudo); without COMMAND the shell is ssh's")
+    add("--ssh-key", metavar="FILE",
+        help="the private key for ssh (default: those that ssh finds)")
+    add("--boot-timeout", metavar="SECONDS", type=seconds,
+        help="with --disk: end the guest when COMMAND has not started by "
+             "then, 0: never; --timeout begins with COMMAND (default "
+             f"{DEFAULT_BOOT_TIMEOUT})")
 
 
 def join_values(parser, words):
@@ -208,6 +245,15 @@ def parse(words):
     count = max(len(options.nic), len(options.netdev), 1)
     options.nic += [DEFAULT_NIC] * (count - len(options.nic))
     options.netdev += [DEFAULT_NETDEV] * (count - len(options.netdev))
+    options.disk = choose_disk(options)
+    if options.memory is None:
+        options.memory = DISK_MEMORY if options.disk else DEFAULT_MEMORY
+    if options.ssh_key is not None:
+        check_key(options.ssh_key)
+    if options.ssh:
+        if options.via not in (None, "ssh"):
+            raise Failure(f"--ssh and --via {options.via}: one or the other")
+        options.via = "ssh"
     options.gdb = choose_server(options.gdb, options.gdb_wait)
     options.share = choose_shares(options.share)
     options.port = choose_ports(options.port)

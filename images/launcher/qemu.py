@@ -2,7 +2,7 @@
 """QEMU's command line."""
 import re
 
-from . import gdb
+from . import agent, gdb, serial
 from .forwards import netdev_options
 from .image import PLUGIN, choose_qemu, product
 from .machines import MACHINES, choose_accelerator
@@ -16,6 +16,11 @@ KERNEL_PARAMETERS = (
     "quiet", "loglevel=5",
     # Shorter boot.
     "mitigations=off", "cryptomgr.notests", "random.trust_cpu=on")
+
+# The ports with other names than the guest knows; and the one that is no virtio
+# port, but the serial console.
+PORT_NAMES = {agent.Agent.name: agent.PORT}
+TTY = serial.Serial.name
 
 # NIC models without a PCI option ROM.
 NO_ROM = ("usb-net", "ne2k_isa", "none")
@@ -44,8 +49,9 @@ def nic_mac(model, number):
     return f"52:54:00:12:34:{0x56 + number & 0xff:02x}", False
 
 
-def nic_options(options):
-    """Each NIC with its backend and its capture device."""
+def nic_options(options, own_ports=()):
+    """Each NIC with its backend and its capture device. own_ports: forwarded for
+    the launcher itself."""
     words = []
     if any(model.startswith("usb-") for model in options.nic):
         words += ["-device", "qemu-xhci,id=usb"]
@@ -54,7 +60,7 @@ def nic_options(options):
     for number, (model, netdev) in enumerate(zip(options.nic,
                                                  options.netdev)):
         if number == options.port_nic:
-            netdev += netdev_options(options.port)
+            netdev += netdev_options([*options.port, *own_ports])
         words += ["-netdev", f"{netdev},id=net{number}"]
         name = model.split(",")[0]
         mac, given = nic_mac(model, number)
@@ -78,37 +84,56 @@ def inherited(options):
             for number in re.findall(r"\bfds?=(\d+)", spec)]
 
 
-def command_line(options, kernel, initrd, console_path, ports):
-    """QEMU and its arguments. console_path: where to write what the console
-    says; ports: file descriptors by port name."""
+def kernel_parameters(options):
+    """Those of a kernel that QEMU loads itself."""
+    machine = MACHINES[options.arch]
+    return [f"console={machine.console}", *KERNEL_PARAMETERS,
+            *machine.parameters, *patience(),
+            *(gdb.KERNEL_PARAMETERS if options.gdb else ()), *options.append]
+
+
+def boot_options(kernel, initrd, parameters):
+    """The launcher's own guest: a kernel and an initramfs."""
+    return ["-kernel", kernel, "-initrd", initrd, "-append",
+            " ".join(parameters)]
+
+
+def console_options(options, console_path, ports):
+    """The serial console: the launcher's terminal for a shell; the port "tty" if
+    there is one; else it is only written down."""
+    if not options.command:
+        return ["-chardev", "stdio,id=console,mux=on,signal=off,"
+                            f"logfile={quote(console_path)}",
+                "-mon", "chardev=console"]
+    if TTY in ports:
+        return ["-chardev", f"socket,id=console,fd={ports[TTY]}"]
+    return ["-chardev", f"file,id=console,path={quote(console_path)}"]
+
+
+def command_line(options, boot, console_path, ports, own_ports=()):
+    """QEMU and its arguments. boot: those of what it boots; console_path: where
+    to write what the console says; ports: file descriptors by port name."""
     machine = MACHINES[options.arch]
     words = [choose_qemu(options.qemu, f"qemu-system-{options.arch}"),
              "-name", "capture", "-nodefaults", "-no-user-config",
              "-display", "none", "-no-reboot",
              "-machine", machine.machine, "-m", options.memory,
              "-smp", str(options.smp)]
-    words += choose_accelerator(options.accel, options.arch)
-    words += ["-kernel", kernel, "-initrd", initrd, "-append",
-              " ".join([f"console={machine.console}", *KERNEL_PARAMETERS,
-                       *machine.parameters, *patience(),
-                       *(gdb.KERNEL_PARAMETERS if options.gdb else ()),
-                       *options.append])]
-
-    if options.command:
-        words += ["-chardev", f"file,id=console,path={quote(console_path)}"]
-    else:
-        words += ["-chardev", "stdio,id=console,mux=on,signal=off,"
-                              f"logfile={quote(console_path)}",
-                  "-mon", "chardev=console"]
+    words += choose_accelerator(options.accel, options.arch,
+                                bool(options.disk))
+    words += boot
+    words += console_options(options, console_path, ports)
     words += ["-serial", "chardev:console"]
 
     words += ["-device", f"virtio-serial-pci,max_ports={len(ports) + 1}"]
     for name, descriptor in ports.items():
-        words += ["-chardev", f"socket,id={name},fd={descriptor}",
-                  "-device", f"virtserialport,chardev={name},name={name}"]
+        if name != TTY:
+            words += ["-chardev", f"socket,id={name},fd={descriptor}",
+                      "-device", f"virtserialport,chardev={name},"
+                                 f"name={PORT_NAMES.get(name, name)}"]
     words += ["-object", "rng-builtin,id=rng",
               "-device", "virtio-rng-pci,rng=rng"]
-    words += nic_options(options)
+    words += nic_options(options, own_ports)
     words += share_options(options.share, quote)
     if options.qmp:
         words += ["-qmp", f"unix:{quote(options.qmp)},server=on,wait=off"]

@@ -3,13 +3,14 @@
 
 
 class Verdict:
-    """What comes on the port "result"; see images/init/main.c."""
+    """What comes on the port "result"; see images/init/verdict.c."""
 
     def __init__(self):
         self.errors = []
         self.counts = {}
         self.missing = {}       # the files' numbers: why they are not whole
         self.taint = 0
+        self.has_started = False    # the command, by the runner
         self.status = None
         self._rest = b""
 
@@ -22,7 +23,9 @@ class Verdict:
     def _line(self, line):
         key, _, value = line.partition(" ")
         try:
-            if key == "error":
+            if line == "start":
+                self.has_started = True
+            elif key == "error":
                 self.errors.append(value)
             elif key == "count":
                 name, count = value.split()

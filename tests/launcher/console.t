@@ -62,9 +62,9 @@ DEBUG: this is no fault
 """
 
 
-def seen(text, piece=1000):
+def seen(text, piece=1000, **keywords):
     """A console that has said that, in pieces."""
-    result, data = console.Console(), text.encode()
+    result, data = console.Console(**keywords), text.encode()
     for start in range(0, len(data), piece):
         result.feed(data[start:start + piece])
     result.feed(b"")
@@ -81,6 +81,16 @@ def test_harmless(tap):
     for line in HARMLESS.strip().splitlines():
         tap.equal(seen(f"[    1.979597] {line}\n").fault, None,
                   f"no fault: {line}")
+
+
+def test_system(tap):
+    """Where a whole system writes, only the kernel's lines count."""
+    for line in FAULTS.strip().splitlines():
+        text = f"before\r\n[    1.979597] {line}\r\nafter"
+        tap.equal(seen(text, of_system=True).fault, line,
+                  f"a system's kernel: {line}")
+    tap.equal(seen(FAULTS, of_system=True).fault, None,
+              "the same, of another program of the system's")
 
 
 def test_taint(tap):
@@ -114,5 +124,5 @@ def test_unfinished(tap):
 
 
 tap = Tap()
-tap.run(test_faults, test_harmless, test_taint, test_excerpt, test_unfinished)
+tap.run(test_faults, test_harmless, test_system, test_taint, test_excerpt, test_unfinished)
 sys.exit(tap.done())

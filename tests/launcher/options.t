@@ -79,6 +79,10 @@ def test_help(tap):
                    "--memory SIZE",
                    "--qemu PATH", "--kernel FILE", "--modules DIR",
                    "--driver FILE", "--append ARGS",
+                   "--disk IMAGE[,format=FORMAT]", "--snapshot", "--keep",
+                   "--firmware {bios,uefi}", "--initrd FILE",
+                   "--via {agent,ssh,serial}", "--ssh [USER]",
+                   "--ssh-key FILE", "--boot-timeout SECONDS",
                    "--qmp SOCKET", "--gdb [PORT|SOCKET]", "--gdb-wait",
                    "--qemu-arg ARG"):
         tap.contains(done.stdout, option, f"--help has {option}")

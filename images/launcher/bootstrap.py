@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How the runner (images/init) starts in a system that is there already.
+
+By each way into the guest, root's shell gets the same script. It takes the runner
+from the port "runner", and the runner takes what this launch is from the port
+"setup". So all of it is as large as it likes, and only the script has to get
+through what leads into the guest, which may be a serial line.
+"""
+import os
+import subprocess
+from pathlib import Path
+
+from .errors import Failure
+from .files import copy_addition
+
+# Folders that anybody may write to and some are mounted without permission to
+# execute: mkdir refuses what is there already, and a script is tried first.
+SCRIPT = """\
+fail() { echo "$*" >&2; exit 1; }
+[ "$(id -u)" = 0 ] || fail "the user is not root"
+modprobe virtio_console 2>/dev/null
+port= n=0
+while [ -z "$port" ] && [ $n -lt WAIT ]; do
+for p in /sys/class/virtio-ports/*; do
+[ "$(cat $p/name 2>/dev/null)" = runner ] && port=/dev/${p##*/}
+done
+[ -n "$port" ] || sleep 1
+n=$((n + 1))
+done
+[ -n "$port" ] || fail "its kernel has no driver virtio_console"
+for d in /dev/shm /run /tmp /var/tmp /root; do
+f=$d/virtio-capture.$$
+mkdir -m 700 $f 2>/dev/null || continue
+printf '#!/bin/sh\\n' >$f/runner && chmod 700 $f/runner
+$f/runner 2>/dev/null && break
+rm -r $f
+f=
+done
+[ -d "$f" ] || fail "it has no folder for a program"
+head -c SIZE <$port >$f/runner || fail "the runner does not come"
+$f/runner || fail "the runner does not run"
+"""
+
+WAIT_SECONDS = 20
+
+
+def script(runner):
+    """The script for that runner."""
+    return SCRIPT.replace("SIZE", str(os.path.getsize(runner))).replace(
+        "WAIT", str(WAIT_SECONDS))
+
+
+def addition_settings(additions):
+    """What the runner is told of --add: each is in the archive, in a folder with
+    its number."""
+    for spec in additions:
+        source, _, target = spec.partition(":")
+        yield "add", os.path.basename(os.path.abspath(source))
+        yield "to", os.path.join("/root", target) if target else "/root"
+
+
+def write_setup(path, settings, additions, folder):
+    """The file with what goes to the port "setup"; see setup.c in images/init."""
+    stage = Path(folder, "added")
+    stage.mkdir()
+    for number, spec in enumerate(additions):
+        source = spec.partition(":")[0]
+        base = os.path.basename(os.path.abspath(source))
+        copy_addition(spec, source, f"{stage}/{number}/{base}")
+    archive = f"{folder}/added.tar"
+    done = subprocess.run(
+        ["tar", "--numeric-owner", "--owner=0", "--group=0", "-cf", archive,
+         "-C", stage, "."], stderr=subprocess.PIPE, check=False)
+    if done.returncode:
+        raise Failure(f"tar: {done.stderr.decode(errors='replace')}")
+    text = b"".join(os.fsencode(f"{key}={value}") + b"\0"
+                    for key, value in settings)
+    with open(path, "wb") as setup, open(archive, "rb") as added:
+        size = os.fstat(added.fileno()).st_size if additions else 0
+        setup.write(b"%19d %19d\n" % (len(text), size) + text)
+        while size and (data := added.read(1 << 20)):
+            setup.write(data)

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Disk images to boot: --disk, and what goes with it."""
+import os
+import re
+import shutil
+from pathlib import Path
+
+from .errors import Failure, describe
+
+# The formats that QEMU writes, by the suffix of an image's name. What an image's
+# content says is not believed: in a raw image the guest can write anything there,
+# as the header of a format that names files of the host.
+FORMATS = {".raw": "raw", ".qcow2": "qcow2", ".vmdk": "vmdk", ".vdi": "vdi",
+           ".vhdx": "vhdx", ".vhd": "vpc"}
+
+# What images of formats other than raw begin with.
+MAGICS = {b"QFI\xfb": "qcow2", b"KDMV": "vmdk", b"# Disk Descriptor": "vmdk",
+          b"COWD": "vmdk", b"<<< ": "vdi", b"vhdxfile": "vhdx",
+          b"conectix": "vpc"}
+
+# What QEMU says, in two lines, when another process has the image.
+LOCK = re.compile(rb"Failed to get .*lock|Is another process using the image")
+
+ARCHS = ("x86_64",)
+
+# Where distributions have UEFI: the code, and the variables to begin with.
+UEFI = (("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
+        ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"),
+        ("/usr/share/edk2/ovmf/OVMF_CODE.fd",
+         "/usr/share/edk2/ovmf/OVMF_VARS.fd"))
+
+# Options that are only for a disk, and those that no disk has a use for: by their
+# names among the options, and as they are written.
+ONLY_DISK = {name: "--" + name.replace("_", "-") for name in (
+    "snapshot", "keep", "firmware", "initrd", "via", "ssh", "ssh_key",
+    "boot_timeout")}
+NO_DISK = {"modules": "--modules", "driver": "--driver"}
+
+
+class Disk:
+    """What --disk names."""
+
+    def __init__(self, options):
+        match = re.fullmatch(r"(?s)(.*?)(,format=(\w*))?", options.disk)
+        self.path, format_given = match[1], match[3]
+        self.is_kept = options.keep
+        self.firmware = options.firmware or "bios"
+        self.kernel = options.kernel
+        self.initrd = options.initrd
+        self._check_file()
+        self.format = self._check_format(format_given) if match[2] \
+            else self._guess_format()
+
+    def _fail(self, why):
+        raise Failure(f"--disk {self.path}: {why}")
+
+    def _check_file(self):
+        if not self.path:
+            self._fail("no IMAGE")
+        if os.path.isdir(self.path):
+            self._fail("a folder, and no disk image")
+        try:
+            os.close(os.open(self.path, os.O_CLOEXEC | (
+                os.O_RDWR if self.is_kept else os.O_RDONLY)))
+        except OSError as error:
+            raise Failure(f"--disk {describe(error)}") from None
+
+    def _check_format(self, name):
+        if name not in FORMATS.values():
+            self._fail(f"format={name}: not one of "
+                       f"{', '.join(sorted(set(FORMATS.values())))}")
+        return name
+
+    def _guess_format(self):
+        """The format by the file's name; raw, if the content is no other one's
+        either."""
+        known = FORMATS.get(Path(self.path).suffix.lower())
+        if known:
+            return known
+        try:
+            with open(self.path, "rb") as file:
+                start = file.read(64)
+        except OSError as error:
+            raise Failure(f"--disk {describe(error)}") from None
+        for magic, name in MAGICS.items():
+            if start.startswith(magic):
+                self._fail(f"is it {name} or raw? It begins like {name}, and "
+                           "its name does not tell: say "
+                           f"--disk {self.path},format={name} if you trust it")
+        return "raw"
+
+    def options(self, quote, folder):
+        """What QEMU is told of the disk and the firmware. A snapshot's changes
+        go to a file in that folder, as QEMU's TMPDIR, and what does not fit
+        there is an error that the guest sees."""
+        snapshot = "off" if self.is_kept else "on"
+        words = ["-drive", f"if=none,id=disk,file={quote(self.path)},"
+                           f"format={self.format},snapshot={snapshot},"
+                           "discard=unmap",
+                 "-device", "virtio-blk-pci,drive=disk,id=disk0,"
+                            "werror=report,rerror=report"]
+        if not self.kernel:
+            words[-1] += ",bootindex=0"
+            # What boot loaders and kernels without a serial console write to.
+            words += ["-vga", "std"]
+        if self.firmware == "uefi":
+            words += self._uefi_options(quote, folder)
+        return words
+
+    def _uefi_options(self, quote, folder):
+        for code, variables in UEFI:
+            if os.path.exists(code) and os.path.exists(variables):
+                break
+        else:
+            raise Failure("--firmware uefi: there is no OVMF in "
+                          f"{os.path.dirname(UEFI[0][0])}: install Debian's "
+                          "package ovmf")
+        copy = os.path.join(folder, "uefi-variables")
+        shutil.copyfile(variables, copy)
+        return ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}",
+                "-drive", f"if=pflash,unit=1,format=raw,file={quote(copy)}"]
+
+    def kernel_options(self, parameters):
+        """What QEMU is told of a kernel that the disk's boot loader is not asked
+        for."""
+        if not self.kernel:
+            return []
+        words = ["-kernel", self.kernel, "-append", " ".join(parameters)]
+        return words + (["-initrd", self.initrd] if self.initrd else [])
+
+
+class Errors:
+    """Takes in what QEMU says on its standard error and passes it on, but for an
+    image's lock: what that means is said in other words."""
+
+    def __init__(self, output):
+        self.is_locked = False
+        self._output = output
+        self._rest = b""
+
+    @property
+    def pending(self):
+        """What is not passed on yet."""
+        return self._output.pending
+
+    def feed(self, data):
+        """Takes in more of it; nothing means its end."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if self._rest and (not data or len(self._rest) > 1 << 16):
+            lines.append(self._rest)
+            self._rest = b""
+        for line in lines:
+            if LOCK.search(line):
+                self.is_locked = True
+            else:
+                self._output.feed(line + b"\n")
+
+
+def choose_disk(options):
+    """What --disk asks for, or None; whether the other options fit."""
+    if options.disk is None:
+        for name, word in ONLY_DISK.items():
+            if getattr(options, name):
+                raise Failure(f"{word}: only with --disk IMAGE")
+        return None
+    for name, word in NO_DISK.items():
+        if getattr(options, name) is not None:
+            raise Failure(f"{word}: not with --disk, whose system has its own "
+                          "modules and driver")
+    if options.arch not in ARCHS:
+        raise Failure(f"--disk: only in guests of {', '.join(ARCHS)}, and "
+                      f"--arch is {options.arch}")
+    if options.snapshot and options.keep:
+        raise Failure("--snapshot and --keep: one or the other")
+    check_boot(options)
+    return Disk(options)
+
+
+def check_boot(options):
+    """Whether kernel, initrd and parameters go together."""
+    if options.kernel is None:
+        if options.initrd:
+            raise Failure(f"--initrd {options.initrd}: for which kernel? "
+                          "(--kernel FILE)")
+        if options.append:
+            raise Failure(f"--append {options.append[0]}: the disk's own boot "
+                          "loader gives the kernel its parameters; or boot a "
+                          "kernel of yours (--kernel FILE)")
+        return
+    if options.firmware == "uefi":
+        raise Failure("--firmware uefi: not with --kernel, which needs none")
+    for name in ("kernel", "initrd"):
+        path = getattr(options, name)
+        if path is not None and not os.path.isfile(path):
+            raise Failure(f"--{name} {path}: " + (
+                "no build tree with --disk, only a kernel's file"
+                if name == "kernel" and os.path.isdir(path)
+                else "no such file"))
+    if not options.initrd and not any(
+            "root=" in words for words in options.append):
+        raise Failure("--disk with --kernel and no --initrd: where is the root "
+                      "file system? (--append root=/dev/vda1, or /dev/vda if "
+                      "the disk has no partitions)")
