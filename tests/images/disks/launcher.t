@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""images/vm --disk: an image of Debian's, as images/build makes it, by each way
+in, with BIOS and UEFI. VIRTIO_CAPTURE_TEST_IMAGE names it, raw, else it is
+build/disk/bookworm.raw; nothing is written to it."""
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
+from guest import TOP, vm  # noqa: E402
+from tap import Tap, skip_all  # noqa: E402
+from terminal import shell  # noqa: E402
+
+IMAGE = Path(os.environ.get("VIRTIO_CAPTURE_TEST_IMAGE")
+             or Path(TOP, "build/disk/bookworm.raw")).resolve()
+
+# The driver of the image's own sees a frame of the guest's.
+CAPTURE = """
+set -e
+until ip route | grep -q default; do sleep 1; done
+name=$(ls /sys/class/net | grep -v '^lo$' | head -n 1)
+tcpdump -n -i $name --immediate-mode -U -c 2 -w ping.pcap icmp 2>log &
+until grep -q listening log; do kill -0 $!; sleep 0.2; done
+ping -q -c 1 10.0.2.2
+wait $!
+"""
+
+# Left for what the next guest finds; sshd takes the key then.
+KEEP = """
+mkdir -p -m 700 ~/.ssh
+cat key.pub >>~/.ssh/authorized_keys
+echo kept >/etc/mark
+echo out; echo err >&2
+exit 3
+"""
+
+WHAT = """
+cat /etc/mark; cat; pwd; echo "$NAME"; cat two
+[ -d /sys/firmware/efi ] && echo UEFI || echo BIOS
+for name in agent sshd getty; do
+    systemctl is-active -q '*'$name'*' && echo $name
+done
+exit 5
+"""
+
+
+def run(options, command):
+    """Runs a command in the overlay's system."""
+    # With ACPI's table: the boot loader gives the kernel its parameters.
+    return vm(["--disk", str(OVERLAY), *options], command, table=True)
+
+
+def test_agent(tap):
+    done = run(["--keep", "--add", f"{KEY}.pub"], ["sh", "-c", KEEP])
+    tap.equal((done.returncode, done.stdout, done.stderr),
+              (3, "out\n", "err\n"), "by the agent, with --keep")
+
+
+def test_ssh(tap):
+    place = KEY.parent
+    (place / "two").write_text("two\n")
+    done = run(["--ssh", "--ssh-key", str(KEY), "--firmware", "uefi", "--env",
+                "NAME=a  b", "--add", str(place / "two"),
+                "--get", f"/etc/mark:{place}"], ["sh", "-c", WHAT])
+    tap.equal((done.returncode, done.stderr), (5, ""), "by ssh, with UEFI")
+    tap.equal(done.stdout.splitlines()[:5],
+              ["kept", "/root", "a  b", "two", "UEFI"],
+              "what was kept, and what a COMMAND is promised")
+    tap.equal((place / "mark").read_text(), "kept\n", "by ssh: --get")
+
+
+def test_serial(tap):
+    place = KEY.parent
+    done = run(["--via", "serial", "--get", f"ping.pcap:{place}"],
+               ["sh", "-c", CAPTURE])
+    tap.equal(done.returncode, 0, "by the serial console")
+    tap.note(done.stderr)
+    tap.ok((place / "ping.pcap").stat().st_size > 24 + 2 * (16 + 98) - 1,
+           "the image's own driver captures")
+
+
+def test_console(tap):
+    status, said = shell(["--disk", str(OVERLAY), "--timeout", "300"],
+                         b"echo hello; exit 4", prompt=b"\n# ")
+    tap.equal(status, 4, "without COMMAND: root's shell on the console")
+    tap.ok(b"\nhello" in said, "the shell runs commands", said[-2000:])
+
+
+def test_session(tap):
+    status, said = shell(["--disk", str(OVERLAY), "--ssh", "--ssh-key", str(KEY),
+                          "--env", "NAME=hello", "--timeout", "300"],
+                         b'echo "<$NAME>"; exit 4', prompt=b"# ")
+    tap.equal(status, 4, "--ssh without COMMAND: ssh's shell")
+    tap.ok(b"\n<hello>" in said, "the shell has the variable", said[-2000:])
+
+
+if not IMAGE.exists():
+    skip_all(f"there is no {IMAGE}: images/build makes it")
+TAP = Tap()
+with tempfile.TemporaryDirectory() as FOLDER:
+    OVERLAY, KEY = Path(FOLDER, "overlay.qcow2"), Path(FOLDER, "key")
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw",
+                    "-b", IMAGE, OVERLAY], check=True)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", KEY],
+                   check=True)
+    TAP.run(test_agent, test_ssh, test_serial, test_console, test_session)
+sys.exit(TAP.done())
