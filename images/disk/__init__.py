@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Disk images for images/build. Each module has one part of it:
+"""The implementation of images/build:
 
 options     the command line
-needs       the programs of this machine that it takes
-place       the temporary folders
-namespace   where the work is done, with root's rights over the image's files
-system      the system: Debian's packages, the driver, scripts (mmdebstrap)
+needs       checks for the programs and packages that it needs
+place       temporary folders
+namespace   the name spaces in which an image is made
+programs    running a program, with its output and its errors
+system      the root file system's contents, made by mmdebstrap and customize
 grub        the boot loader, for BIOS and for UEFI
-layout      the disk: partition table, partitions, format
-main        all of it, in order
+layout      the disk: partition table, partitions, file format
+main        the sequence of all of these
 """

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The boot loader, GRUB, for BIOS and for UEFI: its images, which are Debian's,
-and its configuration. Nothing of it is installed on this machine."""
+"""The boot loader GRUB for BIOS and for UEFI: its images, made of the files in
+Debian's packages, and its configuration. The packages are not installed."""
 import os
 import struct
 from pathlib import Path
@@ -14,28 +14,29 @@ PACKAGES = ("grub-common", "grub-pc-bin", "grub-efi-amd64-bin",
             "libdevmapper1.02.1")
 SECTOR = 512
 
-# What the configuration uses, and that of update-grub, should it replace it.
+# Used by grub.cfg, or by one that update-grub writes later.
 MODULES = ("normal", "configfile", "search", "search_fs_uuid", "linux", "boot",
            "part_gpt", "ext2", "fat", "gzio", "echo", "test", "true", "ls",
            "cat", "minicmd", "halt", "reboot", "serial", "terminal",
            "terminfo", "sleep", "loadenv", "gettext", "all_video")
 PLATFORM_MODULES = {"i386-pc": ("biosdisk",), "x86_64-efi": ("efi_gop",)}
 
-# Where boot.img has the sector of what it loads, and its jump that is for
-# floppies; and where the first sector of that has a list of the others.
+# Offsets in boot.img: the number of the sector that it loads, and a jump that is
+# replaced for hard disks. Offset in the loaded sector: the list of the following
+# sectors.
 BOOT_SECTOR, BOOT_JUMP, NO_OPERATIONS = 0x5C, 0x66, b"\x90\x90"
 BOOT_CODE = 440
 BLOCK_LIST = SECTOR - 12
 
 
 def fetch():
-    """Has Debian's packages of it unpacked."""
+    """Download and unpack Debian's packages of GRUB."""
     run([needs.TOP / "images" / "fetch-package", *PACKAGES, FOLDER], "GRUB")
 
 
 def image(platform, uuid, work):
-    """GRUB's image for a platform, which goes on with grub.cfg on the file
-    system of that UUID."""
+    """Make GRUB's image for a platform, and return its file. It reads grub.cfg
+    from the file system with that UUID."""
     early = work / "early.cfg"
     early.write_text(f"search.fs_uuid {uuid} root\n"
                      "set prefix=($root)/boot/grub\n")
@@ -51,8 +52,8 @@ def image(platform, uuid, work):
 
 
 def boot_code(sector):
-    """The code in the first sector of the disk, for BIOS, which loads that of
-    another sector."""
+    """Return the code for the disk's first sector. BIOS runs it, and it loads
+    the given sector."""
     code = bytearray((FOLDER / "usr/lib/grub/i386-pc/boot.img").read_bytes())
     struct.pack_into("<Q", code, BOOT_SECTOR, sector)
     code[BOOT_JUMP:BOOT_JUMP + len(NO_OPERATIONS)] = NO_OPERATIONS
@@ -60,7 +61,7 @@ def boot_code(sector):
 
 
 def at_sector(path, sector):
-    """GRUB's image for BIOS as it is to stand on the disk from a sector on."""
+    """Return GRUB's image for BIOS, adapted to start at a sector of the disk."""
     content = bytearray(path.read_bytes())
     content += bytes(-len(content) % SECTOR)
     struct.pack_into("<Q", content, BLOCK_LIST, sector + 1)
@@ -68,7 +69,7 @@ def at_sector(path, sector):
 
 
 def configure(root, uuid):
-    """Its configuration in the system, and the table of file systems."""
+    """Write grub.cfg and /etc/fstab of the system."""
     folder = root / "boot" / "grub"
     os.makedirs(folder, exist_ok=True)
     text = (HERE / "grub.cfg").read_text()

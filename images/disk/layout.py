@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The disk: a GUID partition table with GRUB for BIOS, an EFI system partition
-with GRUB for UEFI, and the root file system, which is the last, so that it can
-grow. Nothing is mounted for it, and no block device is needed."""
+"""Makes the disk: a GUID partition table, a partition with GRUB for BIOS, an EFI
+system partition with GRUB for UEFI, and the root file system. The root file
+system is last, so that it can grow. Nothing is mounted and no block device is
+used."""
 import os
 import struct
 import uuid
@@ -17,20 +18,20 @@ SECTOR = grub.SECTOR
 ENTRIES, ENTRY_SIZE = 128, 128
 TABLE_SECTORS = ENTRIES * ENTRY_SIZE // SECTOR
 
-# (name, type, first sector, sectors); the root's are up to the end.
+# (name, type, first sector, number of sectors); the root partition has the rest.
 BIOS = ("bios", "21686148-6449-6e6f-744e-656564454649", 2048, 2048)
 ESP = ("esp", "c12a7328-f81f-11d2-ba4b-00a0c93ec93b", 4096, 16384)
 ROOT_TYPE = "4f68bce3-e8cd-4db1-96e7-fbcaf984b709"
 ROOT_FIRST = ESP[2] + ESP[3]
 
-# Later ones are unknown to the GRUB of Debian 12.
+# GRUB of Debian 12 does not know these features.
 FEATURES = "^metadata_csum_seed,^orphan_file"
-# What a file system needs beside the files, at the least.
+# The least room for metadata and the journal.
 OVERHEAD = 48 * MIB
 
 
 def partition_entries(partitions):
-    """The table's array of partitions."""
+    """Return the partition table's array of entries."""
     entries = b"".join(
         struct.pack("<16s16sQQQ72s", uuid.UUID(kind).bytes_le,
                     uuid.uuid4().bytes_le, first, first + count - 1, 0,
@@ -40,7 +41,7 @@ def partition_entries(partitions):
 
 
 def header(disk, entries, sectors, is_backup):
-    """A header of the table: the one at the disk's start, or that at its end."""
+    """Return the table's primary header, or the backup at the disk's end."""
     here, there = (sectors - 1, 1) if is_backup else (1, sectors - 1)
     array = sectors - 1 - TABLE_SECTORS if is_backup else 2
     fields = ["EFI PART".encode(), 0x10000, 92, 0, 0, here, there,
@@ -52,16 +53,15 @@ def header(disk, entries, sectors, is_backup):
 
 
 def protective_mbr(code, sectors):
-    """The first sector: BIOS's code, and one partition for those who do not know
-    GUID partition tables. That is marked as active for BIOSes that boot from
-    nothing else."""
+    """Return the first sector: the code for BIOS, and the protective partition.
+    It is active, as some BIOSes boot from no other disk."""
     entry = struct.pack("<B3sB3sII", 0x80, b"\0\2\0", 0xEE, b"\xff\xff\xff", 1,
                         min(sectors - 1, 0xFFFFFFFF))
     return code.ljust(446, b"\0") + entry.ljust(64, b"\0") + b"\x55\xaa"
 
 
 def write_table(disk, code, partitions, sectors):
-    """Writes both copies of the table, and the first sector."""
+    """Write the first sector and both copies of the table."""
     entries, number = partition_entries(partitions), uuid.uuid4()
     disk.seek(0)
     disk.write(protective_mbr(code, sectors)
@@ -71,7 +71,7 @@ def write_table(disk, code, partitions, sectors):
 
 
 def make_esp(program, work):
-    """The EFI system partition, with a program for UEFI to start."""
+    """Return the EFI system partition, with the program that UEFI starts."""
     path = work / "esp"
     _, _, _, sectors = ESP
     with open(path, "wb") as file:
@@ -84,18 +84,18 @@ def make_esp(program, work):
 
 
 def used(root):
-    """How much room the files of a folder take, in bytes."""
+    """Return the number of bytes that a folder's files need on ext4."""
     total = 0
     for folder, folders, names in os.walk(root):
         for name in folders + names:
-            # Beside its blocks, an inode.
+            # The blocks and an inode.
             state = os.lstat(os.path.join(folder, name))
             total += -(-state.st_size // 4096) * 4096 + 256
     return total
 
 
 def make_root(root, number, path, offset, size):
-    """The root file system, in the disk's file."""
+    """Make the root file system in the disk's file."""
     needed = used(root) + OVERHEAD
     if needed > size:
         raise Failure(f"--size is too small: the system needs "
@@ -106,7 +106,7 @@ def make_root(root, number, path, offset, size):
 
 
 def make(options, root, work, path):
-    """Makes the disk with the system, in that file."""
+    """Make the disk with the system in the file path."""
     number = str(uuid.uuid4())
     grub.fetch()
     grub.configure(root, number)

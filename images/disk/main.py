@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""From the command line to the image."""
+"""The main program of images/build."""
 import os
 import sys
 from pathlib import Path
@@ -12,12 +12,12 @@ from .options import BadOption, parse
 from .programs import Gone, say
 
 FAILED, BAD_OPTION, GONE = 1, 2, 77
-# The first word where the work is done.
+# The first argument of the process in the name spaces.
 INSIDE = "--inside"
 
 
 def main(words):
-    """Makes an image; returns the exit status."""
+    """Make an image and return the exit status."""
     try:
         needs.extend_path()
         if words[:1] == [INSIDE]:
@@ -37,8 +37,8 @@ def main(words):
 
 
 def make(options, words):
-    """Has the image made beside OUTPUT, which gets its place when it is
-    whole."""
+    """Have the image made in a temporary folder beside OUTPUT, and rename it
+    when it is complete."""
     output = os.path.abspath(options.output)
     work = place.Folder(place.temporary())
     beside = place.Folder(os.path.dirname(output))
@@ -49,7 +49,7 @@ def make(options, words):
             beside.__enter__()
         partial = os.path.join(beside.path, "image")
         with open(partial, "xb"):
-            pass    # with the mode of the user's files
+            pass    # with the user's umask
         status = namespace.run([sys.executable, os.path.abspath(sys.argv[0]),
                                 INSIDE, work.path, partial, *words])
         if status == 0:
@@ -57,7 +57,7 @@ def make(options, words):
                 settle(partial, output, options.force)
         return status
     finally:
-        # Cleaning up is not to be interrupted.
+        # Do not interrupt the removal.
         signals.ignore()
         say_removal(work)
         for folder in (work, beside):
@@ -65,17 +65,17 @@ def make(options, words):
 
 
 def say_removal(folder):
-    """What takes a while after an interrupt."""
+    """Report the removal of the system, which takes a while."""
     if folder.path and os.path.isdir(os.path.join(folder.path, "root")):
         say("removing temporary files")
 
 
 def settle(partial, output, is_forced):
-    """Gives the image its name."""
+    """Rename the image to OUTPUT."""
     if is_forced:
         os.replace(partial, output)
     else:
-        # It may be there by now.
+        # Unlike rename(2), fails if OUTPUT has appeared.
         os.link(partial, output)
     state = os.stat(output)
     say(f"{output}: {state.st_size >> 20} MiB, of which "
@@ -83,7 +83,7 @@ def settle(partial, output, is_forced):
 
 
 def make_inside(work, partial, words):
-    """What is done in name spaces of its own, as root."""
+    """Make the image, in the name spaces."""
     namespace.end_with_launcher()
     os.umask(0o022)
     options = parse(["--force", *words])

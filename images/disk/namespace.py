@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where the image is made: in name spaces of its own, in which the user is
-root. What is mounted there, and what runs there, ends with the first process.
+"""The name spaces in which an image is made: mounts and processes, and users
+unless root runs images/build. Mounts and processes end with the first process.
 
-A user without root's rights has his own files there as root's, and his range of
-/etc/subuid for all other users of the image."""
+In the user name space, root is the user who runs images/build, and the other
+users of the image are the user's range of IDs in /etc/subuid."""
 import os
 import subprocess
 import threading
@@ -12,14 +12,15 @@ from launcher.errors import Failure
 
 
 def command():
-    """What to put before a command that is to run there."""
+    """Return the words that run a command in new name spaces when put before
+    it."""
     user = ["--user", "--map-root-user", "--map-auto"] if os.geteuid() else []
     return ["unshare", *user, "--mount", "--pid", "--fork", "--kill-child",
             "--"]
 
 
 def check():
-    """Whether there can be such name spaces."""
+    """Raise Failure unless such name spaces can be made."""
     done = subprocess.run([*command(), "true"], check=False, text=True,
                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE)
@@ -27,14 +28,16 @@ def check():
         wanted = "a user other than root needs a range of IDs in /etc/subuid " \
             "and /etc/subgid, and user name spaces" if os.geteuid() else \
             "root needs the capability CAP_SYS_ADMIN"
-        raise Failure(f"there is no name space: {done.stderr.strip()}; "
+        raise Failure(f"cannot make name spaces: {done.stderr.strip()}; "
                       f"{wanted}")
 
 
 def run(words):
-    """Runs a command there; gives its exit status. It has no part in the
-    terminal's signals, and an exception ends it with all that it has
-    started. Its standard input is a pipe that this process holds open."""
+    """Run a command in new name spaces and return its exit status.
+
+    It gets no signals from the terminal. An exception ends the command and all
+    its children. Its standard input is a pipe that ends with this process; see
+    end_with_launcher()."""
     with subprocess.Popen([*command(), *words], stdin=subprocess.PIPE,
                           start_new_session=True) as outer:
         try:
@@ -45,19 +48,19 @@ def run(words):
 
 
 def end(outer):
-    """Ends the first process there: unshare ends when all others are gone."""
+    """End the first process; unshare exits when all processes have ended."""
     outer.stdin.close()
     try:
         outer.wait(5)
     except subprocess.TimeoutExpired:
-        # Before it has looked at its input.
+        # It does not read its standard input yet.
         outer.kill()
         outer.wait()
 
 
 def end_with_launcher():
-    """For the first process there: it ends, and with it all others, when its
-    standard input does, as the launcher has been killed then."""
+    """Exit when the standard input ends, that is when the launcher has exited
+    or closed it. To be called by the first process in the name spaces."""
     def watch():
         while os.read(0, 1):
             pass

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What of this machine the making of an image takes."""
+"""Checks for the programs and packages that images/build needs."""
 import os
 import shutil
 from pathlib import Path
@@ -8,28 +8,28 @@ from launcher.errors import Failure
 
 TOP = Path(__file__).resolve().parents[2]
 
-# Programs, and Debian's packages that have them.
+# Each program and the Debian package that contains it.
 PROGRAMS = {"mmdebstrap": "mmdebstrap", "mke2fs": "e2fsprogs",
             "mformat": "mtools", "unshare": "util-linux", "make": "make",
             "gcc": "gcc"}
 WITHOUT_ROOT = {"newuidmap": "uidmap"}
 FOR_FORMAT = {"qcow2": {"qemu-img": "qemu-utils"}}
 
-# Where a user's PATH may not lead.
+# A user's PATH may lack these.
 SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 
-# Of the packages of make deb: what every image has, and one with --dkms.
+# The packages of "make deb" that every image gets, and the one of --dkms.
 ALWAYS = ("libpcap", "tools")
 DKMS = "dkms"
 
 
 def extend_path():
-    """Has this process and its children find the system's programs."""
+    """Let this process and its children find the programs in sbin."""
     os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:{SYSTEM_PATH}"
 
 
 def check_programs(image_format):
-    """Whether all programs are there."""
+    """Raise Failure unless all programs are installed."""
     wanted = {**PROGRAMS, **FOR_FORMAT.get(image_format, {})}
     if os.geteuid():
         wanted.update(WITHOUT_ROOT)
@@ -42,7 +42,7 @@ def check_programs(image_format):
 
 
 def own_packages(with_dkms):
-    """The files of this tree's packages that the image is to have."""
+    """Return the files of this tree's packages for the image."""
     folder = TOP / "build" / "deb"
     found = []
     for name in ALWAYS + ((DKMS,) if with_dkms else ()):

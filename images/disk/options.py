@@ -11,7 +11,7 @@ FORMATS = ("raw", "qcow2")
 DEFAULT_HOSTNAME = "capture"
 MIB = 1 << 20
 DEFAULT_SIZE = 2048 * MIB
-# Below the least no system fits; above the most qcow2 and ext4 need other options.
+# A smaller disk has no room for the system.
 LEAST_SIZE = 256 * MIB
 MOST_SIZE = 8 << 40
 UNITS = {"M": MIB, "G": MIB << 10, "T": MIB << 20}
@@ -38,18 +38,18 @@ driver gets into images that are made otherwise.
 
 
 class BadOption(Failure):
-    """What was asked for makes no sense."""
+    """An option or its value is wrong."""
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with messages like those of the other programs here."""
+    """argparse that raises BadOption."""
 
     def error(self, message):
         raise BadOption(f"{message} (see images/build --help)")
 
 
 def size(text):
-    """A size in bytes, of whole MiB."""
+    """Return the number of bytes of a --size."""
     found = re.fullmatch(r"([0-9]{1,9})([MGT])", text)
     if not found:
         raise BadOption(f"--size {text}: no size, as 3000M, 4G or 1T")
@@ -61,7 +61,7 @@ def size(text):
 
 
 def check_hostname(text):
-    """Whether a system may have that name."""
+    """Raise BadOption unless it is a valid host name."""
     label = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
     if len(text) > 64 or not re.fullmatch(rf"{label}([.]{label})*", text):
         raise BadOption(f"--hostname {text}: a host name is made of letters, "
@@ -70,7 +70,7 @@ def check_hostname(text):
 
 
 def check_file(option, name):
-    """Whether that is a file that can be read."""
+    """Raise BadOption unless it is a readable file."""
     if not os.path.exists(name):
         raise BadOption(f"{option} {name}: no such file")
     if not os.path.isfile(name):
@@ -80,12 +80,12 @@ def check_file(option, name):
 
 
 def is_file_name(package):
-    """Whether --package names a file, and not a package of Debian's."""
+    """Return true if --package names a file, false if a package of Debian."""
     return package.endswith(".deb") or "/" in package
 
 
 def check_package(package):
-    """Whether that can be a package or the file of one."""
+    """Raise BadOption unless it can name a package, or is a package's file."""
     if not is_file_name(package):
         if not PACKAGE_NAME.fullmatch(package):
             raise BadOption(f"--package {package}: no name of a package, as "
@@ -98,7 +98,7 @@ def check_package(package):
 
 
 def read_keys(name):
-    """The public keys in a file, a line for each."""
+    """Return the public keys in a file, a line for each."""
     check_file("--ssh-key", name)
     with open(name, encoding="utf-8", errors="replace") as file:
         text = file.read()
@@ -108,7 +108,7 @@ def read_keys(name):
     lines = [line.strip() for line in text.splitlines()]
     lines = [line for line in lines if line and not line.startswith("#")]
     for line in lines or [""]:
-        # Before the type there may be options.
+        # Options may precede the type.
         if not any(KEY_TYPE.match(word) for word in line.split()[:-1]):
             raise BadOption(f"--ssh-key {name}: no public key for SSH: "
                             f"{line[:40]!r}")
@@ -116,7 +116,7 @@ def read_keys(name):
 
 
 def make_parser():
-    """The parser of all words."""
+    """Return the parser of the command line."""
     parser = Parser(
         prog="images/build", usage="images/build [options] OUTPUT",
         description="Make a disk image of Debian with the driver of virtio "
@@ -152,7 +152,8 @@ def make_parser():
 
 
 def parse(words):
-    """The options; .size is a number of bytes, .keys is a list of lines."""
+    """Parse and check the command line. In the result, .size is in bytes, and
+    .keys is a list of public keys."""
     options = make_parser().parse_args(words)
     options.size = size(options.size)
     check_hostname(options.hostname)
@@ -169,7 +170,7 @@ def parse(words):
 
 
 def check_output(output, is_forced):
-    """Whether the image may go there."""
+    """Raise BadOption unless the image can be written there."""
     folder = os.path.dirname(os.path.abspath(output))
     if not output or os.path.isdir(output):
         raise BadOption(f"OUTPUT {output or repr(output)}: not the name of a "

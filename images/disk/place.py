@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Temporary folders. Their files may belong to users that only a name space
-has, and the launcher may be killed: the next one removes what it has left.
+"""Temporary folders, removed at the end.
 
-A folder is locked, flock(2), for as long as its launcher lives."""
+Their files may belong to users that exist in a user name space only, so they are
+removed in such a name space. A folder is locked with flock(2) while images/build
+runs. If it is killed, the next images/build removes the folder."""
 import fcntl
 import os
 import subprocess
@@ -15,13 +16,13 @@ PREFIX = ".virtio-capture-disk-"
 
 
 def temporary():
-    """Where the system's files go: they are too many for a file system in
-    memory, as /tmp may be."""
+    """Return the folder for temporary files. They are too large for a /tmp that
+    is in memory."""
     return os.environ.get("TMPDIR") or "/var/tmp"
 
 
 class Folder:
-    """A context: the path of a folder that is gone after it."""
+    """A context manager: makes a folder, gives its path, and removes it."""
 
     def __init__(self, parent):
         self.parent = os.path.abspath(parent)
@@ -43,8 +44,8 @@ class Folder:
 
 
 def remove(path):
-    """Removes a folder, whomever its files belong to in the name space."""
-    # What was killed may be about to write a file.
+    """Remove a folder with files of any owner."""
+    # A killed process may still be writing a file.
     for _ in range(10):
         done = subprocess.run([*namespace.command(), "rm", "-rf", "--", path],
                               check=False, stdin=subprocess.DEVNULL,
@@ -55,7 +56,7 @@ def remove(path):
 
 
 def clear(parent):
-    """Removes what killed launchers of this user have left in a folder."""
+    """Remove the temporary folders of this user's killed processes."""
     for name in os.listdir(parent):
         if not name.startswith(PREFIX):
             continue
@@ -64,7 +65,7 @@ def clear(parent):
             lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
                            | os.O_CLOEXEC)
         except OSError:
-            continue    # not ours, or going at this moment
+            continue    # of another user, or just removed
         try:
             if os.fstat(lock).st_uid == os.geteuid():
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

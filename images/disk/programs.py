@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs the programs that do the work, and tells of their failures."""
+"""Runs programs, shows their progress, and reports their failures."""
 import os
 import re
 import subprocess
@@ -7,7 +7,7 @@ import sys
 
 from launcher.errors import Failure
 
-# A make around this one must not rule those in it, nor another guest's kernel.
+# Variables of a surrounding make, which must not reach the programs.
 NOT_OURS = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "KVER", "KDIR", "KERNEL",
             "MODULES", "GUEST_ARCH", "GUEST_OUT", "QEMU_RELEASE",
             "DEBIAN_RELEASE", "DEBIAN_ARCH")
@@ -15,31 +15,33 @@ LAST_LINES = 30
 
 
 class Gone(Failure):
-    """Debian's server lacks a package that its list has."""
+    """Debian's server lacks a package that its index lists."""
 
 
 def say(text):
-    """A line for the user."""
+    """Print a line on the standard error."""
     print(f"images/build: {text}", file=sys.stderr, flush=True)
 
 
 def environment(**more):
-    """The environment of a program."""
+    """Return the environment of a program."""
     kept = {name: value for name, value in os.environ.items()
             if name not in NOT_OURS}
     return {**kept, **more, "LC_ALL": "C.UTF-8"}
 
 
 def package_that_is_gone(lines):
-    """The file of a package that apt could not have, if that ended it."""
+    """Return the file name of the package that apt got status 404 for; None if
+    apt failed for another reason."""
     found = re.findall(r"^(?:E|Error): Failed to fetch \S*/(\S+)\s+404\b",
                        "\n".join(lines), re.MULTILINE)
     return found[-1] if found else None
 
 
 def run(argv, what, is_verbose=False, **more):
-    """Runs a program, whose lines "I: ..." are shown as they come; Failure if
-    it fails, with the last of its lines. It gives all of them."""
+    """Run a program and return the lines that it printed. Lines "I: ..." are
+    shown as progress. If the program fails, print its last lines and raise
+    Failure, or Gone."""
     lines = []
     with subprocess.Popen([str(word) for word in argv], text=True,
                           errors="replace", stdin=subprocess.DEVNULL,
@@ -58,7 +60,7 @@ def run(argv, what, is_verbose=False, **more):
     gone = package_that_is_gone(lines)
     if gone:
         raise Gone(f"SKIPPED: Debian's server does not have {gone}, which its "
-                   "list has")
+                   "index lists")
     # The first error is the cause of the others.
     reasons = [line[3:] for line in lines if line.startswith("E: ")]
     raise Failure(f"{what}: "

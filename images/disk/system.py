@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The system in the image: a folder with Debian's packages, the driver, and what
-the user's packages and scripts bring."""
+"""Makes the system of the image in a folder: Debian's packages, the driver, the
+user's packages, and what the user's scripts do."""
 import os
 import shutil
 from pathlib import Path
@@ -29,8 +29,9 @@ cp "$apt_dir"/parts/* "$1"
 
 
 def sources(release, folder):
-    """The files of the release's sources, as apt wants them: those of this
-    machine, without source packages and backports."""
+    """Write apt's sources for the release into a new folder, and return the
+    files: the sources of this machine, without source packages and
+    backports."""
     folder.mkdir()
     run(["sh", "-euc", SOURCES, needs.TOP / "images" / "build", folder],
         "the sources of this machine's apt", DEBIAN_RELEASE=release)
@@ -50,13 +51,14 @@ def sources(release, folder):
 
 
 def gather(options, work):
-    """Copies what the hook needs to where it looks for it."""
+    """Copy packages, scripts and keys to where the script customize reads
+    them."""
     debs = work / "debs"
     debs.mkdir()
     files = needs.own_packages(options.dkms) + [
         Path(name) for name in options.package if is_file_name(name)]
     for number, path in enumerate(files):
-        # Two may have one name, apt goes by what is in them.
+        # The number keeps files of the same name apart.
         shutil.copyfile(path, debs / f"{number}-{path.stem}.deb")
     scripts = work / "scripts"
     scripts.mkdir()
@@ -67,7 +69,7 @@ def gather(options, work):
 
 
 def make(options, work):
-    """Makes the system, work/root."""
+    """Make the system in work/root, and return that folder."""
     gather(options, work)
     root = work / "root"
     (work / "tmp").mkdir()
@@ -90,13 +92,14 @@ def make(options, work):
 
 
 def finish(root):
-    """Leaves nothing of the making behind that an image should not have."""
+    """Remove files that only the making of the image needed, and files that
+    each machine must make itself."""
     (root / "etc/apt/apt.conf.d/99mmdebstrap").unlink()
-    # Of dpkg's options, those for later upgrades stay.
+    # Keep the exclusions for later upgrades.
     (root / "etc/dpkg/dpkg.cfg.d/99mmdebstrap").unlink()
     shutil.copyfile(HERE / "dpkg.cfg",
                     root / "etc/dpkg/dpkg.cfg.d/virtio-capture")
-    # Each machine makes its own.
+    # Made at the first boot.
     (root / "etc/machine-id").write_text("")
     for name in ("var/lib/dbus/machine-id", "var/lib/systemd/random-seed",
                  "etc/resolv.conf"):
