@@ -211,7 +211,7 @@ check-packages-bookworm check-packages-trixie: check-packages-%: deb
 # images/packages.
 IMAGE_RELEASES := bookworm trixie
 .PHONY: check-images
-check-images: device deb
+check-images: setup device deb
 	images/setup ovmf qemu-utils uidmap
 	IMAGE_RELEASES='$(IMAGE_RELEASES)' prove --exec '' --timer \
 		tests/images/options.t tests/images/disks/*.t

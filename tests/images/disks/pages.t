@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""images/other-images.md: the commands for mmdebstrap and for mkosi, run as they
+stand there, make systems that have the driver and capture with it.
+
+mkosi is that of Debian 13, in a system of its own below build/downloads, as that
+of Debian 12 is another program."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
+import diskimage  # noqa: E402
+import tree  # noqa: E402
+from tap import Tap  # noqa: E402
+
+PAGE = tree.TOP / "images" / "other-images.md"
+MKOSI_ROOT = tree.DOWNLOADS / "package-roots" / "mkosi"
+# What the boot of a folder of files needs beside these: a disk.
+MAKE_DISK = """\
+mkdir root
+tar -xpf root.tar -C root --exclude='./dev/*'
+echo /dev/vda / ext4 defaults 0 1 >root/etc/fstab
+truncate -s 3G root.raw
+mke2fs -q -F -t ext4 -d root root.raw
+cp root/vmlinuz root/initrd.img .
+"""
+
+
+def commands(name):
+    """The shell's block of one section."""
+    section = re.search(rf"^## {name}\n(.*?)^## ", PAGE.read_text(),
+                        re.DOTALL | re.MULTILINE)[1]
+    return re.search(r"^```sh\n(.*?)^```", section,
+                     re.DOTALL | re.MULTILINE)[1]
+
+
+def prepare(folder):
+    """A folder in which the commands find what they would in the tree."""
+    shutil.copytree(tree.TOP / "build" / "deb", Path(folder, "build", "deb"))
+    os.chmod(folder, 0o755)
+
+
+def system_has(tap, machine, name):
+    """The driver and what goes with it."""
+    diskimage.equal(tap, machine, "stat -c '%U %G %a' /dev/bpf; "
+               "lsmod | grep -o '^virtio_capture'; modinfo -F filename "
+               "virtio_capture | grep -o updates/dkms",
+               "root bpf 660\nvirtio_capture\nupdates/dkms\n",
+               f"{name}: DKMS's driver, and /dev/bpf")
+    # The page leaves the network to the reader.
+    machine.run("ip link set $(ls /sys/class/net | grep -v '^lo$') up; "
+                "ip address add 10.0.2.15/24 dev "
+                "$(ls /sys/class/net | grep -v '^lo$')")
+    diskimage.captures(tap, machine, name, "bpf-run tcpdump")
+
+
+def test_mmdebstrap(tap):
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        prepare(folder)
+        diskimage.build(tap, "mmdebstrap: the page's commands",
+                   ["sh", "-ec", commands("mmdebstrap") + MAKE_DISK], folder)
+        with diskimage.Machine(folder, Path(folder, "root.raw"), more=[
+                "-kernel", f"{folder}/vmlinuz", "-initrd",
+                f"{folder}/initrd.img", "-append",
+                "root=/dev/vda console=ttyS0"]) as machine:
+            system_has(tap, machine, "mmdebstrap")
+
+
+def mkosi_root():
+    """The system with mkosi, made once."""
+    script = f"""\
+exec 8>{MKOSI_ROOT}.lock
+flock 8
+[ ! -e {MKOSI_ROOT}/.made ] || exit 0
+rm -rf {MKOSI_ROOT}
+lock_downloads
+private_apt_configure
+unshare --mount --pid --fork --kill-child mmdebstrap --mode=root \\
+    --variant=apt --include=mkosi,systemd-boot,apt-utils,ca-certificates \\
+    --aptopt='APT::Install-Recommends "false"' \\
+    --dpkgopt=force-unsafe-io trixie {MKOSI_ROOT} "$apt_dir"/parts/* 8>&-
+touch {MKOSI_ROOT}/.made
+"""
+    MKOSI_ROOT.parent.mkdir(parents=True, exist_ok=True)
+    return ["sh", "-euc", f'. "$(dirname "$0")/private-apt.sh"\n{script}',
+            tree.TOP / "images" / "build"]
+
+
+def test_mkosi(tap):
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        os.environ["DEBIAN_RELEASE"] = "trixie"
+        diskimage.build(tap, "mkosi: a system of Debian 13 with it", mkosi_root(),
+                   folder)
+        del os.environ["DEBIAN_RELEASE"]
+        place = MKOSI_ROOT / "srv" / "page"
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+        prepare(place)
+        # This machine's mirror, which may lack packages for debugging.
+        sources = place / "image" / "mkosi.sandbox" / "etc/apt/sources.list.d"
+        sources.mkdir(parents=True)
+        (sources / "mkosi.sources").write_text("".join(
+            path.read_text() for path in
+            (tree.DOWNLOADS / "apt-trixie" / "parts").glob("*.sources")))
+        shutil.copy("/etc/resolv.conf", MKOSI_ROOT / "etc" / "resolv.conf")
+        diskimage.build(tap, "mkosi: the page's commands",
+                   [tree.TOP / "images" / "in-root", MKOSI_ROOT, "sh", "-ec",
+                    f"cd /srv/page\n{commands('mkosi')}"], folder)
+        with diskimage.Machine(folder, place / "image" / "capture.raw", "uefi") \
+                as machine:
+            system_has(tap, machine, "mkosi")
+        shutil.rmtree(place)
+
+
+def main():
+    """Both ways."""
+    tap = Tap()
+    if os.geteuid():
+        tap.ok(False, "must be root")
+        return tap.done()
+    for test in (test_mmdebstrap, test_mkosi):
+        try:
+            test(tap)
+        except diskimage.Skipped:
+            pass
+        except (OSError, AssertionError, subprocess.SubprocessError) as error:
+            tap.ok(False, f"{test.__name__}: {error}")
+    return tap.done()
+
+
+sys.exit(main())

@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""images/build: an image of each release of Debian, made by a user without root's
+rights with most of the options, boots by BIOS and by UEFI, and captures."""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
+import diskimage  # noqa: E402
+from tap import Tap  # noqa: E402
+
+VERSIONS = {"bookworm": "12", "trixie": "13"}
+SCRIPTS = {
+    "first": "#!/bin/sh -e\nid -u >/root/scripts\ngetent group bpf >/dev/null\n"
+             "command -v jq >>/root/scripts\n",
+    "second": "echo second >>/root/scripts\n",
+}
+
+
+def make_package(folder):
+    """A package of the user's own, which depends on one of Debian's."""
+    root = Path(folder, "hello-capture")
+    Path(root, "DEBIAN").mkdir(parents=True)
+    Path(root, "srv").mkdir()
+    Path(root, "srv", "hello").write_text("hello\n")
+    Path(root, "DEBIAN", "control").write_text(
+        "Package: hello-capture\nVersion: 1\nArchitecture: all\n"
+        "Maintainer: nobody <nobody@localhost>\nDepends: netcat-openbsd\n"
+        "Description: a test\n")
+    # With a space in the name of the file.
+    file = Path(folder, "my hello.deb")
+    subprocess.run(["dpkg-deb", "--root-owner-group", "--build", root, file],
+                   check=True, stdout=subprocess.DEVNULL)
+    return file
+
+
+def make(tap, release, folder):
+    """Makes the image, as the user."""
+    package = make_package(folder)
+    scripts = []
+    for name, text in SCRIPTS.items():
+        scripts += ["--script", Path(folder, name)]
+        Path(folder, name).write_text(text)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f",
+                    Path(folder, "key")], check=True)
+    diskimage.user_tree(folder)
+    image = Path(folder, "image.qcow2")
+    told = diskimage.build(
+        tap, f"{release}: made without root",
+        [*diskimage.as_user(folder), Path(folder, "tree/images/build"),
+         "--release", release, "--package", "jq", "--package", package,
+         *scripts, "--ssh-key", Path(folder, "key.pub"), "--size", "3G",
+         "--hostname", "a-capture", image], folder)
+    tap.contains(told, f"{image}: ", "the file is told")
+    tap.equal(os.stat(image).st_uid, diskimage.USER, "it is the user's")
+    left = [path.name for path in Path(folder).iterdir()
+            if path.name.startswith(".virtio")]
+    tap.equal(left, [], "nothing else is left")
+    return image
+
+
+def test_system(tap, machine, release):
+    """What the options have done, and the driver."""
+    status, output = machine.run(diskimage.UP)
+    tap.equal((status, output), (0, "running\n"), "every service is well")
+    diskimage.equal(tap, machine, ". /etc/os-release; echo $VERSION_ID",
+               f"{VERSIONS[release]}\n", "the release")
+    diskimage.equal(tap, machine, "hostname", "a-capture\n", "--hostname")
+    diskimage.equal(tap, machine, "cat /root/scripts",
+               "0\n/usr/bin/jq\nsecond\n",
+               "--script, twice, as root, after --package")
+    diskimage.equal(tap, machine, "cat /srv/hello; ls /usr/bin/nc.openbsd",
+               "hello\n/usr/bin/nc.openbsd\n",
+               "--package with a file, and what it depends on")
+    diskimage.equal(tap, machine, "ls /srv; ls -A /tmp | grep -v '^\\.\\|systemd'",
+               "hello\n", "no file of the making is in the image")
+    status, output = machine.run("blockdev --getsize64 /dev/vda; df -B1M "
+                                 "--output=size / | tail -n 1")
+    size, room = output.split()
+    tap.ok(size == str(3 << 30) and 2700 < int(room) <= 3072,
+           "--size of disk and file system", output)
+    diskimage.equal(tap, machine, "stat -c '%U %G %a' /dev/bpf; "
+               "lsmod | grep -o '^virtio_capture'; ls /sys/class/misc | "
+               "grep '^bpf'", "root bpf 660\nvirtio_capture\nbpf\nbpf0\n",
+               "the driver, /dev/bpf and its group")
+    diskimage.equal(tap, machine, "dpkg --verify | sed '/^missing/d'", "",
+               "no file of a package's is another one")
+    diskimage.equal(tap, machine, "apt-mark showhold", "linux-image-amd64\n",
+               "the kernel is held")
+    diskimage.equal(tap, machine, "find / -xdev -nouser -o -xdev -nogroup",
+               "", "every file has an owner that there is")
+    diskimage.equal(tap, machine, "stat -c '%U %a' /root/.ssh/authorized_keys "
+               "/usr/bin/su; getcap /usr/bin/ping",
+               "root 600\nroot 4755\n/usr/bin/ping cap_net_raw=ep\n",
+               "owners, modes and capabilities of files")
+
+
+def test_login(tap, machine, folder):
+    """Whom SSH lets in: root with the key, and nobody with an empty
+    password."""
+    keys = Path(folder, "key").read_text()
+    script = f"""\
+umask 077
+cat >/root/key <<'KEY'
+{keys}KEY
+options='-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null
+    -o LogLevel=ERROR -o BatchMode=yes'
+ssh $options -i /root/key root@localhost id -un
+ssh $options -o PreferredAuthentications=password,keyboard-interactive \\
+    root@localhost id -un && echo without a password
+passwd --status root | cut -d ' ' -f 2
+ls /etc/ssh/ssh_host_*
+"""
+    _, output = machine.run(script)
+    lines = output.splitlines()
+    tap.equal(lines[:1], ["root"], "SSH with the key of --ssh-key")
+    tap.ok("without a password" not in lines
+           and any("Permission denied" in line for line in lines),
+           "and not without", output)
+    tap.ok(lines[-3:] == ["NP", "/etc/ssh/ssh_host_ed25519_key",
+                          "/etc/ssh/ssh_host_ed25519_key.pub"],
+           "no password for the console; a host key of its own", output)
+
+
+def test_release(tap, release):
+    """One image."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        os.chmod(folder, 0o755)
+        image = make(tap, release, folder)
+        with diskimage.Machine(folder, image) as machine:
+            test_system(tap, machine, release)
+            diskimage.captures(tap, machine, f"{release}, BIOS")
+            test_login(tap, machine, folder)
+            tap.ok(re.search(r"a-capture login:", machine.console()),
+                   "the serial port has a login", machine.console()[-500:])
+        with diskimage.Machine(folder, image, "uefi") as machine:
+            diskimage.equal(tap, machine, "ls -d /sys/firmware/efi",
+                       "/sys/firmware/efi\n", f"{release}: booted by UEFI")
+            diskimage.captures(tap, machine, f"{release}, UEFI")
+
+
+def main():
+    """All releases."""
+    tap = Tap()
+    for release in diskimage.releases():
+        try:
+            test_release(tap, release)
+        except diskimage.Skipped:
+            pass
+        except Exception as error:
+            tap.ok(False, f"{release}: {error}")
+    return tap.done()
+
+
+sys.exit(main())
