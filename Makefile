@@ -87,7 +87,8 @@ help:
 	@echo 'make fuzz     all of it, then the fuzzers for FUZZ_TIME seconds (3600)'
 	@echo 'make soak     the hot-plug tests, 1000 times over; more programs and clients'
 	@echo 'make bench    measure beside the peers, into build/bench/; ARGS=--help'
-	@echo 'make spec     the specification as HTML and PDF, into build/spec/'
+	@echo 'make spec     the specification as HTML and PDF, and tables of what the tests'
+	@echo '              show of it, into build/spec/'
 	@echo 'make clean    remove what was built, but not the downloads'
 
 setup:

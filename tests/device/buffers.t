@@ -21,7 +21,7 @@ def snaplen(tap):
             found = stage.cap.wait_records(1)
             wanted = min(length, 60)
             tap.equal([(r.caplen, r.datalen, r.data) for r in found],
-                      [(wanted, 60, frame(7)[:wanted])], f"snaplen {length}")
+                      [(wanted, 60, frame(7)[:wanted])], f"snaplen {length} [CAP-DEV-REC-5]")
 
 
 def several(tap):
@@ -40,10 +40,11 @@ def several(tap):
         stage.cap.wait_counted(5)
         tap.equal([r.data for r in records(stage.cap.take())],
                   [frame(i) for i in range(3)],
-                  "the first goes when the next record does not fit")
+                  "the first goes when the next record does not fit [CAP-DEV-BUF-1]")
         tap.equal([r.data for r in records(stage.cap.take() or b"")],
-                  [frame(3), frame(4)], "the second as soon as it is full")
-        tap.ok(stage.cap.take() is None, "the third is not used")
+                  [frame(3), frame(4)], "the second as soon as it is full [CAP-DEV-BUF-2]")
+        tap.ok(stage.cap.take() is None,
+               "the third is not used [CAP-DEV-BUF-3]")
 
 
 def almost_full(tap):
@@ -55,7 +56,8 @@ def almost_full(tap):
             stage.receive(frame(1))
             stage.cap.wait_counted(1)
             data = stage.cap.take()
-            tap.equal(data is not None, full, f"{rest} bytes left")
+            tap.equal(data is not None, full,
+                      f"{rest} bytes left [CAP-DEV-BUF-4]")
             stage.cap.flush()
             stage.cap.take()
             stage.cap.start()
@@ -77,7 +79,7 @@ def cut(tap):
             tap.equal((len(data), [(r.caplen, r.datalen, r.data)
                                    for r in found]),
                       (room, [(room - 32, size, frame(size, size)[:room - 32])]),
-                      f"buffer of {room}")
+                      f"buffer of {room} [CAP-DEV-BUF-6 CAP-DEV-REC-5]")
 
 
 def largest(tap):
@@ -90,7 +92,7 @@ def largest(tap):
         stage.link.send(data)
         found = stage.cap.wait_records(1)
         tap.equal((found[0].caplen, found[0].datalen, found[0].data == data),
-                  (len(data), len(data), True), f"{len(data)} bytes")
+                  (len(data), len(data), True), f"{len(data)} bytes [CAP-DEV-REC-4]")
 
 
 main = Tap()

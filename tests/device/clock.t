@@ -31,7 +31,7 @@ def counts(tap):
         stage.cap.listen(delay=spec.DELAY_NONE)
         stage.receive(frame(1))
         tap.equal(stage.cap.wait_counted(1)[1:], (1, 0), "counters")
-        tap.ok(stage.cap.take() is None, "nothing completed")
+        tap.ok(stage.cap.take() is None, "nothing completed [CAP-DEV-CLK-2]")
 
 
 def stands_still(tap):
@@ -41,7 +41,8 @@ def stands_still(tap):
         stage.machine.qmp("stop")
         stage.machine.qmp("cont")
         after = stage.cap.clock().clock
-        tap.ok(after > before, "the clock goes on after a stop")
+        tap.ok(after > before,
+               "the clock goes on after a stop [CAP-DEV-CLK-1]")
 
 
 def offsets(tap):
@@ -56,13 +57,14 @@ def offsets(tap):
                 before, time, after, record = stamp(stage, 1)
                 low = max(0, before + (offset or 0) - slack)
                 high = max(0, after + (offset or 0))
-                tap.ok(low <= time <= high, f"unit {unit}, offset {offset}",
+                tap.ok(low <= time <= high,
+                       f"unit {unit}, offset {offset} [CAP-DEV-CLK-3]",
                        low, time, high)
                 tap.ok(record.subsec < (SECOND if unit else 10 ** 6),
                        "less than a second")
                 tap.equal(record.flags & spec.R_NANOSECONDS,
                           spec.R_NANOSECONDS if unit else 0,
-                          "the record tells its unit")
+                          "the record tells its unit [CAP-DEV-REC-8]")
 
 
 def kept(tap):
@@ -82,7 +84,8 @@ def extremes(tap):
         stage.cap.listen(flags=spec.L_RECEIVED | spec.L_NANOSECONDS)
         for offset, wanted in ((-2 ** 63, 0), (2 ** 63 - 1, 2 ** 63 - 1)):
             stage.cap.clock(offset)
-            tap.equal(stamp(stage, 1)[1], wanted, f"offset {offset}")
+            tap.equal(stamp(stage, 1)[1], wanted,
+                      f"offset {offset} [CAP-DEV-CLK-5]")
 
 
 # Clocks of QEMU's: the host's with an offset, or one of instructions.

@@ -50,7 +50,7 @@ def no_nic(tap):
     """A netdev that no NIC uses."""
     config = configuration(tap)
     tap.equal((config.mac, config.status), (bytes(6), 0),
-              "no address and no status without a NIC")
+              "no address and no status without a NIC [CAP-DEV-CFG-1]")
 
 
 def told(tap, *devices, features=(virtio_pci.F_VERSION_1, spec.F_NIC_PCI),
@@ -73,16 +73,16 @@ def place(tap):
                   "pcnet", "vmxnet3"):
         tap.equal(told(tap, *nics.options(model, extra=",addr=0x17.0")),
                   (True, bytes((0, 0, 0, 0x17 << 3))),
-                  f"{model}: its place on PCI")
+                  f"{model}: its place on PCI [CAP-DEV-CFG-5]")
     tap.equal(told(tap, "-device", "pci-bridge,id=b,chassis_nr=1",
                    *nics.options("e1000", extra=",bus=b,addr=0x9.0"),
                    bridge=0x42),
               (True, bytes((0, 0, 0x42, 9 << 3))),
-              "behind a bridge: its bus as it was numbered")
+              "behind a bridge: its bus as it was numbered [CAP-DEV-CFG-5]")
     tap.equal(told(tap, "-device", "qemu-xhci", *nics.options("usb-net")),
-              (False, bytes(4)), "not on PCI: no place")
+              (False, bytes(4)), "not on PCI: no place [CAP-DEV-CFG-5]")
     tap.equal(told(tap, *nics.options(), features=(virtio_pci.F_VERSION_1,)),
-              (False, bytes(4)), "nobody asked: no place")
+              (False, bytes(4)), "nobody asked: no place [CAP-DEV-CFG-5]")
 
 
 def place_off(tap):
@@ -106,9 +106,10 @@ def link_status(tap):
         for name in ("nic", "n0"):
             machine.qmp("set_link", name=name, up=False)
             tap.equal(cap.read_config().status, spec.S_NIC,
-                      f"link of {name} down")
+                      f"link of {name} down [CAP-DEV-CFG-2]")
             machine.qmp("set_link", name=name, up=True)
-            tap.equal(cap.read_config().status, UP, f"link of {name} up")
+            tap.equal(cap.read_config().status, UP,
+                      f"link of {name} up [CAP-DEV-CFG-2]")
 
 
 def shape(tap):

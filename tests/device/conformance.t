@@ -34,7 +34,8 @@ def features(tap):
     """Feature bits that are missing, and some that were not offered."""
     with Stage() as stage:
         cap = stage.cap
-        tap.ok(cap.offered() >> VERSION_1 & 1, "VIRTIO_F_VERSION_1 is offered")
+        tap.ok(cap.offered() >> VERSION_1 & 1,
+               "VIRTIO_F_VERSION_1 is offered [CAP-DEV-FEAT-1]")
         tap.equal(cap.offered() & 0xffffff,
                   1 << spec.F_NIC_PCI | 1 << spec.F_FILTER
                   | 1 << spec.F_LISTENER_QUEUES,
@@ -52,7 +53,7 @@ def features(tap):
             cap.listen()
             stage.receive(frame(2))
             tap.equal([r.data for r in cap.wait_records(1)], [frame(2)],
-                      f"bits: {name}: a better driver captures")
+                      f"bits: {name}: a better driver captures [CAP-DEV-FEAT-1]")
 
 
 def permanent_address(tap):
@@ -62,7 +63,7 @@ def permanent_address(tap):
         tap.contains(stage.machine.hmp("info network"), "02:00:00:00:00:77",
                      "the NIC has another address")
         tap.equal(stage.cap.read_config().mac, nics.MAC_BYTES,
-                  "the configuration has the permanent one")
+                  "the configuration has the permanent one [CAP-DEV-CFG-1]")
 
 
 def constant(tap):
@@ -81,7 +82,8 @@ def constant(tap):
         seen.append(now())
         cap.set("status", 0)
         seen.append(now())
-        tap.equal(seen, [first] * 3, "link_type and max_frame stay")
+        tap.equal(seen, [first] * 3,
+                  "link_type and max_frame stay [CAP-DEV-CFG-3]")
 
 
 def read_only(tap):
@@ -103,7 +105,7 @@ def order(tap):
         stage.cap.flush()
         tap.equal([(r.data, r.flags) for r in stage.cap.take_records()],
                   [(data, i % 2) for i, data in enumerate(frames)],
-                  "sent and received ones in the order in which they crossed")
+                  "sent and received ones in the order in which they crossed [CAP-DEV-TAP-3]")
 
 
 def time_of_crossing(tap):
@@ -119,7 +121,7 @@ def time_of_crossing(tap):
         tap.ok(len(times) == 3 and all(
             low <= time <= high for low, time, high in
             zip(marks, times, marks[1:])),
-               "each is between the clock's values before and after it",
+               "each is between the clock's values before and after it [CAP-DEV-TAP-4]",
                marks, times)
 
 
@@ -136,7 +138,7 @@ def refused_buffers(tap):
             stage.receive(frame(1))
             qtest.wait_for(stage.cap.broken, "broken device")
             tap.equal(stage.machine.read(where, 8192), b"\xa5" * 8192,
-                      f"{name}: untouched")
+                      f"{name}: untouched [CAP-DEV-BUF-7]")
 
 
 def no_reply(tap):
@@ -148,7 +150,8 @@ def no_reply(tap):
                        + LISTEN.pack(100, BOTH, 0, 0), room)
             cap.controls.kick()
             qtest.wait_for(cap.broken, "broken device")
-            tap.ok(not cap.tap_exists(), f"{room} bytes: LISTEN did nothing")
+            tap.ok(not cap.tap_exists(),
+                   f"{room} bytes: LISTEN did nothing [CAP-DEV-CTRL-6]")
             tap.equal(stage.machine.read(cap.answer, 8), b"\xa5" * 8,
                       f"{room} bytes: nothing is written")
 
@@ -162,12 +165,13 @@ def clock(tap):
         stage.machine.qmp("stop")
         stage.machine.qmp("cont")
         seen.append(stage.cap.clock().clock)
-        tap.equal(seen, sorted(set(seen)), "it never goes back")
+        tap.equal(seen, sorted(set(seen)),
+                  "it never goes back [CAP-DEV-CLK-1]")
     with Stage(buffers=0) as stage:
         stage.cap.listen()
         stage.receive(frame(1))
         tap.equal(stage.cap.clock()[1:], (0, 1),
-                  "CLOCK is answered without capture buffers")
+                  "CLOCK is answered without capture buffers [CAP-DEV-CLK-2]")
 
 
 def last_buffer(tap):
@@ -178,14 +182,15 @@ def last_buffer(tap):
         stage.receive(frame(1))
         found = cap.wait_records(1)
         tap.equal([r.data for r in found], [frame(1)],
-                  "it is used, though no other is available")
+                  "it is used, though no other is available [CAP-DEV-LSN-7]")
         cap.post(4096)
         stage.receive(frame(2))
         cap.post(4096)
         cap.captures.kick()
         tap.equal([r.data for r in cap.wait_records(1)], [frame(2)],
-                  "it is used when another is made available")
-        tap.equal(cap.flush()[1:], (2, 0), "nothing is dropped")
+                  "it is used when another is made available [CAP-DEV-LSN-7]")
+        tap.equal(cap.flush()[1:], (2, 0),
+                  "nothing is dropped [CAP-DEV-LOSS-2]")
 
 
 def busy_host(tap):
@@ -198,7 +203,7 @@ def busy_host(tap):
         time.sleep(0.05)
         stage.receive(frame(3))
         tap.equal(stage.cap.flush()[1:], (3, 0),
-                  "the last buffer goes on to take frames after 50 ms")
+                  "the last buffer goes on to take frames after 50 ms [CAP-DEV-LSN-7]")
 
 
 def goes_on(tap):
@@ -211,18 +216,22 @@ def goes_on(tap):
         stage.cap.post(4096)
         stage.receive(frame(2))
         tap.equal([(r.data, r.dropped) for r in stage.cap.wait_records(1)],
-                  [(frame(2), 1)], "capture goes on by itself")
-        tap.equal(stage.cap.flush()[1:], (1, 1), "each frame is counted once")
+                  [(frame(2), 1)], "capture goes on by itself [CAP-DEV-LOSS-3]")
+        tap.equal(stage.cap.flush()[1:], (1, 1),
+                  "each frame is counted once [CAP-DEV-LOSS-1]")
 
 
 def flush_always(tap):
     """FLUSH with nobody listening, without buffers, without a netdev."""
     with Stage(buffers=0) as stage:
-        tap.equal(stage.cap.flush()[1:], (0, 0), "FLUSH: nobody listens")
+        tap.equal(stage.cap.flush()[1:], (0, 0),
+                  "FLUSH: nobody listens [CAP-DEV-FLS-3]")
         stage.cap.listen()
-        tap.equal(stage.cap.flush()[1:], (0, 0), "FLUSH: no buffers")
+        tap.equal(stage.cap.flush()[1:], (0, 0),
+                  "FLUSH: no buffers [CAP-DEV-FLS-3]")
         stage.machine.qmp("netdev_del", id="n0")
-        tap.equal(stage.cap.flush()[1:], (0, 0), "FLUSH: no netdev")
+        tap.equal(stage.cap.flush()[1:], (0, 0),
+                  "FLUSH: no netdev [CAP-DEV-FLS-3]")
 
 
 def saved_state(tap):
@@ -243,7 +252,7 @@ def saved_state(tap):
         target.machine.process.wait(qtest.PATIENCE)
         tap.contains(target.machine.output(),
                      "bad saved state: unknown listen_flags 0x10",
-                     "the state is refused")
+                     "the state is refused [CAP-DEV-MIG-3]")
 
 
 def example(tap):
@@ -268,8 +277,10 @@ def one_buffer_each(tap):
         stage.cap.flush()
         used = stage.cap.take()
         sizes = [(32 + len(data) + 7) // 8 * 8 for data in frames]
-        tap.equal(len(used), sum(sizes), "a buffer is as long as its records")
-        tap.equal([r.data for r in records(used)], frames, "which are these")
+        tap.equal(len(used), sum(sizes),
+                  "a buffer is as long as its records [CAP-DEV-BUF-5]")
+        tap.equal([r.data for r in records(used)], frames,
+                  "which are these [CAP-DEV-REC-1]")
 
 
 main = Tap()

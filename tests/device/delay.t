@@ -20,7 +20,7 @@ def at_once(tap):
         for i in range(3):
             stage.receive(frame(i))
             tap.equal([r.data for r in stage.cap.wait_records(1)], [frame(i)],
-                      f"frame {i} comes by itself")
+                      f"frame {i} comes by itself [CAP-DEV-LSN-6]")
 
 
 def timer(tap):
@@ -34,7 +34,8 @@ def timer(tap):
         now = stage.cap.clock().clock
         found = records(stage.machine.read(*data[0][0])[:data[1]])
         first = found[0].sec * 10 ** 9 + found[0].subsec
-        tap.ok(now - first >= delay * 1000, "not before its time",
+        tap.ok(now - first >= delay * 1000,
+               "not before its time [CAP-DEV-LSN-5]",
                first, now)
         tap.equal([r.data for r in found],
                   [frame(i) for i in range(1, 1 + len(found))],
@@ -50,10 +51,11 @@ def waits(tap):
             stage.cap.wait_counted(1)
             stage.receive(frame(2))
             stage.cap.wait_counted(2)
-            tap.ok(stage.cap.take() is None, f"delay {delay}: nothing yet")
+            tap.ok(stage.cap.take() is None,
+                   f"delay {delay}: nothing yet [CAP-DEV-BUF-4]")
             stage.cap.flush()
             tap.equal([r.data for r in stage.cap.take_records()],
-                      [frame(1), frame(2)], "FLUSH brings both")
+                      [frame(1), frame(2)], "FLUSH brings both [CAP-DEV-BUF-4]")
 
 
 def changed(tap):
@@ -65,7 +67,7 @@ def changed(tap):
             stage.cap.wait_counted(1)
             stage.cap.listen(delay=delay)
             tap.equal([r.data for r in stage.cap.wait_records(1)], [frame(1)],
-                      f"from none to {delay}")
+                      f"from none to {delay} [CAP-DEV-LSN-5]")
     with Stage() as stage:
         stage.cap.listen(delay=100000)
         stage.receive(frame(1))
@@ -90,7 +92,7 @@ def unchanged(tap):
         tap.equal([(r.data, r.flags) for r in records(data)],
                   [(frame(1)[:18], 0),
                    (frame(2)[:20], spec.R_NANOSECONDS)],
-                  "one buffer, each record as it was wanted")
+                  "one buffer, each record as it was wanted [CAP-DEV-REC-8 CAP-DEV-LSN-3]")
 
 
 main = Tap()

@@ -19,11 +19,12 @@ def counted(tap):
         stage.cap.post(96)
         stage.cap.post(96)
         stage.receive(*[frame(i) for i in range(5, 9)])
-        tap.equal(stage.cap.flush()[1:], (2, 7), "two buffers of one record")
+        tap.equal(stage.cap.flush()[1:], (2, 7),
+                  "two buffers of one record [CAP-DEV-LOSS-1]")
         found = stage.cap.take_records()
         tap.equal([(r.data, r.dropped) for r in found],
                   [(frame(5), 5), (frame(6), 5)],
-                  "records say what was dropped before them")
+                  "records say what was dropped before them [CAP-DEV-REC-7]")
         stage.cap.post(4096)
         stage.receive(frame(9))
         tap.equal([(r.data, r.dropped) for r in stage.cap.wait_records(1)],
@@ -37,7 +38,8 @@ def unwanted(tap):
         tap.equal(stage.cap.flush()[1:], (0, 0), "nobody listens")
         stage.cap.listen(flags=spec.L_SENT)
         stage.receive(frame(2))
-        tap.equal(stage.cap.flush()[1:], (0, 0), "nobody wants this direction")
+        tap.equal(stage.cap.flush()[1:], (0, 0),
+                  "nobody wants this direction [CAP-DEV-SEL-4]")
 
 
 def traffic(tap):
@@ -47,7 +49,8 @@ def traffic(tap):
         for i in range(20):
             stage.receive(frame(i, 200 + i))
             stage.send(frame(100 + i, 300 + i))
-        tap.equal(stage.cap.flush()[1:], (0, 40), "both directions dropped")
+        tap.equal(stage.cap.flush()[1:], (0, 40),
+                  "both directions dropped [CAP-DEV-TAP-1]")
 
 
 main = Tap()

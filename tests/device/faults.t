@@ -20,8 +20,8 @@ def answered(tap):
         ("command 0", CTRL.pack(0, 0), 32, spec.E_UNKNOWN),
         ("command 4", CTRL.pack(4, 0), 32, spec.E_UNKNOWN),
         ("command 2^32-1", CTRL.pack(0xffffffff, 0), 8, spec.E_UNKNOWN),
-        ("an unknown one with a body", CTRL.pack(99, 0) + GOOD, 32,
-         spec.E_UNKNOWN),
+        ("an unknown one with a body [CAP-DEV-CTRL-3]",
+         CTRL.pack(99, 0) + GOOD, 32, spec.E_UNKNOWN),
         ("no request at all", b"", 32, spec.E_INVALID),
         ("7 bytes", CTRL.pack(spec.C_FLUSH, 0)[:7], 32, spec.E_INVALID),
         ("LISTEN without body", CTRL.pack(spec.C_LISTEN, 0), 32,
@@ -32,11 +32,11 @@ def answered(tap):
          spec.E_INVALID),
         ("FLUSH, long", CTRL.pack(spec.C_FLUSH, 0) + GOOD, 32,
          spec.E_INVALID),
-        ("FLUSH, no room for the counters", CTRL.pack(spec.C_FLUSH, 0), 31,
-         spec.E_INVALID),
+        ("FLUSH, no room for the counters [CAP-DEV-CTRL-4]",
+         CTRL.pack(spec.C_FLUSH, 0), 31, spec.E_INVALID),
         ("CLOCK, short", CTRL.pack(spec.C_CLOCK, 0) + bytes(15), 32,
          spec.E_INVALID),
-        ("CLOCK, unknown flag", CTRL.pack(spec.C_CLOCK, 0)
+        ("CLOCK, unknown flag [CAP-DEV-CLK-4]", CTRL.pack(spec.C_CLOCK, 0)
          + CLOCK.pack(5, 3, 0), 32, spec.E_INVALID),
         ("CLOCK, no room for the counters", CTRL.pack(spec.C_CLOCK, 0)
          + CLOCK.pack(5, 1, 0), 8, spec.E_INVALID)]
@@ -52,7 +52,8 @@ def answered(tap):
         stage.cap.listen(flags=spec.L_RECEIVED)
         stage.receive(frame(1))
         record = stage.cap.wait_records(1)[0]
-        tap.ok(record.sec < 1000, "a refused CLOCK set nothing")
+        tap.ok(record.sec < 1000,
+               "a refused CLOCK set nothing [CAP-DEV-CTRL-5]")
 
 
 def scattered(tap):
@@ -70,7 +71,7 @@ def breaks(tap, name, fault, **keywords):
     with Stage(**keywords) as stage:
         fault(stage)
         wait_for(stage.cap.broken, f"broken device: {name}")
-        tap.ok(stage.machine.alive(), f"{name}: QEMU goes on")
+        tap.ok(stage.machine.alive(), f"{name}: QEMU goes on [CAP-DEV-SEC-2]")
         stage.receive(frame(1))
         stage.send(frame(2))
         stage.cap.start()
@@ -90,7 +91,8 @@ def silent(tap):
         def fault(stage, room=room):
             stage.cap.submit(flush, room)
             stage.cap.controls.kick()
-        breaks(tap, f"room of {room} bytes for a reply", fault)
+        breaks(tap,
+               f"room of {room} bytes for a reply [CAP-DEV-CTRL-6]", fault)
 
 
 def capture_buffers(tap):
@@ -106,7 +108,9 @@ def capture_buffers(tap):
         return fault
     breaks(tap, "39 bytes", with_parts([], [39]), buffers=0)
     breaks(tap, "readable", with_parts([4096], []), buffers=0)
-    breaks(tap, "readable and writable", with_parts([8], [4000]), buffers=0)
+    breaks(tap,
+           "readable and writable [CAP-DEV-BUF-7]",
+           with_parts([8], [4000]), buffers=0)
 
 
 def rings(tap):
@@ -173,7 +177,7 @@ def own_status(tap):
             for i in range(4):
                 stage.receive(frame(i))
             tap.equal(cap.get("status"), 15 | NEEDS_RESET,
-                      f"{name}: needs a reset, and does not make one")
+                      f"{name}: needs a reset, and does not make one [CAP-DEV-SEC-4]")
             stage.machine.qmp("stop")
             stage.machine.qmp("cont")
             tap.equal(cap.get("status"), 15 | NEEDS_RESET, "nor at a stop")
@@ -237,7 +241,7 @@ def early(tap):
         cap.controls.kick()
         stage.receive(frame(1))
         tap.ok(cap.controls.take() is None and not cap.tap_exists(),
-               "not before DRIVER_OK")
+               "not before DRIVER_OK [CAP-DEV-INIT-1]")
         cap.set("status", 15)
         cap.controls.kick()
         tap.equal(cap.result()[0], spec.E_OK, "but then")

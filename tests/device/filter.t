@@ -40,16 +40,16 @@ def chosen(tap):
         stage.send(*frames[5:])
         counters = stage.cap.flush()
         tap.equal([r.data for r in stage.cap.take_records()], frames[::2],
-                  "accepted ones alone are captured, of both directions")
+                  "accepted ones alone are captured, of both directions [CAP-DEV-FLT-2]")
         tap.equal(counters[1:], (4, 0, 8, 1), "captured, dropped, seen, used")
         stage.cap.filter(REJECT)
         stage.receive(frame(9))
         tap.equal(stage.cap.flush()[1:], (4, 0, 9, 1),
-                  "a frame that is rejected is seen, and no more")
+                  "a frame that is rejected is seen, and no more [CAP-DEV-FLT-2]")
         stage.cap.filter([])
         stage.receive(frame(9))
         tap.equal(stage.cap.flush()[1:], (5, 0, 10, 2),
-                  "without a program all are accepted, and seen")
+                  "without a program all are accepted, and seen [CAP-DEV-FLT-4]")
 
 
 def not_asked_for(tap):
@@ -61,7 +61,8 @@ def not_asked_for(tap):
         tap.equal(stage.cap.flush()[1:], (0, 0, 0, 0), "nobody listens")
         stage.cap.listen(flags=spec.L_SENT)
         stage.receive(frame(1))
-        tap.equal(stage.cap.flush()[1:], (0, 0, 0, 0), "another direction")
+        tap.equal(stage.cap.flush()[1:], (0, 0, 0, 0),
+                  "another direction [CAP-DEV-FLT-4]")
         stage.cap.listen(flags=BOTH, delay=NONE)
         stage.link.send(frame(1, destination=b"\2\0\0\0\0\1"))
         stage.receive(frame(2))
@@ -70,7 +71,7 @@ def not_asked_for(tap):
         stage.link.send(frame(1, destination=b"\2\0\0\0\0\1"))
         stage.receive(frame(2))
         tap.equal(stage.cap.flush()[1:], (3, 0, 3, 2),
-                  "those are seen if they are asked for")
+                  "those are seen if they are asked for [CAP-DEV-FLT-4]")
 
 
 def lengths(tap):
@@ -85,14 +86,14 @@ def lengths(tap):
             tap.equal([(r.caplen, r.datalen, r.data)
                        for r in stage.cap.wait_records(1)],
                       [(wanted, 60, frame(3)[:wanted])],
-                      f"snaplen {snaplen}, {returned} accepted")
+                      f"snaplen {snaplen}, {returned} accepted [CAP-DEV-REC-5]")
         stage.cap.listen(1)
         stage.cap.filter([(0x80, 0, 0, 0), (0x06, 0, 0, 0x40000)])
         stage.cap.filter([(0x80, 0, 0, 0), (0x35, 0, 1, 60),
                           (0x30, 0, 0, 59), (bpf.RET_A, 0, 0, 0)])
         stage.receive(frame(4))
         tap.equal([r.data for r in stage.cap.wait_records(1)], [frame(4)[:1]],
-                  "the program sees the frame whole, whatever snaplen is")
+                  "the program sees the frame whole, whatever snaplen is [CAP-DEV-FLT-3]")
 
 
 INVALID = [
@@ -115,7 +116,7 @@ def refused(tap):
         cap.filter(odd(1))
         for name, program in INVALID:
             tap.equal(cap.filter(program, DISCARD), (spec.E_INVALID, b""),
-                      f"{name}: refused")
+                      f"{name}: refused [CAP-DEV-FLT-1]")
         good = odd(0)
         for name, flags, count in (("one more than told", 0, 3),
                                    ("one less than told", 0, 5),
@@ -123,18 +124,18 @@ def refused(tap):
                                    ("none told", 0, 0),
                                    ("an unknown flag", 2, 4)):
             tap.equal(cap.filter(good, flags, count)[0], spec.E_INVALID,
-                      f"{name}: refused")
+                      f"{name}: refused [CAP-DEV-FLT-1]")
         whole = FILTER.pack(0, 0, 1, 0) + bytes([6, 0, 0, 0, 0, 0, 0, 0])
         for name, body, room in (("no body", b"", 48),
                                  ("half an instruction", whole[:-4], 48),
                                  ("a byte more", whole + b"\0", 48),
                                  ("no room for all counters", whole, 47)):
             tap.equal(cap.control(spec.C_FILTER, body, room)[0],
-                      spec.E_INVALID, f"{name}: refused")
+                      spec.E_INVALID, f"{name}: refused [CAP-DEV-FLT-1]")
         stage.receive(frame(1), frame(2))
         cap.flush()
         tap.equal([r.data for r in cap.take_records()], [frame(1)],
-                  "the old program has stayed")
+                  "the old program has stayed [CAP-DEV-FLT-1]")
         tap.equal(cap.filter([(bpf.LD_IMM, 0, 0, 0)] * 511 + ACCEPT)[0],
                   spec.E_OK, "512 instructions are taken")
         body = FILTER.pack(99, 0, 0, 99)
@@ -182,11 +183,11 @@ def moment(tap):
             status, counters = cap.filter(odd(turn))
             tap.equal((status, counters.seen, counters.captured),
                       (spec.E_OK, seen, turn + 2),
-                      f"turn {turn}: counts of all before it")
+                      f"turn {turn}: counts of all before it [CAP-DEV-FLT-5]")
         cap.flush()
         tap.equal([r.data for r in cap.take_records()],
                   [frame(1), frame(2)] + [frame(i % 2 or 2) for i in range(5)],
-                  "each frame by the program of its moment, in one buffer")
+                  "each frame by the program of its moment, in one buffer [CAP-DEV-FLT-5]")
 
 
 def discard(tap):
@@ -206,14 +207,15 @@ def discard(tap):
         stage.receive(frame(4), frame(5))
         tap.equal(cap.flush()[1:], (4, 0, 5, 2), "capture goes on")
         tap.equal([r.data for r in records(cap.take())], [frame(5)],
-                  "at the start of the buffer that was in progress")
+                  "at the start of the buffer that was in progress [CAP-DEV-FLT-6]")
         tap.equal(cap.filter(ACCEPT, DISCARD)[0], spec.E_OK,
                   "without a buffer in progress")
         cap.post(4096)
         stage.receive(frame(6))
         cap.wait_counted(5)
         cap.filter(REJECT)
-        tap.ok(cap.take() is None, "without the flag nothing is used")
+        tap.ok(cap.take() is None,
+               "without the flag nothing is used [CAP-DEV-FLT-6]")
         cap.flush()
         tap.equal([r.data for r in cap.take_records()], [frame(6)],
                   "or forgotten")
@@ -265,7 +267,7 @@ def in_pieces(tap):
                            counters.seen),
                           ([bytes(wanted)] if name != "head" else
                            [bytes(wanted), frame(2, 1500)], 2),
-                          f"{name}, pieces of {step} bytes")
+                          f"{name}, pieces of {step} bytes [CAP-DEV-FLT-3]")
 
 
 def reset(tap):
@@ -282,7 +284,7 @@ def reset(tap):
         stage.receive(frame(1))
         stage.cap.flush()
         tap.equal([r.data for r in stage.cap.take_records()], [frame(1)],
-                  "no program is left")
+                  "no program is left [CAP-DEV-RST-1]")
 
 
 def moved(tap):
@@ -296,7 +298,7 @@ def moved(tap):
             target.receive(frame(3), frame(4))
             tap.equal(target.cap.flush()[1:], (2, 0, 4, 2), "the counts")
             tap.equal([r.data for r in target.cap.take_records()],
-                      [frame(2), frame(4)], "and the program")
+                      [frame(2), frame(4)], "and the program [CAP-DEV-MIG-2]")
 
 
 def example(tap):

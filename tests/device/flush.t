@@ -23,10 +23,11 @@ def received(tap):
         stage.receive(*frames)
         counters = stage.cap.flush()
         tap.equal([r.data for r in stage.cap.take_records()], frames,
-                  "all that was received")
+                  "all that was received [CAP-DEV-FLS-1]")
         tap.equal(counters[1:], (5, 0), "counters")
         tap.equal(stage.cap.flush()[1:], (5, 0), "again, with nothing new")
-        tap.ok(stage.cap.take() is None, "no empty buffer is completed")
+        tap.ok(stage.cap.take() is None,
+               "no empty buffer is completed [CAP-DEV-BUF-3]")
 
 
 def told_to_send(tap):
@@ -58,7 +59,7 @@ def told_to_send(tap):
                 for _ in frames:
                     stage.nic.queues[1].wait("transmitted frame")
                     stage.link.receive()
-            tap.ok(True, f"20 times, {last} started last")
+            tap.ok(True, f"20 times, {last} started last [CAP-DEV-FLS-2]")
 
 
 def order(tap):
@@ -84,12 +85,14 @@ def order_of(tap, extra):
             queue.add([(where, len(request))], [(where + 32, 32)], where + 32)
         machine.commands(*[queue.kick_line() for _ in requests])
         done = [queue.wait("reply") for _ in requests]
-        tap.equal([where for where, _ in done], answers, "replies in order")
+        tap.equal([where for where, _ in done], answers,
+                  "replies in order [CAP-DEV-CTRL-1]")
         tap.equal([length for _, length in done],
                   [8 if request is listen else 32 for request in requests],
                   "lengths of the replies")
         replies = [machine.read(where, length) for where, length in done]
-        tap.equal({REPLY.unpack_from(r) for r in replies}, {(0, 0)}, "all OK")
+        tap.equal({REPLY.unpack_from(r) for r in replies}, {(0, 0)},
+                  "all OK [CAP-DEV-CTRL-2]")
         clocks = [COUNTERS.unpack(r[8:])[0] for r in replies if len(r) > 8]
         tap.ok(clocks == sorted(clocks), "the clock does not go back", clocks)
         tap.ok(not stage.cap.tap_exists(), "LISTEN was executed, too")

@@ -93,7 +93,7 @@ def both_ways(tap, name, model, driver, header):
             nic.send(frame(3), flags=NEEDS_CSUM)
             tap.equal(captured(cap), [(spec.R_SENT | spec.R_NEEDS_CSUM,
                                        frame(3))],
-                      f"{name}: sent, checksum to be filled in")
+                      f"{name}: sent, checksum to be filled in [CAP-DEV-REC-6]")
             nic.send(b"")
             cap.flush()
             tap.ok(all(r.datalen for r in cap.take_records()),
@@ -102,7 +102,7 @@ def both_ways(tap, name, model, driver, header):
             for step in (5, 12, 20):
                 nic.send(frame(5, 99), step=step)
                 tap.equal(captured(cap), [(spec.R_SENT, frame(5, 99))],
-                          f"{name}: sent in parts of {step} bytes")
+                          f"{name}: sent in parts of {step} bytes [CAP-DEV-TAP-2]")
                 nic.send(frame(6, 99), step=step, flags=NEEDS_CSUM)
                 tap.equal(captured(cap), [(spec.R_SENT | spec.R_NEEDS_CSUM,
                                            frame(6, 99))],

@@ -49,7 +49,7 @@ def feedback(tap):
         stage.cap.flush()
         records = stage.cap.take_records()
         tap.equal([record.flags for record in records], [spec.R_SENT],
-                  "it is captured once, as sent")
+                  "it is captured once, as sent [CAP-DEV-INJ-5]")
 
 
 def refused(tap):
@@ -58,9 +58,9 @@ def refused(tap):
         for name, data, flags in (
                 ("no frame", b"", 0), ("13 bytes", bytes(13), 0),
                 ("1515 bytes", bytes(1515), 0),
-                ("an unknown flag", frame(1), 4)):
+                ("an unknown flag [CAP-DEV-INJ-2]", frame(1), 4)):
             tap.equal(inject(stage.cap, data, flags), spec.E_INVALID, name)
-        tap.ok(stage.link.empty(), "nothing was sent")
+        tap.ok(stage.link.empty(), "nothing was sent [CAP-DEV-INJ-2]")
         tap.equal(inject(stage.cap, frame(2)), spec.E_OK, "the device goes on")
         stage.link.receive()
         stage.cap.queues[2].add([(stage.machine.allocate(64), 4)],
@@ -74,7 +74,7 @@ def refused(tap):
             stage.cap.queues[2].kick()
             wait_for(stage.cap.broken, "the device to need a reset")
             tap.ok(stage.machine.alive() and stage.link.empty(),
-                   f"{room} bytes for the reply: needs a reset, sends nothing")
+                   f"{room} bytes for the reply: needs a reset, sends nothing [CAP-DEV-INJ-3]")
 
 
 def without_nic(tap):
@@ -82,7 +82,7 @@ def without_nic(tap):
     option, _far = link()
     with Machine("-netdev", f"{option},id=n0", *options()) as machine:
         tap.equal(inject(Capture(machine), frame(1)), spec.E_GONE,
-                  "without a NIC")
+                  "without a NIC [CAP-DEV-INJ-2]")
 
 
 def many(tap):
@@ -94,10 +94,10 @@ def many(tap):
             offer(stage.cap, data)
         stage.cap.queues[2].kick()
         got = [stage.link.receive() for _ in frames]
-        tap.equal(got, frames, "120 frames arrive in order")
+        tap.equal(got, frames, "120 frames arrive in order [CAP-DEV-INJ-1]")
         stage.cap.flush()
         tap.equal([r.data for r in stage.cap.take_records()], frames,
-                  "and are captured in order")
+                  "and are captured in order [CAP-DEV-FLS-2]")
 
 
 def fill(stage, count):
@@ -118,7 +118,8 @@ def backpressure(tap):
     """A backend that takes no more keeps the buffers in the queue."""
     with Stage() as stage:
         frames, replies = fill(stage, 60)
-        tap.ok(0 < replies < 60, "the backend takes some frames only", replies)
+        tap.ok(0 < replies < 60,
+               "the backend takes some frames only [CAP-DEV-INJ-4]", replies)
         got = [stage.link.receive() for _ in frames]
         tap.equal(got, frames, "none is lost when it takes more")
         for _ in range(60 - replies):
@@ -144,7 +145,8 @@ def ends(tap):
     with Stage() as stage:
         frames, replies = fill(stage, 60)
         stage.machine.qmp("stop")
-        tap.ok(stage.cap.queues[2].take(), "stop answers the one that waits")
+        tap.ok(stage.cap.queues[2].take(),
+               "stop answers the one that waits [CAP-DEV-INJ-4]")
         tap.ok(not stage.cap.queues[2].take(), "and no other")
         stage.machine.qmp("cont")
         # QEMU forgets the frames that wait in a netdev's queue at a stop.
@@ -185,7 +187,7 @@ def resets(tap):
             stage.cap.flush()
         # Those it took, one that was waiting, and the last one.
         tap.equal(received(stage), replies + 2,
-                  "100 resets leave one frame, not 100")
+                  "100 resets leave one frame, not 100 [CAP-DEV-INJ-7]")
         stage.cap.queues[2].wait("reply")
         tap.equal(inject(stage.cap, frame(9)), spec.E_OK, "injection goes on")
 
@@ -215,7 +217,9 @@ def no_room(tap):
         for _ in range(5):
             stage.machine.qmp("query-status")
         used = stage.machine.get("w", stage.nic.queues[0].used + 2)
-        tap.ok(used <= 1, "a NIC without room gets one of 200 later", used)
+        tap.ok(used <= 1,
+               "a NIC without room gets one of 200 later [CAP-DEV-INJ-7]",
+               used)
 
 
 main = Tap()

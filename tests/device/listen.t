@@ -28,14 +28,14 @@ def off(tap):
             tap.equal(stage.cap.listen(0, delay=spec.DELAY_NONE), spec.E_OK,
                       "stop")
             tap.equal([r.data for r in records(stage.cap.take() or b"")],
-                      [frame(turn)], "that completes the buffer")
+                      [frame(turn)], "that completes the buffer [CAP-DEV-LSN-4]")
             network = stage.machine.hmp("info network")
             tap.ok("filters:" not in network and not stage.cap.tap_exists(),
                    "the tap is gone", network)
             stage.receive(frame(100))
             stage.send(frame(101))
             tap.equal(stage.cap.flush()[1:], (turn + 1, 0),
-                      "nothing more is captured or counted")
+                      "nothing more is captured or counted [CAP-DEV-TAP-5]")
 
 
 def place(tap):
@@ -74,7 +74,7 @@ def nic_down(tap):
         stage.receive(frame(2))
         stage.cap.flush()
         tap.equal([r.data for r in stage.cap.take_records()], [frame(2)],
-                  "nothing is captured before it is up")
+                  "nothing is captured before it is up [CAP-DEV-SEL-5]")
 
 
 def fields(tap):
@@ -83,11 +83,12 @@ def fields(tap):
         stage.cap.listen(delay=spec.DELAY_NONE)
         for flags in (0x10, 0x80000000, spec.L_ALL | 0x20):
             tap.equal(stage.cap.listen(0, flags), spec.E_INVALID,
-                      f"listen flags {flags:#x}")
-        tap.ok(stage.cap.tap_exists(), "the old LISTEN is still good")
+                      f"listen flags {flags:#x} [CAP-DEV-LSN-1]")
+        tap.ok(stage.cap.tap_exists(),
+               "the old LISTEN is still good [CAP-DEV-CTRL-5]")
         body = LISTEN.pack(100, BOTH, 0, 0xffffffff)
         tap.equal(stage.cap.control(spec.C_LISTEN, body)[0], spec.E_OK,
-                  "a reserved field is ignored")
+                  "a reserved field is ignored [CAP-DEV-CTRL-2]")
 
 
 def two(tap):

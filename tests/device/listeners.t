@@ -60,12 +60,13 @@ def rotation(tap):
         receive(stage, 3)
         tap.equal(take(stage), [1, 2, 3], "exactly full: it is used")
         receive(stage, 4, 5, 6, 7)
-        tap.equal(take(stage), None, "the last buffer is full, and kept")
+        tap.equal(take(stage), None,
+                  "the last buffer is full, and kept [CAP-DEV-LQ-4]")
         tap.equal(stage.cap.look(WHO)[1:], (5, 2, 7, 1),
-                  "frames that do not fit are dropped, and counted")
+                  "frames that do not fit are dropped, and counted [CAP-DEV-LQ-3]")
         give(stage, 3 * ONE)
         tap.equal(wait_for(lambda: take(stage), "buffer"), [4, 5],
-                  "another is given: the full one is used")
+                  "another is given: the full one is used [CAP-DEV-LQ-5]")
         receive(stage, 8)
         give(stage, 3 * ONE)
         receive(stage, 9, 10)
@@ -83,7 +84,7 @@ def last_goes_on(tap):
         receive(stage, 5)
         receive(stage, 6, size=18)
         tap.equal(stage.cap.look(WHO)[1:3], (4, 2),
-                  "a long frame is dropped, a short one still fits")
+                  "a long frame is dropped, a short one still fits [CAP-DEV-LQ-3]")
         give(stage, ONE)
         tap.equal(wait_for(lambda: take(stage), "buffer"), [2, 4, 6],
                   "in the same buffer")
@@ -94,7 +95,8 @@ def does_not_fit(tap):
     with stage_of(2 * ONE, 2 * ONE, 2 * ONE) as stage:
         receive(stage, 1)
         receive(stage, 2, size=100)
-        tap.equal(take(stage), [1], "another buffer is there: used early")
+        tap.equal(take(stage), [1],
+                  "another buffer is there: used early [CAP-DEV-LQ-3]")
         receive(stage, 3, size=1500)
         found = stage.cap.take(WHO)
         tap.equal(numbers(found), [2], "too long for any: used early, too")
@@ -119,7 +121,7 @@ def immediate(tap):
         tap.equal(take(stage), None, "the last buffer is kept")
         give(stage, 4096)
         tap.equal(wait_for(lambda: take(stage), "buffer"), [2, 3],
-                  "until another is given")
+                  "until another is given [CAP-DEV-LQ-5]")
         give(stage, 4096)
         stage.cap.look(WHO)
         tap.equal(take(stage), None, "an empty one is not used")
@@ -138,10 +140,11 @@ def aged(tap):
         while stage.cap.clock().clock < start + 100 * 10 ** 6:
             pass
         receive(stage, 3)
-        tap.equal(take(stage), None, "the last buffer is kept for any time")
+        tap.equal(take(stage), None,
+                  "the last buffer is kept for any time [CAP-DEV-LQ-4]")
         give(stage, 4096)
         tap.equal(wait_for(lambda: take(stage), "buffer"), [2, 3],
-                  "until another is given")
+                  "until another is given [CAP-DEV-LQ-5]")
 
 
 def nearly_full(tap):
@@ -149,10 +152,11 @@ def nearly_full(tap):
     with stage_of(ONE + 24, 4096) as stage:
         receive(stage, 1)
         stage.cap.look(WHO)
-        tap.equal(take(stage), None, "24 bytes left: it is not full")
+        tap.equal(take(stage), None,
+                  "24 bytes left: it is not full [CAP-DEV-LQ-9]")
         receive(stage, 2)
         tap.equal(wait_for(lambda: take(stage), "buffer"), [1],
-                  "24 bytes left: the next record has it used")
+                  "24 bytes left: the next record has it used [CAP-DEV-LQ-9]")
 
 
 def changed(tap):
@@ -173,7 +177,7 @@ def changed(tap):
         stage.cap.listen(delay=NONE, listener=WHO)
         give(stage, 4096)
         tap.equal(wait_for(lambda: take(stage), "buffer"), [1],
-                  "a full one is due whatever the delay")
+                  "a full one is due whatever the delay [CAP-DEV-LQ-5]")
 
 
 def flush(tap):
@@ -182,20 +186,24 @@ def flush(tap):
         cap = stage.cap
         receive(stage, 1, 2)
         tap.equal(cap.look(WHO)[1:], (2, 0, 2, 0), "KEEP: exact counts")
-        tap.equal(take(stage), None, "KEEP: the buffer goes on")
-        tap.equal(cap.flush(WHO)[1:], (2, 0, 2, 1), "counted as used")
+        tap.equal(take(stage), None,
+                  "KEEP: the buffer goes on [CAP-DEV-FLS-4]")
+        tap.equal(cap.flush(WHO)[1:], (2, 0, 2, 1),
+                  "counted as used [CAP-DEV-FLS-6]")
         tap.equal(take(stage), [1, 2], "FLUSH: it is used")
         receive(stage, 3)
         tap.equal(cap.flush(WHO)[1:], (3, 0, 3, 1), "the last buffer")
-        tap.equal(take(stage), None, "FLUSH: the last one is kept")
+        tap.equal(take(stage), None,
+                  "FLUSH: the last one is kept [CAP-DEV-LQ-4]")
         give(stage, 4096)
         cap.look(WHO)
         tap.equal(take(stage), None, "and not due when another is given")
         tap.equal(cap.flush(WHO, DISCARD)[1:], (3, 0, 3, 1),
-                  "DISCARD: the counts stay")
+                  "DISCARD: the counts stay [CAP-DEV-FLS-4]")
         receive(stage, 4)
         cap.flush(WHO)
-        tap.equal(take(stage), [4], "DISCARD: it begins again at its start")
+        tap.equal(take(stage), [4],
+                  "DISCARD: it begins again at its start [CAP-DEV-FLS-4]")
         tap.equal(cap.flush(WHO, DISCARD)[1:], (4, 0, 4, 2),
                   "DISCARD without a buffer in progress")
         receive(stage, 5)
@@ -210,7 +218,7 @@ def flush(tap):
                            ("half of it", FLUSH.pack(WHO, 0)[:4]),
                            ("more than it", FLUSH.pack(WHO, 0) + b"\0")):
             tap.equal(cap.control(spec.C_FLUSH, body), (spec.E_INVALID, b""),
-                      f"FLUSH, {name}: refused")
+                      f"FLUSH, {name}: refused [CAP-DEV-FLS-5]")
 
 
 def shared_flush(tap):
@@ -256,7 +264,7 @@ def given_back(tap):
         queue = cap.queue_of(WHO)
         used = [queue.take() for _ in range(4)]
         tap.equal([one and one[1] for one in used], [2 * ONE, 0, 0, None],
-                  "all are used, those without records with a length of 0")
+                  "all are used, those without records with a length of 0 [CAP-DEV-LQ-6]")
         tap.ok(not cap.tap_exists(), "nobody listens: the tap is gone")
         tap.equal(cap.flush(WHO)[1:], (2, 0, 2, 3), "used counts them all")
         receive(stage, 3)
@@ -278,7 +286,8 @@ def stopped(tap):
     with stage_of(4096, delay=0) as stage:
         receive(stage, 1)
         stage.machine.qmp("stop")
-        tap.equal(take(stage), [1], "the buffer is there when it has stopped")
+        tap.equal(take(stage), [1],
+                  "the buffer is there when it has stopped [CAP-DEV-MIG-1]")
         stage.machine.qmp("cont")
         stage.cap.post(4096, listener=WHO)
         receive(stage, 2)
@@ -344,7 +353,7 @@ def bare(tap):
         cap.listen(0, listener=WHO)
         found = cap.take_records(WHO)
         tap.equal([(r.flags, r.dropped, r.hdrlen) for r in found],
-                  [(0, 0, 32)] * 4, "flags and dropped are zero")
+                  [(0, 0, 32)] * 4, "flags and dropped are zero [CAP-DEV-LQ-8]")
 
 
 def units(tap):
@@ -362,7 +371,7 @@ def units(tap):
             record = cap.take_records(n)[0]
             time = record.sec * 10 ** 9 + record.subsec * unit
             tap.ok(low - unit < time - 10 ** 18 <= high
-                   and record.flags == 0, f"in units of {unit} ns",
+                   and record.flags == 0, f"in units of {unit} ns [CAP-DEV-LQ-8]",
                    low, time, high)
 
 
@@ -378,12 +387,13 @@ def flags_of_others(tap):
         stage.send(frame(2))
         tap.equal([cap.look(n)[1:] for n in (0, 1, 2, WHO)],
                   [(2, 0, 2, 0), (1, 0, 1, 0), (0, 0, 0, 0), (1, 0, 1, 0)],
-                  "each counts for itself")
+                  "each counts for itself [CAP-DEV-LQ-1]")
         cap.listen(0, listener=1)
         cap.listen(0, listener=WHO)
         tap.ok(cap.tap_exists(), "listener 0 is left")
         cap.listen(0)
-        tap.ok(not cap.tap_exists(), "nobody is left: the tap is gone")
+        tap.ok(not cap.tap_exists(),
+               "nobody is left: the tap is gone [CAP-DEV-LQ-7]")
         tap.equal([[r.data for r in cap.take_records(n)] for n in (0, 1, WHO)],
                   [[frame(1)[:30], frame(2)[:30]], [frame(1)[:20]], [frame(2)]],
                   "directions and snapshot lengths are their own")

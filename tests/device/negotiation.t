@@ -35,7 +35,8 @@ def offered(tap):
     for extra, bits, own in OFFERS:
         with Stage(capture_args=extra) as stage:
             cap, name = stage.cap, extra[1:] or "no property"
-            tap.equal(cap.offered() & 0xffffff, bits, f"{name}: feature bits")
+            tap.equal(cap.offered() & 0xffffff, bits,
+                      f"{name}: feature bits [CAP-DEV-FEAT-2]")
             tap.equal(cap.get("queues"), spec.NUM_VQS + own,
                       f"{name}: queues")
             tap.equal(stage.machine.qmp(
@@ -44,7 +45,7 @@ def offered(tap):
                 f"{name}: MSI-X vectors")
             if own:
                 tap.equal(cap.config_bytes(28)[24:],
-                          bytes([own, 0, 0, 0]), f"{name}: configuration")
+                          bytes([own, 0, 0, 0]), f"{name}: configuration [CAP-DEV-CFG-6]")
             cap.listen()
             stage.receive(frame(1))
             tap.equal([r.data for r in cap.wait_records(1)], [frame(1)],
@@ -67,7 +68,7 @@ def refused(tap):
     """Queues for listeners, but no programs."""
     with Stage() as stage:
         tap.ok(not negotiate(stage.cap, VERSION_1, spec.F_LISTENER_QUEUES),
-               "LISTENER_QUEUES without FILTER is refused")
+               "LISTENER_QUEUES without FILTER is refused [CAP-DEV-FEAT-2]")
         tap.ok(negotiate(stage.cap, *QUEUES), "both are accepted")
         stage.cap.start()
         tap.equal(stage.cap.flush()[1:], (0, 0), "and none of them")
@@ -129,12 +130,12 @@ def no_queue(tap):
         cap = stage.cap
         for listener in (4, 64, 65, 0xffffffff):
             tap.equal(cap.listen(listener=listener), spec.E_INVALID,
-                      f"LISTEN for listener {listener}")
+                      f"LISTEN for listener {listener} [CAP-DEV-LQ-2]")
         cap.queue_count = lambda: spec.NUM_VQS + 1
         cap.start(QUEUES)
         tap.equal([cap.listen(listener=n) for n in (0, 1, 2, 3)],
                   [0, 0, spec.E_INVALID, spec.E_INVALID],
-                  "LISTEN where a queue is missing")
+                  "LISTEN where a queue is missing [CAP-DEV-LQ-2]")
         stage.receive(frame(1))
         tap.equal([cap.look(n)[1:] for n in (1, 2)],
                   [(0, 1, 1, 0), (0, 0, 0, 0)], "FLUSH is answered for each")
@@ -165,7 +166,7 @@ def crowd(tap):
             tap.equal((counters[1:4], [r.data for r in cap.take_records(n)]),
                       ((len(wanted), 0, len(seen)),
                        [frames[i][:18 + n] for i in wanted]),
-                      f"listener {n} of {count}")
+                      f"listener {n} of {count} [CAP-DEV-LQ-1]")
         cap.flush()
         tap.equal([r.data for r in cap.take_records()], frames,
                   "and listener 0")
@@ -187,7 +188,7 @@ def reset(tap):
         stage.receive(frame(2))
         tap.equal([cap.look(n)[1:] for n in (1, 2)],
                   [(1, 1, 2, 0), (2, 0, 2, 0)],
-                  "its queue is reset: empty, and the counts stay")
+                  "its queue is reset: empty, and the counts stay [CAP-DEV-RST-3]")
         cap.post(4096, listener=1)
         stage.receive(frame(3))
         for n in (1, 2):
@@ -244,7 +245,7 @@ def moved(tap):
             tap.equal([(r.data, low <= r.sec * 10 ** 9 + r.subsec <= high)
                        for r in cap.take_records(16)],
                       [(frame(i)[:36], True) for i in (3, 5)],
-                      "flags and program")
+                      "flags and program [CAP-DEV-MIG-2]")
 
 
 def moved_again(tap):

@@ -55,10 +55,10 @@ def check(tap, stage, accepted, name, frames=None):
     accepted = 2 * accepted
     tap.equal(seen(stage, frames, spec.L_RECEIVED),
               [(f, False) for f, a in zip(frames, accepted) if a],
-              f"{name}: not promiscuous")
+              f"{name}: not promiscuous [CAP-DEV-SEL-2]")
     tap.equal(seen(stage, frames, PROMISC),
               [(f, not a) for f, a in zip(frames, accepted)],
-              f"{name}: promiscuous")
+              f"{name}: promiscuous [CAP-DEV-SEL-2]")
 
 
 def virtio_net(tap):
@@ -67,7 +67,7 @@ def virtio_net(tap):
         nic = stage.nic
         check(tap, stage, [1, 1, 1, 1, 1, 1], "NIC promiscuous")
         nic.promiscuous(False)
-        check(tap, stage, [1, 1, 0, 0, 0, 0], "own address")
+        check(tap, stage, [1, 1, 0, 0, 0, 0], "own address [CAP-DEV-SEL-3]")
         nic.all_multicast(True)
         check(tap, stage, [1, 1, 0, 0, 1, 1], "all multicast")
         nic.all_multicast(False)
@@ -104,7 +104,7 @@ def vlans(tap):
 def e1000(tap):
     """A NIC that does not tell: own address, broadcast, multicast."""
     with Stage(model="e1000", driver=nics.E1000) as stage:
-        check(tap, stage, [1, 1, 0, 0, 1, 1], "e1000")
+        check(tap, stage, [1, 1, 0, 0, 1, 1], "e1000 [CAP-DEV-SEL-3]")
 
 
 def hub(tap):
@@ -121,7 +121,7 @@ def hub(tap):
         end.send(frame(1, 64, OTHER))
         tap.equal(nic.receive(), frame(1, 64, OTHER), "the NIC's frame")
         tap.equal([(r.flags, r.data) for r in cap.wait_records(1)],
-                  [(0, frame(1, 64, OTHER))], "captured on its way to a hub")
+                  [(0, frame(1, 64, OTHER))], "captured on its way to a hub [CAP-DEV-SEL-3]")
 
 
 def changes(tap):
@@ -144,7 +144,7 @@ def changes(tap):
         stage.nic.tables([], [GROUP])
         # The answer of the NIC is kept for a while.
         wait_for(lambda: captured(GROUP), "frame of the group")
-        tap.ok(True, "the group is joined")
+        tap.ok(True, "the group is joined [CAP-DEV-SEL-3]")
         tap.ok(captured(nics.MAC_BYTES), "its own address")
         stage.nic.address(OTHER)
         wait_for(lambda: not captured(nics.MAC_BYTES),

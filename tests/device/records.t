@@ -15,12 +15,15 @@ SIZES = [18, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 1514]
 
 def right(tap, found, frames, flags, name):
     """The records hold these frames, and all else in them fits."""
-    tap.equal([r.data for r in found], frames, f"{name}: bytes and order")
+    tap.equal([r.data for r in found], frames,
+              f"{name}: bytes and order [CAP-DEV-TAP-2]")
     tap.equal([(r.caplen, r.datalen) for r in found],
-              [(len(f), len(f)) for f in frames], f"{name}: lengths")
+              [(len(f), len(f)) for f in frames], f"{name}: lengths [CAP-DEV-REC-4]")
     tap.equal({(r.hdrlen, r.flags, r.dropped) for r in found},
-              {(spec.RECORD_HDRLEN, flags, 0)}, f"{name}: other fields")
-    tap.ok(not any(any(r.padding) for r in found), f"{name}: zero padding")
+              {(spec.RECORD_HDRLEN, flags, 0)},
+              f"{name}: other fields [CAP-DEV-REC-3 CAP-DEV-REC-6]")
+    tap.ok(not any(any(r.padding) for r in found),
+           f"{name}: zero padding [CAP-DEV-REC-2]")
     tap.ok(all(r.subsec < 1000000 for r in found), f"{name}: microseconds")
 
 
@@ -67,8 +70,9 @@ def chosen(tap):
             tap.equal([(r.flags, r.data) for r in found],
                       [(wanted, frame(2))] if wanted else
                       [(wanted, frame(1)), (wanted, frame(3))],
-                      f"listen flags {flags}")
-            tap.equal(counters[1:], (len(found), 0), "others are not counted")
+                      f"listen flags {flags} [CAP-DEV-SEL-1]")
+            tap.equal(counters[1:], (len(found), 0),
+                      "others are not counted [CAP-DEV-SEL-4]")
 
 
 def parts(tap):
@@ -82,7 +86,7 @@ def parts(tap):
         stage.receive(*frames)
         stage.cap.flush()
         found = stage.cap.take_records()
-        right(tap, found, frames, 0, "scattered buffers")
+        right(tap, found, frames, 0, "scattered buffers [CAP-DEV-REC-1]")
 
 
 def whole_buffer(tap):
@@ -94,11 +98,12 @@ def whole_buffer(tap):
         used = stage.cap.captures.wait()
         address, size = used[0][0]
         data = stage.machine.read(address, size)
-        tap.equal(used[1], 96, "used length: 32 + 61, rounded up to 8")
+        tap.equal(used[1], 96,
+                  "used length: 32 + 61, rounded up to 8 [CAP-DEV-BUF-5]")
         fields = RECORD.unpack_from(data)
         tap.equal(fields[2:], (61, 61, 32, 0, 0), "header")
         tap.equal(data[32:], frame(1, 61) + bytes(3) + b"\xa5" * 160,
-                  "frame, padding, and an untouched rest")
+                  "frame, padding, and an untouched rest [CAP-DEV-REC-2 CAP-DEV-SEC-3]")
         tap.equal(len(records(data[:96])), 1, "one record")
 
 

@@ -193,7 +193,8 @@ def ends_well(tap, stage):
     status = stage.machine.close()
     said = (stage.machine.folder / "log").read_text(errors="replace")
     tap.ok(status == 0 and not sanitizer.complaint(said),
-           "QEMU ends well, and no memory was misused", status, said[-6000:])
+           "QEMU ends well, and no memory was misused [CAP-DEV-SEC-5]",
+           status, said[-6000:])
 
 
 def refused(tap):
@@ -305,7 +306,7 @@ def interrupt(tap, stage, name, source):
     if name == "slot power":
         machine.event("DEVICE_DELETED")
         tap.equal(machine.pci_get("l", slot, 0), 0xffffffff,
-                  f"{source.__doc__} {name}, which unplugs it")
+                  f"{source.__doc__} {name}, which unplugs it [CAP-DEV-SEC-5]")
         machine.qmp("query-status")
         stage.send(frame(2))
     else:

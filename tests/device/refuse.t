@@ -18,11 +18,12 @@ DEVICE = "virtio-capture-pci"
 
 
 def refused(tap, reason, device, *args, **options):
-    """QEMU ends with exactly this error."""
+    """QEMU ends with exactly this error; labels may follow the reason."""
+    error = f"-device {device}: " + reason.split(" [")[0]
     status, errors = qtest.run_qemu(*args, "-device", device, **options)
     lines = [line for line in errors.splitlines() if "-device" in line]
-    tap.ok(status == 1 and lines == [f"qemu-system-x86_64: -device {device}: "
-                                     + reason], reason, status, errors)
+    tap.ok(status == 1 and lines == [f"qemu-system-x86_64: {error}"], reason,
+           status, errors)
 
 
 def missing(tap):
@@ -52,7 +53,7 @@ def queues(tap):
     if not os.access("/dev/net/tun", os.W_OK):
         tap.skip("several queues", "no /dev/net/tun")
         return
-    refused(tap, "'netdev' names 'n0', which has 2 queues, not one",
+    refused(tap, "'netdev' names 'n0', which has 2 queues, not one [CAP-DEV-TAP-6]",
             DEVICE + ",netdev=n0", "-netdev",
             f"tap,id=n0,ifname=cap{os.getpid()},script=no,downscript=no,"
             "queues=2")
@@ -95,7 +96,7 @@ def vhost_on(tap):
                     folder / "vhost.so", folder / "vhost.c"], check=True)
     with open("/dev/null", "r+b", buffering=0) as device:
         refused(tap, "'netdev' names 'n0' with vhost=on, which bypasses QEMU, "
-                "use vhost=off", DEVICE + ",netdev=n0", "-netdev",
+                "use vhost=off [CAP-DEV-TAP-6]", DEVICE + ",netdev=n0", "-netdev",
                 f"tap,id=n0,ifname=cap{os.getpid()},script=no,downscript=no,"
                 f"vhost=on,vhostfd={device.fileno()}",
                 pass_fds=[device.fileno()],

@@ -25,17 +25,18 @@ def in_progress(stage, delay=NONE):
 def afresh(tap, stage, name):
     """After the reset the device is as new."""
     cap = stage.cap
-    tap.ok(not cap.tap_exists(), f"{name}: the tap is gone")
+    tap.ok(not cap.tap_exists(), f"{name}: the tap is gone [CAP-DEV-TAP-5]")
     stage.receive(frame(2))
     cap.start()
     cap.post(4096)
     tap.equal(cap.flush()[1:], (0, 0), "counters are zero")
-    tap.ok(cap.take() is None, "nothing of the old buffer comes")
+    tap.ok(cap.take() is None,
+           "nothing of the old buffer comes [CAP-DEV-RST-1]")
     cap.listen()
     stage.receive(frame(3))
     found = cap.wait_records(1)
     tap.equal([(r.data, r.sec < 10 ** 6) for r in found], [(frame(3), True)],
-              "it captures again, with the offset gone")
+              "it captures again, with the offset gone [CAP-DEV-RST-1]")
 
 
 def device(tap):
@@ -77,7 +78,7 @@ def machine(tap):
         stage.cap.listen()
         stage.receive(frame(3))
         tap.equal([r.data for r in stage.cap.wait_records(1)], [frame(3)],
-                  "a new driver captures")
+                  "a new driver captures [CAP-DEV-RST-2]")
 
 
 def capture_queue(tap):
@@ -119,7 +120,7 @@ def control_queue(tap):
         cap.controls._enable()
         tap.equal(cap.flush()[1:], (1, 0), "FLUSH works in the new queue")
         tap.equal([r.data for r in cap.take_records()], [frame(1)],
-                  "and the buffer in progress was kept")
+                  "and the buffer in progress was kept [CAP-DEV-RST-3]")
 
 
 main = Tap()

@@ -85,9 +85,10 @@ def sizes(tap):
         cap.listen()
         for first in range(0, 1024, 16):
             stage.receive(*[frame(first + i) for i in range(16)])
-        tap.equal(cap.flush()[1:], (1024, 0), "1024 buffers, a frame in each")
+        tap.equal(cap.flush()[1:], (1024, 0),
+                  "1024 buffers, a frame in each [CAP-DEV-LOSS-2]")
         tap.equal([r.data for r in cap.take_records()],
-                  [frame(i) for i in range(1024)], "used in their order")
+                  [frame(i) for i in range(1024)], "used in their order [CAP-DEV-BUF-1]")
     with Stage() as stage:
         for size in (3, 2048, 65535):
             stage.cap.set("status", 0)
@@ -158,7 +159,7 @@ def bad_chains(cap, where):
         [(NOWHERE, 8, NEXT, 1), (NOWHERE, 32, WRITE, 0)]
     yield "a reply beyond memory", cap.controls, \
         [(cap.request, 8, NEXT, 1), (NOWHERE, 32, WRITE, 0)]
-    yield "a read-only reply", cap.controls, \
+    yield "a read-only reply [CAP-DEV-CTRL-6]", cap.controls, \
         [(cap.request, 8, NEXT, 1), (cap.answer, 32, 0, 0)]
     yield "a loop in the inject queue", cap.queues[2], \
         [(where, 8, NEXT, 1), (where, 60, NEXT, 0)]
@@ -196,12 +197,14 @@ def survives(tap, name, stage, act):
     stage.machine.qmp("query-status")
     broken = stage.cap.broken()
     while not stage.link.empty():       # what it injected, from nowhere
-        tap.ok(not any(stage.link.receive()[1:]), f"{name}: sends zeros")
+        tap.ok(not any(stage.link.receive()[1:]),
+               f"{name}: sends zeros [CAP-DEV-SEC-3]")
     stage.send(frame(2))
-    tap.ok(stage.machine.alive(), f"{name}: QEMU goes on"
+    tap.ok(stage.machine.alive(),
+           f"{name}: QEMU goes on [CAP-DEV-TAP-1 CAP-DEV-RST-2]"
            + (", the device needs a reset" if broken else ""))
     start(stage.cap)
-    tap.ok(not stage.cap.broken(), f"{name}: a reset mends it")
+    tap.ok(not stage.cap.broken(), f"{name}: a reset mends it [CAP-DEV-SEC-2]")
     captures(tap, stage, 3, f"{name}: it captures again")
 
 
@@ -284,7 +287,8 @@ def notifications(tap):
             stage.receive(frame(1))
             machine.commands(*[cap.captures.kick_line()] * 20,
                              *[cap.queues[2].kick_line()] * 20)
-            tap.ok(cap.take() is None, "a notification completes no buffer")
+            tap.ok(cap.take() is None,
+                   "a notification completes no buffer [CAP-DEV-BUF-4]")
             cap.submit(FLUSH, 32)
             machine.commands(*[cap.captures.kick_line(),
                                cap.controls.kick_line()] * 20)
@@ -319,7 +323,7 @@ def queue_reset(tap):
             cap.flush()
             found = [r.data for r in cap.take_records()]
             tap.equal(found, [frame(2)] if index == 0 else
-                      [frame(1), frame(2)], f"queue {index}: the rest goes on")
+                      [frame(1), frame(2)], f"queue {index}: the rest goes on [CAP-DEV-RST-3]")
             cap.set("queue_select", 77)
             cap.set("queue_reset", 1)
             tap.ok(stage.machine.alive(), f"queue {index}: and none that "
@@ -340,13 +344,15 @@ def listen_bytes(tap):
                 wrong.append((length, status))
             if length < 24 and stage.cap.tap_exists():
                 wrong.append(length)
-        tap.equal(wrong, [], "only the right length of 39 is taken")
+        tap.equal(wrong, [],
+                  "only the right length of 39 is taken [CAP-DEV-CTRL-4]")
         wrong = []
         for command in (0, *range(4, 300), 0x01000000, 0xffffffff):
             status = stage.cap.control(command, bytes(16))[0]
             if status != spec.E_UNKNOWN:
                 wrong.append((command, status))
-        tap.equal(wrong, [], "299 commands that there are not")
+        tap.equal(wrong, [],
+                  "299 commands that there are not [CAP-DEV-CTRL-3]")
 
 
 main = Tap()

@@ -65,7 +65,7 @@ def refused(tap):
         stage.cap.listen()
         stage.receive(frame(1))
         tap.equal([r.data for r in stage.cap.wait_records(1)], [frame(1)],
-                  "after a reset a driver captures")
+                  "after a reset a driver captures [CAP-DEV-MIG-3]")
 
 
 def without_reset(tap):

@@ -22,7 +22,7 @@ def stopped(tap):
             stage.cap.wait_counted(1)
             stage.machine.qmp("stop")
             tap.equal([r.data for r in stage.cap.take_records()], [frame(1)],
-                      "the buffer is there when the machine has stopped")
+                      "the buffer is there when the machine has stopped [CAP-DEV-MIG-1]")
             stage.machine.qmp("cont")
             stage.receive(frame(2))
             tap.equal(stage.cap.flush()[1:], (2, 0), "capture goes on")
@@ -78,7 +78,7 @@ def at_once(tap):
         tap.equal(COUNTERS.unpack(stage.cap.result()[1])[1:], (1, 0),
                   "with the counters")
         tap.equal([r.data for r in stage.cap.take_records()], [frame(1)],
-                  "after the buffer in progress")
+                  "after the buffer in progress [CAP-DEV-FLS-1]")
 
 
 def frames(tap):
@@ -133,8 +133,9 @@ def moved(tap):
             found = target.cap.take_records()
             tap.equal([(r.data, r.flags) for r in found],
                       [(frame(3)[:50], spec.R_NANOSECONDS)],
-                      "snapshot length and unit")
-            tap.equal(found[0].sec // 10 ** 8, 10, "and the clock's offset")
+                      "snapshot length and unit [CAP-DEV-MIG-2]")
+            tap.equal(found[0].sec // 10 ** 8, 10,
+                      "and the clock's offset [CAP-DEV-MIG-2]")
 
 
 def moved_without(tap):
@@ -147,7 +148,7 @@ def moved_without(tap):
             arrive(target)
             tap.contains(target.machine.output(), "virtio-capture: capture "
                          "cannot be resumed: 'netdev' names 'n0', which does "
-                         "not exist", "a warning says so")
+                         "not exist", "a warning says so [CAP-DEV-MIG-2]")
             tap.equal(target.cap.listen(), spec.E_GONE, "LISTEN: gone")
             tap.equal(target.cap.flush()[1:], (0, 0), "FLUSH works")
 

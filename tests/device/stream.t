@@ -232,7 +232,7 @@ def refused(tap, stage, state):
         status, said = load(stage, data, lambda target: None)
         tap.ok(status == 1 and error in said
                and not sanitizer.complaint(said),
-               f"{name} is refused", status, said[-3000:])
+               f"{name} is refused [CAP-DEV-MIG-3]", status, said[-3000:])
 
 
 def packed(tap):
@@ -263,7 +263,7 @@ def packed(tap):
             target.machine.qmp("migrate-incoming", uri=f"exec:cat {file}")
             status = target.machine.process.wait(qtest.PATIENCE)
             tap.ok(status == 1 and "bad saved state: queue 0 of" in
-                   target.machine.output(), f"index {index} is refused",
+                   target.machine.output(), f"index {index} is refused [CAP-DEV-MIG-3]",
                    status, target.machine.output())
 
 
@@ -287,9 +287,9 @@ def harmless(tap, stage, state):
             status, said = load(stage, state.put(**{name: value}), used)
             fine = status == 0 or (status == 1 and name not in free
                                    and "load of migration failed" in said)
+            outcome = "goes on" if status == 0 else "refused"
             tap.ok(fine and not sanitizer.complaint(said),
-                   f"{name} {value:#x}: "
-                   + ("goes on" if status == 0 else "refused"),
+                   f"{name} {value:#x}: {outcome} [CAP-DEV-MIG-3]",
                    status, said[-3000:])
 
 

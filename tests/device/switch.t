@@ -42,20 +42,23 @@ def forbidden(tap):
     with Stage(capture_args=OFF) as stage:
         cap = stage.cap
         tap.ok(is_off(stage), "off")
-        tap.equal(cap.listen(), spec.E_OK, "off: LISTEN succeeds")
+        tap.equal(cap.listen(), spec.E_OK,
+                  "off: LISTEN succeeds [CAP-DEV-OFF-2]")
         tap.ok(is_off(stage), "and brings no tap")
         stage.receive(frame(1))
         stage.send(frame(2))
-        tap.equal(cap.flush()[1:], (0, 0), "off: no frame is counted")
-        tap.equal(cap.take_records(), [], "off: none is captured")
+        tap.equal(cap.flush()[1:], (0, 0), "off: no frame is counted [CAP-DEV-OFF-1]")
+        tap.equal(cap.take_records(), [],
+                  "off: none is captured [CAP-DEV-OFF-1]")
         before = generation(cap)
         switch(stage, True)
         tap.ok(cap.tap_exists(), "on: the tap is there")
-        tap.ok(not cap.read_config().status & spec.S_OFF, "on: the status")
+        tap.ok(not cap.read_config().status & spec.S_OFF,
+               "on: the status [CAP-DEV-OFF-6]")
         wait_for(lambda: generation(cap) != before, "notification")
         stage.receive(frame(3))
         tap.equal([r.data for r in cap.wait_records(1)], [frame(3)],
-                  "on: the listener of before captures")
+                  "on: the listener of before captures [CAP-DEV-OFF-2]")
         tap.equal(cap.flush()[1:], (1, 0), "on: and counts")
 
 
@@ -93,25 +96,26 @@ def ended(tap):
             counts = [cap.look(n)[1:] for n in (0, 1, 2)]
             before = generation(cap)
             switch(stage, False)
-            tap.ok(is_off(stage), f"delay {delay}: off, at once")
+            tap.ok(is_off(stage),
+                   f"delay {delay}: off, at once [CAP-DEV-OFF-1]")
             wait_for(lambda: generation(cap) != before, "notification")
-            tap.ok(True, "the driver is told")
+            tap.ok(True, "the driver is told [CAP-DEV-CFG-4]")
             stage.receive(frame(2))
             stage.send(frame(3))
             tap.equal([cap.look(n)[1:][:3] for n in (0, 1, 2)],
-                      [c[:3] for c in counts], "off: no frame is counted")
+                      [c[:3] for c in counts], "off: no frame is counted [CAP-DEV-OFF-1]")
             for n in (0, 1, 2):
                 cap.flush(n)
             tap.equal([[r.data for r in cap.take_records(n)]
                        for n in (0, 1, 2)], [[frame(1)], [frame(1)], []],
-                      "off: FLUSH gives what was captured before")
+                      "off: FLUSH gives what was captured before [CAP-DEV-OFF-4]")
             switch(stage, True)
             stage.receive(frame(4))
             for n in (0, 1, 2):
                 cap.flush(n)
             tap.equal([[r.data for r in cap.take_records(n)]
                        for n in (0, 1, 2)], [[frame(4)], [frame(4)], []],
-                      "on: listeners and programs are as before")
+                      "on: listeners and programs are as before [CAP-DEV-OFF-2]")
 
 
 def untouched(tap):
@@ -129,7 +133,7 @@ def untouched(tap):
             stage.receive(frame(n))
         cap.look(1)
         tap.equal(machine.read(where, 4096), before,
-                  "off: no record is written")
+                  "off: no record is written [CAP-DEV-OFF-1]")
         cap.listen(0, listener=1)
         tap.equal([r.data for r in cap.take_records(1)], [frame(1)],
                   "LISTEN to nothing gives the buffer back")
@@ -154,9 +158,10 @@ def no_way_round(tap):
             """No try was a success."""
             stage.receive(frame(1))
             stage.send(frame(2))
-            tap.ok(is_off(stage), f"{what}: it is off")
+            tap.ok(is_off(stage),
+                   f"{what}: it is off [CAP-DEV-OFF-5 CAP-DEV-OFF-6]")
             tap.equal([cap.look(n)[1:4] for n in (0, 1, 16)], [(0, 0, 0)] * 3,
-                      f"{what}: nothing is captured")
+                      f"{what}: nothing is captured [CAP-DEV-OFF-5]")
         tries()
         quiet("LISTEN and FILTER")
         for queue in cap.queues:
@@ -190,7 +195,7 @@ def injection(tap):
         switch(stage, False)
         for flags in range(4):
             tap.equal(inject(cap, frame(2), flags), spec.E_OFF,
-                      f"off: flags {flags}: refused")
+                      f"off: flags {flags}: refused [CAP-DEV-OFF-3]")
         tap.equal(inject(cap, bytes(13)), spec.E_INVALID,
                   "off: no frame: not valid, still")
         for i in range(100):            # more than one turn takes
@@ -200,7 +205,7 @@ def injection(tap):
         tap.equal({injected(cap) for _ in range(100)}, {spec.E_OFF},
                   "all are refused")
         stage.receive(frame(3))         # it would get another one before
-        tap.ok(stage.link.empty(), "off: nothing was sent")
+        tap.ok(stage.link.empty(), "off: nothing was sent [CAP-DEV-OFF-3]")
         switch(stage, True)
         tap.equal(inject(cap, frame(4)), spec.E_OK, "on: frames are sent")
         tap.equal(stage.link.receive(), frame(4), "these alone arrive")
@@ -224,7 +229,7 @@ def waiting(tap):
         statuses = [injected(cap) for _ in range(60)]
         count = statuses.count(spec.E_OK)
         tap.equal(statuses, [spec.E_OK] * count + [spec.E_OFF] * (60 - count),
-                  "those that the backend had not been given are refused")
+                  "those that the backend had not been given are refused [CAP-DEV-OFF-3]")
         tap.ok(0 < count < 60, "some of each", count)
         tap.equal(got, [frame(i) for i in range(count)],
                   "and those that it had are sent")
@@ -246,10 +251,10 @@ def under_way(tap):
             if status or cap.counters(rest)[1:] != (turn + 1, 0):
                 tap.ok(False, "FLUSH", status, rest)
             cap.post(4096)
-        tap.ok(True, "20 times FLUSH around the switch")
+        tap.ok(True, "20 times FLUSH around the switch [CAP-DEV-OFF-2]")
         tap.equal([r.data for r in cap.take_records()],
                   [frame(turn) for turn in range(20)],
-                  "each brings what was captured before")
+                  "each brings what was captured before [CAP-DEV-OFF-4]")
 
 
 def stopped(tap):
@@ -287,7 +292,7 @@ def moved(tap):
                 other.receive(frame(2))
                 got = cap.flush().captured
                 tap.equal((count, got), (1, 1) if target else (0, 1),
-                          f"{name}: the listener captures where it may")
+                          f"{name}: the listener captures where it may [CAP-DEV-OFF-5]")
                 switch(other, not target)
                 switch(other, True)
                 other.receive(frame(3))

@@ -40,11 +40,11 @@ def netdev(tap):
         stage.machine.qmp("netdev_del", id="n0")
         tap.ok(not cap.tap_exists(), "the tap is gone")
         tap.ok(stage.machine.get("b", cap.common + 21) != generation,
-               "the driver is told that the configuration changed")
+               "the driver is told that the configuration changed [CAP-DEV-CFG-4]")
         config = cap.read_config()
         tap.equal((config.mac, config.status), (bytes(6), 0),
-                  "there is no NIC any more")
-        tap.equal(cap.listen(), spec.E_GONE, "LISTEN: gone")
+                  "there is no NIC any more [CAP-DEV-CFG-1]")
+        tap.equal(cap.listen(), spec.E_GONE, "LISTEN: gone [CAP-DEV-LSN-2]")
         tap.equal(cap.flush()[1:], (1, 0), "FLUSH works")
         tap.equal([r.data for r in cap.take_records()], [frame(1)],
                   "what was captured is not lost")
@@ -159,7 +159,8 @@ def nic(tap):
         stage.receive(frame(1))
         stage.cap.wait_records(1)
         unplug(stage.machine, "nic", stage.nic.slot)
-        tap.equal(stage.cap.read_config().status, 0, "no NIC in the status")
+        tap.equal(stage.cap.read_config().status, 0,
+                  "no NIC in the status [CAP-DEV-CFG-2]")
         stage.link.send(frame(2))
         tap.equal(stage.cap.flush()[1:], (1, 0), "no frame without a NIC")
         stage.machine.qmp("device_add", driver=nics.MODEL, netdev="n0",

@@ -58,7 +58,7 @@ def check(tap):
            done.stderr)
     lines = done.stdout.splitlines()
     tap.equal(lines[:2], ["/dev/bpf root bpf 660", "/dev/bpf0 root bpf 660"],
-              "both nodes are the group's")
+              "both nodes are the group's [CAP-DRV-SEC-2]")
     tap.ok(lines[2:] and " root root " in lines[2], "and no others", lines)
 
 

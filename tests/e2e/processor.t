@@ -88,7 +88,8 @@ def capture(folder):
 def test_capture(tap):
     with tempfile.TemporaryDirectory() as folder:
         done, texts = capture(folder)
-        if not tap.ok(done.returncode == 0, "the guest and its kernel are well",
+        if not tap.ok(done.returncode == 0,
+                      "the guest and its kernel are well [CAP-DEV-CFG-5]",
                       done.returncode, done.stdout, done.stderr):
             return
         order, numbers = read_frames(f"{folder}/even.pcap")
@@ -102,7 +103,8 @@ def test_capture(tap):
            and "\n0 packets dropped by kernel" in log, "tcpdump's counts", log)
     filler = "kernel" if BIG_ENDIAN else "device"
     tap.ok(re.search(rf" {COUNT} +0 +{COUNT // 2} +\d+ {filler} ", counts),
-           "the device fills the buffers of a little-endian guest only", counts)
+           "the device fills the buffers of a little-endian guest only [CAP-DRV-LQ-4]",
+           counts)
 
 
 def test_program_32(tap):

@@ -103,9 +103,10 @@ def switched(tap, offload):
                   ([1, 2, 3], [], (0, 0, 0)),
                   f"{who}: off: nobody gets a packet, who comes is not refused")
         tap.equal(one.error("write", 1, 1, 60), "EPERM",
-                  f"{who}: off: a write fails")
+                  f"{who}: off: a write fails [CAP-DRV-OFF-2]")
         tap.equal(get(guest, "captured"), 3, f"{who}: off: no count changes")
-        tap.equal(guest.shell(LOG), OFF, f"{who}: the kernel's log tells of it")
+        tap.equal(guest.shell(LOG), OFF,
+                  f"{who}: the kernel's log tells of it [CAP-DRV-OFF-1]")
 
         switch(guest, True)
         receive(guest, link, 8, 9)
@@ -126,7 +127,7 @@ def switched(tap, offload):
         first = Tcpdump(guest, "first")
         receive(guest, link, 10)
         tap.equal((first.seen(), get(guest, "tapped"), guest.shell(LOG)),
-                  ([], False, OFF), f"{who}: it is off when the guest boots again")
+                  ([], False, OFF), f"{who}: it is off when the guest boots again [CAP-DRV-OFF-1]")
         guest.end(tap)
 
 

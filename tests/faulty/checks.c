@@ -64,7 +64,8 @@ static void check_clock(const VirtQueueElement *elem, bool lies)
     /* From lies about the clock no right offset can come. */
     demand(lies || (!sadd64_overflow(qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL),
                                      le64_to_cpu(clock.offset), &time) &&
-                    time >= 0), "an offset with which no time is right");
+                    time >= 0),
+           "an offset with which no time is right [CAP-DRV-CLK-1]");
     demand(!clock.reserved, "a reserved field of CLOCK that is not zero");
 }
 
@@ -77,11 +78,12 @@ static void check_command(const VirtQueueElement *elem, bool lies)
 
     iov_to_buf(elem->in_sg, elem->in_num, 0, &reply, sizeof(reply));
     demand(reply.status != cpu_to_le32(VIRTIO_CAPTURE_E_UNKNOWN),
-           "a command that the device does not know");
+           "a command that the device does not know [CAP-DRV-FLT-1]");
     demand(reply.status != cpu_to_le32(VIRTIO_CAPTURE_E_INVALID),
-           "a command that is not valid");
+           "a command that is not valid [CAP-DRV-CTRL-2 CAP-DRV-LQ-1]");
     iov_to_buf(elem->out_sg, elem->out_num, 0, &ctrl, sizeof(ctrl));
-    demand(!ctrl.reserved, "a reserved field that is not zero");
+    demand(!ctrl.reserved,
+           "a reserved field that is not zero [CAP-DRV-CTRL-1]");
     if (command_of(elem).number == VIRTIO_CAPTURE_C_CLOCK) {
         check_clock(elem, lies);
     } else if (command_of(elem).number == VIRTIO_CAPTURE_C_FILTER) {
@@ -99,9 +101,10 @@ void check_driver(int queue, const VirtQueueElement *elem, bool lies)
     struct virtio_capture_inject inject = { 0 };
 
     if (queue == VIRTIO_CAPTURE_VQ_CAPTURE) {
-        demand(!out && in >= 40, "a capture buffer that is not good enough");
+        demand(!out && in >= 40,
+               "a capture buffer that is not good enough [CAP-DRV-BUF-1]");
         demand(in >= longest,
-               "a capture buffer too short for the longest frame");
+               "a capture buffer too short for the longest frame [CAP-DRV-BUF-3]");
     } else if (queue == VIRTIO_CAPTURE_VQ_CONTROL) {
         check_command(elem, lies);
     } else if (queue >= VIRTIO_CAPTURE_NUM_VQS) {
@@ -111,8 +114,8 @@ void check_driver(int queue, const VirtQueueElement *elem, bool lies)
         iov_to_buf(elem->out_sg, elem->out_num, 0, &inject, sizeof(inject));
         demand(!inject.reserved, "a reserved field in front of a frame");
         demand(out >= sizeof(inject) + 14 && out <= sizeof(inject) + 1514,
-               "a frame to inject of a wrong length");
+               "a frame to inject of a wrong length [CAP-DRV-INJ-1]");
         demand(in >= sizeof(struct virtio_capture_reply),
-               "no room for the reply to an injection");
+               "no room for the reply to an injection [CAP-DRV-INJ-2]");
     }
 }

@@ -63,7 +63,8 @@ static void random_answers(unsigned int count)
 	equal(logged("given up"), 0, "random: the device is not given up");
 	order("none", 0);
 	alarm(PATIENCE);
-	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0, "random: capture goes on");
+	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0,
+	   "random: capture goes on [CAP-DRV-CTRL-3]");
 	alarm(0);
 	close(fd);
 	bind_again();
@@ -139,7 +140,7 @@ static void silent(void)
 	equal(logged("no answer"), 0,
 	      "silent: interfaces go and change while the device is awaited");
 	waitpid(pid, &status, 0);
-	equal(status, 0, "silent: who gave the command gets an error");
+	equal(status, 0, "silent: who gave the command gets an error [CAP-DRV-CTRL-4]");
 	equal(read_to_error(fd), EIO, "silent: other readers get EIO");
 	equal(logged("the device is given up"), 1,
 	      "silent: the kernel says it once");
@@ -162,7 +163,7 @@ static void endless_frames(void)
 	close(fd);
 	fd = listener();
 	equal(error_of(write(fd, frame, len)), EMSGSIZE,
-	      "mtu: what is no frame is refused");
+	      "mtu: what is no frame is refused [CAP-DRV-SEC-3]");
 	order("none", 0);
 	close(fd);
 	free(frame);
@@ -212,7 +213,7 @@ static void no_address(void)
 	fd = open_bpf(O_RDWR);
 	ok(if_nametoindex("dummy0") > 0 &&
 	   error_of(attach(fd, "dummy0")) == ENXIO,
-	   "an interface without a permanent address is no NIC");
+	   "an interface without a permanent address is no NIC [CAP-DRV-CFG-3]");
 	close(fd);
 }
 
@@ -226,7 +227,7 @@ static void negotiated(void)
 		 device);
 	fd = open(path, O_RDONLY);
 	ok(fd >= 0 && read(fd, bits, sizeof(bits) - 1) > 33 && bits[32] == '1',
-	   "VIRTIO_F_VERSION_1 is accepted");
+	   "VIRTIO_F_VERSION_1 is accepted [CAP-DRV-FEAT-1]");
 	close(fd);
 }
 
@@ -259,10 +260,12 @@ static void lacks_queue(void)
 int main(void)
 {
 	static const char * const malformed[] = {
-		"cap-too-long", "cap-longest", "cap-empty", "cap-odd",
-		"cap-no-header", "cap-overlap", "cap-past-end",
-		"cap-length-wraps", "cap-more-than-wire", "cap-hdrlen",
-		"cap-subsec", "cap-not-given", "cap-no-buffer",
+		"cap-too-long [CAP-DRV-BUF-4]", "cap-longest [CAP-DRV-BUF-4]",
+		"cap-empty", "cap-odd", "cap-no-header [CAP-DRV-SEC-1]",
+		"cap-overlap", "cap-past-end [CAP-DRV-REC-2]",
+		"cap-length-wraps", "cap-more-than-wire [CAP-DRV-REC-3]",
+		"cap-hdrlen", "cap-subsec", "cap-not-given [CAP-DRV-REC-5]",
+		"cap-no-buffer",
 		"cap-index-jumps",
 	};
 	size_t i, n = sizeof(malformed) / sizeof(malformed[0]);
@@ -274,15 +277,16 @@ int main(void)
 	for (i = 0; i < n && !device_fills(); i++)
 		fatal(malformed[i], BPF_T_MICROTIME);
 	fatal("needs-reset", BPF_T_MICROTIME);
-	harmless("cap-flags", 20);
+	harmless("cap-flags [CAP-DRV-REC-4]", 20);
 	harmless("cap-dropped-wraps", 20);
 	harmless("config", 200);
 	harmless("ctl-counts-wrap", 20);
 	harmless("ctl-longest", 20);
-	command_fails("ctl-status", EIO, "failed with status 77");
+	command_fails("ctl-status [CAP-DRV-CTRL-3]", EIO,
+		      "failed with status 77");
 	/* These lines of the kernel are among those that it leaves out. */
-	command_fails("ctl-empty", EIO, NULL);
-	command_fails("ctl-no-counters", EIO, NULL);
+	command_fails("ctl-empty [CAP-DRV-CTRL-3]", EIO, NULL);
+	command_fails("ctl-no-counters [CAP-DRV-CTRL-3]", EIO, NULL);
 	command_fails("ctl-gone", ENXIO, NULL);
 	random_answers(2000);
 	given_up_by_command("ctl-not-given");

@@ -119,7 +119,8 @@ static void keeps_buffers(void)
 	listen_to_order(fd, "keep", "own-keep", 1000000);
 	equal(areas(), 2, "keep: a descriptor has two buffers");
 	close(listener());
-	equal(areas(), 4, "keep: those of one that was closed stay");
+	equal(areas(), 4,
+	      "keep: those of one that was closed stay [CAP-DRV-LQ-2]");
 	for (i = 0; i < 2 * QUEUES; i++)
 		close(listener());
 	equal(areas(), 2 * QUEUES, "keep: no more than there are queues");
@@ -142,7 +143,8 @@ static void keeps_buffers(void)
 	listen_to_order(fd, "keep", "own-give", 1);
 	/* When something changes the driver asks again. */
 	listen_to_order(fd, "keep", "config", 1);
-	equal(await_areas(2), 2, "keep: given back late, they are freed");
+	equal(await_areas(2), 2,
+	      "keep: given back late, they are freed [CAP-DRV-LQ-2]");
 	listen_to_order(fd, "keep", "own-keep", 1000000);
 	for (i = 0; i < 2; i++)
 		other[i] = listener();
@@ -172,7 +174,7 @@ static void keeps_pages(void)
 	equal(pinned(), before + 8, "pages: those of two buffers are pinned");
 	zero_close(&z);
 	equal(pinned(), before + 8,
-	      "pages: they stay so when they are closed and unmapped");
+	      "pages: they stay so when they are closed and unmapped [BPF-ZBUF-2]");
 	equal(locked_kib(), 8 * 4, "pages: and charged");
 	close(fd);
 	write_file(DRIVER "/unbind", device);
@@ -194,7 +196,8 @@ static void given_up(void)
 	order("needs-reset", 1);
 	equal(read_to_error(fd), EIO, "given up: a reader gets EIO");
 	close(fd);
-	equal(areas(), 2, "given up: what the device has stays after the close");
+	equal(areas(), 2,
+	      "given up: what the device has stays after the close [CAP-DRV-LQ-2]");
 	write_file(DRIVER "/unbind", device);
 	equal(areas(), 0, "given up: a reset frees it");
 	write_file(DRIVER "/bind", device);
@@ -234,8 +237,9 @@ static int accepted(unsigned int n, unsigned int bit)
 static void features(void)
 {
 	static const char * const names[] = {
-		"LISTENER_QUEUES without FILTER", "FILTER without LISTENER_QUEUES",
-		"VIRTIO_F_ACCESS_PLATFORM",
+		"LISTENER_QUEUES without FILTER [CAP-DRV-FEAT-2 CAP-DRV-FLT-1]",
+		"FILTER without LISTENER_QUEUES",
+		"VIRTIO_F_ACCESS_PLATFORM [CAP-DRV-LQ-3]",
 	};
 	char name[16];
 	unsigned int i;
@@ -264,7 +268,8 @@ static void features(void)
 int main(void)
 {
 	static const char * const malformed[] = {
-		"own-too-long", "own-longest", "own-empty", "own-odd",
+		"own-too-long [CAP-DRV-BUF-4]",
+		"own-longest [CAP-DRV-BUF-4]", "own-empty", "own-odd",
 		"own-not-given", "own-no-buffer", "own-twice",
 		"own-index-jumps",
 	};

@@ -151,10 +151,12 @@ static void fails(const struct request *request)
 		look(fd, &after);
 		if (err) {
 			failed++;
-			equal(err, ENOBUFS, "%s: command %u is refused: ENOBUFS",
+			equal(err, ENOBUFS,
+			      "%s: command %u is refused: ENOBUFS [BPF-IOCTL-3]",
 			      request->name, skip);
 			ok(!memcmp(&before, &after, sizeof(before)),
-			   "%s: nothing has changed", request->name);
+			   "%s: nothing has changed [BPF-IOCTL-3]",
+			   request->name);
 			equal(read(fd, buf, get(fd, BIOCGBLEN)), HEADER + 104,
 			      "%s: the packet is still there", request->name);
 			equal(make(fd, request), 0, "%s: again, it succeeds",

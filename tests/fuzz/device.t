@@ -335,7 +335,9 @@ def fuzz(tap, name, options):
             lives = False
             print(f"# {error!r}")
         print(f"# seed {fuzzing.seed()}{name}: {fuzzer.count} operations")
-        if not tap.ok(lives, "QEMU lives", stage.machine.output()[-6000:]):
+        if not tap.ok(lives,
+                      "QEMU lives [CAP-DEV-SEC-2]",
+                      stage.machine.output()[-6000:]):
             return
         tap.ok(fuzzer.count > 40 * SECONDS / len(MACHINES),
                "many operations were tried")

@@ -20,13 +20,19 @@ static void test_unattached(void)
 	struct ifreq ifr;
 	char buf[32768];
 
-	equal(error_of(ioctl(fd, BIOCGETIF, &ifr)), EINVAL, "BIOCGETIF");
-	equal(error_of(ioctl(fd, BIOCGDLT, &list.bfl_len)), EINVAL, "BIOCGDLT");
-	equal(error_of(ioctl(fd, BIOCSDLT, &list.bfl_len)), EINVAL, "BIOCSDLT");
-	equal(error_of(ioctl(fd, BIOCGDLTLIST, &list)), EINVAL, "BIOCGDLTLIST");
-	equal(error_of(ioctl(fd, BIOCPROMISC, NULL)), EINVAL, "BIOCPROMISC");
-	equal(error_of(read(fd, buf, sizeof(buf))), EINVAL, "read");
-	equal(stats(fd).bs_recv, 0, "statistics are zeros");
+	equal(error_of(ioctl(fd, BIOCGETIF, &ifr)), EINVAL,
+	      "BIOCGETIF [BPF-GETIF-1]");
+	equal(error_of(ioctl(fd, BIOCGDLT, &list.bfl_len)), EINVAL,
+	      "BIOCGDLT [BPF-GDLT-1]");
+	equal(error_of(ioctl(fd, BIOCSDLT, &list.bfl_len)), EINVAL,
+	      "BIOCSDLT [BPF-SDLT-1]");
+	equal(error_of(ioctl(fd, BIOCGDLTLIST, &list)), EINVAL,
+	      "BIOCGDLTLIST [BPF-GDLTLIST-1]");
+	equal(error_of(ioctl(fd, BIOCPROMISC, NULL)), EINVAL,
+	      "BIOCPROMISC [BPF-PROMISC-1]");
+	equal(error_of(read(fd, buf, sizeof(buf))), EINVAL,
+	      "read [BPF-READ-3]");
+	equal(stats(fd).bs_recv, 0, "statistics are zeros [BPF-OPEN-8]");
 	close(fd);
 }
 
@@ -41,13 +47,15 @@ static void test_names(void)
 
 	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		equal(error_of(attach(fd, wrong[i])), ENXIO,
-		      "no interface \"%s\"", wrong[i]);
-	equal(attach(fd, "eth0"), 0, "attach after failures");
-	ok(!strcmp(attached_to(fd), "eth0"), "BIOCGETIF tells the interface");
-	equal(error_of(attach(fd, "eth0")), EINVAL, "not twice");
-	equal(error_of(attach(fd, "eth1")), EINVAL, "nor to another");
+		      "no interface \"%s\" [BPF-SETIF-2]", wrong[i]);
+	equal(attach(fd, "eth0"), 0, "attach after failures [BPF-SETIF-6]");
+	ok(!strcmp(attached_to(fd), "eth0"),
+	   "BIOCGETIF tells the interface [BPF-GETIF-2]");
+	equal(error_of(attach(fd, "eth0")), EINVAL, "not twice [BPF-SETIF-7]");
+	equal(error_of(attach(fd, "eth1")), EINVAL,
+	      "nor to another [BPF-SETIF-7]");
 	equal(error_of(ioctl(fd, BIOCSBLEN, &other)), EINVAL,
-	      "the buffer size is fixed then");
+	      "the buffer size is fixed then [BPF-SBLEN-1]");
 	close(fd);
 
 	fd = open_bpf(O_RDWR);
@@ -62,24 +70,28 @@ static void test_link_type(void)
 	unsigned int types[2] = { 99, 99 };
 	struct bpf_dltlist list = { 0, NULL };
 
-	equal(get(fd, BIOCGDLT), DLT_EN10MB, "the link type is Ethernet");
+	equal(get(fd, BIOCGDLT), DLT_EN10MB,
+	      "the link type is Ethernet [CAP-DRV-CFG-4 BPF-GDLT-2]");
 	types[0] = DLT_EN10MB;
-	equal(ioctl(fd, BIOCSDLT, types), 0, "it can be set to what it is");
+	equal(ioctl(fd, BIOCSDLT, types), 0,
+	      "it can be set to what it is [BPF-SDLT-3]");
 	types[0] = 99;
 	equal(error_of(ioctl(fd, BIOCSDLT, &types[0])), EINVAL,
-	      "it cannot be another");
-	equal(ioctl(fd, BIOCGDLTLIST, &list), 0, "the number of link types");
-	equal(list.bfl_len, 1, "is 1");
+	      "it cannot be another [BPF-SDLT-2]");
+	equal(ioctl(fd, BIOCGDLTLIST, &list), 0,
+	      "the number of link types [BPF-GDLTLIST-2]");
+	equal(list.bfl_len, 1, "is 1 [BPF-GDLTLIST-2]");
 	list.bfl_list = types;
 	list.bfl_len = 0;
 	equal(error_of(ioctl(fd, BIOCGDLTLIST, &list)), ENOMEM,
-	      "a list too short");
-	equal(types[0], 99, "is not written to");
+	      "a list too short [BPF-GDLTLIST-3]");
+	equal(types[0], 99, "is not written to [BPF-GDLTLIST-3]");
 	list.bfl_len = 2;
-	equal(ioctl(fd, BIOCGDLTLIST, &list), 0, "a list long enough");
-	equal(list.bfl_len, 1, "has one");
+	equal(ioctl(fd, BIOCGDLTLIST, &list), 0,
+	      "a list long enough [BPF-GDLTLIST-4]");
+	equal(list.bfl_len, 1, "has one [BPF-GDLTLIST-4]");
 	equal(types[0], DLT_EN10MB, "Ethernet");
-	equal(types[1], 99, "and no more");
+	equal(types[1], 99, "and no more [BPF-GDLTLIST-4]");
 	close(fd);
 }
 
@@ -97,7 +109,8 @@ static void test_cut_name(void)
 	memset(&ifr, 0xff, sizeof(ifr));
 	memcpy(ifr.ifr_name, name, IFNAMSIZ - 1);
 	ifr.ifr_name[IFNAMSIZ - 1] = 'x';
-	equal(ioctl(fd, BIOCSETIF, &ifr), 0, "a name is cut at its last byte");
+	equal(ioctl(fd, BIOCSETIF, &ifr), 0,
+	      "a name is cut at its last byte [BPF-SETIF-1]");
 	memset(&ifr, 0xff, sizeof(ifr));
 	equal(ioctl(fd, BIOCGETIF, &ifr), 0, "the longest name");
 	ok(!strcmp(ifr.ifr_name, name), "is told whole");
@@ -108,7 +121,7 @@ static void test_cut_name(void)
 	ioctl(fd, BIOCGETIF, &ifr);
 	for (i = 4; i < sizeof(ifr); i++)
 		bad += ((char *)&ifr)[i] != 0;
-	equal(bad, 0, "BIOCGETIF: zeros behind the name");
+	equal(bad, 0, "BIOCGETIF: zeros behind the name [BPF-GETIF-3]");
 	close(fd);
 }
 

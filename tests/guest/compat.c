@@ -25,7 +25,7 @@ static void test_requests(void)
 	equal(ioctl(fd, BIOCSRTIMEOUT, &tv), 0, "BIOCSRTIMEOUT");
 	memset(&tv, 0xff, sizeof(tv));
 	equal(ioctl(fd, BIOCGRTIMEOUT, &tv), 0, "BIOCGRTIMEOUT");
-	ok(tv.tv_sec == 3 && tv.tv_usec == 250000, "reads it back");
+	ok(tv.tv_sec == 3 && tv.tv_usec == 250000, "reads it back [BPF-COMPAT-1]");
 	tv.tv_usec = -1;
 	equal(error_of(ioctl(fd, BIOCSRTIMEOUT, &tv)), EINVAL, "a negative one");
 	equal(ioctl(fd, BIOCGDLTLIST, &list), 0, "BIOCGDLTLIST: the number");
@@ -50,16 +50,16 @@ static void test_packets(unsigned int tstamp, unsigned int hdrlen)
 	set(fd, BIOCSTSTAMP, tstamp);
 	send_frames("eth0", 7, 2, 101);
 	equal(stats(fd).bs_capt, 2, "format %u: two packets", tstamp);
-	equal(read(fd, buf, sizeof(buf)), total * 2, "of the right size");
+	equal(read(fd, buf, sizeof(buf)), total * 2, "of the right size [BPF-COMPAT-1]");
 	if (tstamp == BPF_T_MICROTIME) {
 		ok(h->bh_hdrlen == hdrlen && h->bh_caplen == 101 &&
-		   h->bh_datalen == 101, "with the right header");
+		   h->bh_datalen == 101, "with the right header [BPF-COMPAT-1]");
 		ok(h->bh_tstamp.tv_sec >= start - 1 &&
 		   h->bh_tstamp.tv_sec <= start + 60 &&
 		   h->bh_tstamp.tv_usec < 1000000, "and time");
 	} else {
 		ok(x->bh_hdrlen == hdrlen && x->bh_caplen == 101 &&
-		   x->bh_datalen == 101, "with the right header");
+		   x->bh_datalen == 101, "with the right header [BPF-COMPAT-1]");
 		ok(x->bh_tstamp.bt_sec >= start - 1 &&
 		   x->bh_tstamp.bt_sec <= start + 60 &&
 		   x->bh_tstamp.bt_frac < 1000000000, "and time");

@@ -122,8 +122,9 @@ static void test_more_packets(void)
 	send_full(200);
 	equal(stats(reader_fd).bs_drop, FULL, "then packets are dropped");
 	equal(end_read(thread, uffd), SIZE, "the read ends");
-	ok(has_packets(page, 0), "its packets were left alone");
-	equal(read(reader_fd, buf, SIZE), SIZE, "what came meanwhile is next");
+	ok(has_packets(page, 0), "its packets were left alone [BPF-READ-19]");
+	equal(read(reader_fd, buf, SIZE), SIZE,
+	      "what came meanwhile is next [BPF-READ-19]");
 	ok(has_packets(buf, 100), "and whole");
 	munmap(page, PAGE);
 	close(reader_fd);

@@ -21,14 +21,18 @@ static void test_statistics(void)
 	unsigned int i, bad = 0;
 
 	memset(&st, 0xff, sizeof(st));
-	equal(ioctl(fd, BIOCGSTATS, &st), 0, "BIOCGSTATS before BIOCSETIF");
+	equal(ioctl(fd, BIOCGSTATS, &st), 0,
+	      "BIOCGSTATS before BIOCSETIF [BPF-GSTATS-3]");
 	for (i = 0; i < sizeof(st.bs_padding) / sizeof(st.bs_padding[0]); i++)
 		bad += st.bs_padding[i] != 0;
-	equal(bad, 0, "its padding is zeros");
-	equal(ioctl(fd, BIOCFLUSH, NULL), 0, "BIOCFLUSH before BIOCSETIF");
-	equal(get(fd, FIONREAD), 0, "FIONREAD before BIOCSETIF");
+	equal(bad, 0, "its padding is zeros [BPF-GSTATS-2]");
+	equal(ioctl(fd, BIOCFLUSH, NULL), 0,
+	      "BIOCFLUSH before BIOCSETIF [BPF-FLUSH-3]");
+	equal(get(fd, FIONREAD), 0,
+	      "FIONREAD before BIOCSETIF [BPF-FIONREAD-5]");
 	filter_test_frames(fd);
-	equal(attach(fd, "eth0"), 0, "a filter set before BIOCSETIF");
+	equal(attach(fd, "eth0"), 0,
+	      "a filter set before BIOCSETIF [BPF-SETF-9]");
 	send_frames("eth0", 0, 1, 100);
 	equal(stats(fd).bs_capt, 1, "is in force after it");
 	close(fd);
@@ -45,7 +49,8 @@ static void test_synchronous(void)
 		send_frames("eth0", i, 1, 100);
 		bad += stats(fd).bs_capt != (unsigned int)i;
 	}
-	equal(bad, 0, "what was sent is in the statistics at once");
+	equal(bad, 0,
+	      "what was sent is in the statistics at once [BPF-GSTATS-1]");
 	while (get(fd, FIONREAD))
 		if (read(fd, large, sizeof(large)) <= 0)
 			bail("read");
@@ -54,7 +59,7 @@ static void test_synchronous(void)
 		bad += get(fd, FIONREAD) != 136;
 		bad += read(fd, large, sizeof(large)) != 136;
 	}
-	equal(bad, 0, "and in FIONREAD");
+	equal(bad, 0, "and in FIONREAD [BPF-FIONREAD-1]");
 	close(fd);
 }
 
@@ -67,9 +72,11 @@ static void test_drops(void)
 	send_frames("eth0", 0, 75, 100);
 	st = stats(fd);
 	ok(st.bs_recv >= 75, "received: all that went through the filter");
-	equal(st.bs_capt, 75, "captured: all that passed it");
-	equal(st.bs_drop, 15, "dropped: those without room");
-	equal(get(fd, FIONREAD), 4080, "FIONREAD: the hold buffer");
+	equal(st.bs_capt, 75, "captured: all that passed it [BPF-INPUT-9]");
+	equal(st.bs_drop, 15,
+	      "dropped: those without room [BPF-INPUT-11 BPF-GSTATS-1]");
+	equal(get(fd, FIONREAD), 4080,
+	      "FIONREAD: the hold buffer [BPF-FIONREAD-1]");
 	equal(read(fd, buf, SIZE), 4080, "first read");
 	equal(ntohl(packet_frame((struct bpf_hdr *)buf)->seq), 0, "from 0");
 	equal(read(fd, buf, SIZE), 4080, "second read");
@@ -87,8 +94,10 @@ static void test_flush(void)
 	equal(stats(fd).bs_drop, 10, "buffers full, and drops");
 	equal(ioctl(fd, BIOCFLUSH, NULL), 0, "BIOCFLUSH");
 	st = stats(fd);
-	equal(st.bs_recv + st.bs_capt + st.bs_drop, 0, "resets the counts");
-	equal(error_of(read(fd, buf, SIZE)), EAGAIN, "and empties both buffers");
+	equal(st.bs_recv + st.bs_capt + st.bs_drop, 0,
+	      "resets the counts [BPF-FLUSH-2]");
+	equal(error_of(read(fd, buf, SIZE)), EAGAIN,
+	      "and empties both buffers [BPF-FLUSH-1]");
 	send_frames("eth0", 0, 1, 100);
 	equal(stats(fd).bs_capt, 1, "capture goes on");
 	send_frames("eth0", 1, 1, 100);
@@ -111,35 +120,43 @@ static void test_filters(void)
 
 	for (i = 0; i < 513; i++)
 		long_one[i] = all[0];
-	equal(set_filter(fd, BIOCSETF, none, 1), 0, "a filter that rejects");
+	equal(set_filter(fd, BIOCSETF, none, 1), 0,
+	      "a filter that rejects [BPF-INPUT-2]");
 	send_frames("eth0", 0, 3, 100);
-	ok(stats(fd).bs_recv >= 3, "received");
-	equal(stats(fd).bs_capt, 0, "not captured");
+	ok(stats(fd).bs_recv >= 3, "received [CAP-DRV-FLT-2]");
+	equal(stats(fd).bs_capt, 0, "not captured [CAP-DRV-FLT-2 BPF-INPUT-2]");
 	before = stats(fd).bs_recv;
-	equal(set_filter(fd, BIOCSETF, bad, 2), EINVAL, "an invalid filter");
-	equal(set_filter(fd, BIOCSETF, long_one, 513), EINVAL, "one too long");
-	equal(set_filter(fd, BIOCSETF, NULL, 1), EFAULT, "a bad address");
-	equal(stats(fd).bs_recv, before, "change nothing");
+	equal(set_filter(fd, BIOCSETF, bad, 2), EINVAL,
+	      "an invalid filter [BPF-SETF-4]");
+	equal(set_filter(fd, BIOCSETF, long_one, 513), EINVAL,
+	      "one too long [BPF-SETF-1]");
+	equal(set_filter(fd, BIOCSETF, NULL, 1), EFAULT,
+	      "a bad address [BPF-SETF-3]");
+	equal(stats(fd).bs_recv, before, "change nothing [BPF-SETF-5]");
 	send_frames("eth0", 0, 1, 100);
-	equal(stats(fd).bs_capt, 0, "the old filter stays");
-	equal(set_filter(fd, BIOCSETF, long_one, 512), 0, "the longest filter");
+	equal(stats(fd).bs_capt, 0, "the old filter stays [BPF-SETF-5]");
+	equal(set_filter(fd, BIOCSETF, long_one, 512), 0,
+	      "the longest filter [BPF-SETF-2]");
 	send_frames("eth0", 0, 1, 100);
 	equal(stats(fd).bs_capt, 1, "is in force");
-	equal(set_filter(fd, BIOCSETF, none, 1), 0, "another one replaces it");
-	equal(stats(fd).bs_recv, 0, "and flushes");
-	equal(error_of(read(fd, buf, SIZE)), EAGAIN, "the packets, too");
+	equal(set_filter(fd, BIOCSETF, none, 1), 0,
+	      "another one replaces it [BPF-SETF-7]");
+	equal(stats(fd).bs_recv, 0, "and flushes [BPF-SETF-8]");
+	equal(error_of(read(fd, buf, SIZE)), EAGAIN,
+	      "the packets, too [BPF-SETF-8]");
 	equal(set_filter(fd, BIOCSETF, nowhere, 0), 0,
-	      "no instructions: no filter");
+	      "no instructions: no filter [BPF-SETF-6]");
 	equal(stats(fd).bs_recv, 0, "a new filter resets the counts");
 	send_frames("eth0", 0, 2, 100);
-	ok(stats(fd).bs_capt >= 2, "and lets everything in");
+	ok(stats(fd).bs_capt >= 2, "and lets everything in [BPF-INPUT-3]");
 	before = stats(fd).bs_capt;
 	send_frames("eth0", 0, 1, 100);
 	equal(set_filter(fd, BIOCSETFNR, none, 1), 0, "BIOCSETFNR");
-	ok(stats(fd).bs_capt > before, "keeps the counts");
-	ok(read(fd, buf, SIZE) >= 2 * 136, "and the packets");
+	ok(stats(fd).bs_capt > before, "keeps the counts [BPF-SETFNR-1]");
+	ok(read(fd, buf, SIZE) >= 2 * 136, "and the packets [BPF-SETFNR-1]");
 	send_frames("eth0", 0, 1, 100);
-	equal(error_of(read(fd, buf, SIZE)), EAGAIN, "but is in force");
+	equal(error_of(read(fd, buf, SIZE)), EAGAIN,
+	      "but is in force [BPF-SETFNR-1]");
 	close(fd);
 }
 

@@ -28,15 +28,15 @@ static void test_directions(void)
 {
 	int fd = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK);
 
-	equal(seen(fd), 3, "both directions by default");
+	equal(seen(fd), 3, "both directions by default [BPF-INPUT-27]");
 	set(fd, BIOCSDIRECTION, BPF_D_IN);
-	equal(seen(fd), 1, "in");
+	equal(seen(fd), 1, "in [BPF-SDIRECTION-1]");
 	set(fd, BIOCSDIRECTION, BPF_D_OUT);
-	equal(seen(fd), 2, "out");
+	equal(seen(fd), 2, "out [BPF-SDIRECTION-1]");
 	set(fd, BIOCSDIRECTION, BPF_D_INOUT);
-	equal(seen(fd), 3, "in and out");
+	equal(seen(fd), 3, "in and out [BPF-SDIRECTION-1]");
 	set(fd, BIOCSSEESENT, 0);
-	equal(seen(fd), 1, "see sent off");
+	equal(seen(fd), 1, "see sent off [BPF-INPUT-28 BPF-SSEESENT-1]");
 	close(fd);
 }
 
@@ -63,11 +63,15 @@ static void test_promiscuous(void)
 
 	equal(captured_of_other(fd), 0, "frames for others are not seen");
 	equal(ioctl(other, BIOCPROMISC, NULL), 0, "BIOCPROMISC");
-	equal(ioctl(other, BIOCPROMISC, NULL), 0, "twice is as good");
-	equal(captured_of_other(other), 1, "a promiscuous listener sees them");
-	equal(captured_of_other(fd), 0, "the other one still does not");
+	equal(ioctl(other, BIOCPROMISC, NULL), 0,
+	      "twice is as good [BPF-PROMISC-3]");
+	equal(captured_of_other(other), 1,
+	      "a promiscuous listener sees them [BPF-PROMISC-2]");
+	equal(captured_of_other(fd), 0,
+	      "the other one still does not [BPF-PROMISC-2]");
 	close(other);
-	equal(captured_of_other(fd), 0, "nor when the first is closed");
+	equal(captured_of_other(fd), 0,
+	      "nor when the first is closed [BPF-CLOSE-5]");
 	close(fd);
 }
 
@@ -85,7 +89,8 @@ static void test_alone(void)
 	equal(stats(fd).bs_capt, 1, "alone: out");
 	send_frames("eth0", 3, 1, 100);
 	set(fd, BIOCSDIRECTION, BPF_D_IN);
-	equal(stats(fd).bs_capt, 2, "what came before is judged by the old one");
+	equal(stats(fd).bs_capt, 2,
+	      "what came before is judged by the old one [BPF-SDIRECTION-3]");
 	ioctl(fd, BIOCFLUSH, NULL);
 	set(fd, BIOCSDIRECTION, BPF_D_INOUT);
 	make_frame(&f, 1, 100);

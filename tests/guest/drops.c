@@ -146,8 +146,10 @@ static void test_drops(const char *what, int more)
 		usleep(10000);
 	}
 	ok(st.bs_drop > 0, "%s: the device drops", what);
-	equal(st.bs_recv, COUNT + more, "%s: they count as received", what);
-	equal(st.bs_capt, COUNT + more - st.bs_drop, "%s: not as captured",
+	equal(st.bs_recv, COUNT + more,
+	      "%s: they count as received [BPF-INPUT-11]", what);
+	equal(st.bs_capt, COUNT + more - st.bs_drop,
+	      "%s: not as captured [BPF-INPUT-11]",
 	      what);
 	len = read(fd, buf, SIZE);
 	while (next_packet(buf, len, &off))

@@ -80,22 +80,28 @@ static void test_last_packets(void)
 	send_frames("eth0", 0, 31, 100);
 	equal(get(fd, FIONREAD), 4080, "one buffer is held, a packet stored");
 	take_away();
-	ok(readable(fd, 0), "the interface is gone: readable");
+	ok(readable(fd, 0), "the interface is gone: readable [BPF-POLL-2]");
 	equal(error_of(read(fd, buf, SIZE - 1)), EINVAL,
-	      "a read of another size stays wrong");
-	equal(read(fd, buf, SIZE), 4080, "what was held is read first");
-	equal(get(fd, FIONREAD), 136, "what was stored is held now");
-	equal(read(fd, buf, SIZE), 136, "and read without waiting for more");
+	      "a read of another size stays wrong [BPF-READ-6]");
+	equal(read(fd, buf, SIZE), 4080,
+	      "what was held is read first [BPF-GONE-1]");
+	equal(get(fd, FIONREAD), 136,
+	      "what was stored is held now [BPF-READ-23]");
+	equal(read(fd, buf, SIZE), 136,
+	      "and read without waiting for more [BPF-READ-23]");
 	equal(ntohl(packet_frame((struct bpf_hdr *)buf)->seq), 30, "the last");
-	equal(error_of(read(fd, buf, SIZE)), EIO, "then reads fail");
+	equal(error_of(read(fd, buf, SIZE)), EIO,
+	      "then reads fail [BPF-READ-7]");
 	fcntl(fd, F_SETFL, O_NONBLOCK);
-	equal(error_of(read(fd, buf, SIZE)), EIO, "non-blocking ones, too");
-	ok(readable(fd, 0), "still readable: there is an error to be had");
+	equal(error_of(read(fd, buf, SIZE)), EIO,
+	      "non-blocking ones, too [BPF-READ-7]");
+	ok(readable(fd, 0),
+	   "still readable: there is an error to be had [BPF-POLL-2]");
 	st = stats(fd);
-	equal(st.bs_capt, 31, "the counts stay");
-	equal(ioctl(fd, BIOCFLUSH, NULL), 0, "a flush works");
+	equal(st.bs_capt, 31, "the counts stay [BPF-GSTATS-3]");
+	equal(ioctl(fd, BIOCFLUSH, NULL), 0, "a flush works [BPF-FLUSH-4]");
 	close(fd);
-	ok(!state(), "and so does a close");
+	ok(!state(), "and so does a close [BPF-CLOSE-7]");
 	give_back();
 }
 
@@ -106,8 +112,10 @@ static void test_unseen_packets(void)
 
 	send_frames("eth0", 0, 3, 100);
 	take_away();
-	equal(get(fd, FIONREAD), 3 * 136, "what is left is held at once");
-	equal(read(fd, buf, SIZE), 3 * 136, "frames still with the device");
+	equal(get(fd, FIONREAD), 3 * 136,
+	      "what is left is held at once [BPF-GONE-2]");
+	equal(read(fd, buf, SIZE), 3 * 136,
+	      "frames still with the device [CAP-DRV-FLS-1 BPF-GONE-2]");
 	equal(error_of(read(fd, buf, SIZE)), EIO, "are the last");
 	close(fd);
 	give_back();
@@ -124,28 +132,32 @@ static void test_requests(void)
 	set(fd, BIOCSHDRCMPLT, 1);
 	ioctl(fd, BIOCPROMISC, NULL);
 	take_away();
-	equal(error_of(ioctl(fd, BIOCGETIF, &ifr)), EINVAL, "gone: BIOCGETIF");
-	equal(error_of(ioctl(fd, BIOCGDLT, &value)), EINVAL, "gone: BIOCGDLT");
-	equal(error_of(ioctl(fd, BIOCSDLT, &value)), EINVAL, "gone: BIOCSDLT");
+	equal(error_of(ioctl(fd, BIOCGETIF, &ifr)), EINVAL,
+	      "gone: BIOCGETIF [BPF-GETIF-1]");
+	equal(error_of(ioctl(fd, BIOCGDLT, &value)), EINVAL,
+	      "gone: BIOCGDLT [BPF-GDLT-1]");
+	equal(error_of(ioctl(fd, BIOCSDLT, &value)), EINVAL,
+	      "gone: BIOCSDLT [BPF-SDLT-1]");
 	equal(error_of(ioctl(fd, BIOCGDLTLIST, &list)), EINVAL,
-	      "gone: BIOCGDLTLIST");
+	      "gone: BIOCGDLTLIST [BPF-GDLTLIST-1]");
 	equal(error_of(ioctl(fd, BIOCPROMISC, NULL)), EINVAL,
-	      "gone: BIOCPROMISC");
+	      "gone: BIOCPROMISC [BPF-PROMISC-1]");
 	equal(error_of(ioctl(fd, BIOCSBLEN, &value)), EINVAL,
-	      "gone: BIOCSBLEN");
+	      "gone: BIOCSBLEN [BPF-SBLEN-1]");
 	equal(error_of(attach(fd, "eth1")), EINVAL,
-	      "gone: no other interface either");
-	equal(error_of(write(fd, buf, 60)), EINVAL, "gone: write");
+	      "gone: no other interface either [BPF-SETIF-8]");
+	equal(error_of(write(fd, buf, 60)), EINVAL,
+	      "gone: write [BPF-WRITE-2]");
 	equal(get(fd, BIOCGBLEN), SIZE, "gone: BIOCGBLEN");
 	snprintf(line, sizeof(line), "- 4096 0 0 0 1 0 1 1 inout %s gone",
 		 served_by());
 	ok(state() && !strcmp(state(), line),
-	   "gone: the line in the list of peers");
+	   "gone: the line in the list of peers [BPF-PEERS-6]");
 	ok(!can_attach("eth0"), "no new descriptor there");
 	give_back();
 	ok(can_attach("eth0"), "until the device is back");
 	equal(error_of(attach(fd, "eth0")), EINVAL,
-	      "which the old descriptor cannot use");
+	      "which the old descriptor cannot use [BPF-SETIF-8]");
 	equal(error_of(read(fd, buf, SIZE)), EIO, "it is gone for it");
 	close(fd);
 }
@@ -185,8 +197,10 @@ int main(void)
 	test_last_packets();
 	test_unseen_packets();
 	test_requests();
-	equal(woken(reader, 0), -EIO, "a pending read without packets fails");
-	equal(woken(reader, 2), 2 * 136, "one with packets gets them");
-	equal(woken(poller, 0), 1, "a poll ends");
+	equal(woken(reader, 0), -EIO,
+	      "a pending read without packets fails [BPF-GONE-4]");
+	equal(woken(reader, 2), 2 * 136,
+	      "one with packets gets them [BPF-GONE-3]");
+	equal(woken(poller, 0), 1, "a poll ends [BPF-GONE-5]");
 	return done_testing();
 }

@@ -12,16 +12,18 @@ static int set_program(int fd, unsigned long request, unsigned int code)
 
 static void test_feedback(int fd)
 {
-	equal(get(fd, BIOCGFEEDBACK), 0, "feedback: off by default");
+	equal(get(fd, BIOCGFEEDBACK), 0,
+	      "feedback: off by default [BPF-OPEN-7]");
 	set(fd, BIOCSFEEDBACK, 0x100);
-	equal(get(fd, BIOCGFEEDBACK), 1, "feedback: not 0 is 1");
+	equal(get(fd, BIOCGFEEDBACK), 1,
+	      "feedback: not 0 is 1 [BPF-GFEEDBACK-1]");
 }
 
 static void test_write_filter(int fd)
 {
 	equal(set_program(fd, BIOCSETWF, BPF_RET | BPF_K), 0, "a write filter");
 	equal(set_program(fd, BIOCSETWF, BPF_RET | BPF_X), EINVAL,
-	      "an invalid one");
+	      "an invalid one [BPF-SETWF-3]");
 }
 
 static void test_lock(int fd)
@@ -56,15 +58,15 @@ static void test_lock(int fd)
 	for (i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
 		memset(arg, 0, sizeof(arg));
 		equal(error_of(ioctl(fd, refused[i].request, arg)), EPERM,
-		      "%s is refused then", refused[i].name);
+		      "%s is refused then [BPF-LOCK-1]", refused[i].name);
 	}
 	for (i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
 		memset(arg, 0, sizeof(arg));
 		equal(error_of(ioctl(fd, allowed[i].request, arg)), 0,
-		      "%s is not", allowed[i].name);
+		      "%s is not [BPF-LOCK-2]", allowed[i].name);
 	}
 	equal(error_of(ioctl(fd, _IO('B', 99), 0)), ENOTTY,
-	      "an unknown request stays unknown");
+	      "an unknown request stays unknown [BPF-LOCK-3]");
 }
 
 /* Packets of two formats do not mix. */
@@ -78,8 +80,8 @@ static void test_tstamp_change(void)
 	set(fd, BIOCSTSTAMP, BPF_T_MICROTIME);
 	set(fd, BIOCSTSTAMP, BPF_T_NANOTIME);
 	equal(error_of(read(fd, buf, sizeof(buf))), EAGAIN,
-	      "are gone when the format changes");
-	equal(stats(fd).bs_capt, 2, "but stay counted");
+	      "are gone when the format changes [BPF-STSTAMP-3]");
+	equal(stats(fd).bs_capt, 2, "but stay counted [BPF-STSTAMP-3]");
 	send_frames("eth0", 3, 1, 100);
 	set(fd, BIOCSTSTAMP, BPF_T_BINTIME);
 	equal(error_of(read(fd, buf, sizeof(buf))), EAGAIN,

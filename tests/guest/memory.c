@@ -100,10 +100,12 @@ static void test_filters(void)
 	set_filters(10, 10);
 	before = available_kib();
 	set_filters(600, 1);
-	ok(available_kib() > before - 4000, "a close gives the filter back");
+	ok(available_kib() > before - 4000,
+	   "a close gives the filter back [BPF-CLOSE-4]");
 	before = available_kib();
 	set_filters(1, 600);
-	ok(available_kib() > before - 4000, "so does another filter");
+	ok(available_kib() > before - 4000,
+	   "so does another filter [BPF-SETF-7]");
 }
 
 int main(void)
@@ -123,7 +125,7 @@ int main(void)
 		set(fds[n], BIOCSBLEN, LARGE);
 		error = error_of(attach(fds[n], "eth0"));
 	}
-	equal(error, ENOBUFS, "BIOCSETIF: no memory for buffers");
+	equal(error, ENOBUFS, "BIOCSETIF: no memory for buffers [BPF-SETIF-3]");
 	for (i = 0; i < VICTIMS; i++)
 		end_victim(victims[i]);
 	n--;
@@ -133,7 +135,8 @@ int main(void)
 	equal(get(fds[n], BIOCGTSTAMP), BPF_T_NANOTIME, "and can be set up");
 	equal(error_of(attach(fds[n], "eth9")), ENXIO, "unattached");
 	set(fds[n], BIOCSBLEN, 4096);
-	equal(attach(fds[n], "eth0"), 0, "and can be attached with less");
+	equal(attach(fds[n], "eth0"), 0,
+	      "and can be attached with less [BPF-SETIF-3]");
 	while (n > 0)
 		close(fds[--n]);
 	for (n = 0, error = 0; n < MANY / 64 && !error; n++) {
@@ -142,7 +145,7 @@ int main(void)
 		error = error_of(attach(fds[n], "eth0"));
 		close(fds[n]);
 	}
-	equal(error, 0, "what was closed gave its memory back");
+	equal(error, 0, "what was closed gave its memory back [BPF-CLOSE-3]");
 	write_file(MAXBUFSIZE, "4194304");
 	write_file(LIMIT, "256");
 	write_file(MAXUSERMEM, usual);

@@ -32,10 +32,10 @@ static void test_many(void)
 	for (i = 0; i < MANY; i++)
 		fds[i] = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK);
 	equal(told(" device "), device_fills() ? 16 : 0,
-	      "more listeners than queues: the first have them");
+	      "more listeners than queues: the first have them [CAP-DRV-CFG-7]");
 	snprintf(others, sizeof(others), " kernel %s ", filter_engine());
 	equal(told(others), device_fills() ? MANY - 16 : MANY,
-	      "more listeners than queues: the driver serves the others");
+	      "more listeners than queues: the driver serves the others [CAP-DRV-LQ-1]");
 	send_frames("eth0", 0, 10, 100);
 	for (i = 0; i < MANY; i++) {
 		right += stats(fds[i]).bs_capt == 10;

@@ -28,7 +28,7 @@ static void test_limit(void)
 		bail("setrlimit");
 	for (i = 0; i < 4096; i++)
 		opened += (fds[i] = open("/dev/bpf", O_RDWR)) >= 0;
-	equal(opened, 4096, "can be open at once");
+	equal(opened, 4096, "can be open at once [BPF-OPEN-3]");
 	equal(error_of(open("/dev/bpf", O_RDWR)), ENOBUFS, "and no more");
 	equal(set_limit("256"), 0, "a lower limit while they are open");
 	close(fds[0]);
@@ -48,29 +48,35 @@ int main(void)
 
 	a = open_bpf(O_RDWR);
 	b = open("/dev/bpf0", O_RDWR);
-	ok(b >= 0, "/dev/bpf0 is a second name");
+	ok(b >= 0, "/dev/bpf0 is a second name [BPF-OPEN-2]");
 	set(a, BIOCSBLEN, 4096);
-	equal(get(a, BIOCGBLEN), 4096, "a size set on one descriptor");
-	equal(get(b, BIOCGBLEN), 32768, "does not show on the other");
+	equal(get(a, BIOCGBLEN), 4096,
+	      "a size set on one descriptor [BPF-OPEN-1]");
+	equal(get(b, BIOCGBLEN), 32768,
+	      "does not show on the other [BPF-OPEN-1]");
 	close(b);
 	b = open("/dev/bpf", O_WRONLY);
 	ok(b >= 0, "open for writing only");
 	close(b);
 	equal(ioctl(a, BIOCVERSION, &version), 0, "BIOCVERSION");
-	ok(version.bv_major == 1 && version.bv_minor == 1, "is 1.1");
-	equal(error_of(ioctl(a, _IO('B', 99), 0)), ENOTTY, "unknown request");
-	equal(error_of(ioctl(a, TCGETS, 0)), ENOTTY, "another device's");
+	ok(version.bv_major == 1 && version.bv_minor == 1,
+	   "is 1.1 [BPF-VERSION-1]");
+	equal(error_of(ioctl(a, _IO('B', 99), 0)), ENOTTY,
+	      "unknown request [BPF-IOCTL-4]");
+	equal(error_of(ioctl(a, TCGETS, 0)), ENOTTY,
+	      "another device's [BPF-IOCTL-4]");
 	equal(error_of(ioctl(a, BIOCGBLEN, NULL)), EFAULT, "a bad address");
 	equal(error_of(lseek(a, 0, SEEK_SET)), ESPIPE, "no seeking");
 	close(a);
 
 	for (i = 0; i < 256; i++)
 		fds[i] = open("/dev/bpf", O_RDWR);
-	ok(fds[255] >= 0, "256 descriptors at once");
-	equal(error_of(open("/dev/bpf", O_RDWR)), ENOBUFS, "no 257th");
+	ok(fds[255] >= 0, "256 descriptors at once [BPF-OPEN-3]");
+	equal(error_of(open("/dev/bpf", O_RDWR)), ENOBUFS,
+	      "no 257th [BPF-OPEN-3]");
 	close(fds[7]);
 	fds[7] = open("/dev/bpf", O_RDWR);
-	ok(fds[7] >= 0, "one closed makes room for another");
+	ok(fds[7] >= 0, "one closed makes room for another [BPF-CLOSE-1]");
 	for (i = 0; i < 256; i++)
 		close(fds[i]);
 	test_limit();

@@ -84,10 +84,14 @@ static void test_stream(const char *listener, const char *what)
 			check(read(fd, buf, sizeof(buf)), &seen);
 		}
 	}
-	equal(seen.bad, 0, "%s: frames, lengths, padding", what);
+	equal(seen.bad, 0,
+	      "%s: frames, lengths, padding [BPF-INPUT-5 BPF-INPUT-16 BPF-INPUT-17 BPF-INPUT-18]",
+	      what);
 	ok(seen.back <= longest, "%s: times in order, but for %llu of %llu us",
 	   what, (unsigned long long)seen.back, (unsigned long long)longest);
-	equal(seen.seq, N, "%s: every frame once and in order", what);
+	equal(seen.seq, N,
+	      "%s: every frame once and in order [CAP-DRV-INIT-1 BPF-INPUT-14]",
+	      what);
 	ok(seen.time < start + 600 * 1000000ULL, "%s: by the guest's clock",
 	   what);
 	equal(stats(fd).bs_capt, N, "%s: captured", what);
@@ -126,11 +130,13 @@ static void test_two_listeners(void)
 	await_received(a, 3);
 	len = read(a, buf, sizeof(buf));
 	equal(len, 3 * 136, "one descriptor reads");
-	equal(read(b, buf, sizeof(buf)), len, "the other still gets all");
+	equal(read(b, buf, sizeof(buf)), len,
+	      "the other still gets all [BPF-INPUT-26]");
 	close(a);
 	send_frames("eth1", 0, 2, 100);
 	await_received(b, 5);
-	equal(read(b, buf, sizeof(buf)), 2 * 136, "also when one is closed");
+	equal(read(b, buf, sizeof(buf)), 2 * 136,
+	      "also when one is closed [BPF-CLOSE-6]");
 	close(b);
 }
 
@@ -147,7 +153,8 @@ static void test_earlier_packets(void)
 		earlier += stats(fd).bs_recv;
 		close(fd);
 	}
-	equal(earlier, 0, "frames from before BIOCSETIF are not received");
+	equal(earlier, 0,
+	      "frames from before BIOCSETIF are not received [BPF-SETIF-6]");
 	equal(stats(other).bs_capt, 60, "but by who was attached");
 	close(other);
 }
@@ -170,8 +177,8 @@ static void test_snaplen(void)
 	send_frames("eth1", 5, 1, 1000);
 	await_received(fd, 1);
 	equal(read(fd, buf, 4096), 56, "a packet of 21 bytes, padded");
-	equal(h->bh_caplen, 21, "captured length");
-	equal(h->bh_datalen, 1000, "original length");
+	equal(h->bh_caplen, 21, "captured length [BPF-INPUT-6]");
+	equal(h->bh_datalen, 1000, "original length [BPF-INPUT-6]");
 	insns[2].k = 900;
 	equal(ioctl(fd, BIOCSETF, &program), 0, "a filter that keeps more");
 	send_frames("eth0", 5, 1, 1000);

@@ -44,31 +44,33 @@ static void test_states(void)
 {
 	int fd = open_bpf(O_RDWR);
 
-	ok(readable(fd, 0) && writable(fd), "unattached: ready for both");
+	ok(readable(fd, 0) && writable(fd),
+	   "unattached: ready for both [BPF-POLL-1]");
 	ok(selected(fd, 0) == 1 && selected_for_writing(fd) == 1,
 	   "select agrees on both");
 	set(fd, BIOCSBLEN, SIZE);
 	attach(fd, "eth0");
 	filter_test_frames(fd);
-	ok(!readable(fd, 0), "attached and empty: not readable");
-	ok(writable(fd), "always writable");
+	ok(!readable(fd, 0), "attached and empty: not readable [BPF-SETIF-6]");
+	ok(writable(fd), "always writable [BPF-POLL-10]");
 	equal(events(fd), POLLOUT | POLLWRNORM, "no other event");
-	equal(selected_for_writing(fd), 1, "select for writing, and no errors");
+	equal(selected_for_writing(fd), 1,
+	      "select for writing, and no errors [BPF-POLL-10 BPF-POLL-11]");
 	equal(selected(fd, 0), 0, "select agrees");
 	send_frames("eth1", 0, 30, 100);
 	await_received(fd, 30);
-	ok(!readable(fd, 100), "not filled: not readable");
+	ok(!readable(fd, 100), "not filled: not readable [BPF-INPUT-25]");
 	send_frames("eth1", 30, 1, 100);
-	ok(readable(fd, 20000), "filled: readable");
+	ok(readable(fd, 20000), "filled: readable [BPF-POLL-3]");
 	equal(events(fd), POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM,
 	      "by all its names");
 	equal(selected(fd, 0), 1, "select agrees");
 	equal(read(fd, buf, SIZE), 4080, "a read takes it");
-	ok(!readable(fd, 0), "not readable any more");
+	ok(!readable(fd, 0), "not readable any more [BPF-READ-21]");
 	set(fd, BIOCIMMEDIATE, 1);
-	ok(readable(fd, 0), "immediate: the stored packet counts");
+	ok(readable(fd, 0), "immediate: the stored packet counts [BPF-POLL-4]");
 	read(fd, buf, SIZE);
-	ok(!readable(fd, 0), "until it is read");
+	ok(!readable(fd, 0), "until it is read [BPF-POLL-5]");
 	close(fd);
 }
 
@@ -83,7 +85,7 @@ static void test_wakeup(void)
 	usleep(50000);
 	send_frames("eth1", 0, 1, 100);
 	pthread_join(thread, &woken);
-	ok(woken, "a packet wakes who polls in immediate mode");
+	ok(woken, "a packet wakes who polls in immediate mode [BPF-INPUT-24]");
 	read(fd, buf, SIZE);
 
 	set(fd, BIOCIMMEDIATE, 0);
@@ -93,7 +95,7 @@ static void test_wakeup(void)
 	usleep(50000);
 	set(fd, BIOCIMMEDIATE, 1);
 	pthread_join(thread, &woken);
-	ok(woken, "so does the change to it");
+	ok(woken, "so does the change to it [BPF-IMMEDIATE-1]");
 	close(fd);
 }
 
@@ -108,7 +110,8 @@ static void test_full_buffer(void)
 	usleep(50000);
 	send_frames("eth1", 0, 8, 96);
 	pthread_join(thread, &woken);
-	ok(woken, "a buffer that gets exactly full wakes who polls");
+	ok(woken,
+	   "a buffer that gets exactly full wakes who polls [BPF-INPUT-22]");
 	equal(get(fd, FIONREAD), 8 * 128, "with all packets");
 	close(fd);
 }
@@ -136,13 +139,15 @@ static void test_edges(void)
 	usleep(50000);
 	send_frames("eth0", 1, 30, 100);
 	pthread_join(thread, &events);
-	equal((long)events, 1, "epoll: a full buffer wakes who waits");
-	equal(epoll_wait(ep, &event, 1, 0), 0, "epoll: once");
+	equal((long)events, 1,
+	      "epoll: a full buffer wakes who waits [BPF-POLL-13]");
+	equal(epoll_wait(ep, &event, 1, 0), 0, "epoll: once [BPF-POLL-14]");
 	ok(readable(fd, 0), "though there still is something to read");
 	event.events = EPOLLOUT;
 	epoll_ctl(ep, EPOLL_CTL_MOD, fd, &event);
 	equal(epoll_wait(ep, &event, 1, 0), 1, "epoll: writable");
-	equal(event.events, EPOLLOUT, "is all that was asked for");
+	equal(event.events, EPOLLOUT,
+	      "is all that was asked for [BPF-POLL-12]");
 	close(ep);
 	close(fd);
 }

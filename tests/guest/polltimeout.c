@@ -56,8 +56,9 @@ static void test_expiry(void)
 	int fd = with_packets(2, 100);
 	double start = now();
 
-	ok(readable(fd, LONG), "time is up: stored packets are readable");
-	ok(now() - start >= 0.1, "not before its time");
+	ok(readable(fd, LONG),
+	   "time is up: stored packets are readable [BPF-POLL-7]");
+	ok(now() - start >= 0.1, "not before its time [BPF-POLL-7]");
 	equal(get(fd, FIONREAD), 2 * 136, "FIONREAD tells of them");
 	ok(readable(fd, 0), "until they are read");
 	fcntl(fd, F_SETFL, 0);
@@ -72,7 +73,8 @@ static void test_expiry(void)
 	fd = listen_on("eth0", SIZE, O_RDWR);
 	set_timeout(fd, 50);
 	send_frames("eth0", 0, 1, 100);
-	ok(readable(fd, LONG), "what only the device has counts, too");
+	ok(readable(fd, LONG),
+	   "what only the device has counts, too [BPF-POLL-7]");
 	close(fd);
 
 	fd = with_packets(1, 0);
@@ -85,16 +87,18 @@ static void test_late_packet(void)
 {
 	int fd = with_packets(0, 10);
 
-	ok(!readable(fd, SHORT), "time is up with nothing: not readable");
+	ok(!readable(fd, SHORT),
+	   "time is up with nothing: not readable [BPF-POLL-8]");
 	equal(get(fd, FIONREAD), 0, "FIONREAD is 0");
 	send_frames("eth0", 0, 1, 100);
-	ok(readable(fd, LONG), "then one packet is enough");
+	ok(readable(fd, LONG), "then one packet is enough [BPF-POLL-8]");
 	equal(get(fd, FIONREAD), 136, "and in FIONREAD");
 	equal(read(fd, buf, SIZE), 136, "it is read");
 	send_frames("eth0", 0, 1, 100);
 	stats(fd);
 	/* In this order: a poll starts the timeout, which is short. */
-	equal(get(fd, FIONREAD), 0, "the next one waits again: in FIONREAD");
+	equal(get(fd, FIONREAD), 0,
+	      "the next one waits again: in FIONREAD [BPF-POLL-8]");
 	ok(!readable(fd, 0), "and in poll");
 	close(fd);
 }
@@ -130,13 +134,14 @@ static void test_ends(void)
 	equal(read(fd, buf, SIZE), 136, "a read before the time is up");
 	start = now();
 	send_frames("eth0", 0, 1, 100);
-	ok(readable(fd, LONG) && now() - start >= 0.2, "has the next one begin");
+	ok(readable(fd, LONG) && now() - start >= 0.2,
+	   "has the next one begin [BPF-POLL-9]");
 	close(fd);
 
 	fd = with_packets(1, 100);
 	readable(fd, 0);
 	set_timeout(fd, 0);
-	ok(!readable(fd, SHORT), "so does another timeout: none");
+	ok(!readable(fd, SHORT), "so does another timeout: none [BPF-POLL-9]");
 	set_timeout(fd, 50);
 	ok(readable(fd, LONG), "or one");
 	set_timeout(fd, 0);
@@ -150,7 +155,7 @@ static void test_ends(void)
 		close(fd);
 	}
 	ok(!system("rmmod virtio_capture && modprobe virtio_capture"),
-	   "closed with timeouts that ran: the module can go");
+	   "closed with timeouts that ran: the module can go [BPF-POLL-9]");
 }
 
 static void *poller(void *arg)
@@ -222,10 +227,11 @@ static void test_without(void)
 	equal(set_polltimeout("-1"), EINVAL, "and nothing else");
 	readable(fd, 0);
 	equal(set_polltimeout("0"), 0, "polltimeout 0 while one runs");
-	ok(!readable(fd, 2 * SHORT), "ends nothing");
+	ok(!readable(fd, 2 * SHORT), "ends nothing [BPF-POLL-9]");
 	close(fd);
 	fd = with_packets(1, 10);
-	ok(!readable(fd, SHORT), "polltimeout 0: the timeout has no effect");
+	ok(!readable(fd, SHORT),
+	   "polltimeout 0: the timeout has no effect [BPF-POLL-7]");
 	equal(selected(fd, SHORT), 0, "nor on select");
 	fcntl(fd, F_SETFL, 0);
 	equal(read(fd, buf, SIZE), 136, "but on a read");

@@ -31,13 +31,16 @@ static void test_sizes(void)
 {
 	int fd = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK);
 
-	equal(error_of(read(fd, buf, SIZE - 1)), EINVAL, "a shorter read");
-	equal(error_of(read(fd, buf, SIZE + 1)), EINVAL, "a longer read");
+	equal(error_of(read(fd, buf, SIZE - 1)), EINVAL,
+	      "a shorter read [BPF-READ-4]");
+	equal(error_of(read(fd, buf, SIZE + 1)), EINVAL,
+	      "a longer read [BPF-READ-5]");
 	equal(error_of(read(fd, buf, SIZE)), EAGAIN, "the buffer's size");
 	send_frames("eth1", 0, 1, 100);
 	await_received(fd, 1);
-	equal(error_of(read(fd, nowhere, SIZE)), EFAULT, "a bad address");
-	equal(read(fd, buf, SIZE), 136, "loses nothing");
+	equal(error_of(read(fd, nowhere, SIZE)), EFAULT,
+	      "a bad address [BPF-READ-20]");
+	equal(read(fd, buf, SIZE), 136, "loses nothing [BPF-READ-20]");
 	close(fd);
 }
 
@@ -59,16 +62,19 @@ static void test_blocking(void)
 	pthread_create(&thread, NULL, reader, &fd);
 	await_sleep(&reader_tid);
 	equal(error_of(read(fd, other, SIZE)), EIO,
-	      "EIO while another read is pending");
-	equal(get(fd, BIOCGBLEN), SIZE, "getters are served meanwhile");
-	equal(get(fd, FIONREAD), 0, "and FIONREAD");
+	      "EIO while another read is pending [BPF-READ-1]");
+	equal(get(fd, BIOCGBLEN), SIZE,
+	      "getters are served meanwhile [BPF-IOCTL-1]");
+	equal(get(fd, FIONREAD), 0, "and FIONREAD [BPF-IOCTL-1]");
 	send_frames("eth1", 0, 30, 100);
 	await_received(fd, 30);
-	equal(error_of(read(fd, other, SIZE)), EIO, "30 packets do not fill it");
+	equal(error_of(read(fd, other, SIZE)), EIO,
+	      "30 packets do not fill it [BPF-INPUT-25 BPF-READ-8]");
 	send_frames("eth1", 30, 1, 100);
 	pthread_join(thread, &len);
-	equal((long)len, 4080, "the 31st does not fit: it is filled");
-	equal(get(fd, FIONREAD), 0, "the 31st is stored");
+	equal((long)len, 4080,
+	      "the 31st does not fit: it is filled [BPF-INPUT-13]");
+	equal(get(fd, FIONREAD), 0, "the 31st is stored [BPF-FIONREAD-4]");
 	close(fd);
 }
 
@@ -79,7 +85,7 @@ static void test_exactly_full(void)
 
 	send_frames("eth1", 0, 40, 96);
 	equal(read(fd, full, sizeof(full)), sizeof(full),
-	      "a buffer exactly full is read without another packet");
+	      "a buffer exactly full is read without another packet [BPF-INPUT-21]");
 	close(fd);
 }
 
@@ -90,18 +96,22 @@ static void test_timeout(void)
 
 	set_timeout(fd, 50000);
 	start = now();
-	equal(error_of(read(fd, buf, SIZE)), EAGAIN, "time is up, no packets");
-	ok(now() - start >= 0.05, "not before its time");
+	equal(error_of(read(fd, buf, SIZE)), EAGAIN,
+	      "time is up, no packets [BPF-READ-17]");
+	ok(now() - start >= 0.05, "not before its time [BPF-READ-17]");
 	send_frames("eth1", 0, 2, 100);
 	await_received(fd, 2);
-	equal(read(fd, buf, SIZE), 2 * 136, "time is up: what there is");
+	equal(read(fd, buf, SIZE), 2 * 136,
+	      "time is up: what there is [BPF-READ-16]");
 	set_timeout(fd, 1);
 	equal(error_of(read(fd, buf, SIZE)), EAGAIN, "a microsecond");
 	set_timeout(fd, 60000000);
 	send_frames("eth0", 0, 31, 100);
-	equal(read(fd, buf, SIZE), 4080, "a full buffer does not wait for it");
+	equal(read(fd, buf, SIZE), 4080,
+	      "a full buffer does not wait for it [BPF-READ-9]");
 	fcntl(fd, F_SETFL, O_NONBLOCK);
-	equal(read(fd, buf, SIZE), 136, "nor does a non-blocking read");
+	equal(read(fd, buf, SIZE), 136,
+	      "nor does a non-blocking read [BPF-READ-15]");
 	equal(error_of(read(fd, buf, SIZE)), EAGAIN, "with nothing to read");
 	close(fd);
 }
@@ -136,7 +146,7 @@ static void test_resolution(void)
 	for (i = 0; i < 3; i++) {
 		late = best_delay(fd, timeouts[i]);
 		ok(late >= 0 && late < 1e-3 * time_scale(),
-		   "a timeout of %.0f us is kept within a millisecond",
+		   "a timeout of %.0f us is kept within a millisecond [BPF-READ-18]",
 		   timeouts[i] * 1e6);
 		printf("# late by %.0f us\n", late * 1e6);
 	}
@@ -148,13 +158,16 @@ static void test_nonblocking(void)
 	int fd = listen_on("eth0", SIZE, O_RDWR);
 
 	fcntl(fd, F_SETFL, O_NONBLOCK);
-	equal(error_of(read(fd, buf, SIZE)), EAGAIN, "nothing yet");
+	equal(error_of(read(fd, buf, SIZE)), EAGAIN,
+	      "nothing yet [BPF-READ-14]");
 	send_frames("eth1", 0, 2, 100);
 	await_received(fd, 2);
-	equal(read(fd, buf, SIZE), 2 * 136, "a store buffer not full is read");
+	equal(read(fd, buf, SIZE), 2 * 136,
+	      "a store buffer not full is read [CAP-DRV-FLS-1 BPF-READ-13]");
 	equal(error_of(read(fd, buf, SIZE)), EAGAIN, "and then empty");
 	send_frames("eth0", 2, 1, 100);
-	equal(read(fd, buf, SIZE), 136, "what was just sent is read");
+	equal(read(fd, buf, SIZE), 136,
+	      "what was just sent is read [BPF-READ-13]");
 	close(fd);
 }
 
@@ -170,14 +183,16 @@ static void test_signal(void)
 	await_received(fd, 2);
 	/* Again and again: the first may come before the read. */
 	ualarm(50000, 50000);
-	equal(error_of(read(fd, buf, SIZE)), EINTR, "a signal ends a read");
+	equal(error_of(read(fd, buf, SIZE)), EINTR,
+	      "a signal ends a read [BPF-READ-24]");
 	ualarm(0, 0);
 	set_timeout(fd, 60000000);
 	ualarm(50000, 50000);
-	equal(error_of(read(fd, buf, SIZE)), EINTR, "also one with a timeout");
+	equal(error_of(read(fd, buf, SIZE)), EINTR,
+	      "also one with a timeout [BPF-READ-25]");
 	ualarm(0, 0);
 	fcntl(fd, F_SETFL, O_NONBLOCK);
-	equal(read(fd, buf, SIZE), 2 * 136, "and loses nothing");
+	equal(read(fd, buf, SIZE), 2 * 136, "and loses nothing [BPF-READ-27]");
 	close(fd);
 }
 
@@ -188,7 +203,8 @@ static void test_immediate(void)
 
 	set(fd, BIOCIMMEDIATE, 1);
 	send_frames("eth1", 0, 1, 100);
-	equal(read(fd, buf, SIZE), 136, "immediate: one packet is read");
+	equal(read(fd, buf, SIZE), 136,
+	      "immediate: one packet is read [BPF-INPUT-23]");
 	send_frames("eth1", 1, 2, 100);
 	await_received(fd, 3);
 	/*
@@ -197,14 +213,16 @@ static void test_immediate(void)
 	 */
 	first = get(fd, FIONREAD);
 	ok(first == 2 * 136 || (device_fills() && first == 136),
-	   "FIONREAD is the store buffer");
+	   "FIONREAD is the store buffer [BPF-FIONREAD-3]");
 	equal(read(fd, buf, SIZE), 2 * 136, "and what came since");
 	set(fd, BIOCIMMEDIATE, 0);
 	send_frames("eth1", 3, 1, 100);
 	await_received(fd, 4);
-	equal(get(fd, FIONREAD), 0, "not immediate: FIONREAD is 0");
+	equal(get(fd, FIONREAD), 0,
+	      "not immediate: FIONREAD is 0 [BPF-IMMEDIATE-2]");
 	set(fd, BIOCIMMEDIATE, 0x100);
-	equal(read(fd, buf, SIZE), 136, "immediate again: read at once");
+	equal(read(fd, buf, SIZE), 136,
+	      "immediate again: read at once [BPF-READ-11 BPF-IMMEDIATE-1]");
 	close(fd);
 }
 

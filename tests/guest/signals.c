@@ -119,7 +119,8 @@ static void test_read(long timeout)
 	ok(state_of(pid) == 'S', "timeout %ld: stopped, continued, traced: "
 	   "a read goes on", timeout);
 	send_frames("eth0", 0, 31, 100);
-	equal(result_of(pid), DONE, "timeout %ld: it gets its packets", timeout);
+	equal(result_of(pid), DONE,
+	      "timeout %ld: it gets its packets [BPF-READ-26]", timeout);
 
 	ioctl(fd, BIOCFLUSH, NULL);
 	pid = start(do_read, fd);
@@ -149,7 +150,9 @@ static void test_deadline(void)
 		kill(pid, SIGCONT);
 		usleep(100000);
 	}
-	ok(stops < 100, "stops do not keep a read from its packets: %d", stops);
+	ok(stops < 100,
+	   "stops do not keep a read from its packets: %d [BPF-READ-26]",
+	   stops);
 	kill(pid, SIGUSR1);
 	equal(result_of(pid), DONE, "which it gets");
 	close(fd);

@@ -35,12 +35,15 @@ static void test_maxbufsize(void)
 	static char usual[64];
 
 	strcpy(usual, read_file(MAXUSERMEM));
-	ok(!strcmp(read_file(MAXBUFSIZE), "4194304\n"), "largest buffer by default");
-	equal(error_of_writing(MAXBUFSIZE, "31"), EINVAL, "no less than 32");
-	equal(error_of_writing(MAXBUFSIZE, "16777217"), EINVAL, "nor over 16 MiB");
+	ok(!strcmp(read_file(MAXBUFSIZE), "4194304\n"),
+	   "largest buffer by default [BPF-SYSCTL-1]");
+	equal(error_of_writing(MAXBUFSIZE, "31"), EINVAL,
+	      "no less than 32 [BPF-SYSCTL-2]");
+	equal(error_of_writing(MAXBUFSIZE, "16777217"), EINVAL,
+	      "nor over 16 MiB [BPF-SYSCTL-2]");
 	equal(error_of_writing(MAXBUFSIZE, "16777216"), 0, "16 MiB");
 	ioctl(fd, BIOCSBLEN, &size);
-	equal(size, 16777216, "is what BIOCSBLEN gives");
+	equal(size, 16777216, "is what BIOCSBLEN gives [BPF-SYSCTL-2]");
 	equal(error_of_writing(MAXUSERMEM, "33554432"), 0, "with memory for two");
 	equal(attach(fd, "eth0"), 0, "and such buffers can be had");
 	equal(error_of_writing(MAXBUFSIZE, "4194304"), 0, "back to the default");
@@ -65,11 +68,12 @@ static void test_totals(void)
 			close(fd);
 		}
 	}
-	ok(recv[1] - recv[0] >= 70, "the totals survive a flush and a close");
+	ok(recv[1] - recv[0] >= 70,
+	   "the totals survive a flush and a close [BPF-SYSCTL-3]");
 	equal(capt[1] - capt[0], 70, "captured");
 	equal(drop[1] - drop[0], 10, "dropped");
 	equal(error_of_writing("/proc/sys/net/bpf/stats", "1"), EBADF,
-	      "they cannot be written");
+	      "they cannot be written [BPF-SYSCTL-4]");
 }
 
 /* The line of this process in /proc/net/bpf without the pid. */
@@ -91,7 +95,7 @@ static void test_peers(void)
 	int fd = open_bpf(O_RDWR);
 
 	ok(!strcmp(peer(), "- 32768 0 0 0 0 0 0 1 inout kernel none unattached\n"),
-	   "a descriptor just opened: %s", peer());
+	   "a descriptor just opened: %s [BPF-OPEN-7]", peer());
 	set(fd, BIOCSBLEN, 4096);
 	attach(fd, "eth0");
 	filter_test_frames(fd);
@@ -102,7 +106,8 @@ static void test_peers(void)
 	snprintf(line, sizeof(line), "eth0 4096 0 0 0 1 1 1 0 in %s idle\n",
 		 served_by());
 	ok(!strcmp(peer(), line),
-	   "attached, with everything set: %s", peer());
+	   "attached, with everything set: %s [BPF-PEERS-2 BPF-PEERS-3]",
+	   peer());
 	set(fd, BIOCSDIRECTION, BPF_D_OUT);
 	set(fd, BIOCIMMEDIATE, 0);
 	send_frames("eth0", 0, 70, 100);
@@ -111,9 +116,10 @@ static void test_peers(void)
 	snprintf(line, sizeof(line), "eth0 4096 70 10 70 1 1 1 1 out %s idle\n",
 		 served_by());
 	ok(!strcmp(peer(), line),
-	   "with its counts: %s", peer());
+	   "with its counts: %s [BPF-PEERS-3]", peer());
 	close(fd);
-	ok(!strcmp(peer(), "(no line)"), "and gone when closed: %s", peer());
+	ok(!strcmp(peer(), "(no line)"),
+	   "and gone when closed: %s [BPF-PEERS-7]", peer());
 }
 
 static void drop_capabilities(void)
@@ -235,7 +241,8 @@ static void test_access(void)
 	if (chown("/dev/bpf", 0, BPF_GROUP))
 		bail("chown");
 	equal(open_as(0, 0, 0), 0, "root may open it");
-	equal(open_as(1000, 1000, 0), EACCES, "others may not, nor see peers");
+	equal(open_as(1000, 1000, 0), EACCES,
+	      "others may not, nor see peers [BPF-PEERS-1]");
 	equal(open_as(1000, BPF_GROUP, 0), 0, "but members of its group may");
 	equal(open_as(0, 0, 1), EACCES, "root without CAP_NET_RAW may not");
 	equal(open_as(0, BPF_GROUP, 1), 0, "unless it is in the group");

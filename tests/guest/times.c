@@ -74,7 +74,9 @@ static int capture(unsigned int tstamp, const char *what)
 		n++;
 	}
 	equal(n, 50, "%s: packets", what);
-	equal(bad, 0, "%s: times from when they were sent, in order", what);
+	equal(bad, 0,
+	      "%s: times from when they were sent, in order [CAP-DRV-CLK-2 BPF-INPUT-15]",
+	      what);
 	close(fd);
 	return fine;
 }
@@ -100,25 +102,26 @@ static void test_clock_set(void)
 	ok(is_right(fd), "a time of before the clock is set");
 	shift_clock(1000 * SECOND);
 	stats(fd);
-	ok(is_right(fd), "the barrier finds out that it was set");
+	ok(is_right(fd),
+	   "the barrier finds out that it was set [BPF-INPUT-15]");
 	shift_clock(-1000 * SECOND);
 	/* The clocks are compared once a second, some time after a packet. */
 	for (i = 0; i < 100 && !right; i++) {
 		usleep(100000);
 		right = is_right(fd);
 	}
-	ok(right, "and packets do");
+	ok(right, "and packets do [BPF-INPUT-15]");
 	close(fd);
 }
 
 int main(void)
 {
 	equal(capture(BPF_T_MICROTIME, "microseconds"), 0,
-	      "microseconds are whole");
+	      "microseconds are whole [BPF-STSTAMP-1]");
 	ok(capture(BPF_T_NANOTIME, "nanoseconds") > 25,
-	   "nanoseconds are not rounded to them");
+	   "nanoseconds are not rounded to them [BPF-STSTAMP-1]");
 	ok(capture(BPF_T_BINTIME, "binary fractions") > 25,
-	   "nor are binary fractions");
+	   "nor are binary fractions [BPF-STSTAMP-1]");
 	shift_clock(1000 * SECOND);
 	capture(BPF_T_MICROTIME, "the clock was set forward");
 	shift_clock(-1000 * SECOND);

@@ -105,14 +105,14 @@ static void test_descriptors(void)
 	equal(h.got, 4, "a user has as many as the parameter says");
 	equal(h.error, ENOBUFS, "and no more");
 	equal(one_more(USER, 0), ENOBUFS, "in another process neither");
-	equal(one_more(OTHER, 0), 0, "another user has as many");
+	equal(one_more(OTHER, 0), 0, "another user has as many [BPF-OPEN-3]");
 	equal(one_more(0, 0), 0, "so has root");
 	release(&h);
 	equal(one_more(USER, 0), 0, "what is closed can be opened again");
 
 	h = hold(USER, 0, 4, 0);
 	equal(h.got, 4, "a program that is root for a user");
-	equal(one_more(USER, 0), ENOBUFS, "counts for the user");
+	equal(one_more(USER, 0), ENOBUFS, "counts for the user [BPF-OPEN-3]");
 	equal(one_more(0, 0), 0, "not for root");
 	release(&h);
 
@@ -134,10 +134,10 @@ static void test_all_descriptors(void)
 	h = hold(USER, USER, MANY - 10, 0);
 	equal(h.error, 0, "nearly all descriptors there are");
 	other = hold(OTHER, OTHER, MANY, 0);
-	equal(other.got, 10, "leave other users the rest");
+	equal(other.got, 10, "leave other users the rest [BPF-OPEN-4]");
 	equal(other.error, ENOBUFS, "and no more");
 	equal(one_more(USER, 0), ENOBUFS, "nor the first one");
-	equal(one_more(0, 0), 0, "but root can open more");
+	equal(one_more(0, 0), 0, "but root can open more [BPF-OPEN-4]");
 	release(&other);
 	release(&h);
 	write_file(LIMIT, "256");
@@ -150,7 +150,8 @@ static void test_memory(const char *usual)
 	write_file(MAXUSERMEM, "1048576");
 	h = hold(USER, USER, 5, 131072);
 	equal(h.got, 4, "a user's buffers have the memory that he may have");
-	equal(h.error, ENOBUFS, "BIOCSETIF fails if they had more");
+	equal(h.error, ENOBUFS,
+	      "BIOCSETIF fails if they had more [BPF-SETIF-4]");
 	equal(one_more(USER, 32), ENOBUFS, "that limits all of the user's processes,");
 	equal(one_more(USER, 0), 0, "a descriptor without buffers can be had");
 	equal(one_more(OTHER, 131072), 0, "not another user");
@@ -180,7 +181,8 @@ static void test_halving(const char *usual)
 		if (!attach(fd, "eth0") || errno != ENOBUFS)
 			break;
 	}
-	equal(size, 65536, "a program that halves its buffer gets one");
+	equal(size, 65536,
+	      "a program that halves its buffer gets one [BPF-SETIF-4]");
 	equal(tries, 3, "after ENOBUFS");
 	write_file(MAXUSERMEM, usual);
 	close(fd);
@@ -194,7 +196,8 @@ static void test_all_memory(const char *usual)
 	h = hold(USER, USER, 200, 1048576);
 	ok(h.got > 8, "a user with %d MiB of buffers", 2 * h.got);
 	equal(h.error, ENOBUFS, "cannot have all memory");
-	equal(one_more(OTHER, 1048576), ENOBUFS, "nor can all users together");
+	equal(one_more(OTHER, 1048576), ENOBUFS,
+	      "nor can all users together [BPF-SETIF-4]");
 	equal(one_more(0, 1048576), 0, "but root can have some");
 	release(&h);
 	equal(one_more(OTHER, 1048576), 0, "what is closed makes room for all");

@@ -33,14 +33,18 @@ static void test_errors(void)
 	static char big[1515];
 	int fd = open_bpf(O_RDWR);
 
-	equal(error_of(write(fd, big, 100)), EINVAL, "not attached");
+	equal(error_of(write(fd, big, 100)), EINVAL,
+	      "not attached [BPF-WRITE-1]");
 	attach(fd, "eth0");
-	equal(write(fd, big, 0), 0, "nothing is written");
-	equal(error_of(write(fd, big, 13)), EINVAL, "less than a header");
-	equal(error_of(write(fd, big, 1515)), EMSGSIZE, "more than the MTU");
-	equal(write(fd, big, 1514), 1514, "the longest frame");
-	equal(write(fd, big, 14), 14, "the shortest");
-	equal(error_of(write(fd, nowhere, 60)), EFAULT, "a frame nowhere");
+	equal(write(fd, big, 0), 0, "nothing is written [BPF-WRITE-3]");
+	equal(error_of(write(fd, big, 13)), EINVAL,
+	      "less than a header [CAP-DRV-INJ-1 BPF-WRITE-6]");
+	equal(error_of(write(fd, big, 1515)), EMSGSIZE,
+	      "more than the MTU [CAP-DRV-INJ-1 BPF-WRITE-4]");
+	equal(write(fd, big, 1514), 1514, "the longest frame [BPF-WRITE-5]");
+	equal(write(fd, big, 14), 14, "the shortest [BPF-WRITE-16]");
+	equal(error_of(write(fd, nowhere, 60)), EFAULT,
+	      "a frame nowhere [BPF-WRITE-8]");
 	close(fd);
 	fd = open_bpf(O_WRONLY);
 	attach(fd, "eth0");
@@ -63,16 +67,18 @@ static void test_frame(int complete)
 	set(fd, BIOCSHDRCMPLT, complete);
 	make_frame(&f, 1, 77);
 	equal(write(fd, &f, 77), 77, "a frame, header complete %d", complete);
-	equal(stats(fd).bs_capt, 1, "its own descriptor sees it");
+	equal(stats(fd).bs_capt, 1,
+	      "its own descriptor sees it [BPF-WRITE-10]");
 	got = only_frame(fd, &len);
 	ok(got && len == 77, "once, with its length");
 	if (!complete)
 		memcpy(f.src, eth0_mac, 6);
-	ok(got && !memcmp(got, &f, 77), complete ? "untouched" :
-	   "with the NIC's address");
-	ok(await_received(far, 1), "it leaves through the NIC");
+	ok(got && !memcmp(got, &f, 77), complete ? "untouched [BPF-WRITE-12]" :
+	   "with the NIC's address [BPF-WRITE-11]");
+	ok(await_received(far, 1), "it leaves through the NIC [BPF-WRITE-9]");
 	got = only_frame(far, &len);
-	ok(got && len == 77 && !memcmp(got, &f, 77), "as it was captured");
+	ok(got && len == 77 && !memcmp(got, &f, 77),
+	   "as it was captured [BPF-INPUT-3]");
 	close(fd);
 	close(far);
 }
@@ -112,10 +118,12 @@ static void test_feedback(void)
 		   sizeof(patience));
 	set(fd, BIOCSFEEDBACK, 1);
 	make_frame(&f, 3, 90);
-	equal(write(fd, &f, 90), 90, "a frame with feedback");
-	equal(recv(socket_fd, &got, sizeof(got), 0), 90, "the NIC receives it");
-	ok(!memcmp(&got, &f, 90), "as it was written, with its own source");
-	equal(stats(fd).bs_capt, 1, "it is captured once");
+	equal(write(fd, &f, 90), 90, "a frame with feedback [BPF-SFEEDBACK-1]");
+	equal(recv(socket_fd, &got, sizeof(got), 0), 90,
+	      "the NIC receives it [BPF-WRITE-13]");
+	ok(!memcmp(&got, &f, 90),
+	   "as it was written, with its own source [BPF-WRITE-13]");
+	equal(stats(fd).bs_capt, 1, "it is captured once [BPF-WRITE-14]");
 	ok(only_frame(fd, &len) && len == 90, "as sent");
 	set(fd, BIOCSFEEDBACK, 0);
 	equal(write(fd, &f, 90), 90, "a frame without feedback");
@@ -124,7 +132,7 @@ static void test_feedback(void)
 	make_frame(&f, 4, 91);
 	equal(write(fd, &f, 91), 91, "and one with it");
 	equal(recv(socket_fd, &got, sizeof(got), 0), 91,
-	      "the NIC receives that alone");
+	      "the NIC receives that alone [BPF-WRITE-15 BPF-SFEEDBACK-1]");
 	close(socket_fd);
 	close(fd);
 }
@@ -158,12 +166,13 @@ static void test_write_filter(void)
 
 	equal(ioctl(fd, BIOCSETWF, &program), 0, "a write filter");
 	make_frame(&f, 1, 60);
-	equal(write(fd, &f, 60), 60, "lets a frame out");
+	equal(write(fd, &f, 60), 60, "lets a frame out [BPF-SETWF-2]");
 	f.type = htons(0x0800);
-	equal(error_of(write(fd, &f, 60)), EPERM, "or refuses it");
+	equal(error_of(write(fd, &f, 60)), EPERM,
+	      "or refuses it [BPF-SETWF-1]");
 	program.bf_len = 0;
 	equal(ioctl(fd, BIOCSETWF, &program), 0, "no write filter");
-	equal(write(fd, &f, 60), 60, "lets all frames out");
+	equal(write(fd, &f, 60), 60, "lets all frames out [BPF-SETWF-4]");
 	close(fd);
 }
 
@@ -195,21 +204,24 @@ static void test_down(void)
 	make_frame(&f, 1, 60);
 	if (system("ip link set eth0 down"))
 		bail("ip");
-	equal(error_of(write(fd, &f, 60)), ENETDOWN, "the interface is down");
+	equal(error_of(write(fd, &f, 60)), ENETDOWN,
+	      "the interface is down [BPF-WRITE-7]");
 	equal(write_elsewhere(fd), ENETDOWN, "from another network namespace");
 	equal(write(fd, &f, 0), 0, "nothing can be written");
 	equal(error_of(write(fd, buf, 1515)), EMSGSIZE,
 	      "what is too long is so first");
 	for (i = 0; i < 2; i++)
 		equal(write(own[i], &f, 60), 60,
-		      "capture%d, the device itself: it goes out", i);
+		      "capture%d, the device itself: it goes out [BPF-WRITE-7]",
+		      i);
 	equal(write(far, &f, 60), 60, "so does one from another interface");
 	if (system("ip link set eth0 name nic"))
 		bail("ip");
 	equal(error_of(write(fd, &f, 60)), ENETDOWN, "renamed: down it is");
 	if (system("ip link set nic name eth0 && ip link set eth0 up"))
 		bail("ip");
-	equal(write(fd, &f, 60), 60, "up again: a frame goes out");
+	equal(write(fd, &f, 60), 60,
+	      "up again: a frame goes out [BPF-WRITE-7]");
 	equal(write_elsewhere(fd), 0, "from another network namespace, too");
 	for (i = 0; i < 2; i++)
 		close(own[i]);

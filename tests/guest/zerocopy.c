@@ -34,26 +34,28 @@ static void test_modes(void)
 	int fd = open_bpf(O_RDWR);
 
 	equal(get(fd, BIOCGETBUFMODE), BPF_BUFMODE_BUFFER,
-	      "at first the buffers are the kernel's");
-	equal(set_errno(fd, BIOCSETBUFMODE, 0), EINVAL, "there is no mode 0");
-	equal(set_errno(fd, BIOCSETBUFMODE, 3), EINVAL, "nor a third one");
+	      "at first the buffers are the kernel's [BPF-GETBUFMODE-1]");
+	equal(set_errno(fd, BIOCSETBUFMODE, 0), EINVAL,
+	      "there is no mode 0 [BPF-SETBUFMODE-1]");
+	equal(set_errno(fd, BIOCSETBUFMODE, 3), EINVAL,
+	      "nor a third one [BPF-SETBUFMODE-1]");
 	equal(error_of(ioctl(fd, BIOCGETZMAX, &max)), EOPNOTSUPP,
-	      "kernel's buffers: BIOCGETZMAX");
+	      "kernel's buffers: BIOCGETZMAX [BPF-ZBUF-1]");
 	equal(error_of(set_buffers(fd, a, b, PAGE)), EOPNOTSUPP,
-	      "kernel's buffers: BIOCSETZBUF");
+	      "kernel's buffers: BIOCSETZBUF [BPF-ZBUF-1]");
 	equal(error_of(ioctl(fd, BIOCROTZBUF, &zbuf)), EOPNOTSUPP,
-	      "kernel's buffers: BIOCROTZBUF");
+	      "kernel's buffers: BIOCROTZBUF [BPF-ZBUF-1]");
 	set(fd, BIOCSETBUFMODE, BPF_BUFMODE_ZBUF);
 	equal(get(fd, BIOCGETBUFMODE), BPF_BUFMODE_ZBUF, "the mode is set");
 	set(fd, BIOCSETBUFMODE, BPF_BUFMODE_BUFFER);
 	set(fd, BIOCSETBUFMODE, BPF_BUFMODE_ZBUF);
 	equal(set_errno(fd, BIOCSBLEN, 4096), EOPNOTSUPP,
-	      "program's buffers: BIOCSBLEN");
+	      "program's buffers: BIOCSBLEN [BPF-ZBUF-1]");
 	equal(get(fd, BIOCGBLEN), 32768, "BIOCGBLEN without buffers");
 	equal(error_of(read(fd, buf, sizeof(buf))), EOPNOTSUPP,
-	      "program's buffers: read");
+	      "program's buffers: read [BPF-ZBUF-1]");
 	equal(error_of(attach(fd, "eth0")), EINVAL,
-	      "BIOCSETIF without buffers");
+	      "BIOCSETIF without buffers [BPF-SETIF-10]");
 	equal(ioctl(fd, BIOCROTZBUF, &zbuf), 0, "BIOCROTZBUF without buffers");
 	ok(!zbuf.bz_bufa && !zbuf.bz_bufb && !zbuf.bz_buflen, "gives zeros");
 	a[0] = 1;
@@ -61,15 +63,16 @@ static void test_modes(void)
 	a[31] = 3;
 	equal(set_buffers(fd, a, b, PAGE), 0, "BIOCSETZBUF");
 	equal(set_errno(fd, BIOCSETBUFMODE, BPF_BUFMODE_BUFFER), EBUSY,
-	      "with buffers the mode stays");
+	      "with buffers the mode stays [BPF-SETBUFMODE-2]");
 	equal(error_of(set_buffers(fd, a, b, PAGE)), EINVAL,
-	      "buffers are set once");
-	equal(get(fd, BIOCGBLEN), ROOM, "BIOCGBLEN: what packets can use");
+	      "buffers are set once [BPF-SETZBUF-4]");
+	equal(get(fd, BIOCGBLEN), ROOM,
+	      "BIOCGBLEN: what packets can use [BPF-GBLEN-2]");
 	equal(error_of(attach(fd, "eth9")), ENXIO, "BIOCSETIF that fails");
 	equal(attach(fd, "eth0"), 0, "and one that does not");
 	ok(!a[0] && !a[8] && !a[31], "the headers are zeros");
 	equal(set_errno(fd, BIOCSETBUFMODE, BPF_BUFMODE_ZBUF), EBUSY,
-	      "attached the mode stays");
+	      "attached the mode stays [BPF-SETBUFMODE-2]");
 	equal(error_of(read(fd, buf, sizeof(buf))), EOPNOTSUPP,
 	      "attached: read");
 	equal(error_of(read(fd, a, ROOM)), EOPNOTSUPP,
@@ -78,7 +81,7 @@ static void test_modes(void)
 	fd = open_bpf(O_RDWR);
 	attach(fd, "eth0");
 	equal(set_errno(fd, BIOCSETBUFMODE, BPF_BUFMODE_ZBUF), EBUSY,
-	      "attached with the kernel's: they stay");
+	      "attached with the kernel's: they stay [BPF-SETBUFMODE-2]");
 	close(fd);
 }
 
@@ -117,11 +120,12 @@ static void test_maximum(void)
 	char usual[32];
 
 	read_file(MAXBUFSIZE, usual, sizeof(usual));
-	equal(zmax(), 4 << 20, "the largest buffer is 4 MiB");
+	equal(zmax(), 4 << 20, "the largest buffer is 4 MiB [BPF-GETZMAX-1]");
 	write_file(MAXBUFSIZE, "16777216");
 	equal(zmax(), 4 << 20, "and never larger");
 	write_file(MAXBUFSIZE, "100000");
-	equal(zmax(), 24 * PAGE, "maxbufsize lowers it, to whole pages");
+	equal(zmax(), 24 * PAGE,
+	      "maxbufsize lowers it, to whole pages [BPF-GETZMAX-1]");
 	write_file(MAXBUFSIZE, "32");
 	equal(zmax(), PAGE, "but a page there is");
 	write_file(MAXBUFSIZE, usual);
@@ -133,21 +137,24 @@ static void test_bad_buffers(void)
 	uint8_t *a = map_pages(len + PAGE), *b = map_pages(len + PAGE);
 	int fd = open_zero(O_RDWR);
 
-	equal(error_of(set_buffers(fd, NULL, b, PAGE)), EINVAL, "no first one");
+	equal(error_of(set_buffers(fd, NULL, b, PAGE)), EINVAL,
+	      "no first one [BPF-SETZBUF-1]");
 	equal(error_of(set_buffers(fd, a, NULL, PAGE)), EINVAL,
 	      "no second one");
-	equal(error_of(set_buffers(fd, a, b, 0)), EINVAL, "no size");
-	equal(error_of(set_buffers(fd, a, b, PAGE / 2)), EINVAL, "half a page");
+	equal(error_of(set_buffers(fd, a, b, 0)), EINVAL,
+	      "no size [BPF-SETZBUF-1]");
+	equal(error_of(set_buffers(fd, a, b, PAGE / 2)), EINVAL,
+	      "half a page [BPF-SETZBUF-1]");
 	equal(error_of(set_buffers(fd, a, b, PAGE + 8)), EINVAL,
 	      "a page and some bytes");
 	equal(error_of(set_buffers(fd, a + 8, b, PAGE)), EINVAL,
-	      "the first one not at a page");
+	      "the first one not at a page [BPF-SETZBUF-1]");
 	equal(error_of(set_buffers(fd, a, b + 2048, PAGE)), EINVAL,
 	      "nor the second one");
 	equal(error_of(set_buffers(fd, a, b, len + PAGE)), EINVAL,
-	      "a page too long");
+	      "a page too long [BPF-SETZBUF-1]");
 	equal(error_of(set_buffers(fd, a, a, PAGE)), EINVAL,
-	      "the same memory twice");
+	      "the same memory twice [BPF-SETZBUF-2]");
 	equal(error_of(set_buffers(fd, a, a + PAGE, 2 * PAGE)), EINVAL,
 	      "and a part of it");
 	equal(error_of(ioctl(fd, BIOCSETZBUF, NULL)), EFAULT,
@@ -172,8 +179,8 @@ static void test_rotation(void)
 	ok(!owns(&z, 0) && !readable(z.fd, 0), "room for one more: the kernel's");
 	equal(get(z.fd, FIONREAD), 0, "nothing to be had");
 	fill(&z, FIT, 1, LAST);
-	ok(owns(&z, 0), "exactly full: the program's");
-	ok(!owns(&z, 1), "the first buffer first");
+	ok(owns(&z, 0), "exactly full: the program's [BPF-ZBUF-4]");
+	ok(!owns(&z, 1), "the first buffer first [BPF-ZBUF-3]");
 	ok(readable(z.fd, 0), "and readable");
 	equal(available(&z), ROOM, "with all its bytes");
 	equal(get(z.fd, FIONREAD), ROOM, "which FIONREAD tells");
@@ -182,9 +189,11 @@ static void test_rotation(void)
 	fill(&z, FIT + 1, FIT, 96);
 	ok(!owns(&z, 1), "the second buffer is filled meanwhile");
 	finish_next(&z);
-	ok(!readable(z.fd, 0), "given back: not readable any more");
+	ok(!readable(z.fd, 0),
+	   "given back: not readable any more [BPF-ZBUF-8]");
 	fill(&z, 2 * FIT + 1, 1, 96);
-	ok(owns(&z, 1) && !owns(&z, 0), "a packet that does not fit rotates");
+	ok(owns(&z, 1) && !owns(&z, 0),
+	   "a packet that does not fit rotates [BPF-ZBUF-4]");
 	equal(available(&z), FIT * 128, "it is not split");
 	ok(check_next(&z, &seq) && seq == 2 * FIT + 1, "the packets before it");
 	finish_next(&z);
@@ -202,20 +211,20 @@ static void test_rotate(void)
 	uint32_t seq = 0;
 
 	ok(!zbuf.bz_bufa && !zbuf.bz_bufb && !zbuf.bz_buflen,
-	   "no packet: BIOCROTZBUF gives zeros");
+	   "no packet: BIOCROTZBUF gives zeros [BPF-ROTZBUF-2]");
 	ok(!owns(&z, 0) && !owns(&z, 1), "and nobody anything");
 	rotate(&z);
 	send_frames("eth0", 0, 2, 100);
 	zbuf = rotate(&z);
 	ok(zbuf.bz_bufa == z.buf[0] && !zbuf.bz_bufb,
-	   "what was just sent is in the first buffer, still the first");
+	   "what was just sent is in the first buffer, still the first [BPF-ROTZBUF-1]");
 	equal(zbuf.bz_buflen, 2 * 136, "and no more");
 	ok(owns(&z, 0), "it is the program's");
 	equal(available(&z), 2 * 136, "the header says the same");
 	send_frames("eth0", 2, 1, 100);
 	zbuf = rotate(&z);
 	ok(!zbuf.bz_bufa && !zbuf.bz_buflen,
-	   "while the program has one it gets no other");
+	   "while the program has one it gets no other [BPF-ROTZBUF-2]");
 	ok(!owns(&z, 1), "by force");
 	ok(check_next(&z, &seq) && seq == 2, "its packets");
 	finish_next(&z);
@@ -259,18 +268,19 @@ static void test_drops(void)
 	fill(&z, 1000, 1, 96);
 	equal(stats(z.fd).bs_drop, 1, "no room in either: dropped");
 	fill(&z, 2 * FIT + 1, 1, LAST);
-	equal(stats(z.fd).bs_drop, 1, "a shorter one still fits");
+	equal(stats(z.fd).bs_drop, 1, "a shorter one still fits [BPF-ZBUF-6]");
 	fill(&z, 1000, 3, LAST);
 	equal(stats(z.fd).bs_drop, 4, "until nothing does");
 	equal(stats(z.fd).bs_capt, 2 * FIT + 6,
 	      "dropped ones were accepted by the filter");
 	ok(check_next(&z, &seq) && seq == FIT + 1,
-	   "what the program has is untouched");
+	   "what the program has is untouched [BPF-ZBUF-5]");
 	finish_next(&z);
-	ok(readable(z.fd, 20000), "given back: then the full one is there");
+	ok(readable(z.fd, 20000),
+	   "given back: then the full one is there [BPF-ZBUF-6]");
 	ok(check_next(&z, &seq) && seq == 2 * FIT + 2, "all of it");
 	fill(&z, seq, 1, 96);
-	equal(stats(z.fd).bs_drop, 4, "there is room again");
+	equal(stats(z.fd).bs_drop, 4, "there is room again [BPF-ZBUF-7]");
 	finish_next(&z);
 	rotate(&z);
 	ok(check_next(&z, &seq) && seq == 2 * FIT + 3, "for what comes next");
@@ -292,7 +302,7 @@ static void test_memory_only(void)
 	while (!owns(&z, z.next))
 		sched_yield();
 	ok(check_next(&z, &seq) && seq == 2 * FIT + 2,
-	   "which comes without a call");
+	   "which comes without a call [BPF-ZBUF-7]");
 	zero_close(&z);
 }
 
@@ -307,9 +317,10 @@ static void test_flush(void)
 	equal(ioctl(z.fd, BIOCFLUSH), 0, "BIOCFLUSH");
 	equal(stats(z.fd).bs_capt, 0, "resets the counts");
 	ok(owns(&z, 0) && check_next(&z, &seq) && seq == FIT + 1,
-	   "but leaves the program what it has");
+	   "but leaves the program what it has [BPF-ZBUF-11]");
 	finish_next(&z);
-	equal(rotate(&z).bz_buflen, 0, "and empties the other one");
+	equal(rotate(&z).bz_buflen, 0,
+	      "and empties the other one [BPF-ZBUF-11]");
 	fill(&z, FIT + 1, 1, 96);
 	equal(rotate(&z).bz_buflen, 128, "which is used next");
 	ok(owns(&z, 1) && check_next(&z, &seq), "in its turn");
@@ -360,7 +371,8 @@ static void test_stream(size_t len, unsigned int frames)
 	equal(stats(z.fd).bs_capt, sent, "%zu bytes: all are captured", len);
 	equal(stats(z.fd).bs_drop, 0, "%zu bytes: none is dropped", len);
 	good &= read_all(&z, &seq);
-	ok(good && seq == sent, "%zu bytes: every frame once and in order",
+	ok(good && seq == sent,
+	   "%zu bytes: every frame once and in order [BPF-ZBUF-3]",
 	   len);
 	zero_close(&z);
 }
@@ -402,7 +414,7 @@ static void test_many(void)
 			seq == 10;
 		zero_close(&z[i]);
 	}
-	equal(good, 20, "many: all get every frame");
+	equal(good, 20, "many: all get every frame [BPF-ZBUF-12]");
 }
 
 /* The memory is charged, and given back. */
@@ -419,7 +431,7 @@ static void test_limits(void)
 	fd = open_zero(O_RDWR);
 	equal(error_of(set_buffers(fd, map_pages(9 * PAGE), map_pages(9 * PAGE),
 				   9 * PAGE)), ENOBUFS,
-	      "more than a user can have");
+	      "more than a user can have [BPF-ZBUF-2]");
 	equal(set_buffers(fd, map_pages(8 * PAGE), map_pages(8 * PAGE),
 			  8 * PAGE), 0, "not more");
 	close(fd);
@@ -446,7 +458,7 @@ static void test_limits(void)
 		_exit(0);
 	}
 	waitpid(pid, &status, 0);
-	equal(status, 0, "no more than the process may lock");
+	equal(status, 0, "no more than the process may lock [BPF-ZBUF-2]");
 }
 
 int main(void)

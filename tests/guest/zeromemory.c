@@ -51,7 +51,7 @@ static void test_refused(void)
 
 	mprotect(bad, LEN, PROT_READ);
 	equal(error_with(good, bad, LEN), EFAULT,
-	      "memory that cannot be written");
+	      "memory that cannot be written [BPF-SETZBUF-3]");
 	equal(error_with(bad, good, LEN), EFAULT, "as the first one");
 	mprotect(bad, LEN, PROT_NONE);
 	equal(error_with(good, bad, LEN), EFAULT, "nor read");
@@ -64,7 +64,8 @@ static void test_refused(void)
 	      "the last page there is");
 	equal(error_with(good, (void *)-(1L << 40), PAGE), EFAULT,
 	      "the kernel's memory");
-	equal(error_with(good, file, LEN), EFAULT, "a mapped file");
+	equal(error_with(good, file, LEN), EFAULT,
+	      "a mapped file [BPF-SETZBUF-3]");
 	equal(pinned(), before, "nothing stays pinned");
 	equal(locked_kib(), 0, "nor charged");
 	munmap(good, LEN);
@@ -154,7 +155,7 @@ static void test_kinds(void)
 	p = map_shared(a, LEN, 0);
 	q = map_shared(a, LEN, 0);
 	equal(error_with(p, q, LEN), EINVAL,
-	      "one page, mapped twice: refused");
+	      "one page, mapped twice: refused [BPF-SETZBUF-2]");
 	close(a);
 	close(b);
 
@@ -456,9 +457,11 @@ static void test_gone(void)
 		finish_next(&z);
 		readable(z.fd, 0);
 	}
-	equal(seq, 20, "gone: the last packets are the program's");
+	equal(seq, 20,
+	      "gone: the last packets are the program's [BPF-ZBUF-14]");
 	ok(readable(z.fd, 0), "gone: readable for the error");
-	equal(error_of(ioctl(z.fd, BIOCROTZBUF, &zbuf)), EIO, "gone: then EIO");
+	equal(error_of(ioctl(z.fd, BIOCROTZBUF, &zbuf)), EIO,
+	      "gone: then EIO [BPF-ZBUF-14]");
 	equal(stats(z.fd).bs_capt, 20, "gone: the counts stay");
 	zero_close(&z);
 	unbind(1);

@@ -15,7 +15,7 @@ static void test_immediate(void)
 	send_frames("eth1", 0, 1, 100);
 	ok(readable(z.fd, 20000), "immediate: a packet wakes who polls");
 	ok(owns(&z, 0) && check_next(&z, &seq) && seq == 1,
-	   "and is the program's without another call");
+	   "and is the program's without another call [BPF-ZBUF-9]");
 	fill(&z, 1, 2, 100);
 	ok(!owns(&z, 1), "the next ones wait while it has that");
 	finish_next(&z);
@@ -43,7 +43,7 @@ static void test_select(void)
 	set(z.fd, BIOCIMMEDIATE, 1);
 	equal(selected(z.fd, 0), 0, "select, no packet: not readable");
 	pthread_create(&sender, NULL, send_later, NULL);
-	equal(selected(z.fd, 20000), 1, "a packet wakes select");
+	equal(selected(z.fd, 20000), 1, "a packet wakes select [BPF-ZBUF-10]");
 	pthread_join(sender, NULL);
 	ok(owns(&z, 0) && check_next(&z, &seq) && seq == 1,
 	   "select: the buffer is the program's then");
@@ -65,7 +65,8 @@ static void test_poll(void)
 	equal(epoll_wait(epfd, &event, 1, 0), 0, "epoll: not filled");
 	send_frames("eth1", FIT, 1, LAST);
 	equal(epoll_wait(epfd, &event, 1, 20000), 1, "epoll: filled");
-	equal(epoll_wait(epfd, &event, 1, 0), 1, "until it is given back");
+	equal(epoll_wait(epfd, &event, 1, 0), 1,
+	      "until it is given back [BPF-ZBUF-8]");
 	ok(check_next(&z, &seq) && seq == FIT + 1, "with all packets");
 	finish_next(&z);
 	equal(epoll_wait(epfd, &event, 1, 0), 0, "then it is not");

@@ -32,7 +32,7 @@ static void test_lies(void)
 		rotate(&z);
 		readable(z.fd, 0);
 	}
-	ok(stats(z.fd).bs_capt == 900, "lies: capture goes on");
+	ok(stats(z.fd).bs_capt == 900, "lies: capture goes on [BPF-ZBUF-13]");
 	/* The right number is among these: give both back. */
 	for (i = 0; i < 4; i++) {
 		unsigned int gen;
@@ -95,7 +95,8 @@ static void test_spoilt_times(void)
 	enough = true;
 	pthread_join(thread, NULL);
 	equal(stats(z.fd).bs_capt, 1000, "spoilt times: capture goes on");
-	equal(stats(other.fd).bs_capt, 1000, "spoilt times: for others, too");
+	equal(stats(other.fd).bs_capt, 1000,
+	      "spoilt times: for others, too [BPF-ZBUF-13]");
 	ioctl(z.fd, BIOCFLUSH);
 	for (i = 0; i < 2; i++)
 		acknowledge(&z, i);

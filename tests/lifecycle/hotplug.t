@@ -82,7 +82,7 @@ def loops(tap):
         one = Descriptor(guest, "eth0", immediate=True)
         link.send(frame(7))
         one.wait_captured(1)
-        tap.equal(one.read()[-1], 7, "and capture works")
+        tap.equal(one.read()[-1], 7, "and capture works [CAP-DRV-CFG-5]")
         one.close()
         guest.end(tap)
 

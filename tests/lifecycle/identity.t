@@ -44,7 +44,7 @@ def attacked(tap, guest, link, model):
                        "ip link del i0\nip link del d0' 2>&1")
     tap.contains(text, MAC, f"{model}: another user can imitate the address")
     captures(tap, link, one, 2,
-             f"{model}: his interface goes, and capture goes on")
+             f"{model}: his interface goes, and capture goes on [BPF-SETIF-5]")
     tap.equal(one.call("getif"), "eth0", f"{model}: on the interface")
     one.close()
 
@@ -76,7 +76,7 @@ def elsewhere(tap, guest, model):
     one = Descriptor(guest)
     for name in ("i0", "d0"):
         tap.equal(guest.both(f"in {process} {one.command('setif', name)}")[0],
-                  "ENXIO", f"{model}: {name}: cannot be attached to")
+                  "ENXIO", f"{model}: {name}: cannot be attached to [BPF-SETIF-5]")
     one.close()
     guest.shell(f"kill {process}")
 
@@ -98,7 +98,7 @@ def lost(tap, guest, link, model):
     guest.shell("device=$(readlink -f /sys/class/net/eth0/device)\n"
                 "echo ${device##*/} > $device/driver/unbind")
     tap.equal([one.read(), one.read()], [[9], "EIO"],
-              f"{model}: the NIC itself goes: the last packets, then EIO")
+              f"{model}: the NIC itself goes: the last packets, then EIO [CAP-DRV-CFG-6]")
     one.close()
 
 

@@ -60,7 +60,7 @@ def goes(tap, guest, link, way, model):
     wait_for(lambda: exists(guest, "read"), "end of reading")
     tap.equal(guest.shell(f"cat {FOLDER}/out"),
               f"frames {COUNT} wrong 0 Input/output error",
-              f"{what}: it gets all that was captured, then EIO")
+              f"{what}: it gets all that was captured, then EIO [BPF-ZBUF-14]")
     # Whoever still had the memory would write into it now.
     next(steps, None)
     for number in range(50):
@@ -68,7 +68,7 @@ def goes(tap, guest, link, way, model):
     guest.shell(f"touch {FOLDER}/close")
     wait_for(lambda: exists(guest, "closed"), "close")
     tap.equal((guest.holdings(), guest.shell(PINNED)), before,
-              f"{what}: a close unpins it, and leaves nothing behind")
+              f"{what}: a close unpins it, and leaves nothing behind [BPF-ZBUF-2]")
     for number in range(50):
         link.send(frame(number))
     guest.shell(f"touch {FOLDER}/end; while pidof zerocopy; do sleep 0.1; done")

@@ -33,7 +33,8 @@ static void test_walk(void)
 	len = put(buf, len, 61, 1514, VIRTIO_CAPTURE_R_SENT);
 	len = put(buf, len, 0, 9, VIRTIO_CAPTURE_R_NANOSECONDS);
 	equal(vcap_record_next(buf, len, &off, &rec), 1, "first record");
-	ok(rec.sec == 1700000000 && rec.nsec == 123456000, "microseconds");
+	ok(rec.sec == 1700000000 && rec.nsec == 123456000,
+	   "microseconds [CAP-DRV-LSN-1]");
 	ok(rec.caplen == 60 && rec.datalen == 60, "its lengths");
 	equal(rec.dropped, 7, "its drop count");
 	ok(rec.data == buf + 32 && rec.data[59] == 0xaa, "its frame");
@@ -41,7 +42,7 @@ static void test_walk(void)
 	ok(rec.caplen == 61 && rec.datalen == 1514 &&
 	   rec.flags == VIRTIO_CAPTURE_R_SENT, "a cut one, with a flag");
 	equal(vcap_record_next(buf, len, &off, &rec), 1, "third record");
-	equal(rec.nsec, 123456, "nanoseconds");
+	equal(rec.nsec, 123456, "nanoseconds [CAP-DRV-LSN-1]");
 	equal(vcap_record_next(buf, len, &off, &rec), 0, "the end");
 	off = 0;
 	equal(vcap_record_next(buf, 0, &off, &rec), 0, "an empty buffer");
@@ -86,18 +87,19 @@ static void nsec(struct virtio_capture_record *wire)
 
 static void test_malformed(void)
 {
-	reject("a header cut short", 31, nothing);
+	reject("a header cut short [CAP-DRV-REC-2]", 31, nothing);
 	reject("one byte", 1, nothing);
-	reject("a frame cut short", 32 + 59, nothing);
-	reject("another header length", 96, hdrlen);
+	reject("a frame cut short [CAP-DRV-REC-2]", 32 + 59, nothing);
+	reject("another header length [CAP-DRV-REC-2]", 96, hdrlen);
 	reject("no header length", 96, no_hdrlen);
-	reject("a frame that ends outside", 96, caplen);
+	reject("a frame that ends outside [CAP-DRV-BUF-4 CAP-DRV-SEC-1]", 96,
+	       caplen);
 	reject("the largest length", 96, huge);
 	reject("a length that wraps", 96, wrap);
-	reject("more captured than there was", 96, datalen);
-	reject("a million microseconds", 96, usec);
+	reject("more captured than there was [CAP-DRV-REC-3]", 96, datalen);
+	reject("a million microseconds [CAP-DRV-REC-3]", 96, usec);
 	reject("microseconds that overflow", 96, usec_huge);
-	reject("a billion nanoseconds", 96, nsec);
+	reject("a billion nanoseconds [CAP-DRV-REC-3]", 96, nsec);
 }
 
 static void test_tail(void)
