@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import tree  # noqa: E402
 from tap import Tap  # noqa: E402
 
-BUILD = tree.TOP / "build" / "tests" / "driver" / "processors"
+BUILD = tree.TOP / "build" / "tests" / "install" / "processors"
 
 # By the number of the processor in an ELF file, and its byte order.
 PROCESSORS = {"aarch64": (183, "<"), "s390x": (22, ">")}

@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import tree  # noqa: E402
 
-BUILD = tree.TOP / "build" / "tests" / "driver" / "libpcap"
+BUILD = tree.TOP / "build" / "tests" / "install" / "libpcap"
 OUT = tree.TOP / "build" / "libpcap"
 ROOT = OUT / "package"
 LIBRARY = ROOT / "usr/lib/virtio-capture/libpcap.so.0.8"

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import tree  # noqa: E402
 from guest import vm  # noqa: E402
 
-BUILD = tree.TOP / "build" / "tests" / "driver" / "manual"
+BUILD = tree.TOP / "build" / "tests" / "install" / "manual"
 BPF = tree.text("guest-driver/man/bpf.4")
 WAYS = {"_IO": "-", "_IOR": "out", "_IOW": "in", "_IOWR": "in out"}
 

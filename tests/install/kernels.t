@@ -14,7 +14,7 @@ import tree  # noqa: E402
 from tap import Tap  # noqa: E402
 
 KERNELS = ("trixie", "trixie-backports")
-OUT = tree.TOP / "build" / "tests" / "driver" / "kernels"
+OUT = tree.TOP / "build" / "tests" / "install" / "kernels"
 
 
 def namespaces():

@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import tree  # noqa: E402
 
-BUILD = tree.TOP / "build" / "tests" / "driver" / "install"
+BUILD = tree.TOP / "build" / "tests" / "install" / "install"
 ROOT = BUILD / "root"
 DKMS = tree.DOWNLOADS / "dkms"
 

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import tree  # noqa: E402
 from guest import vm  # noqa: E402
 
-BUILD = tree.TOP / "build" / "tests" / "driver" / "udev"
+BUILD = tree.TOP / "build" / "tests" / "install" / "udev"
 UDEV = tree.DOWNLOADS / "udev"
 RULE = tree.TOP / "guest-driver" / "dist" / "60-bpf.rules"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import tree  # noqa: E402
 
-OUT = tree.TOP / "build" / "tests" / "driver" / "needs"
+OUT = tree.TOP / "build" / "tests" / "install" / "needs"
 # What a machine has that lacks a compiler.
 PROGRAMS = ("sh", "ls", "grep", "sort", "sed", "mkdir", "cp", "cmp", "uname",
             "make", "dpkg", "env", "install", "rm", "chmod")
