@@ -21,18 +21,19 @@ static void test_unattached(void)
 	char buf[32768];
 
 	equal(error_of(ioctl(fd, BIOCGETIF, &ifr)), EINVAL,
-	      "BIOCGETIF [BPF-GETIF-1]");
+	      "BIOCGETIF without an interface is EINVAL [BPF-GETIF-1]");
 	equal(error_of(ioctl(fd, BIOCGDLT, &list.bfl_len)), EINVAL,
-	      "BIOCGDLT [BPF-GDLT-1]");
+	      "BIOCGDLT without an interface is EINVAL [BPF-GDLT-1]");
 	equal(error_of(ioctl(fd, BIOCSDLT, &list.bfl_len)), EINVAL,
-	      "BIOCSDLT [BPF-SDLT-1]");
+	      "BIOCSDLT without an interface is EINVAL [BPF-SDLT-1]");
 	equal(error_of(ioctl(fd, BIOCGDLTLIST, &list)), EINVAL,
-	      "BIOCGDLTLIST [BPF-GDLTLIST-1]");
+	      "BIOCGDLTLIST without an interface is EINVAL [BPF-GDLTLIST-1]");
 	equal(error_of(ioctl(fd, BIOCPROMISC, NULL)), EINVAL,
-	      "BIOCPROMISC [BPF-PROMISC-1]");
+	      "BIOCPROMISC without an interface is EINVAL [BPF-PROMISC-1]");
 	equal(error_of(read(fd, buf, sizeof(buf))), EINVAL,
-	      "read [BPF-READ-3]");
-	equal(stats(fd).bs_recv, 0, "statistics are zeros [BPF-OPEN-8]");
+	      "read without an interface is EINVAL [BPF-READ-3]");
+	equal(stats(fd).bs_recv, 0,
+	      "BIOCGSTATS without an interface gives zeros [BPF-OPEN-8]");
 	close(fd);
 }
 
@@ -47,20 +48,25 @@ static void test_names(void)
 
 	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		equal(error_of(attach(fd, wrong[i])), ENXIO,
-		      "no interface \"%s\" [BPF-SETIF-2]", wrong[i]);
-	equal(attach(fd, "eth0"), 0, "attach after failures [BPF-SETIF-6]");
+		      "BIOCSETIF: no interface \"%s\" is ENXIO [BPF-SETIF-2]",
+		      wrong[i]);
+	equal(attach(fd, "eth0"), 0,
+	      "BIOCSETIF succeeds after calls that failed [BPF-SETIF-6]");
 	ok(!strcmp(attached_to(fd), "eth0"),
-	   "BIOCGETIF tells the interface [BPF-GETIF-2]");
-	equal(error_of(attach(fd, "eth0")), EINVAL, "not twice [BPF-SETIF-7]");
+	   "BIOCGETIF gives the name that BIOCSETIF had [BPF-GETIF-2]");
+	equal(error_of(attach(fd, "eth0")), EINVAL,
+	      "BIOCSETIF a second time is EINVAL [BPF-SETIF-7]");
 	equal(error_of(attach(fd, "eth1")), EINVAL,
-	      "nor to another [BPF-SETIF-7]");
+	      "BIOCSETIF to another interface while attached is EINVAL [BPF-SETIF-7]");
 	equal(error_of(ioctl(fd, BIOCSBLEN, &other)), EINVAL,
-	      "the buffer size is fixed then [BPF-SBLEN-1]");
+	      "BIOCSBLEN while attached is EINVAL [BPF-SBLEN-1]");
 	close(fd);
 
 	fd = open_bpf(O_RDWR);
-	equal(attach(fd, "capture1"), 0, "attach by the device's own name");
-	ok(!strcmp(attached_to(fd), "capture1"), "BIOCGETIF tells that");
+	equal(attach(fd, "capture1"), 0,
+	      "BIOCSETIF by the capture device's own name succeeds");
+	ok(!strcmp(attached_to(fd), "capture1"),
+	   "BIOCGETIF gives the capture device's own name after that");
 	close(fd);
 }
 
@@ -71,27 +77,31 @@ static void test_link_type(void)
 	struct bpf_dltlist list = { 0, NULL };
 
 	equal(get(fd, BIOCGDLT), DLT_EN10MB,
-	      "the link type is Ethernet [CAP-DRV-CFG-4 BPF-GDLT-2]");
+	      "BIOCGDLT gives Ethernet [CAP-DRV-CFG-4 BPF-GDLT-2]");
 	types[0] = DLT_EN10MB;
 	equal(ioctl(fd, BIOCSDLT, types), 0,
-	      "it can be set to what it is [BPF-SDLT-3]");
+	      "BIOCSDLT with the interface's link type succeeds [BPF-SDLT-3]");
 	types[0] = 99;
 	equal(error_of(ioctl(fd, BIOCSDLT, &types[0])), EINVAL,
-	      "it cannot be another [BPF-SDLT-2]");
+	      "BIOCSDLT with another link type is EINVAL [BPF-SDLT-2]");
 	equal(ioctl(fd, BIOCGDLTLIST, &list), 0,
-	      "the number of link types [BPF-GDLTLIST-2]");
-	equal(list.bfl_len, 1, "is 1 [BPF-GDLTLIST-2]");
+	      "BIOCGDLTLIST without a list succeeds [BPF-GDLTLIST-2]");
+	equal(list.bfl_len, 1,
+	      "BIOCGDLTLIST without a list gives the number 1 [BPF-GDLTLIST-2]");
 	list.bfl_list = types;
 	list.bfl_len = 0;
 	equal(error_of(ioctl(fd, BIOCGDLTLIST, &list)), ENOMEM,
-	      "a list too short [BPF-GDLTLIST-3]");
-	equal(types[0], 99, "is not written to [BPF-GDLTLIST-3]");
+	      "BIOCGDLTLIST with a list too short is ENOMEM [BPF-GDLTLIST-3]");
+	equal(types[0], 99,
+	      "BIOCGDLTLIST does not write to a list too short [BPF-GDLTLIST-3]");
 	list.bfl_len = 2;
 	equal(ioctl(fd, BIOCGDLTLIST, &list), 0,
-	      "a list long enough [BPF-GDLTLIST-4]");
-	equal(list.bfl_len, 1, "has one [BPF-GDLTLIST-4]");
-	equal(types[0], DLT_EN10MB, "Ethernet");
-	equal(types[1], 99, "and no more [BPF-GDLTLIST-4]");
+	      "BIOCGDLTLIST with a list long enough succeeds [BPF-GDLTLIST-4]");
+	equal(list.bfl_len, 1,
+	      "BIOCGDLTLIST with a list gives the number 1 [BPF-GDLTLIST-4]");
+	equal(types[0], DLT_EN10MB, "BIOCGDLTLIST: the list has Ethernet");
+	equal(types[1], 99,
+	      "BIOCGDLTLIST writes no more than one entry to the list [BPF-GDLTLIST-4]");
 	close(fd);
 }
 
@@ -110,10 +120,12 @@ static void test_cut_name(void)
 	memcpy(ifr.ifr_name, name, IFNAMSIZ - 1);
 	ifr.ifr_name[IFNAMSIZ - 1] = 'x';
 	equal(ioctl(fd, BIOCSETIF, &ifr), 0,
-	      "a name is cut at its last byte [BPF-SETIF-1]");
+	      "BIOCSETIF cuts a name of 16 bytes at its last byte [BPF-SETIF-1]");
 	memset(&ifr, 0xff, sizeof(ifr));
-	equal(ioctl(fd, BIOCGETIF, &ifr), 0, "the longest name");
-	ok(!strcmp(ifr.ifr_name, name), "is told whole");
+	equal(ioctl(fd, BIOCGETIF, &ifr), 0,
+	      "BIOCGETIF succeeds for a name of 15 letters");
+	ok(!strcmp(ifr.ifr_name, name),
+	   "BIOCGETIF gives the whole name of 15 letters");
 	if (system("ip link set sixteen-letters down && ip link set "
 		   "sixteen-letters name eth0 && ip link set eth0 up"))
 		bail("rename back");
@@ -121,7 +133,8 @@ static void test_cut_name(void)
 	ioctl(fd, BIOCGETIF, &ifr);
 	for (i = 4; i < sizeof(ifr); i++)
 		bad += ((char *)&ifr)[i] != 0;
-	equal(bad, 0, "BIOCGETIF: zeros behind the name [BPF-GETIF-3]");
+	equal(bad, 0,
+	      "BIOCGETIF fills the argument behind the name with zeros [BPF-GETIF-3]");
 	close(fd);
 }
 
@@ -133,9 +146,12 @@ static void test_rename(void)
 	if (system("ip link set eth0 down && ip link set eth0 name nic && "
 		   "ip link set nic up"))
 		bail("rename");
-	ok(!strcmp(attached_to(fd), "nic"), "BIOCGETIF follows a rename");
-	equal(error_of(attach(other, "eth0")), ENXIO, "the old name is gone");
-	equal(attach(other, "nic"), 0, "the new one works");
+	ok(!strcmp(attached_to(fd), "nic"),
+	   "BIOCGETIF gives the new name of a renamed interface");
+	equal(error_of(attach(other, "eth0")), ENXIO,
+	      "BIOCSETIF by the old name of a renamed interface is ENXIO");
+	equal(attach(other, "nic"), 0,
+	      "BIOCSETIF by the new name of a renamed interface succeeds");
 	if (system("ip link set nic down && ip link set nic name eth0 && "
 		   "ip link set eth0 up"))
 		bail("rename back");
@@ -151,8 +167,10 @@ static void test_other_address(void)
 	if (system("ip link set eth0 down && ip link set eth0 address "
 		   "52:54:00:77:77:77 && ip link set eth0 up"))
 		bail("address");
-	equal(attach(fd, "eth0"), 0, "an interface with another address");
-	ok(!strcmp(attached_to(fd), "eth0"), "has the same name");
+	equal(attach(fd, "eth0"), 0,
+	      "BIOCSETIF to an interface with another MAC address succeeds");
+	ok(!strcmp(attached_to(fd), "eth0"),
+	   "BIOCGETIF gives the name of an interface with another MAC address");
 	if (system("ip link set eth0 down && ip link set eth0 address "
 		   "52:54:00:12:34:56 && ip link set eth0 up"))
 		bail("address back");
@@ -168,13 +186,15 @@ static void test_namespace(void)
 	if (unshare(CLONE_NEWNET))
 		bail("unshare");
 	equal(error_of(attach(fd, "eth0")), ENXIO,
-	      "no interface of another namespace");
-	equal(attach(fd, "capture0"), 0, "but the device's own name");
+	      "BIOCSETIF to an interface of another network namespace is ENXIO");
+	equal(attach(fd, "capture0"), 0,
+	      "BIOCSETIF by the device's own name succeeds in any network namespace");
 	ok(!strcmp(attached_to(other), "capture0"),
-	   "BIOCGETIF tells it, too, where the interface is not");
+	   "BIOCGETIF in another network namespace gives the device's own name");
 	if (setns(home, CLONE_NEWNET))
 		bail("setns");
-	ok(!strcmp(attached_to(other), "eth0"), "and the interface's at home");
+	ok(!strcmp(attached_to(other), "eth0"),
+	   "BIOCGETIF back in the interface's namespace gives its name");
 	close(home);
 	close(other);
 	close(fd);

@@ -26,22 +26,29 @@ static void test_exactly_full(void)
 	int fd = listen_on("eth0", FULL, O_RDWR);
 
 	fill(fd, 0, 7, 96);
-	ok(!readable(fd, 0), "room for one more: not readable [BPF-POLL-6]");
+	ok(!readable(fd, 0),
+	   "store buffer with room for one packet more: not readable [BPF-POLL-6]");
 	fill(fd, 7, 1, 96);
-	ok(readable(fd, 0), "exactly full: readable [BPF-INPUT-19]");
-	equal(get(fd, FIONREAD), FULL, "exactly full: held [BPF-INPUT-19]");
+	ok(readable(fd, 0),
+	   "store buffer exactly full: readable [BPF-INPUT-19]");
+	equal(get(fd, FIONREAD), FULL,
+	      "store buffer exactly full: rotated at once, FIONREAD gives its length"
+	      " [BPF-INPUT-19]");
 	fill(fd, 8, 8, 96);
 	equal(get(fd, FIONREAD), FULL,
-	      "the store buffer is exactly full, too [BPF-INPUT-20]");
-	equal(stats(fd).bs_drop, 0, "nothing was dropped for it");
-	equal(read(fd, buf, FULL), FULL, "the first read");
-	equal(seq_at(0), 0, "gives what was held");
-	ok(readable(fd, 20000),
-	   "the full store buffer was rotated by it [BPF-READ-22]");
+	      "store buffer exactly full, hold buffer occupied: not rotated [BPF-INPUT-20]");
+	equal(stats(fd).bs_drop, 0,
+	      "both buffers exactly full: no packet was dropped");
 	equal(read(fd, buf, FULL), FULL,
-	      "the second read does not wait [BPF-READ-22]");
-	equal(seq_at(7 * 128), 15, "and gives the rest in order");
-	ok(!readable(fd, 0), "nothing is left");
+	      "both buffers exactly full: the first read gets a whole buffer");
+	equal(seq_at(0), 0,
+	      "both buffers exactly full: the first read begins with packet 0");
+	ok(readable(fd, 20000),
+	   "after the first read the full store buffer is readable [BPF-READ-22]");
+	equal(read(fd, buf, FULL), FULL,
+	      "the second read gets it without waiting [BPF-READ-22]");
+	equal(seq_at(7 * 128), 15, "the second read ends with packet 15");
+	ok(!readable(fd, 0), "after both reads the descriptor is not readable");
 	close(fd);
 }
 
@@ -53,13 +60,17 @@ static void test_does_not_fit(void)
 	fill(fd, 0, 7, 96);
 	fill(fd, 7, 1, 97);
 	equal(get(fd, FIONREAD), 7 * 128,
-	      "a packet too long by a byte rotates [BPF-INPUT-13]");
-	equal(read(fd, buf, FULL), 7 * 128, "it is not split [BPF-INPUT-14]");
+	      "a packet a byte too long for the room left rotates the buffers [BPF-INPUT-13]");
+	equal(read(fd, buf, FULL), 7 * 128,
+	      "read gets the packets before the one that did not fit [BPF-INPUT-14]");
 	fill(fd, 8, 6, 96);
-	ok(!readable(fd, 0), "it is stored whole");
+	ok(!readable(fd, 0),
+	   "the packet that did not fit and six more: not readable");
 	set(fd, BIOCIMMEDIATE, 1);
-	equal(read(fd, buf, FULL), 136 + 6 * 128, "before those after it");
-	equal(((struct bpf_hdr *)buf)->bh_caplen, 97, "with all its bytes");
+	equal(read(fd, buf, FULL), 136 + 6 * 128,
+	      "read gets the packet that did not fit, and those after it");
+	equal(((struct bpf_hdr *)buf)->bh_caplen, 97,
+	      "the packet that did not fit has all its bytes");
 	close(fd);
 }
 
@@ -74,19 +85,25 @@ static void test_cut(void)
 	fill(fd, 1, 1, 1400);
 	equal(get(fd, FIONREAD), 96,
 	      "a packet longer than a buffer does not take the rest of one [BPF-INPUT-7]");
-	equal(read(fd, buf, FULL), 96, "the packet before it");
-	equal(read(fd, buf, FULL), FULL, "it gets a whole buffer");
-	equal(h->bh_caplen, FULL - 32, "and is cut to that [BPF-INPUT-7]");
-	equal(h->bh_datalen, 1400, "its original length is told");
-	ok(!memcmp(packet_frame(h), &f, FULL - 32), "its first bytes are there");
+	equal(read(fd, buf, FULL), 96,
+	      "read gets the packet before the one longer than a buffer");
+	equal(read(fd, buf, FULL), FULL,
+	      "the packet longer than a buffer gets a whole buffer");
+	equal(h->bh_caplen, FULL - 32,
+	      "the packet longer than a buffer is cut to the buffer [BPF-INPUT-7]");
+	equal(h->bh_datalen, 1400,
+	      "the packet longer than a buffer has its original length in the header");
+	ok(!memcmp(packet_frame(h), &f, FULL - 32),
+	   "the packet longer than a buffer has its first bytes");
 	close(fd);
 
 	fd = listen_on("eth0", 32, O_RDWR | O_NONBLOCK);
 	fill(fd, 0, 1, 60);
 	equal(read(fd, buf, 32), 32,
-	      "the smallest buffer: a header [BPF-INPUT-8]");
-	equal(h->bh_caplen, 0, "without a packet");
-	equal(h->bh_datalen, 60, "of the right length");
+	      "buffer of 32 bytes: a packet is a header [BPF-INPUT-8]");
+	equal(h->bh_caplen, 0, "buffer of 32 bytes: the captured length is 0");
+	equal(h->bh_datalen, 60,
+	      "buffer of 32 bytes: the original length is 60");
 	close(fd);
 }
 
@@ -96,9 +113,12 @@ static void test_odd_size(void)
 	int fd = listen_on("eth0", 7 * 136 + 5, O_RDWR);
 
 	fill(fd, 0, 7, 100);
-	ok(readable(fd, 0), "an odd size: full when nothing can follow");
-	equal(error_of(read(fd, buf, 7 * 136)), EINVAL, "another size is wrong");
-	equal(read(fd, buf, 7 * 136 + 5), 7 * 136, "that size is right");
+	ok(readable(fd, 0),
+	   "buffer of 957 bytes: readable when no further header fits");
+	equal(error_of(read(fd, buf, 7 * 136)), EINVAL,
+	      "buffer of 957 bytes: read of a multiple of the packet's size is EINVAL");
+	equal(read(fd, buf, 7 * 136 + 5), 7 * 136,
+	      "buffer of 957 bytes: read of that size gets all packets");
 	close(fd);
 }
 
@@ -110,22 +130,26 @@ static void test_drops(void)
 	fill(fd, 8, 7, 96);
 	fill(fd, 15, 1, 97);
 	equal(stats(fd).bs_drop, 1,
-	      "no room in either: dropped [BPF-INPUT-10]");
+	      "a packet with no room in either buffer is dropped [BPF-INPUT-10]");
 	fill(fd, 16, 1, 96);
-	equal(stats(fd).bs_drop, 1, "a shorter one still fits [BPF-INPUT-12]");
+	equal(stats(fd).bs_drop, 1,
+	      "a shorter packet is stored after a drop [BPF-INPUT-12]");
 	fill(fd, 17, 1, 60);
-	equal(stats(fd).bs_drop, 2, "until nothing does");
+	equal(stats(fd).bs_drop, 2, "a packet is dropped when nothing fits");
 	equal(stats(fd).bs_capt, 18,
-	      "dropped ones were accepted by the filter [CAP-DRV-FLT-2 BPF-INPUT-9]");
+	      "dropped packets count as captured [CAP-DRV-FLT-2 BPF-INPUT-9]");
 	equal(read(fd, buf, FULL), FULL,
-	      "the held ones are untouched [BPF-INPUT-10]");
-	equal(seq_at(7 * 128), 7, "to the last");
+	      "drops leave the hold buffer as it was [BPF-INPUT-10]");
+	equal(seq_at(7 * 128), 7, "drops: the hold buffer ends with packet 7");
 	fill(fd, 18, 1, 60);
-	equal(stats(fd).bs_drop, 2, "a read makes room again");
-	equal(read(fd, buf, FULL), FULL, "the stored ones are untouched");
-	equal(seq_at(7 * 128), 16, "and in order");
-	equal(read(fd, buf, FULL), 96, "then the new one");
-	equal(seq_at(0), 18, "it is that");
+	equal(stats(fd).bs_drop, 2, "a read makes room: no further drop");
+	equal(read(fd, buf, FULL), FULL,
+	      "drops leave the stored packets as they were");
+	equal(seq_at(7 * 128), 16,
+	      "drops: the stored packets end with packet 16");
+	equal(read(fd, buf, FULL), 96,
+	      "read gets the packet stored after the drops");
+	equal(seq_at(0), 18, "the packet stored after the drops is packet 18");
 	close(fd);
 }
 
@@ -144,15 +168,18 @@ static void test_rejected(void)
 	f.type = htons(ETHERTYPE + 1);
 	send_raw("eth0", &f, 100);
 	ok(stats(fd).bs_recv > before,
-	   "a rejected frame is received [BPF-INPUT-1]");
-	equal(stats(fd).bs_capt, 16, "but not captured [BPF-INPUT-4]");
-	equal(stats(fd).bs_drop, 0, "and no drop, though there is no room");
+	   "a frame that the filter rejects counts as received [BPF-INPUT-1]");
+	equal(stats(fd).bs_capt, 16,
+	      "a frame that the filter rejects does not count as captured [BPF-INPUT-4]");
+	equal(stats(fd).bs_drop, 0,
+	      "a frame that the filter rejects is no drop when there is no room");
 	close(fd);
 	fd = listen_on("eth0", FULL, O_RDWR | O_NONBLOCK);
 	set(fd, BIOCIMMEDIATE, 1);
 	send_raw("eth0", &f, 100);
 	stats(fd);
-	ok(!readable(fd, 0), "it makes nothing readable [BPF-INPUT-4]");
+	ok(!readable(fd, 0),
+	   "immediate mode: a frame that the filter rejects makes nothing readable [BPF-INPUT-4]");
 	close(fd);
 }
 
@@ -163,17 +190,21 @@ static void test_held_first(void)
 
 	fill(fd, 0, 10, 96);
 	equal(read(fd, buf, FULL), FULL,
-	      "non-blocking: the held buffer first [BPF-READ-10]");
-	equal(read(fd, buf, FULL), 2 * 128, "then the stored packets");
+	      "non-blocking read gets the hold buffer first [BPF-READ-10]");
+	equal(read(fd, buf, FULL), 2 * 128,
+	      "non-blocking read gets the stored packets next");
 	fill(fd, 10, 10, 96);
 	set(fd, BIOCIMMEDIATE, 1);
 	equal(get(fd, FIONREAD), FULL,
-	      "immediate: FIONREAD is the held buffer [BPF-FIONREAD-2]");
+	      "immediate mode: FIONREAD gives the hold buffer's length [BPF-FIONREAD-2]");
 	equal(read(fd, buf, FULL), FULL,
-	      "immediate: it is read first [BPF-READ-10]");
-	equal(get(fd, FIONREAD), 2 * 128, "then FIONREAD is the store buffer");
-	equal(read(fd, buf, FULL), 2 * 128, "which is read next");
-	equal(seq_at(128), 19, "to the last packet");
+	      "immediate mode: read gets the hold buffer first [BPF-READ-10]");
+	equal(get(fd, FIONREAD), 2 * 128,
+	      "immediate mode: FIONREAD gives the store buffer's length next");
+	equal(read(fd, buf, FULL), 2 * 128,
+	      "immediate mode: read gets the store buffer next");
+	equal(seq_at(128), 19,
+	      "immediate mode: the store buffer ends with packet 19");
 	close(fd);
 }
 

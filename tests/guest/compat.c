@@ -17,23 +17,31 @@ static void test_requests(void)
 
 	equal(sizeof(long), 4, "this is a 32-bit program");
 	set(fd, BIOCSBLEN, sizeof(buf));
-	equal(error_of(attach(fd, "eth9")), ENXIO, "BIOCSETIF: no such name");
-	equal(attach(fd, "eth0"), 0, "BIOCSETIF");
+	equal(error_of(attach(fd, "eth9")), ENXIO,
+	      "BIOCSETIF: no interface eth9 is ENXIO");
+	equal(attach(fd, "eth0"), 0, "BIOCSETIF succeeds");
 	memset(&ifr, 0xff, sizeof(ifr));
-	equal(ioctl(fd, BIOCGETIF, &ifr), 0, "BIOCGETIF");
-	ok(!strcmp(ifr.ifr_name, "eth0"), "tells the name");
-	equal(ioctl(fd, BIOCSRTIMEOUT, &tv), 0, "BIOCSRTIMEOUT");
+	equal(ioctl(fd, BIOCGETIF, &ifr), 0, "BIOCGETIF succeeds");
+	ok(!strcmp(ifr.ifr_name, "eth0"), "BIOCGETIF gives the name");
+	equal(ioctl(fd, BIOCSRTIMEOUT, &tv), 0,
+	      "BIOCSRTIMEOUT 3.25 s succeeds");
 	memset(&tv, 0xff, sizeof(tv));
-	equal(ioctl(fd, BIOCGRTIMEOUT, &tv), 0, "BIOCGRTIMEOUT");
-	ok(tv.tv_sec == 3 && tv.tv_usec == 250000, "reads it back [BPF-COMPAT-1]");
+	equal(ioctl(fd, BIOCGRTIMEOUT, &tv), 0, "BIOCGRTIMEOUT succeeds");
+	ok(tv.tv_sec == 3 && tv.tv_usec == 250000,
+	   "BIOCGRTIMEOUT gives the timeout that was set [BPF-COMPAT-1]");
 	tv.tv_usec = -1;
-	equal(error_of(ioctl(fd, BIOCSRTIMEOUT, &tv)), EINVAL, "a negative one");
-	equal(ioctl(fd, BIOCGDLTLIST, &list), 0, "BIOCGDLTLIST: the number");
-	equal(list.bfl_len, 1, "is 1");
+	equal(error_of(ioctl(fd, BIOCSRTIMEOUT, &tv)), EINVAL,
+	      "BIOCSRTIMEOUT with negative microseconds is EINVAL");
+	equal(ioctl(fd, BIOCGDLTLIST, &list), 0,
+	      "BIOCGDLTLIST without a list succeeds");
+	equal(list.bfl_len, 1,
+	      "BIOCGDLTLIST without a list gives the number 1");
 	list.bfl_list = &type;
-	equal(ioctl(fd, BIOCGDLTLIST, &list), 0, "BIOCGDLTLIST: the list");
-	equal(type, DLT_EN10MB, "has Ethernet");
-	equal(error_of(ioctl(fd, BIOCGSTATS, NULL)), EFAULT, "a bad address");
+	equal(ioctl(fd, BIOCGDLTLIST, &list), 0,
+	      "BIOCGDLTLIST with a list succeeds");
+	equal(type, DLT_EN10MB, "BIOCGDLTLIST: the list has Ethernet");
+	equal(error_of(ioctl(fd, BIOCGSTATS, NULL)), EFAULT,
+	      "BIOCGSTATS to a bad address is EFAULT");
 	close(fd);
 }
 
@@ -49,23 +57,33 @@ static void test_packets(unsigned int tstamp, unsigned int hdrlen)
 
 	set(fd, BIOCSTSTAMP, tstamp);
 	send_frames("eth0", 7, 2, 101);
-	equal(stats(fd).bs_capt, 2, "format %u: two packets", tstamp);
-	equal(read(fd, buf, sizeof(buf)), total * 2, "of the right size [BPF-COMPAT-1]");
+	equal(stats(fd).bs_capt, 2, "format %u: two packets are captured",
+	      tstamp);
+	equal(read(fd, buf, sizeof(buf)), total * 2,
+	      "format %u: the packets have the size with 32-bit headers [BPF-COMPAT-1]",
+	      tstamp);
 	if (tstamp == BPF_T_MICROTIME) {
 		ok(h->bh_hdrlen == hdrlen && h->bh_caplen == 101 &&
-		   h->bh_datalen == 101, "with the right header [BPF-COMPAT-1]");
+		   h->bh_datalen == 101,
+		   "format %u: the header has lengths and its own length [BPF-COMPAT-1]",
+		   tstamp);
 		ok(h->bh_tstamp.tv_sec >= start - 1 &&
 		   h->bh_tstamp.tv_sec <= start + 60 &&
-		   h->bh_tstamp.tv_usec < 1000000, "and time");
+		   h->bh_tstamp.tv_usec < 1000000,
+		   "format %u: the time is that of the capture", tstamp);
 	} else {
 		ok(x->bh_hdrlen == hdrlen && x->bh_caplen == 101 &&
-		   x->bh_datalen == 101, "with the right header [BPF-COMPAT-1]");
+		   x->bh_datalen == 101,
+		   "format %u: the header has lengths and its own length [BPF-COMPAT-1]",
+		   tstamp);
 		ok(x->bh_tstamp.bt_sec >= start - 1 &&
 		   x->bh_tstamp.bt_sec <= start + 60 &&
-		   x->bh_tstamp.bt_frac < 1000000000, "and time");
+		   x->bh_tstamp.bt_frac < 1000000000,
+		   "format %u: the time is that of the capture", tstamp);
 	}
 	f = (struct frame *)(buf + total + hdrlen);
-	ok(f->type == htons(ETHERTYPE) && f->seq == htonl(8), "and contents");
+	ok(f->type == htons(ETHERTYPE) && f->seq == htonl(8),
+	   "format %u: the packet has its contents", tstamp);
 	close(fd);
 }
 
@@ -76,14 +94,16 @@ static void test_cut(void)
 	int fd = listen_on("eth0", sizeof(buf), O_RDWR | O_NONBLOCK);
 	struct bpf_hdr *h = (struct bpf_hdr *)buf;
 
-	equal(ioctl(fd, BIOCSETF, &program), 0, "a filter that keeps 21 bytes");
+	equal(ioctl(fd, BIOCSETF, &program), 0,
+	      "BIOCSETF of a filter that keeps 21 bytes succeeds");
 	send_frames("eth0", 7, 1, 1000);
 	stats(fd);
 	ok(read(fd, buf, sizeof(buf)) > 0 && h->bh_caplen == 21,
-	   "captured length");
-	equal(h->bh_datalen, 1000, "original length");
-	equal(ioctl(fd, BIOCSETFNR, &program), 0, "BIOCSETFNR");
-	equal(ioctl(fd, BIOCSETWF, &program), 0, "BIOCSETWF");
+	   "a filter that keeps 21 bytes: the captured length is 21");
+	equal(h->bh_datalen, 1000,
+	      "a filter that keeps 21 bytes: the original length is 1000");
+	equal(ioctl(fd, BIOCSETFNR, &program), 0, "BIOCSETFNR succeeds");
+	equal(ioctl(fd, BIOCSETWF, &program), 0, "BIOCSETWF succeeds");
 	close(fd);
 }
 
@@ -97,28 +117,32 @@ static void test_zero_copy(void)
 	struct zero z;
 	int fd = open_zero(O_RDWR);
 
-	equal(sizeof(zbuf), 12, "struct bpf_zbuf of 32 bits");
-	equal(ioctl(fd, BIOCGETZMAX, &max), 0, "BIOCGETZMAX");
-	equal(max, 4 << 20, "gives a size");
+	equal(sizeof(zbuf), 12, "struct bpf_zbuf has 12 bytes");
+	equal(ioctl(fd, BIOCGETZMAX, &max), 0, "BIOCGETZMAX succeeds");
+	equal(max, 4 << 20, "BIOCGETZMAX gives 4 MiB");
 	equal(error_of(set_buffers(fd, NULL, NULL, PAGE)), EINVAL,
-	      "BIOCSETZBUF: no buffers");
+	      "BIOCSETZBUF without buffers is EINVAL");
 	close(fd);
 	z = zero_listen(PAGE);
 	zbuf = rotate(&z);
 	ok(!zbuf.bz_bufa && !zbuf.bz_bufb && !zbuf.bz_buflen,
-	   "BIOCROTZBUF: nothing");
+	   "BIOCROTZBUF without packets gives zeros");
 	send_frames("eth0", 7, 2, 101);
 	zbuf = rotate(&z);
-	ok(zbuf.bz_bufa == z.buf[0], "BIOCROTZBUF: the first buffer");
-	equal(zbuf.bz_buflen, 2 * total, "with two packets");
-	equal(available(&z), 2 * total, "as its header says");
+	ok(zbuf.bz_bufa == z.buf[0], "BIOCROTZBUF gives the first buffer");
+	equal(zbuf.bz_buflen, 2 * total,
+	      "BIOCROTZBUF gives the length of two packets");
+	equal(available(&z), 2 * total,
+	      "the zero-copy buffer's header has the same length");
 	h = (struct bpf_hdr *)(packets(&z, 0) + total);
-	ok(h->bh_hdrlen == 20 && h->bh_caplen == 101, "in headers of 32 bits");
-	equal(ntohl(packet_frame(h)->seq), 8, "one after the other");
+	ok(h->bh_hdrlen == 20 && h->bh_caplen == 101,
+	   "zero-copy: the packet's header has 20 bytes");
+	equal(ntohl(packet_frame(h)->seq), 8,
+	      "zero-copy: the second packet follows the first");
 	finish_next(&z);
 	send_frames("eth0", 9, 1, 101);
 	rotate(&z);
-	equal(zseq(&z, 1, 0), 9, "then the second buffer");
+	equal(zseq(&z, 1, 0), 9, "BIOCROTZBUF gives the second buffer next");
 	zero_close(&z);
 }
 

@@ -115,17 +115,23 @@ static void test_more_packets(void)
 	int uffd = start_read(&thread);
 
 	equal(error_of(read(reader_fd, buf, SIZE)), EIO,
-	      "a second read while one copies");
-	equal(get(reader_fd, FIONREAD), SIZE, "the packets are still counted");
+	      "while a read copies: a second read is EIO");
+	equal(get(reader_fd, FIONREAD), SIZE,
+	      "while a read copies: FIONREAD still gives the buffer's length");
 	send_full(100);
-	equal(stats(reader_fd).bs_drop, 0, "the other buffer is filled");
+	equal(stats(reader_fd).bs_drop, 0,
+	      "while a read copies: the other buffer is filled without drops");
 	send_full(200);
-	equal(stats(reader_fd).bs_drop, FULL, "then packets are dropped");
-	equal(end_read(thread, uffd), SIZE, "the read ends");
-	ok(has_packets(page, 0), "its packets were left alone [BPF-READ-19]");
+	equal(stats(reader_fd).bs_drop, FULL,
+	      "while a read copies: packets without room are dropped");
+	equal(end_read(thread, uffd), SIZE,
+	      "while a read copies: the read ends with the whole buffer");
+	ok(has_packets(page, 0),
+	   "while a read copies: packets that come leave its buffer as it was [BPF-READ-19]");
 	equal(read(reader_fd, buf, SIZE), SIZE,
-	      "what came meanwhile is next [BPF-READ-19]");
-	ok(has_packets(buf, 100), "and whole");
+	      "after the read: the next one gets the packets that came meanwhile [BPF-READ-19]");
+	ok(has_packets(buf, 100),
+	   "after the read: the packets that came meanwhile are whole");
 	munmap(page, PAGE);
 	close(reader_fd);
 }
@@ -136,13 +142,18 @@ static void test_flush(void)
 	pthread_t thread;
 	int uffd = start_read(&thread);
 
-	equal(ioctl(reader_fd, BIOCFLUSH, NULL), 0, "a flush while one copies");
+	equal(ioctl(reader_fd, BIOCFLUSH, NULL), 0,
+	      "while a read copies: BIOCFLUSH succeeds");
 	send_full(100);
 	send_full(200);
-	equal(end_read(thread, uffd), SIZE, "the read came before it");
-	ok(has_packets(page, 0), "and has its packets");
-	equal(read(reader_fd, buf, SIZE), SIZE, "what came after it is next");
-	ok(has_packets(buf, 100), "without what came before");
+	equal(end_read(thread, uffd), SIZE,
+	      "BIOCFLUSH while a read copies: the read ends with the whole buffer");
+	ok(has_packets(page, 0),
+	   "BIOCFLUSH while a read copies: the read gets packets from before it");
+	equal(read(reader_fd, buf, SIZE), SIZE,
+	      "BIOCFLUSH while a read copies: the next read gets a whole buffer");
+	ok(has_packets(buf, 100),
+	   "BIOCFLUSH while a read copies: the next read gets packets from after it");
 	munmap(page, PAGE);
 	close(reader_fd);
 }

@@ -22,19 +22,20 @@ static void test_statistics(void)
 
 	memset(&st, 0xff, sizeof(st));
 	equal(ioctl(fd, BIOCGSTATS, &st), 0,
-	      "BIOCGSTATS before BIOCSETIF [BPF-GSTATS-3]");
+	      "BIOCGSTATS without an interface succeeds [BPF-GSTATS-3]");
 	for (i = 0; i < sizeof(st.bs_padding) / sizeof(st.bs_padding[0]); i++)
 		bad += st.bs_padding[i] != 0;
-	equal(bad, 0, "its padding is zeros [BPF-GSTATS-2]");
+	equal(bad, 0, "BIOCGSTATS fills the padding with zeros [BPF-GSTATS-2]");
 	equal(ioctl(fd, BIOCFLUSH, NULL), 0,
-	      "BIOCFLUSH before BIOCSETIF [BPF-FLUSH-3]");
+	      "BIOCFLUSH without an interface succeeds [BPF-FLUSH-3]");
 	equal(get(fd, FIONREAD), 0,
-	      "FIONREAD before BIOCSETIF [BPF-FIONREAD-5]");
+	      "FIONREAD without an interface gives 0 [BPF-FIONREAD-5]");
 	filter_test_frames(fd);
 	equal(attach(fd, "eth0"), 0,
-	      "a filter set before BIOCSETIF [BPF-SETF-9]");
+	      "BIOCSETIF succeeds after BIOCSETF [BPF-SETF-9]");
 	send_frames("eth0", 0, 1, 100);
-	equal(stats(fd).bs_capt, 1, "is in force after it");
+	equal(stats(fd).bs_capt, 1,
+	      "a filter set before BIOCSETIF is in force after it");
 	close(fd);
 }
 
@@ -50,7 +51,7 @@ static void test_synchronous(void)
 		bad += stats(fd).bs_capt != (unsigned int)i;
 	}
 	equal(bad, 0,
-	      "what was sent is in the statistics at once [BPF-GSTATS-1]");
+	      "BIOCGSTATS at once counts a frame that was sent [BPF-GSTATS-1]");
 	while (get(fd, FIONREAD))
 		if (read(fd, large, sizeof(large)) <= 0)
 			bail("read");
@@ -59,7 +60,8 @@ static void test_synchronous(void)
 		bad += get(fd, FIONREAD) != 136;
 		bad += read(fd, large, sizeof(large)) != 136;
 	}
-	equal(bad, 0, "and in FIONREAD [BPF-FIONREAD-1]");
+	equal(bad, 0,
+	      "FIONREAD and read at once give a frame that was sent [BPF-FIONREAD-1]");
 	close(fd);
 }
 
@@ -71,17 +73,23 @@ static void test_drops(void)
 	/* 30 packets fill a buffer, 60 both. */
 	send_frames("eth0", 0, 75, 100);
 	st = stats(fd);
-	ok(st.bs_recv >= 75, "received: all that went through the filter");
-	equal(st.bs_capt, 75, "captured: all that passed it [BPF-INPUT-9]");
+	ok(st.bs_recv >= 75, "75 frames sent: bs_recv counts all");
+	equal(st.bs_capt, 75,
+	      "75 frames sent: bs_capt counts those that passed the filter [BPF-INPUT-9]");
 	equal(st.bs_drop, 15,
-	      "dropped: those without room [BPF-INPUT-11 BPF-GSTATS-1]");
+	      "75 frames sent: bs_drop counts those without room [BPF-INPUT-11 BPF-GSTATS-1]");
 	equal(get(fd, FIONREAD), 4080,
-	      "FIONREAD: the hold buffer [BPF-FIONREAD-1]");
-	equal(read(fd, buf, SIZE), 4080, "first read");
-	equal(ntohl(packet_frame((struct bpf_hdr *)buf)->seq), 0, "from 0");
-	equal(read(fd, buf, SIZE), 4080, "second read");
-	equal(ntohl(packet_frame((struct bpf_hdr *)buf)->seq), 30, "from 30");
-	equal(error_of(read(fd, buf, SIZE)), EAGAIN, "the rest was dropped");
+	      "75 frames sent: FIONREAD gives the hold buffer's length [BPF-FIONREAD-1]");
+	equal(read(fd, buf, SIZE), 4080,
+	      "after drops the first read gets a whole buffer");
+	equal(ntohl(packet_frame((struct bpf_hdr *)buf)->seq), 0,
+	      "after drops the first read begins with packet 0");
+	equal(read(fd, buf, SIZE), 4080,
+	      "after drops the second read gets a whole buffer");
+	equal(ntohl(packet_frame((struct bpf_hdr *)buf)->seq), 30,
+	      "after drops the second read begins with packet 30");
+	equal(error_of(read(fd, buf, SIZE)), EAGAIN,
+	      "after drops a third read is EAGAIN");
 	close(fd);
 }
 
@@ -91,18 +99,20 @@ static void test_flush(void)
 	struct bpf_stat st;
 
 	send_frames("eth0", 0, 70, 100);
-	equal(stats(fd).bs_drop, 10, "buffers full, and drops");
-	equal(ioctl(fd, BIOCFLUSH, NULL), 0, "BIOCFLUSH");
+	equal(stats(fd).bs_drop, 10, "70 frames sent: 10 are dropped");
+	equal(ioctl(fd, BIOCFLUSH, NULL), 0,
+	      "BIOCFLUSH succeeds with full buffers");
 	st = stats(fd);
 	equal(st.bs_recv + st.bs_capt + st.bs_drop, 0,
-	      "resets the counts [BPF-FLUSH-2]");
+	      "BIOCFLUSH resets the three counts [BPF-FLUSH-2]");
 	equal(error_of(read(fd, buf, SIZE)), EAGAIN,
-	      "and empties both buffers [BPF-FLUSH-1]");
+	      "BIOCFLUSH empties both buffers [BPF-FLUSH-1]");
 	send_frames("eth0", 0, 1, 100);
-	equal(stats(fd).bs_capt, 1, "capture goes on");
+	equal(stats(fd).bs_capt, 1, "after BIOCFLUSH capture goes on");
 	send_frames("eth0", 1, 1, 100);
 	ioctl(fd, BIOCFLUSH, NULL);
-	equal(stats(fd).bs_capt, 0, "what was sent before is flushed");
+	equal(stats(fd).bs_capt, 0,
+	      "BIOCFLUSH discards a frame that was just sent");
 	close(fd);
 }
 
@@ -121,42 +131,52 @@ static void test_filters(void)
 	for (i = 0; i < 513; i++)
 		long_one[i] = all[0];
 	equal(set_filter(fd, BIOCSETF, none, 1), 0,
-	      "a filter that rejects [BPF-INPUT-2]");
+	      "BIOCSETF of a filter that rejects all succeeds [BPF-INPUT-2]");
 	send_frames("eth0", 0, 3, 100);
-	ok(stats(fd).bs_recv >= 3, "received [CAP-DRV-FLT-2]");
-	equal(stats(fd).bs_capt, 0, "not captured [CAP-DRV-FLT-2 BPF-INPUT-2]");
+	ok(stats(fd).bs_recv >= 3,
+	   "frames that the filter rejects count as received [CAP-DRV-FLT-2]");
+	equal(stats(fd).bs_capt, 0,
+	      "frames that the filter rejects do not count as captured"
+	      " [CAP-DRV-FLT-2 BPF-INPUT-2]");
 	before = stats(fd).bs_recv;
 	equal(set_filter(fd, BIOCSETF, bad, 2), EINVAL,
-	      "an invalid filter [BPF-SETF-4]");
+	      "BIOCSETF of an invalid program is EINVAL [BPF-SETF-4]");
 	equal(set_filter(fd, BIOCSETF, long_one, 513), EINVAL,
-	      "one too long [BPF-SETF-1]");
+	      "BIOCSETF of 513 instructions is EINVAL [BPF-SETF-1]");
 	equal(set_filter(fd, BIOCSETF, NULL, 1), EFAULT,
-	      "a bad address [BPF-SETF-3]");
-	equal(stats(fd).bs_recv, before, "change nothing [BPF-SETF-5]");
+	      "BIOCSETF from a bad address is EFAULT [BPF-SETF-3]");
+	equal(stats(fd).bs_recv, before,
+	      "BIOCSETF that fails leaves the counts [BPF-SETF-5]");
 	send_frames("eth0", 0, 1, 100);
-	equal(stats(fd).bs_capt, 0, "the old filter stays [BPF-SETF-5]");
+	equal(stats(fd).bs_capt, 0,
+	      "BIOCSETF that fails leaves the old filter in force [BPF-SETF-5]");
 	equal(set_filter(fd, BIOCSETF, long_one, 512), 0,
-	      "the longest filter [BPF-SETF-2]");
+	      "BIOCSETF of 512 instructions succeeds [BPF-SETF-2]");
 	send_frames("eth0", 0, 1, 100);
-	equal(stats(fd).bs_capt, 1, "is in force");
+	equal(stats(fd).bs_capt, 1, "a filter of 512 instructions is in force");
 	equal(set_filter(fd, BIOCSETF, none, 1), 0,
-	      "another one replaces it [BPF-SETF-7]");
-	equal(stats(fd).bs_recv, 0, "and flushes [BPF-SETF-8]");
+	      "BIOCSETF over another filter succeeds [BPF-SETF-7]");
+	equal(stats(fd).bs_recv, 0, "BIOCSETF resets the counts [BPF-SETF-8]");
 	equal(error_of(read(fd, buf, SIZE)), EAGAIN,
-	      "the packets, too [BPF-SETF-8]");
+	      "BIOCSETF empties the buffers [BPF-SETF-8]");
 	equal(set_filter(fd, BIOCSETF, nowhere, 0), 0,
-	      "no instructions: no filter [BPF-SETF-6]");
-	equal(stats(fd).bs_recv, 0, "a new filter resets the counts");
+	      "BIOCSETF of no instructions succeeds whatever their address [BPF-SETF-6]");
+	equal(stats(fd).bs_recv, 0,
+	      "BIOCSETF of no instructions resets the counts");
 	send_frames("eth0", 0, 2, 100);
-	ok(stats(fd).bs_capt >= 2, "and lets everything in [BPF-INPUT-3]");
+	ok(stats(fd).bs_capt >= 2,
+	   "without a filter all frames are captured [BPF-INPUT-3]");
 	before = stats(fd).bs_capt;
 	send_frames("eth0", 0, 1, 100);
-	equal(set_filter(fd, BIOCSETFNR, none, 1), 0, "BIOCSETFNR");
-	ok(stats(fd).bs_capt > before, "keeps the counts [BPF-SETFNR-1]");
-	ok(read(fd, buf, SIZE) >= 2 * 136, "and the packets [BPF-SETFNR-1]");
+	equal(set_filter(fd, BIOCSETFNR, none, 1), 0, "BIOCSETFNR succeeds");
+	ok(stats(fd).bs_capt > before,
+	   "BIOCSETFNR keeps the counts, and counts by the old filter what came before"
+	   " [BPF-SETFNR-1]");
+	ok(read(fd, buf, SIZE) >= 2 * 136,
+	   "BIOCSETFNR keeps the packets [BPF-SETFNR-1]");
 	send_frames("eth0", 0, 1, 100);
 	equal(error_of(read(fd, buf, SIZE)), EAGAIN,
-	      "but is in force [BPF-SETFNR-1]");
+	      "the filter of BIOCSETFNR is in force [BPF-SETFNR-1]");
 	close(fd);
 }
 

@@ -28,15 +28,21 @@ static void test_directions(void)
 {
 	int fd = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK);
 
-	equal(seen(fd), 3, "both directions by default [BPF-INPUT-27]");
+	equal(seen(fd), 3,
+	      "frames of both directions are captured by default [BPF-INPUT-27]");
 	set(fd, BIOCSDIRECTION, BPF_D_IN);
-	equal(seen(fd), 1, "in [BPF-SDIRECTION-1]");
+	equal(seen(fd), 1,
+	      "BPF_D_IN: received frames are captured, sent ones are not [BPF-SDIRECTION-1]");
 	set(fd, BIOCSDIRECTION, BPF_D_OUT);
-	equal(seen(fd), 2, "out [BPF-SDIRECTION-1]");
+	equal(seen(fd), 2,
+	      "BPF_D_OUT: sent frames are captured, received ones are not [BPF-SDIRECTION-1]");
 	set(fd, BIOCSDIRECTION, BPF_D_INOUT);
-	equal(seen(fd), 3, "in and out [BPF-SDIRECTION-1]");
+	equal(seen(fd), 3,
+	      "BPF_D_INOUT: frames of both directions are captured [BPF-SDIRECTION-1]");
 	set(fd, BIOCSSEESENT, 0);
-	equal(seen(fd), 1, "see sent off [BPF-INPUT-28 BPF-SSEESENT-1]");
+	equal(seen(fd), 1,
+	      "BIOCSSEESENT 0: received frames are captured, sent ones are not"
+	      " [BPF-INPUT-28 BPF-SSEESENT-1]");
 	close(fd);
 }
 
@@ -61,17 +67,19 @@ static void test_promiscuous(void)
 	int fd = listen_on("eth0", SIZE, O_RDWR);
 	int other = listen_on("eth0", SIZE, O_RDWR);
 
-	equal(captured_of_other(fd), 0, "frames for others are not seen");
-	equal(ioctl(other, BIOCPROMISC, NULL), 0, "BIOCPROMISC");
-	equal(ioctl(other, BIOCPROMISC, NULL), 0,
-	      "twice is as good [BPF-PROMISC-3]");
-	equal(captured_of_other(other), 1,
-	      "a promiscuous listener sees them [BPF-PROMISC-2]");
 	equal(captured_of_other(fd), 0,
-	      "the other one still does not [BPF-PROMISC-2]");
+	      "not promiscuous: a frame for another host is not captured");
+	equal(ioctl(other, BIOCPROMISC, NULL), 0, "BIOCPROMISC succeeds");
+	equal(ioctl(other, BIOCPROMISC, NULL), 0,
+	      "BIOCPROMISC a second time succeeds [BPF-PROMISC-3]");
+	equal(captured_of_other(other), 1,
+	      "promiscuous: a frame for another host is captured [BPF-PROMISC-2]");
+	equal(captured_of_other(fd), 0,
+	      "the other descriptor does not capture a frame for another host [BPF-PROMISC-2]");
 	close(other);
 	equal(captured_of_other(fd), 0,
-	      "nor when the first is closed [BPF-CLOSE-5]");
+	      "closing the promiscuous descriptor: a frame for another host is not captured"
+	      " [BPF-CLOSE-5]");
 	close(fd);
 }
 
@@ -83,14 +91,17 @@ static void test_alone(void)
 
 	set(fd, BIOCSDIRECTION, BPF_D_IN);
 	send_frames("eth0", 1, 1, 100);
-	equal(stats(fd).bs_capt, 0, "alone: in");
+	equal(stats(fd).bs_capt, 0,
+	      "only descriptor, BPF_D_IN: a sent frame is not captured");
 	set(fd, BIOCSDIRECTION, BPF_D_OUT);
 	send_frames("eth0", 2, 1, 100);
-	equal(stats(fd).bs_capt, 1, "alone: out");
+	equal(stats(fd).bs_capt, 1,
+	      "only descriptor, BPF_D_OUT: a sent frame is captured");
 	send_frames("eth0", 3, 1, 100);
 	set(fd, BIOCSDIRECTION, BPF_D_IN);
 	equal(stats(fd).bs_capt, 2,
-	      "what came before is judged by the old one [BPF-SDIRECTION-3]");
+	      "BIOCSDIRECTION: a frame sent before it is judged by the old direction"
+	      " [BPF-SDIRECTION-3]");
 	ioctl(fd, BIOCFLUSH, NULL);
 	set(fd, BIOCSDIRECTION, BPF_D_INOUT);
 	make_frame(&f, 1, 100);
@@ -98,10 +109,12 @@ static void test_alone(void)
 	send_raw("eth1", &f, 100);
 	send_frames("eth1", 3, 1, 100);
 	await_received(fd, 1);
-	equal(stats(fd).bs_capt, 1, "alone: in and out, but not for others");
+	equal(stats(fd).bs_capt, 1,
+	      "only descriptor, BPF_D_INOUT: a frame for another host is not captured");
 	ioctl(fd, BIOCPROMISC, NULL);
 	send_raw("eth1", &f, 100);
-	ok(await_received(fd, 2), "alone: promiscuous");
+	ok(await_received(fd, 2),
+	   "only descriptor, promiscuous: a frame for another host is captured");
 	close(fd);
 }
 
@@ -117,22 +130,25 @@ static void test_times(void)
 	send_frames("eth0", 1, 1, 100);
 	stats(fd);
 	clock_gettime(CLOCK_REALTIME, &after);
-	equal(read(fd, buf, SIZE), 136, "a packet with nanoseconds");
+	equal(read(fd, buf, SIZE), 136, "BPF_T_NANOTIME: read gets a packet");
 	ok(x->bh_tstamp.bt_sec >= before.tv_sec - 1 &&
-	   x->bh_tstamp.bt_sec <= after.tv_sec + 1, "seconds by the guest's clock");
-	ok(x->bh_tstamp.bt_frac < 1000000000, "a fraction in nanoseconds");
+	   x->bh_tstamp.bt_sec <= after.tv_sec + 1,
+	   "BPF_T_NANOTIME: the seconds are those of CLOCK_REALTIME");
+	ok(x->bh_tstamp.bt_frac < 1000000000,
+	   "BPF_T_NANOTIME: the fraction is below a billion nanoseconds");
 
 	set(fd, BIOCSTSTAMP, BPF_T_BINTIME);
 	clock_gettime(CLOCK_REALTIME, &before);
 	send_frames("eth0", 1, 1, 100);
 	stats(fd);
-	equal(read(fd, buf, SIZE), 136, "one with a binary fraction");
+	equal(read(fd, buf, SIZE), 136, "BPF_T_BINTIME: read gets a packet");
 	bt.sec = x->bh_tstamp.bt_sec;
 	bt.frac = x->bh_tstamp.bt_frac;
 	bintime2timespec(&bt, &ts);
 	ok(ts.tv_sec >= before.tv_sec - 1 && ts.tv_sec <= before.tv_sec + 60,
-	   "seconds by the guest's clock");
-	equal(x->bh_caplen, 100, "lengths are where they were");
+	   "BPF_T_BINTIME: the seconds are those of CLOCK_REALTIME");
+	equal(x->bh_caplen, 100,
+	      "BPF_T_BINTIME: the captured length is in the header");
 	close(fd);
 }
 

@@ -145,17 +145,18 @@ static void test_drops(const char *what, int more)
 			break;
 		usleep(10000);
 	}
-	ok(st.bs_drop > 0, "%s: the device drops", what);
+	ok(st.bs_drop > 0, "%s: the device drops frames", what);
 	equal(st.bs_recv, COUNT + more,
-	      "%s: they count as received [BPF-INPUT-11]", what);
+	      "%s: dropped frames count as received [BPF-INPUT-11]", what);
 	equal(st.bs_capt, COUNT + more - st.bs_drop,
-	      "%s: not as captured [BPF-INPUT-11]",
+	      "%s: dropped frames do not count as captured [BPF-INPUT-11]",
 	      what);
 	len = read(fd, buf, SIZE);
 	while (next_packet(buf, len, &off))
 		n++;
-	equal(n, st.bs_capt, "%s: what was captured is there", what);
-	equal(stats(fd).bs_drop, st.bs_drop, "%s: they are counted once", what);
+	equal(n, st.bs_capt, "%s: read gets every captured packet", what);
+	equal(stats(fd).bs_drop, st.bs_drop,
+	      "%s: dropped frames are counted once", what);
 	close(fd);
 	close(small);
 }
@@ -199,12 +200,14 @@ static void test_sizes(void)
 		drops = drops_beside(large);
 	}
 	if (time_scale() > 1)
-		ok(true, "a large listener: a large buffer "
+		ok(true, "one listener with a large buffer: no drops "
 		   "# SKIP a slow guest's buffers are ended by their age");
 	else
-		equal(drops, 0, "a large listener: a large buffer");
+		equal(drops, 0,
+		      "one listener with a large buffer: the device drops nothing");
 	small = listen_on("eth0", 131072, O_RDWR);
-	ok(drops_beside(large) > 0, "and a small one: a small buffer");
+	ok(drops_beside(large) > 0,
+	   "a second listener with a small buffer: the device drops frames");
 	close(small);
 	close(large);
 }

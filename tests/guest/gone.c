@@ -78,30 +78,35 @@ static void test_last_packets(void)
 	struct bpf_stat st;
 
 	send_frames("eth0", 0, 31, 100);
-	equal(get(fd, FIONREAD), 4080, "one buffer is held, a packet stored");
+	equal(get(fd, FIONREAD), 4080,
+	      "before the interface goes: FIONREAD gives the hold buffer's length");
 	take_away();
-	ok(readable(fd, 0), "the interface is gone: readable [BPF-POLL-2]");
+	ok(readable(fd, 0), "interface gone: readable [BPF-POLL-2]");
 	equal(error_of(read(fd, buf, SIZE - 1)), EINVAL,
-	      "a read of another size stays wrong [BPF-READ-6]");
+	      "interface gone: read of another size is EINVAL [BPF-READ-6]");
 	equal(read(fd, buf, SIZE), 4080,
-	      "what was held is read first [BPF-GONE-1]");
+	      "interface gone: read gets the hold buffer first [BPF-GONE-1]");
 	equal(get(fd, FIONREAD), 136,
-	      "what was stored is held now [BPF-READ-23]");
+	      "interface gone: after that read the store buffer was rotated [BPF-READ-23]");
 	equal(read(fd, buf, SIZE), 136,
-	      "and read without waiting for more [BPF-READ-23]");
-	equal(ntohl(packet_frame((struct bpf_hdr *)buf)->seq), 30, "the last");
+	      "interface gone: read gets the last packet without waiting for more [BPF-READ-23]");
+	equal(ntohl(packet_frame((struct bpf_hdr *)buf)->seq), 30,
+	      "interface gone: the last packet is packet 30");
 	equal(error_of(read(fd, buf, SIZE)), EIO,
-	      "then reads fail [BPF-READ-7]");
+	      "interface gone, nothing left: read is EIO [BPF-READ-7]");
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	equal(error_of(read(fd, buf, SIZE)), EIO,
-	      "non-blocking ones, too [BPF-READ-7]");
+	      "interface gone, nothing left: non-blocking read is EIO [BPF-READ-7]");
 	ok(readable(fd, 0),
-	   "still readable: there is an error to be had [BPF-POLL-2]");
+	   "interface gone, nothing left: readable [BPF-POLL-2]");
 	st = stats(fd);
-	equal(st.bs_capt, 31, "the counts stay [BPF-GSTATS-3]");
-	equal(ioctl(fd, BIOCFLUSH, NULL), 0, "a flush works [BPF-FLUSH-4]");
+	equal(st.bs_capt, 31,
+	      "interface gone: BIOCGSTATS still gives the counts [BPF-GSTATS-3]");
+	equal(ioctl(fd, BIOCFLUSH, NULL), 0,
+	      "interface gone: BIOCFLUSH succeeds [BPF-FLUSH-4]");
 	close(fd);
-	ok(!state(), "and so does a close [BPF-CLOSE-7]");
+	ok(!state(),
+	   "interface gone: close removes the line from /proc/net/bpf [BPF-CLOSE-7]");
 	give_back();
 }
 
@@ -113,10 +118,12 @@ static void test_unseen_packets(void)
 	send_frames("eth0", 0, 3, 100);
 	take_away();
 	equal(get(fd, FIONREAD), 3 * 136,
-	      "what is left is held at once [BPF-GONE-2]");
+	      "interface goes: FIONREAD at once gives the stored packets' length [BPF-GONE-2]");
 	equal(read(fd, buf, SIZE), 3 * 136,
-	      "frames still with the device [CAP-DRV-FLS-1 BPF-GONE-2]");
-	equal(error_of(read(fd, buf, SIZE)), EIO, "are the last");
+	      "interface goes: read gets frames that the device still had"
+	      " [CAP-DRV-FLS-1 BPF-GONE-2]");
+	equal(error_of(read(fd, buf, SIZE)), EIO,
+	      "interface gone, those frames read: read is EIO");
 	close(fd);
 	give_back();
 }
@@ -133,32 +140,36 @@ static void test_requests(void)
 	ioctl(fd, BIOCPROMISC, NULL);
 	take_away();
 	equal(error_of(ioctl(fd, BIOCGETIF, &ifr)), EINVAL,
-	      "gone: BIOCGETIF [BPF-GETIF-1]");
+	      "interface gone: BIOCGETIF is EINVAL [BPF-GETIF-1]");
 	equal(error_of(ioctl(fd, BIOCGDLT, &value)), EINVAL,
-	      "gone: BIOCGDLT [BPF-GDLT-1]");
+	      "interface gone: BIOCGDLT is EINVAL [BPF-GDLT-1]");
 	equal(error_of(ioctl(fd, BIOCSDLT, &value)), EINVAL,
-	      "gone: BIOCSDLT [BPF-SDLT-1]");
+	      "interface gone: BIOCSDLT is EINVAL [BPF-SDLT-1]");
 	equal(error_of(ioctl(fd, BIOCGDLTLIST, &list)), EINVAL,
-	      "gone: BIOCGDLTLIST [BPF-GDLTLIST-1]");
+	      "interface gone: BIOCGDLTLIST is EINVAL [BPF-GDLTLIST-1]");
 	equal(error_of(ioctl(fd, BIOCPROMISC, NULL)), EINVAL,
-	      "gone: BIOCPROMISC [BPF-PROMISC-1]");
+	      "interface gone: BIOCPROMISC is EINVAL [BPF-PROMISC-1]");
 	equal(error_of(ioctl(fd, BIOCSBLEN, &value)), EINVAL,
-	      "gone: BIOCSBLEN [BPF-SBLEN-1]");
+	      "interface gone: BIOCSBLEN is EINVAL [BPF-SBLEN-1]");
 	equal(error_of(attach(fd, "eth1")), EINVAL,
-	      "gone: no other interface either [BPF-SETIF-8]");
+	      "interface gone: BIOCSETIF to another interface is EINVAL [BPF-SETIF-8]");
 	equal(error_of(write(fd, buf, 60)), EINVAL,
-	      "gone: write [BPF-WRITE-2]");
-	equal(get(fd, BIOCGBLEN), SIZE, "gone: BIOCGBLEN");
+	      "interface gone: write is EINVAL [BPF-WRITE-2]");
+	equal(get(fd, BIOCGBLEN), SIZE,
+	      "interface gone: BIOCGBLEN gives the size");
 	snprintf(line, sizeof(line), "- 4096 0 0 0 1 0 1 1 inout %s gone",
 		 served_by());
 	ok(state() && !strcmp(state(), line),
-	   "gone: the line in the list of peers [BPF-PEERS-6]");
-	ok(!can_attach("eth0"), "no new descriptor there");
+	   "interface gone: /proc/net/bpf shows the descriptor as gone [BPF-PEERS-6]");
+	ok(!can_attach("eth0"),
+	   "interface gone: BIOCSETIF of a new descriptor fails");
 	give_back();
-	ok(can_attach("eth0"), "until the device is back");
+	ok(can_attach("eth0"),
+	   "interface back: BIOCSETIF of a new descriptor succeeds");
 	equal(error_of(attach(fd, "eth0")), EINVAL,
-	      "which the old descriptor cannot use [BPF-SETIF-8]");
-	equal(error_of(read(fd, buf, SIZE)), EIO, "it is gone for it");
+	      "interface back: BIOCSETIF of the old descriptor is EINVAL [BPF-SETIF-8]");
+	equal(error_of(read(fd, buf, SIZE)), EIO,
+	      "interface back: read of the old descriptor is EIO");
 	close(fd);
 }
 
@@ -198,9 +209,10 @@ int main(void)
 	test_unseen_packets();
 	test_requests();
 	equal(woken(reader, 0), -EIO,
-	      "a pending read without packets fails [BPF-GONE-4]");
+	      "interface goes: a pending read without packets is EIO [BPF-GONE-4]");
 	equal(woken(reader, 2), 2 * 136,
-	      "one with packets gets them [BPF-GONE-3]");
-	equal(woken(poller, 0), 1, "a poll ends [BPF-GONE-5]");
+	      "interface goes: a pending read gets the packets that there are [BPF-GONE-3]");
+	equal(woken(poller, 0), 1,
+	      "interface goes: a pending poll ends, readable [BPF-GONE-5]");
 	return done_testing();
 }

@@ -121,17 +121,20 @@ static void test_timeouts(void)
 	before = commands();
 	for (i = 0; i < 20; i++)
 		read(fd, buf, size);
-	equal(commands() - before, 0, "reads that time out: no command");
+	equal(commands() - before, 0,
+	      "reads that time out send the device no command");
 	for (i = 0; i < 5; i++)
 		readable(fd, 100);
 	/* Where the device fills the buffers, it is told that the time is up. */
-	ok(commands() - before <= device_fills(), "nor does poll");
+	ok(commands() - before <= device_fills(),
+	   "polls that time out send the device no command, but that the time is up");
 	send_frames("eth0", 0, 1, 100);
 	before = commands();
 	/* It is on its way, and may be with the driver by itself. */
 	for (i = 0; i < 100 && read(fd, buf, size) != 136; i++)
 		;
-	ok(i < 100, "a packet comes with the next timeout");
+	ok(i < 100,
+	   "read with a timeout: a packet comes with the next timeout");
 	close(fd);
 }
 
@@ -145,14 +148,16 @@ static void test_held(void)
 	if (!await_received(fd, 8))
 		bail("frames are missing");
 	before = commands();
-	equal(get(fd, FIONREAD), 8 * 128, "FIONREAD is the held buffer");
-	equal(commands() - before, 0, "which nobody has to be asked for");
+	equal(get(fd, FIONREAD), 8 * 128,
+	      "FIONREAD gives the hold buffer's length");
+	equal(commands() - before, 0,
+	      "FIONREAD with a hold buffer sends the device no command");
 	read(fd, buf, 8 * 128);
 	before = commands();
-	equal(get(fd, FIONREAD), 0, "without one");
+	equal(get(fd, FIONREAD), 0, "FIONREAD without a hold buffer gives 0");
 	for (i = 0; i < 20 && commands() == before; i++)
 		get(fd, FIONREAD);
-	ok(i < 20, "the device is asked");
+	ok(i < 20, "FIONREAD without a hold buffer sends the device a command");
 	close(fd);
 }
 
@@ -182,13 +187,14 @@ static void test_low_rate(void)
 	set_timeout(fd, 8000);
 	few = slowly(fd);
 	ok(few * 4 < usual || (device_fills() && few + usual == 0),
-	   "a long timeout: few interrupts");
+	   "a long read timeout: a quarter of the interrupts at most");
 	printf("# %lu instead of %lu\n", few, usual);
 	close(fd);
 	fd = listen_on("eth0", 4096, O_RDWR);
 	set_timeout(fd, 8000);
 	send_frames("eth0", 0, 40, 100);
-	ok(readable(fd, 4000), "small buffers: full ones are told of soon");
+	ok(readable(fd, 4000),
+	   "a long read timeout: a full small buffer is readable at once");
 	close(fd);
 }
 
@@ -196,21 +202,24 @@ int main(void)
 {
 	int fd, other;
 
-	equal(caused(false), 0, "no descriptor: no interrupts");
+	equal(caused(false), 0, "no descriptor: frames cause no interrupts");
 	fd = listen_on("eth0", 0, O_RDWR);
 	set(fd, BIOCIMMEDIATE, 1);
-	ok(caused(true) > 0, "frames for a descriptor interrupt");
+	ok(caused(true) > 0, "immediate mode: frames cause interrupts");
 	set(fd, BIOCSDIRECTION, BPF_D_IN);
-	equal(caused(false), 0, "frames that it does not want do not");
+	equal(caused(false), 0, "BPF_D_IN: sent frames cause no interrupts");
 	other = listen_on("eth0", 0, O_RDWR | O_NONBLOCK);
 	set(other, BIOCIMMEDIATE, 1);
-	ok(caused(true) > 0, "those that another one wants do");
-	ok(spread(other) >= SPREAD, "in immediate mode the device delays none");
+	ok(caused(true) > 0,
+	   "a second descriptor with both directions: sent frames cause interrupts");
+	ok(spread(other) >= SPREAD,
+	   "immediate mode: frames one after the other cause an interrupt each");
 	close(other);
-	equal(caused(false), 0, "until that is closed");
+	equal(caused(false), 0,
+	      "the second descriptor closed: sent frames cause no interrupts");
 	close(fd);
 	equal(caused(false), 0,
-	      "all closed: no interrupts [CAP-DRV-LSN-2 BPF-CLOSE-6]");
+	      "all descriptors closed: frames cause no interrupts [CAP-DRV-LSN-2 BPF-CLOSE-6]");
 	test_timeouts();
 	test_held();
 	test_low_rate();

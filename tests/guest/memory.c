@@ -101,11 +101,11 @@ static void test_filters(void)
 	before = available_kib();
 	set_filters(600, 1);
 	ok(available_kib() > before - 4000,
-	   "a close gives the filter back [BPF-CLOSE-4]");
+	   "close frees the filter: 600 descriptors leave the memory available [BPF-CLOSE-4]");
 	before = available_kib();
 	set_filters(1, 600);
 	ok(available_kib() > before - 4000,
-	   "so does another filter [BPF-SETF-7]");
+	   "BIOCSETF frees the old filter: 600 filters leave the memory available [BPF-SETF-7]");
 }
 
 int main(void)
@@ -125,18 +125,24 @@ int main(void)
 		set(fds[n], BIOCSBLEN, LARGE);
 		error = error_of(attach(fds[n], "eth0"));
 	}
-	equal(error, ENOBUFS, "BIOCSETIF: no memory for buffers [BPF-SETIF-3]");
+	equal(error, ENOBUFS,
+	      "BIOCSETIF without memory for the buffers is ENOBUFS [BPF-SETIF-3]");
 	for (i = 0; i < VICTIMS; i++)
 		end_victim(victims[i]);
 	n--;
-	ok(n > 0, "after %d descriptors with theirs", n);
-	equal(get(fds[n], BIOCGBLEN), LARGE, "the descriptor is as it was");
+	ok(n > 0,
+	   "BIOCSETIF without memory: %d descriptors got their buffers before",
+	   n);
+	equal(get(fds[n], BIOCGBLEN), LARGE,
+	      "BIOCSETIF without memory leaves the size as it was");
 	set(fds[n], BIOCSTSTAMP, BPF_T_NANOTIME);
-	equal(get(fds[n], BIOCGTSTAMP), BPF_T_NANOTIME, "and can be set up");
-	equal(error_of(attach(fds[n], "eth9")), ENXIO, "unattached");
+	equal(get(fds[n], BIOCGTSTAMP), BPF_T_NANOTIME,
+	      "BIOCSETIF without memory: BIOCSTSTAMP still works");
+	equal(error_of(attach(fds[n], "eth9")), ENXIO,
+	      "BIOCSETIF without memory leaves the descriptor unattached");
 	set(fds[n], BIOCSBLEN, 4096);
 	equal(attach(fds[n], "eth0"), 0,
-	      "and can be attached with less [BPF-SETIF-3]");
+	      "BIOCSETIF without memory succeeds with smaller buffers [BPF-SETIF-3]");
 	while (n > 0)
 		close(fds[--n]);
 	for (n = 0, error = 0; n < MANY / 64 && !error; n++) {
@@ -145,7 +151,8 @@ int main(void)
 		error = error_of(attach(fds[n], "eth0"));
 		close(fds[n]);
 	}
-	equal(error, 0, "what was closed gave its memory back [BPF-CLOSE-3]");
+	equal(error, 0,
+	      "close frees the buffers: BIOCSETIF succeeds again [BPF-CLOSE-3]");
 	write_file(MAXBUFSIZE, "4194304");
 	write_file(LIMIT, "256");
 	write_file(MAXUSERMEM, usual);

@@ -41,12 +41,12 @@ static void test_many(void)
 		right += stats(fds[i]).bs_capt == 10;
 		seen += read(fds[i], buf, SIZE) == 10 * 136;
 	}
-	equal(right, MANY, "more listeners than queues: all count");
+	equal(right, MANY, "more listeners than queues: all count the frames");
 	equal(seen, MANY, "more listeners than queues: all get the packets");
 	close(fds[0]);
 	fds[0] = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK);
 	equal(told(" device "), device_fills() ? 16 : 0,
-	      "a queue that was given back is had by the next");
+	      "a queue of a closed descriptor goes to the next one opened");
 	for (i = 0; i < MANY; i++)
 		close(fds[i]);
 }
@@ -67,7 +67,7 @@ static void test_fractions(void)
 		some += hdr->bh_tstamp.bt_frac >> 32 != 0;
 	}
 	equal(wrong, 0, "binary fractions: the lower half is zeros");
-	ok(some > 0, "binary fractions: the upper half is not");
+	ok(some > 0, "binary fractions: the upper half is not zeros");
 	close(fd);
 }
 

@@ -21,23 +21,27 @@ static void test_limit(void)
 	static int fds[4096];
 	int i, opened = 0;
 
-	equal(set_limit("4097"), EINVAL, "no limit above 4096");
-	equal(set_limit("0"), EINVAL, "and none of 0");
-	equal(set_limit("4096"), 0, "4096 descriptors");
+	equal(set_limit("4097"), EINVAL,
+	      "parameter descriptors: 4097 is EINVAL");
+	equal(set_limit("0"), EINVAL, "parameter descriptors: 0 is EINVAL");
+	equal(set_limit("4096"), 0, "parameter descriptors: 4096 is accepted");
 	if (setrlimit(RLIMIT_NOFILE, &many))
 		bail("setrlimit");
 	for (i = 0; i < 4096; i++)
 		opened += (fds[i] = open("/dev/bpf", O_RDWR)) >= 0;
-	equal(opened, 4096, "can be open at once [BPF-OPEN-3]");
-	equal(error_of(open("/dev/bpf", O_RDWR)), ENOBUFS, "and no more");
-	equal(set_limit("256"), 0, "a lower limit while they are open");
+	equal(opened, 4096,
+	      "4096 descriptors can be open at once [BPF-OPEN-3]");
+	equal(error_of(open("/dev/bpf", O_RDWR)), ENOBUFS,
+	      "opening a 4097th descriptor is ENOBUFS");
+	equal(set_limit("256"), 0,
+	      "parameter descriptors: a lower limit is accepted while more are open");
 	close(fds[0]);
 	equal(error_of(open("/dev/bpf", O_RDWR)), ENOBUFS,
-	      "is for those to come");
+	      "opening a descriptor above the lowered limit is ENOBUFS");
 	for (i = 1; i < 4096; i++)
 		close(fds[i]);
 	i = open("/dev/bpf", O_RDWR);
-	ok(i >= 0, "all of them closed make room again");
+	ok(i >= 0, "closing all 4096 descriptors makes room again");
 	close(i);
 }
 
@@ -48,35 +52,37 @@ int main(void)
 
 	a = open_bpf(O_RDWR);
 	b = open("/dev/bpf0", O_RDWR);
-	ok(b >= 0, "/dev/bpf0 is a second name [BPF-OPEN-2]");
+	ok(b >= 0, "/dev/bpf0 opens a descriptor, too [BPF-OPEN-2]");
 	set(a, BIOCSBLEN, 4096);
 	equal(get(a, BIOCGBLEN), 4096,
-	      "a size set on one descriptor [BPF-OPEN-1]");
+	      "BIOCSBLEN sets the size of its own descriptor [BPF-OPEN-1]");
 	equal(get(b, BIOCGBLEN), 32768,
-	      "does not show on the other [BPF-OPEN-1]");
+	      "BIOCSBLEN does not set the size of another descriptor [BPF-OPEN-1]");
 	close(b);
 	b = open("/dev/bpf", O_WRONLY);
-	ok(b >= 0, "open for writing only");
+	ok(b >= 0, "opening for writing only succeeds");
 	close(b);
-	equal(ioctl(a, BIOCVERSION, &version), 0, "BIOCVERSION");
+	equal(ioctl(a, BIOCVERSION, &version), 0, "BIOCVERSION succeeds");
 	ok(version.bv_major == 1 && version.bv_minor == 1,
-	   "is 1.1 [BPF-VERSION-1]");
+	   "BIOCVERSION gives 1.1 [BPF-VERSION-1]");
 	equal(error_of(ioctl(a, _IO('B', 99), 0)), ENOTTY,
-	      "unknown request [BPF-IOCTL-4]");
+	      "an unknown request is ENOTTY [BPF-IOCTL-4]");
 	equal(error_of(ioctl(a, TCGETS, 0)), ENOTTY,
-	      "another device's [BPF-IOCTL-4]");
-	equal(error_of(ioctl(a, BIOCGBLEN, NULL)), EFAULT, "a bad address");
-	equal(error_of(lseek(a, 0, SEEK_SET)), ESPIPE, "no seeking");
+	      "a terminal's request is ENOTTY [BPF-IOCTL-4]");
+	equal(error_of(ioctl(a, BIOCGBLEN, NULL)), EFAULT,
+	      "BIOCGBLEN to NULL is EFAULT");
+	equal(error_of(lseek(a, 0, SEEK_SET)), ESPIPE, "lseek is ESPIPE");
 	close(a);
 
 	for (i = 0; i < 256; i++)
 		fds[i] = open("/dev/bpf", O_RDWR);
-	ok(fds[255] >= 0, "256 descriptors at once [BPF-OPEN-3]");
+	ok(fds[255] >= 0, "256 descriptors can be open at once [BPF-OPEN-3]");
 	equal(error_of(open("/dev/bpf", O_RDWR)), ENOBUFS,
-	      "no 257th [BPF-OPEN-3]");
+	      "opening a 257th descriptor is ENOBUFS [BPF-OPEN-3]");
 	close(fds[7]);
 	fds[7] = open("/dev/bpf", O_RDWR);
-	ok(fds[7] >= 0, "one closed makes room for another [BPF-CLOSE-1]");
+	ok(fds[7] >= 0,
+	   "closing a descriptor makes room for another [BPF-CLOSE-1]");
 	for (i = 0; i < 256; i++)
 		close(fds[i]);
 	test_limit();

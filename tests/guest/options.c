@@ -14,27 +14,40 @@ static int set_timeout(int fd, long sec, long usec)
 static void test_booleans(int fd)
 {
 	equal(get(fd, BIOCGHDRCMPLT), 0,
-	      "header complete: off by default [BPF-OPEN-7]");
+	      "BIOCGHDRCMPLT: header complete is off by default [BPF-OPEN-7]");
 	set(fd, BIOCSHDRCMPLT, 0x100);
 	equal(get(fd, BIOCGHDRCMPLT), 1,
-	      "header complete: not 0 is 1 [BPF-GHDRCMPLT-1]");
+	      "BIOCSHDRCMPLT 0x100: BIOCGHDRCMPLT gives 1 [BPF-GHDRCMPLT-1]");
 	set(fd, BIOCSHDRCMPLT, 0);
 	equal(get(fd, BIOCGHDRCMPLT), 0,
-	      "header complete: off again [BPF-SHDRCMPLT-1]");
+	      "BIOCSHDRCMPLT 0: BIOCGHDRCMPLT gives 0 [BPF-SHDRCMPLT-1]");
 
-	equal(get(fd, BIOCGSEESENT), 1, "see sent: on by default [BPF-OPEN-6]");
+	equal(get(fd, BIOCGSEESENT), 1,
+	      "BIOCGSEESENT: see sent is on by default [BPF-OPEN-6]");
 	equal(get(fd, BIOCGDIRECTION), BPF_D_INOUT,
-	      "direction: both [BPF-GDIRECTION-1]");
+	      "BIOCGDIRECTION: the direction is in and out by default [BPF-GDIRECTION-1]");
 	set(fd, BIOCSSEESENT, 0);
-	equal(get(fd, BIOCGSEESENT), 0, "see sent off [BPF-SSEESENT-1]");
-	equal(get(fd, BIOCGDIRECTION), BPF_D_IN, "is the direction in [BPF-GDIRECTION-2]");
+	equal(get(fd, BIOCGSEESENT), 0,
+	      "BIOCSSEESENT 0: BIOCGSEESENT gives 0 [BPF-SSEESENT-1]");
+	equal(get(fd, BIOCGDIRECTION), BPF_D_IN,
+	      "BIOCSSEESENT 0: BIOCGDIRECTION gives BPF_D_IN [BPF-GDIRECTION-2]");
 	set(fd, BIOCSSEESENT, 0x100);
 	equal(get(fd, BIOCGSEESENT), 1,
-	      "see sent: not 0 is 1 [BPF-GSEESENT-1]");
+	      "BIOCSSEESENT 0x100: BIOCGSEESENT gives 1 [BPF-GSEESENT-1]");
 	set(fd, BIOCSDIRECTION, BPF_D_OUT);
 	equal(get(fd, BIOCGDIRECTION), BPF_D_OUT,
-	      "direction out [BPF-GDIRECTION-1]");
-	equal(get(fd, BIOCGSEESENT), 1, "sees what is sent [BPF-GDIRECTION-2]");
+	      "BIOCSDIRECTION BPF_D_OUT: BIOCGDIRECTION gives it [BPF-GDIRECTION-1]");
+	equal(get(fd, BIOCGSEESENT), 1,
+	      "BIOCSDIRECTION BPF_D_OUT: BIOCGSEESENT gives 1 [BPF-GDIRECTION-2]");
+}
+
+static void test_feedback(int fd)
+{
+	equal(get(fd, BIOCGFEEDBACK), 0,
+	      "BIOCGFEEDBACK: feedback is off by default [BPF-OPEN-7]");
+	set(fd, BIOCSFEEDBACK, 0x100);
+	equal(get(fd, BIOCGFEEDBACK), 1,
+	      "BIOCSFEEDBACK 0x100: BIOCGFEEDBACK gives 1 [BPF-GFEEDBACK-1]");
 }
 
 static void test_limits(int fd)
@@ -42,40 +55,46 @@ static void test_limits(int fd)
 	unsigned int value = 3;
 
 	equal(error_of(ioctl(fd, BIOCSDIRECTION, &value)), EINVAL,
-	      "no such direction [BPF-SDIRECTION-2]");
+	      "BIOCSDIRECTION 3 is EINVAL [BPF-SDIRECTION-2]");
 	equal(get(fd, BIOCGDIRECTION), BPF_D_OUT,
-	      "the old one stays [BPF-SDIRECTION-2]");
+	      "BIOCSDIRECTION 3 leaves the direction as it was [BPF-SDIRECTION-2]");
 	equal(error_of(ioctl(fd, BIOCSTSTAMP, &value)), EINVAL,
-	      "no such time stamp [BPF-STSTAMP-2]");
+	      "BIOCSTSTAMP 3 is EINVAL [BPF-STSTAMP-2]");
 	equal(get(fd, BIOCGTSTAMP), BPF_T_MICROTIME,
-	      "the old one stays [BPF-STSTAMP-2 BPF-GTSTAMP-1]");
+	      "BIOCSTSTAMP 3 leaves the default, microseconds [BPF-STSTAMP-2 BPF-GTSTAMP-1]");
 	set(fd, BIOCSTSTAMP, BPF_T_NANOTIME);
-	equal(get(fd, BIOCGTSTAMP), BPF_T_NANOTIME, "nanoseconds [BPF-GTSTAMP-1]");
+	equal(get(fd, BIOCGTSTAMP), BPF_T_NANOTIME,
+	      "BIOCSTSTAMP BPF_T_NANOTIME: BIOCGTSTAMP gives it [BPF-GTSTAMP-1]");
 }
 
 static void test_size(int fd)
 {
 	unsigned int size = 0;
 
-	equal(get(fd, BIOCGBLEN), 32768, "default buffer size [BPF-OPEN-5]");
-	equal(ioctl(fd, BIOCSBLEN, &size), 0, "too small a size [BPF-SBLEN-2]");
-	equal(size, 32, "is raised to the smallest, and told");
+	equal(get(fd, BIOCGBLEN), 32768,
+	      "BIOCGBLEN: the default buffer size is 32768 [BPF-OPEN-5]");
+	equal(ioctl(fd, BIOCSBLEN, &size), 0,
+	      "BIOCSBLEN 0 succeeds [BPF-SBLEN-2]");
+	equal(size, 32, "BIOCSBLEN 0 returns the smallest size, 32");
 	size = 0xffffffff;
-	equal(ioctl(fd, BIOCSBLEN, &size), 0, "too large a size [BPF-SBLEN-3]");
-	equal(size, 4194304, "is lowered to the largest [BPF-SBLEN-5]");
-	equal(get(fd, BIOCGBLEN), 4194304, "which is then set [BPF-GBLEN-1]");
+	equal(ioctl(fd, BIOCSBLEN, &size), 0,
+	      "BIOCSBLEN 2^32 - 1 succeeds [BPF-SBLEN-3]");
+	equal(size, 4194304,
+	      "BIOCSBLEN 2^32 - 1 returns the largest size, 4 MiB [BPF-SBLEN-5]");
+	equal(get(fd, BIOCGBLEN), 4194304,
+	      "BIOCGBLEN gives the size that BIOCSBLEN returned [BPF-GBLEN-1]");
 	set(fd, BIOCSBLEN, 31);
-	equal(get(fd, BIOCGBLEN), 32, "just below the smallest [BPF-SBLEN-2]");
+	equal(get(fd, BIOCGBLEN), 32, "BIOCSBLEN 31 sets 32 [BPF-SBLEN-2]");
 	set(fd, BIOCSBLEN, 33);
-	equal(get(fd, BIOCGBLEN), 33, "just above it");
+	equal(get(fd, BIOCGBLEN), 33, "BIOCSBLEN 33 sets 33");
 	set(fd, BIOCSBLEN, 4194305);
 	equal(get(fd, BIOCGBLEN), 4194304,
-	      "just above the largest [BPF-SBLEN-3]");
+	      "BIOCSBLEN 4 MiB + 1 sets 4 MiB [BPF-SBLEN-3]");
 	set(fd, BIOCSBLEN, 4194303);
-	equal(get(fd, BIOCGBLEN), 4194303, "just below it");
+	equal(get(fd, BIOCGBLEN), 4194303, "BIOCSBLEN 4 MiB - 1 sets that");
 	set(fd, BIOCSBLEN, 5001);
 	equal(get(fd, BIOCGBLEN), 5001,
-	      "a valid size is not rounded [BPF-SBLEN-4]");
+	      "BIOCSBLEN 5001 is not rounded [BPF-SBLEN-4]");
 }
 
 /* What a program could not be told of must not have happened. */
@@ -103,14 +122,15 @@ static void test_addresses(int fd)
 
 	for (i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
 		equal(error_of(ioctl(fd, requests[i].request, (void *)8)),
-		      EFAULT, "%s: a bad address [BPF-SETIF-9 BPF-IOCTL-5]",
+		      EFAULT,
+		      "%s with a bad address is EFAULT [BPF-SETIF-9 BPF-IOCTL-5]",
 		      requests[i].name);
 	*page = 4096;
 	mprotect(page, 4096, PROT_READ);
 	equal(error_of(ioctl(fd, BIOCSBLEN, page)), EFAULT,
-	      "BIOCSBLEN: an argument that cannot be written to");
+	      "BIOCSBLEN with an argument that is read-only memory is EFAULT");
 	equal(get(fd, BIOCGBLEN), 5001,
-	      "leaves the size as it was [BPF-SBLEN-5]");
+	      "BIOCSBLEN that is EFAULT leaves the size as it was [BPF-SBLEN-5]");
 	munmap(page, 4096);
 }
 
@@ -124,12 +144,14 @@ static void test_access_modes(void)
 		int fd = open_bpf(modes[i]);
 
 		set(fd, BIOCSBLEN, 4096);
-		equal(get(fd, BIOCGBLEN), 4096, "access mode %d: sizes", modes[i]);
+		equal(get(fd, BIOCGBLEN), 4096,
+		      "access mode %d: BIOCSBLEN sets a size", modes[i]);
 		equal(attach(fd, "eth0"), 0,
-		      "access mode %d: BIOCSETIF [BPF-OPEN-9]", modes[i]);
-		set(fd, BIOCIMMEDIATE, 1);
-		equal(ioctl(fd, BIOCFLUSH, NULL), 0, "access mode %d: BIOCFLUSH",
+		      "access mode %d: BIOCSETIF succeeds [BPF-OPEN-9]",
 		      modes[i]);
+		set(fd, BIOCIMMEDIATE, 1);
+		equal(ioctl(fd, BIOCFLUSH, NULL), 0,
+		      "access mode %d: BIOCFLUSH succeeds", modes[i]);
 		close(fd);
 	}
 }
@@ -139,28 +161,33 @@ static void test_timeout(int fd)
 	struct timeval tv = { 9, 9 };
 
 	equal(ioctl(fd, BIOCGRTIMEOUT, &tv), 0,
-	      "no timeout by default [BPF-OPEN-8]");
-	ok(tv.tv_sec == 0 && tv.tv_usec == 0, "is zero");
-	equal(set_timeout(fd, 1, 234567), 0, "a timeout");
+	      "BIOCGRTIMEOUT succeeds before a timeout is set [BPF-OPEN-8]");
+	ok(tv.tv_sec == 0 && tv.tv_usec == 0,
+	   "BIOCGRTIMEOUT: there is no timeout by default");
+	equal(set_timeout(fd, 1, 234567), 0,
+	      "BIOCSRTIMEOUT 1.234567 s succeeds");
 	ioctl(fd, BIOCGRTIMEOUT, &tv);
 	ok(tv.tv_sec == 1 && tv.tv_usec == 234567,
-	   "read back exactly [BPF-GRTIMEOUT-1]");
+	   "BIOCGRTIMEOUT gives exactly the timeout that was set [BPF-GRTIMEOUT-1]");
 	equal(set_timeout(fd, -1, 0), EINVAL,
-	      "negative seconds [BPF-SRTIMEOUT-1]");
+	      "BIOCSRTIMEOUT with negative seconds is EINVAL [BPF-SRTIMEOUT-1]");
 	equal(set_timeout(fd, 0, -1), EINVAL,
-	      "negative microseconds [BPF-SRTIMEOUT-1]");
+	      "BIOCSRTIMEOUT with negative microseconds is EINVAL [BPF-SRTIMEOUT-1]");
 	equal(set_timeout(fd, 0, 1000000), EINVAL,
-	      "a million microseconds [BPF-SRTIMEOUT-1]");
+	      "BIOCSRTIMEOUT with a million microseconds is EINVAL [BPF-SRTIMEOUT-1]");
 	equal(set_timeout(fd, 2147483, 648000), EDOM,
-	      "2^31 milliseconds [BPF-SRTIMEOUT-2]");
+	      "BIOCSRTIMEOUT 2^31 milliseconds is EDOM [BPF-SRTIMEOUT-2]");
 	equal(set_timeout(fd, 0x7fffffffffffffff, 0), EDOM,
-	      "the end of time [BPF-SRTIMEOUT-2]");
-	equal(set_timeout(fd, 18446744074, 0), EDOM, "over 2^64 nanoseconds");
+	      "BIOCSRTIMEOUT 2^63 - 1 seconds is EDOM [BPF-SRTIMEOUT-2]");
+	equal(set_timeout(fd, 18446744074, 0), EDOM,
+	      "BIOCSRTIMEOUT over 2^64 nanoseconds is EDOM");
 	equal(set_timeout(fd, 2147483, 647999), 0,
-	      "just below [BPF-SRTIMEOUT-2]");
+	      "BIOCSRTIMEOUT just below 2^31 milliseconds succeeds [BPF-SRTIMEOUT-2]");
 	ioctl(fd, BIOCGRTIMEOUT, &tv);
-	ok(tv.tv_sec == 2147483 && tv.tv_usec == 647999, "read back");
-	equal(set_timeout(fd, 0, 0), 0, "and none again [BPF-SRTIMEOUT-3]");
+	ok(tv.tv_sec == 2147483 && tv.tv_usec == 647999,
+	   "BIOCGRTIMEOUT gives the longest timeout");
+	equal(set_timeout(fd, 0, 0), 0,
+	      "BIOCSRTIMEOUT 0 succeeds [BPF-SRTIMEOUT-3]");
 }
 
 int main(void)
@@ -168,6 +195,7 @@ int main(void)
 	int fd = open_bpf(O_RDWR);
 
 	test_booleans(fd);
+	test_feedback(fd);
 	test_limits(fd);
 	test_size(fd);
 	test_timeout(fd);

@@ -85,17 +85,19 @@ static void test_stream(const char *listener, const char *what)
 		}
 	}
 	equal(seen.bad, 0,
-	      "%s: frames, lengths, padding [BPF-INPUT-5 BPF-INPUT-16 BPF-INPUT-17 BPF-INPUT-18]",
+	      "%s: packets have the right contents, lengths and padding"
+	      " [BPF-INPUT-5 BPF-INPUT-16 BPF-INPUT-17 BPF-INPUT-18]",
 	      what);
-	ok(seen.back <= longest, "%s: times in order, but for %llu of %llu us",
-	   what, (unsigned long long)seen.back, (unsigned long long)longest);
+	ok(seen.back <= longest,
+	   "%s: times go back by %llu us, which is at most %llu us", what,
+	   (unsigned long long)seen.back, (unsigned long long)longest);
 	equal(seen.seq, N,
-	      "%s: every frame once and in order [CAP-DRV-INIT-1 BPF-INPUT-14]",
+	      "%s: every frame is captured once and in order [CAP-DRV-INIT-1 BPF-INPUT-14]",
 	      what);
-	ok(seen.time < start + 600 * 1000000ULL, "%s: by the guest's clock",
-	   what);
-	equal(stats(fd).bs_capt, N, "%s: captured", what);
-	equal(stats(fd).bs_drop, 0, "%s: dropped", what);
+	ok(seen.time < start + 600 * 1000000ULL,
+	   "%s: times are those of CLOCK_REALTIME", what);
+	equal(stats(fd).bs_capt, N, "%s: bs_capt counts every frame", what);
+	equal(stats(fd).bs_drop, 0, "%s: bs_drop is 0", what);
 	close(fd);
 }
 
@@ -129,14 +131,14 @@ static void test_two_listeners(void)
 	send_frames("eth1", 0, 3, 100);
 	await_received(a, 3);
 	len = read(a, buf, sizeof(buf));
-	equal(len, 3 * 136, "one descriptor reads");
+	equal(len, 3 * 136, "two descriptors: the first reads three packets");
 	equal(read(b, buf, sizeof(buf)), len,
-	      "the other still gets all [BPF-INPUT-26]");
+	      "two descriptors: the second gets all that the first has read [BPF-INPUT-26]");
 	close(a);
 	send_frames("eth1", 0, 2, 100);
 	await_received(b, 5);
 	equal(read(b, buf, sizeof(buf)), 2 * 136,
-	      "also when one is closed [BPF-CLOSE-6]");
+	      "two descriptors: the second captures after the first is closed [BPF-CLOSE-6]");
 	close(b);
 }
 
@@ -155,7 +157,8 @@ static void test_earlier_packets(void)
 	}
 	equal(earlier, 0,
 	      "frames from before BIOCSETIF are not received [BPF-SETIF-6]");
-	equal(stats(other).bs_capt, 60, "but by who was attached");
+	equal(stats(other).bs_capt, 60,
+	      "frames from before BIOCSETIF are received by another descriptor");
 	close(other);
 }
 
@@ -173,30 +176,41 @@ static void test_snaplen(void)
 	struct frame expected;
 	int other;
 
-	equal(ioctl(fd, BIOCSETF, &program), 0, "a filter that keeps 21 bytes");
+	equal(ioctl(fd, BIOCSETF, &program), 0,
+	      "BIOCSETF of a filter that keeps 21 bytes succeeds");
 	send_frames("eth1", 5, 1, 1000);
 	await_received(fd, 1);
-	equal(read(fd, buf, 4096), 56, "a packet of 21 bytes, padded");
-	equal(h->bh_caplen, 21, "captured length [BPF-INPUT-6]");
-	equal(h->bh_datalen, 1000, "original length [BPF-INPUT-6]");
+	equal(read(fd, buf, 4096), 56,
+	      "filter that keeps 21 bytes: the packet has 56 with header and padding");
+	equal(h->bh_caplen, 21,
+	      "filter that keeps 21 bytes: the captured length is 21 [BPF-INPUT-6]");
+	equal(h->bh_datalen, 1000,
+	      "filter that keeps 21 bytes: the original length is 1000 [BPF-INPUT-6]");
 	insns[2].k = 900;
-	equal(ioctl(fd, BIOCSETF, &program), 0, "a filter that keeps more");
+	equal(ioctl(fd, BIOCSETF, &program), 0,
+	      "BIOCSETF of a filter that keeps 900 bytes succeeds");
 	send_frames("eth0", 5, 1, 1000);
 	stats(fd);
-	equal(read(fd, buf, 4096), 936, "gets more");
+	equal(read(fd, buf, 4096), 936,
+	      "filter that keeps 900 bytes: the packet has 936 with header and padding");
 	insns[2].k = 21;
-	equal(ioctl(fd, BIOCSETF, &program), 0, "21 again");
+	equal(ioctl(fd, BIOCSETF, &program), 0,
+	      "BIOCSETF of the filter that keeps 21 bytes again succeeds");
 
 	/* What is short for one is whole for another. */
 	other = listen_on("eth0", 4096, O_RDWR | O_NONBLOCK);
 	insns[2].k = 700;
-	equal(ioctl(other, BIOCSETF, &program), 0, "one that keeps 700");
+	equal(ioctl(other, BIOCSETF, &program), 0,
+	      "BIOCSETF of a filter that keeps 700 bytes succeeds for another descriptor");
 	send_frames("eth1", 6, 1, 1000);
 	await_received(other, 1);
-	equal(read(fd, buf, 4096), 56, "the first still gets 21 bytes");
-	equal(read(other, buf, 4096), 736, "the second 700");
+	equal(read(fd, buf, 4096), 56,
+	      "two filters: the first descriptor gets 21 bytes");
+	equal(read(other, buf, 4096), 736,
+	      "two filters: the second descriptor gets 700 bytes");
 	make_frame(&expected, 6, 1000);
-	ok(!memcmp(packet_frame(h), &expected, 700), "all of them right");
+	ok(!memcmp(packet_frame(h), &expected, 700),
+	   "two filters: the 700 bytes are the frame's");
 	close(other);
 	close(fd);
 }

@@ -45,32 +45,38 @@ static void test_states(void)
 	int fd = open_bpf(O_RDWR);
 
 	ok(readable(fd, 0) && writable(fd),
-	   "unattached: ready for both [BPF-POLL-1]");
+	   "poll, unattached: readable and writable [BPF-POLL-1]");
 	ok(selected(fd, 0) == 1 && selected_for_writing(fd) == 1,
-	   "select agrees on both");
+	   "select, unattached: readable and writable");
 	set(fd, BIOCSBLEN, SIZE);
 	attach(fd, "eth0");
 	filter_test_frames(fd);
-	ok(!readable(fd, 0), "attached and empty: not readable [BPF-SETIF-6]");
-	ok(writable(fd), "always writable [BPF-POLL-10]");
-	equal(events(fd), POLLOUT | POLLWRNORM, "no other event");
+	ok(!readable(fd, 0),
+	   "poll, attached and empty: not readable [BPF-SETIF-6]");
+	ok(writable(fd), "poll, attached and empty: writable [BPF-POLL-10]");
+	equal(events(fd), POLLOUT | POLLWRNORM,
+	      "poll, attached and empty: no other event");
 	equal(selected_for_writing(fd), 1,
-	      "select for writing, and no errors [BPF-POLL-10 BPF-POLL-11]");
-	equal(selected(fd, 0), 0, "select agrees");
+	      "select, attached and empty: writable, no exceptional condition"
+	      " [BPF-POLL-10 BPF-POLL-11]");
+	equal(selected(fd, 0), 0, "select, attached and empty: not readable");
 	send_frames("eth1", 0, 30, 100);
 	await_received(fd, 30);
-	ok(!readable(fd, 100), "not filled: not readable [BPF-INPUT-25]");
+	ok(!readable(fd, 100),
+	   "poll, store buffer not filled: not readable [BPF-INPUT-25]");
 	send_frames("eth1", 30, 1, 100);
-	ok(readable(fd, 20000), "filled: readable [BPF-POLL-3]");
+	ok(readable(fd, 20000), "poll, buffer filled: readable [BPF-POLL-3]");
 	equal(events(fd), POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM,
-	      "by all its names");
-	equal(selected(fd, 0), 1, "select agrees");
-	equal(read(fd, buf, SIZE), 4080, "a read takes it");
-	ok(!readable(fd, 0), "not readable any more [BPF-READ-21]");
+	      "poll, buffer filled: POLLIN, POLLRDNORM, POLLOUT and POLLWRNORM");
+	equal(selected(fd, 0), 1, "select, buffer filled: readable");
+	equal(read(fd, buf, SIZE), 4080, "read gets the filled buffer");
+	ok(!readable(fd, 0), "poll after the read: not readable [BPF-READ-21]");
 	set(fd, BIOCIMMEDIATE, 1);
-	ok(readable(fd, 0), "immediate: the stored packet counts [BPF-POLL-4]");
+	ok(readable(fd, 0),
+	   "poll, immediate mode with a stored packet: readable [BPF-POLL-4]");
 	read(fd, buf, SIZE);
-	ok(!readable(fd, 0), "until it is read [BPF-POLL-5]");
+	ok(!readable(fd, 0),
+	   "poll, immediate mode after a read: not readable [BPF-POLL-5]");
 	close(fd);
 }
 
@@ -85,7 +91,7 @@ static void test_wakeup(void)
 	usleep(50000);
 	send_frames("eth1", 0, 1, 100);
 	pthread_join(thread, &woken);
-	ok(woken, "a packet wakes who polls in immediate mode [BPF-INPUT-24]");
+	ok(woken, "poll, immediate mode: a packet wakes it [BPF-INPUT-24]");
 	read(fd, buf, SIZE);
 
 	set(fd, BIOCIMMEDIATE, 0);
@@ -95,7 +101,8 @@ static void test_wakeup(void)
 	usleep(50000);
 	set(fd, BIOCIMMEDIATE, 1);
 	pthread_join(thread, &woken);
-	ok(woken, "so does the change to it [BPF-IMMEDIATE-1]");
+	ok(woken,
+	   "poll: BIOCIMMEDIATE wakes it when a packet is stored [BPF-IMMEDIATE-1]");
 	close(fd);
 }
 
@@ -111,8 +118,9 @@ static void test_full_buffer(void)
 	send_frames("eth1", 0, 8, 96);
 	pthread_join(thread, &woken);
 	ok(woken,
-	   "a buffer that gets exactly full wakes who polls [BPF-INPUT-22]");
-	equal(get(fd, FIONREAD), 8 * 128, "with all packets");
+	   "poll: a buffer that gets exactly full wakes it [BPF-INPUT-22]");
+	equal(get(fd, FIONREAD), 8 * 128,
+	      "poll: the buffer exactly full has all packets");
 	close(fd);
 }
 
@@ -134,20 +142,22 @@ static void test_edges(void)
 	epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event);
 	send_frames("eth0", 0, 1, 100);
 	stats(fd);
-	equal(epoll_wait(ep, &event, 1, 0), 0, "epoll: one packet is no event");
+	equal(epoll_wait(ep, &event, 1, 0), 0,
+	      "epoll, edge-triggered: a stored packet is no event");
 	pthread_create(&thread, NULL, epoll_waiter, &ep);
 	usleep(50000);
 	send_frames("eth0", 1, 30, 100);
 	pthread_join(thread, &events);
 	equal((long)events, 1,
-	      "epoll: a full buffer wakes who waits [BPF-POLL-13]");
-	equal(epoll_wait(ep, &event, 1, 0), 0, "epoll: once [BPF-POLL-14]");
-	ok(readable(fd, 0), "though there still is something to read");
+	      "epoll, edge-triggered: a full buffer wakes it [BPF-POLL-13]");
+	equal(epoll_wait(ep, &event, 1, 0), 0,
+	      "epoll, edge-triggered: a full buffer is an event once [BPF-POLL-14]");
+	ok(readable(fd, 0), "poll: the descriptor is readable after the edge");
 	event.events = EPOLLOUT;
 	epoll_ctl(ep, EPOLL_CTL_MOD, fd, &event);
-	equal(epoll_wait(ep, &event, 1, 0), 1, "epoll: writable");
+	equal(epoll_wait(ep, &event, 1, 0), 1, "epoll for EPOLLOUT: an event");
 	equal(event.events, EPOLLOUT,
-	      "is all that was asked for [BPF-POLL-12]");
+	      "epoll for EPOLLOUT: no other event is told [BPF-POLL-12]");
 	close(ep);
 	close(fd);
 }
@@ -159,10 +169,13 @@ static void test_epoll(void)
 
 	set(fd, BIOCIMMEDIATE, 1);
 	epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event);
-	equal(epoll_wait(ep, &event, 1, 0), 0, "epoll: not readable");
+	equal(epoll_wait(ep, &event, 1, 0), 0,
+	      "epoll, level-triggered, no packet: no event");
 	send_frames("eth1", 0, 1, 100);
-	equal(epoll_wait(ep, &event, 1, 20000), 1, "epoll: readable");
-	ok(event.events & EPOLLIN, "for reading");
+	equal(epoll_wait(ep, &event, 1, 20000), 1,
+	      "epoll, level-triggered: a packet is an event");
+	ok(event.events & EPOLLIN,
+	   "epoll, level-triggered: the event is EPOLLIN");
 	close(ep);
 	close(fd);
 }

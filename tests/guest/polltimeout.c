@@ -57,28 +57,35 @@ static void test_expiry(void)
 	double start = now();
 
 	ok(readable(fd, LONG),
-	   "time is up: stored packets are readable [BPF-POLL-7]");
-	ok(now() - start >= 0.1, "not before its time [BPF-POLL-7]");
-	equal(get(fd, FIONREAD), 2 * 136, "FIONREAD tells of them");
-	ok(readable(fd, 0), "until they are read");
+	   "poll: stored packets are readable when the timeout expires [BPF-POLL-7]");
+	ok(now() - start >= 0.1,
+	   "poll: the timeout of 100 ms does not expire earlier [BPF-POLL-7]");
+	equal(get(fd, FIONREAD), 2 * 136,
+	      "timeout expired: FIONREAD gives the stored packets' length");
+	ok(readable(fd, 0),
+	   "timeout expired: readable until the packets are read");
 	fcntl(fd, F_SETFL, 0);
-	equal(read(fd, buf, SIZE), 2 * 136, "a read gets them");
-	ok(!readable(fd, 0), "then it is not readable");
+	equal(read(fd, buf, SIZE), 2 * 136,
+	      "timeout expired: a blocking read gets the stored packets");
+	ok(!readable(fd, 0), "timeout expired: not readable after the read");
 	close(fd);
 
 	fd = with_packets(1, 50);
-	equal(selected(fd, LONG), 1, "select: time is up");
+	equal(selected(fd, LONG), 1,
+	      "select: stored packets are readable when the timeout expires");
 	close(fd);
 
 	fd = listen_on("eth0", SIZE, O_RDWR);
 	set_timeout(fd, 50);
 	send_frames("eth0", 0, 1, 100);
 	ok(readable(fd, LONG),
-	   "what only the device has counts, too [BPF-POLL-7]");
+	   "poll: packets that only the device has are readable when the timeout expires"
+	   " [BPF-POLL-7]");
 	close(fd);
 
 	fd = with_packets(1, 0);
-	ok(!readable(fd, SHORT), "no timeout: never");
+	ok(!readable(fd, SHORT),
+	   "no timeout: stored packets do not become readable");
 	close(fd);
 }
 
@@ -88,18 +95,23 @@ static void test_late_packet(void)
 	int fd = with_packets(0, 10);
 
 	ok(!readable(fd, SHORT),
-	   "time is up with nothing: not readable [BPF-POLL-8]");
-	equal(get(fd, FIONREAD), 0, "FIONREAD is 0");
+	   "timeout expires without packets: not readable [BPF-POLL-8]");
+	equal(get(fd, FIONREAD), 0,
+	      "timeout expired without packets: FIONREAD is 0");
 	send_frames("eth0", 0, 1, 100);
-	ok(readable(fd, LONG), "then one packet is enough [BPF-POLL-8]");
-	equal(get(fd, FIONREAD), 136, "and in FIONREAD");
-	equal(read(fd, buf, SIZE), 136, "it is read");
+	ok(readable(fd, LONG),
+	   "timeout expired without packets: the next packet is readable at once [BPF-POLL-8]");
+	equal(get(fd, FIONREAD), 136,
+	      "timeout expired without packets: FIONREAD gives the next packet's length");
+	equal(read(fd, buf, SIZE), 136,
+	      "timeout expired without packets: read gets the next packet");
 	send_frames("eth0", 0, 1, 100);
 	stats(fd);
 	/* In this order: a poll starts the timeout, which is short. */
 	equal(get(fd, FIONREAD), 0,
-	      "the next one waits again: in FIONREAD [BPF-POLL-8]");
-	ok(!readable(fd, 0), "and in poll");
+	      "after that read: FIONREAD is 0 with a packet stored [BPF-POLL-8]");
+	ok(!readable(fd, 0),
+	   "after that read: a packet stored is not readable");
 	close(fd);
 }
 
@@ -110,7 +122,8 @@ static void test_short_polls(void)
 
 	for (polls = 0; polls < 1000 && !readable(fd, 20); polls++)
 		;
-	ok(polls < 1000, "a poll does not put off what an earlier one started");
+	ok(polls < 1000,
+	   "short polls one after the other: the timeout of the first expires");
 	close(fd);
 }
 
@@ -131,22 +144,26 @@ static void test_ends(void)
 	fd = with_packets(1, 200);
 	readable(fd, 0);
 	usleep(150000);
-	equal(read(fd, buf, SIZE), 136, "a read before the time is up");
+	equal(read(fd, buf, SIZE), 136,
+	      "read before the timeout expires gets the packet");
 	start = now();
 	send_frames("eth0", 0, 1, 100);
 	ok(readable(fd, LONG) && now() - start >= 0.2,
-	   "has the next one begin [BPF-POLL-9]");
+	   "read before the timeout expires: the next packet waits a whole timeout [BPF-POLL-9]");
 	close(fd);
 
 	fd = with_packets(1, 100);
 	readable(fd, 0);
 	set_timeout(fd, 0);
-	ok(!readable(fd, SHORT), "so does another timeout: none [BPF-POLL-9]");
+	ok(!readable(fd, SHORT),
+	   "timeout set to none while it runs: it does not expire [BPF-POLL-9]");
 	set_timeout(fd, 50);
-	ok(readable(fd, LONG), "or one");
+	ok(readable(fd, LONG),
+	   "timeout set again while a packet is stored: it expires");
 	set_timeout(fd, 0);
 	/* A device cannot take back what it gave when the time was up. */
-	ok(readable(fd, 0) == device_fills(), "even when the old one was up");
+	ok(readable(fd, 0) == device_fills(),
+	   "timeout set to none after it expired: not readable, but for what a device gave");
 	close(fd);
 
 	for (i = 0; i < 100; i++) {
@@ -155,7 +172,7 @@ static void test_ends(void)
 		close(fd);
 	}
 	ok(!system("rmmod virtio_capture && modprobe virtio_capture"),
-	   "closed with timeouts that ran: the module can go [BPF-POLL-9]");
+	   "descriptors closed with timeouts running: the module can be unloaded [BPF-POLL-9]");
 }
 
 static void *poller(void *arg)
@@ -174,7 +191,9 @@ static void test_several(void)
 		pthread_create(&threads[i], NULL, poller, &fd);
 	for (i = 0; i < 3; i++) {
 		pthread_join(threads[i], &woken);
-		ok(woken, "poller %d of 3 is woken", i + 1);
+		ok(woken,
+		   "three polls: poll %d is woken when the timeout expires",
+		   i + 1);
 	}
 	close(fd);
 
@@ -183,7 +202,7 @@ static void test_several(void)
 	usleep(50000);
 	set_timeout(fd, 50);
 	pthread_join(threads[0], &woken);
-	ok(woken, "a poll that waits has the new timeout");
+	ok(woken, "a shorter timeout takes effect on a pending poll");
 	close(fd);
 }
 
@@ -198,22 +217,24 @@ static void test_epoll(unsigned int how)
 		if (i)
 			send_frames("eth0", i, 1, 100);
 		equal(epoll_wait(ep, &event, 1, LONG), 1,
-		      "epoll, %s: time is up, round %d", name, i);
+		      "epoll, %s: an event when the timeout expires, round %d",
+		      name, i);
 		for (times = 0; times < 3; times++)
 			if (epoll_wait(ep, &event, 1, 0) != 1)
 				break;
 		/* Interrupt, packet and timeout each are an edge; a few. */
 		ok((how == EPOLLET) == (times < 3),
-		   "epoll, %s: told %s", name,
+		   "epoll, %s: the event is told %s", name,
 		   how == EPOLLET ? "no more" : "again and again");
-		equal(read(fd, buf, SIZE), 136, "epoll, %s: a read", name);
+		equal(read(fd, buf, SIZE), 136,
+		      "epoll, %s: read gets the packet", name);
 		equal(error_of(read(fd, buf, SIZE)), EAGAIN,
-		      "epoll, %s: and no more", name);
+		      "epoll, %s: a second read is EAGAIN", name);
 	}
 	set_timeout(fd, 0);
 	send_frames("eth0", i, 1, 100);
-	equal(epoll_wait(ep, &event, 1, SHORT), 0, "epoll, %s: no timeout",
-	      name);
+	equal(epoll_wait(ep, &event, 1, SHORT), 0,
+	      "epoll, %s: no event without a timeout", name);
 	close(ep);
 	close(fd);
 }
@@ -223,21 +244,27 @@ static void test_without(void)
 {
 	int fd = with_packets(1, 200);
 
-	equal(set_polltimeout("2"), EINVAL, "polltimeout is 0 or 1");
-	equal(set_polltimeout("-1"), EINVAL, "and nothing else");
+	equal(set_polltimeout("2"), EINVAL, "net.bpf.polltimeout: 2 is EINVAL");
+	equal(set_polltimeout("-1"), EINVAL,
+	      "net.bpf.polltimeout: -1 is EINVAL");
 	readable(fd, 0);
-	equal(set_polltimeout("0"), 0, "polltimeout 0 while one runs");
-	ok(!readable(fd, 2 * SHORT), "ends nothing [BPF-POLL-9]");
+	equal(set_polltimeout("0"), 0,
+	      "net.bpf.polltimeout: 0 is accepted while a timeout runs");
+	ok(!readable(fd, 2 * SHORT),
+	   "net.bpf.polltimeout 0: a timeout that runs makes nothing readable [BPF-POLL-9]");
 	close(fd);
 	fd = with_packets(1, 10);
 	ok(!readable(fd, SHORT),
-	   "polltimeout 0: the timeout has no effect [BPF-POLL-7]");
-	equal(selected(fd, SHORT), 0, "nor on select");
+	   "net.bpf.polltimeout 0: the timeout has no effect on poll [BPF-POLL-7]");
+	equal(selected(fd, SHORT), 0,
+	      "net.bpf.polltimeout 0: the timeout has no effect on select");
 	fcntl(fd, F_SETFL, 0);
-	equal(read(fd, buf, SIZE), 136, "but on a read");
-	equal(set_polltimeout("1"), 0, "polltimeout 1 again");
+	equal(read(fd, buf, SIZE), 136,
+	      "net.bpf.polltimeout 0: the timeout has an effect on read");
+	equal(set_polltimeout("1"), 0, "net.bpf.polltimeout: 1 is accepted");
 	send_frames("eth0", 1, 1, 100);
-	ok(readable(fd, LONG), "has an effect");
+	ok(readable(fd, LONG),
+	   "net.bpf.polltimeout 1: the timeout has an effect on poll");
 	close(fd);
 }
 

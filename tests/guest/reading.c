@@ -32,15 +32,17 @@ static void test_sizes(void)
 	int fd = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK);
 
 	equal(error_of(read(fd, buf, SIZE - 1)), EINVAL,
-	      "a shorter read [BPF-READ-4]");
+	      "read of a byte less than the buffer's size is EINVAL [BPF-READ-4]");
 	equal(error_of(read(fd, buf, SIZE + 1)), EINVAL,
-	      "a longer read [BPF-READ-5]");
-	equal(error_of(read(fd, buf, SIZE)), EAGAIN, "the buffer's size");
+	      "read of a byte more than the buffer's size is EINVAL [BPF-READ-5]");
+	equal(error_of(read(fd, buf, SIZE)), EAGAIN,
+	      "read of the buffer's size is accepted: EAGAIN without packets");
 	send_frames("eth1", 0, 1, 100);
 	await_received(fd, 1);
 	equal(error_of(read(fd, nowhere, SIZE)), EFAULT,
-	      "a bad address [BPF-READ-20]");
-	equal(read(fd, buf, SIZE), 136, "loses nothing [BPF-READ-20]");
+	      "read to a bad address is EFAULT [BPF-READ-20]");
+	equal(read(fd, buf, SIZE), 136,
+	      "the packet is still there after a read to a bad address [BPF-READ-20]");
 	close(fd);
 }
 
@@ -62,19 +64,23 @@ static void test_blocking(void)
 	pthread_create(&thread, NULL, reader, &fd);
 	await_sleep(&reader_tid);
 	equal(error_of(read(fd, other, SIZE)), EIO,
-	      "EIO while another read is pending [BPF-READ-1]");
+	      "a second read while one is pending is EIO [BPF-READ-1]");
 	equal(get(fd, BIOCGBLEN), SIZE,
-	      "getters are served meanwhile [BPF-IOCTL-1]");
-	equal(get(fd, FIONREAD), 0, "and FIONREAD [BPF-IOCTL-1]");
+	      "BIOCGBLEN is served while a read is pending [BPF-IOCTL-1]");
+	equal(get(fd, FIONREAD), 0,
+	      "FIONREAD is served while a read is pending [BPF-IOCTL-1]");
 	send_frames("eth1", 0, 30, 100);
 	await_received(fd, 30);
 	equal(error_of(read(fd, other, SIZE)), EIO,
-	      "30 packets do not fill it [BPF-INPUT-25 BPF-READ-8]");
+	      "30 packets do not fill the buffer: the read is still pending"
+	      " [BPF-INPUT-25 BPF-READ-8]");
 	send_frames("eth1", 30, 1, 100);
 	pthread_join(thread, &len);
 	equal((long)len, 4080,
-	      "the 31st does not fit: it is filled [BPF-INPUT-13]");
-	equal(get(fd, FIONREAD), 0, "the 31st is stored [BPF-FIONREAD-4]");
+	      "the 31st packet does not fit: the pending read gets the 30 before it"
+	      " [BPF-INPUT-13]");
+	equal(get(fd, FIONREAD), 0,
+	      "FIONREAD is 0: the 31st packet is in the store buffer [BPF-FIONREAD-4]");
 	close(fd);
 }
 
@@ -97,22 +103,25 @@ static void test_timeout(void)
 	set_timeout(fd, 50000);
 	start = now();
 	equal(error_of(read(fd, buf, SIZE)), EAGAIN,
-	      "time is up, no packets [BPF-READ-17]");
-	ok(now() - start >= 0.05, "not before its time [BPF-READ-17]");
+	      "read with a timeout and no packets is EAGAIN [BPF-READ-17]");
+	ok(now() - start >= 0.05,
+	   "read with a timeout of 50 ms does not return earlier [BPF-READ-17]");
 	send_frames("eth1", 0, 2, 100);
 	await_received(fd, 2);
 	equal(read(fd, buf, SIZE), 2 * 136,
-	      "time is up: what there is [BPF-READ-16]");
+	      "read whose timeout expires gets the stored packets [BPF-READ-16]");
 	set_timeout(fd, 1);
-	equal(error_of(read(fd, buf, SIZE)), EAGAIN, "a microsecond");
+	equal(error_of(read(fd, buf, SIZE)), EAGAIN,
+	      "read with a timeout of a microsecond is EAGAIN");
 	set_timeout(fd, 60000000);
 	send_frames("eth0", 0, 31, 100);
 	equal(read(fd, buf, SIZE), 4080,
-	      "a full buffer does not wait for it [BPF-READ-9]");
+	      "read of a full buffer does not wait for the timeout [BPF-READ-9]");
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	equal(read(fd, buf, SIZE), 136,
-	      "nor does a non-blocking read [BPF-READ-15]");
-	equal(error_of(read(fd, buf, SIZE)), EAGAIN, "with nothing to read");
+	      "non-blocking read does not wait for the timeout [BPF-READ-15]");
+	equal(error_of(read(fd, buf, SIZE)), EAGAIN,
+	      "non-blocking read with a timeout and no packets is EAGAIN");
 	close(fd);
 }
 
@@ -146,7 +155,8 @@ static void test_resolution(void)
 	for (i = 0; i < 3; i++) {
 		late = best_delay(fd, timeouts[i]);
 		ok(late >= 0 && late < 1e-3 * time_scale(),
-		   "a timeout of %.0f us is kept within a millisecond [BPF-READ-18]",
+		   "read with a timeout of %.0f us returns within a millisecond of it"
+		   " [BPF-READ-18]",
 		   timeouts[i] * 1e6);
 		printf("# late by %.0f us\n", late * 1e6);
 	}
@@ -159,15 +169,16 @@ static void test_nonblocking(void)
 
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	equal(error_of(read(fd, buf, SIZE)), EAGAIN,
-	      "nothing yet [BPF-READ-14]");
+	      "non-blocking read without packets is EAGAIN [BPF-READ-14]");
 	send_frames("eth1", 0, 2, 100);
 	await_received(fd, 2);
 	equal(read(fd, buf, SIZE), 2 * 136,
-	      "a store buffer not full is read [CAP-DRV-FLS-1 BPF-READ-13]");
-	equal(error_of(read(fd, buf, SIZE)), EAGAIN, "and then empty");
+	      "non-blocking read gets a store buffer that is not full [CAP-DRV-FLS-1 BPF-READ-13]");
+	equal(error_of(read(fd, buf, SIZE)), EAGAIN,
+	      "non-blocking read after that is EAGAIN");
 	send_frames("eth0", 2, 1, 100);
 	equal(read(fd, buf, SIZE), 136,
-	      "what was just sent is read [BPF-READ-13]");
+	      "non-blocking read gets a frame that was just sent [BPF-READ-13]");
 	close(fd);
 }
 
@@ -184,15 +195,16 @@ static void test_signal(void)
 	/* Again and again: the first may come before the read. */
 	ualarm(50000, 50000);
 	equal(error_of(read(fd, buf, SIZE)), EINTR,
-	      "a signal ends a read [BPF-READ-24]");
+	      "a signal ends a read with EINTR [BPF-READ-24]");
 	ualarm(0, 0);
 	set_timeout(fd, 60000000);
 	ualarm(50000, 50000);
 	equal(error_of(read(fd, buf, SIZE)), EINTR,
-	      "also one with a timeout [BPF-READ-25]");
+	      "a signal ends a read with a timeout with EINTR [BPF-READ-25]");
 	ualarm(0, 0);
 	fcntl(fd, F_SETFL, O_NONBLOCK);
-	equal(read(fd, buf, SIZE), 2 * 136, "and loses nothing [BPF-READ-27]");
+	equal(read(fd, buf, SIZE), 2 * 136,
+	      "read after signals gets all packets [BPF-READ-27]");
 	close(fd);
 }
 
@@ -204,7 +216,7 @@ static void test_immediate(void)
 	set(fd, BIOCIMMEDIATE, 1);
 	send_frames("eth1", 0, 1, 100);
 	equal(read(fd, buf, SIZE), 136,
-	      "immediate: one packet is read [BPF-INPUT-23]");
+	      "immediate mode: read gets one packet [BPF-INPUT-23]");
 	send_frames("eth1", 1, 2, 100);
 	await_received(fd, 3);
 	/*
@@ -213,16 +225,18 @@ static void test_immediate(void)
 	 */
 	first = get(fd, FIONREAD);
 	ok(first == 2 * 136 || (device_fills() && first == 136),
-	   "FIONREAD is the store buffer [BPF-FIONREAD-3]");
-	equal(read(fd, buf, SIZE), 2 * 136, "and what came since");
+	   "immediate mode: FIONREAD gives the store buffer's length [BPF-FIONREAD-3]");
+	equal(read(fd, buf, SIZE), 2 * 136,
+	      "immediate mode: read gets the packets that came since");
 	set(fd, BIOCIMMEDIATE, 0);
 	send_frames("eth1", 3, 1, 100);
 	await_received(fd, 4);
 	equal(get(fd, FIONREAD), 0,
-	      "not immediate: FIONREAD is 0 [BPF-IMMEDIATE-2]");
+	      "immediate mode off: FIONREAD is 0 with a stored packet [BPF-IMMEDIATE-2]");
 	set(fd, BIOCIMMEDIATE, 0x100);
 	equal(read(fd, buf, SIZE), 136,
-	      "immediate again: read at once [BPF-READ-11 BPF-IMMEDIATE-1]");
+	      "immediate mode on again: read gets the stored packet at once"
+	      " [BPF-READ-11 BPF-IMMEDIATE-1]");
 	close(fd);
 }
 

@@ -79,25 +79,28 @@ static void test_fork(void)
 	pid_t child;
 
 	equal(told_pid(), getpid(),
-	      "the process that opened a descriptor [BPF-PEERS-5]");
+	      "/proc/net/bpf shows the process that opened a descriptor [BPF-PEERS-5]");
 	send_frames("eth0", 0, 2, 100);
 	stats(fd);
 	equal(in_child(child_reads, fd, &child), 0,
-	      "a child reads from it [BPF-READ-28]");
+	      "a child reads from its parent's descriptor [BPF-READ-28]");
 	equal(error_of(read(fd, buf, SIZE)), EAGAIN,
-	      "which its parent sees: there is one descriptor");
+	      "what a child has read its parent does not read again");
 	equal(in_child(child_asks, fd, &child), 0,
-	      "a child makes requests [BPF-READ-28]");
+	      "a child makes requests on its parent's descriptor [BPF-READ-28]");
 	equal(told_pid(), child,
-	      "and is the process that is told then [BPF-IOCTL-2]");
+	      "/proc/net/bpf shows the child that made a request [BPF-IOCTL-2]");
 	send_frames("eth0", 2, 1, 100);
 	stats(fd);
-	ok(readable(fd, 0), "the parent has the child's immediate mode");
-	equal(told_pid(), getpid(), "the last to make a request is told");
+	ok(readable(fd, 0),
+	   "immediate mode set by a child is in force for its parent");
+	equal(told_pid(), getpid(),
+	      "/proc/net/bpf shows the parent after a call of its own");
 	equal(read(fd, buf, SIZE), 136, "the parent reads after the child");
 	equal(in_child(child_writes, fd, &child), 0,
-	      "a child writes to it [BPF-READ-28]");
-	equal(stats(fd).bs_capt, 4, "the parent sees what it wrote");
+	      "a child writes to its parent's descriptor [BPF-READ-28]");
+	equal(stats(fd).bs_capt, 4,
+	      "the parent captures the frame that its child wrote");
 	close(fd);
 }
 
@@ -109,8 +112,9 @@ static void test_last_close(void)
 	close(fd);
 	send_frames("eth0", 0, 2, 100);
 	equal(stats(copy).bs_capt, 2,
-	      "a duplicate outlives the original [BPF-CLOSE-2]");
-	equal(read(copy, buf, SIZE), 2 * 136, "and is read");
+	      "a duplicate captures after the original is closed [BPF-CLOSE-2]");
+	equal(read(copy, buf, SIZE), 2 * 136,
+	      "a duplicate is read after the original is closed");
 	close(copy);
 }
 
@@ -131,7 +135,9 @@ static void test_pollers(void)
 	send_frames("eth0", 0, 35, 100);
 	for (i = 0; i < 3; i++) {
 		pthread_join(threads[i], &woken);
-		ok(woken, "poller %d of 3 is woken [BPF-POLL-15]", i + 1);
+		ok(woken,
+		   "three polls of one descriptor: poll %d is woken [BPF-POLL-15]",
+		   i + 1);
 	}
 	close(fd);
 }
@@ -156,28 +162,33 @@ static void test_threads(void)
 
 	pthread_create(&thread, NULL, reader, &fd);
 	await_sleep(&reader_tid);
-	equal(error_of(read(fd, other, SIZE)), EIO, "a second read is refused");
+	equal(error_of(read(fd, other, SIZE)), EIO,
+	      "read pending: a second read is EIO");
 	equal(error_of(read(fd, other, 1)), EIO,
-	      "EIO comes before what is wrong with the size [BPF-READ-2]");
+	      "read pending: a second read of the wrong size is EIO [BPF-READ-2]");
 	unattached = open_bpf(O_RDWR);
 	idle = listen_on("eth0", SIZE, O_RDWR);
 	ok(!strcmp(told_states(), " waiting unattached idle"),
-	   "the list of peers tells of it:%s [BPF-PEERS-4]", told_states());
+	   "read pending: /proc/net/bpf shows the states:%s [BPF-PEERS-4]",
+	   told_states());
 	close(unattached);
 	close(idle);
 	make_frame(&f, 1, 60);
-	equal(write(fd, &f, 60), 60, "a write meanwhile");
-	equal(stats(fd).bs_capt, 1, "statistics meanwhile");
+	equal(write(fd, &f, 60), 60, "read pending: write succeeds");
+	equal(stats(fd).bs_capt, 1,
+	      "read pending: BIOCGSTATS counts the written frame");
 	equal(ioctl(fd, BIOCSRTIMEOUT, &tv), 0,
-	      "a setting meanwhile [BPF-IOCTL-1]");
-	ok(!readable(fd, 0), "a poll meanwhile");
-	equal(ioctl(fd, BIOCFLUSH, NULL), 0, "a flush meanwhile");
+	      "read pending: BIOCSRTIMEOUT succeeds [BPF-IOCTL-1]");
+	ok(!readable(fd, 0), "read pending: poll says not readable");
+	equal(ioctl(fd, BIOCFLUSH, NULL), 0,
+	      "read pending: BIOCFLUSH succeeds");
 	send_frames("eth0", 0, 1, 100);
-	equal(stats(fd).bs_capt, 1, "empties the buffers under the reader");
+	equal(stats(fd).bs_capt, 1,
+	      "read pending: after BIOCFLUSH one frame is counted");
 	set(fd, BIOCIMMEDIATE, 1);
 	pthread_join(thread, &len);
 	equal((long)len, 136,
-	      "immediate mode meanwhile ends the read [BPF-READ-12]");
+	      "read pending: BIOCIMMEDIATE ends it with the stored packet [BPF-READ-12]");
 	close(fd);
 }
 

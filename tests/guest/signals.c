@@ -116,18 +116,21 @@ static void test_read(long timeout)
 	pid = start(do_read, fd);
 	stop_and_continue(pid, 3);
 	attach_and_detach(pid);
-	ok(state_of(pid) == 'S', "timeout %ld: stopped, continued, traced: "
-	   "a read goes on", timeout);
+	ok(state_of(pid) == 'S',
+	   "timeout %ld: read that was stopped and traced is still pending",
+	   timeout);
 	send_frames("eth0", 0, 31, 100);
 	equal(result_of(pid), DONE,
-	      "timeout %ld: it gets its packets [BPF-READ-26]", timeout);
+	      "timeout %ld: read that was stopped and traced gets its packets [BPF-READ-26]",
+	      timeout);
 
 	ioctl(fd, BIOCFLUSH, NULL);
 	pid = start(do_read, fd);
 	await_state(pid, 'S');
 	kill(pid, SIGUSR1);
 	equal(result_of(pid), EINTR,
-	      "timeout %ld: a handler with SA_RESTART ends a read", timeout);
+	      "timeout %ld: read is ended with EINTR by a handler with SA_RESTART",
+	      timeout);
 	close(fd);
 }
 
@@ -151,10 +154,11 @@ static void test_deadline(void)
 		usleep(100000);
 	}
 	ok(stops < 100,
-	   "stops do not keep a read from its packets: %d [BPF-READ-26]",
+	   "stops do not put off the read's packets beyond its timeout: %d stops [BPF-READ-26]",
 	   stops);
 	kill(pid, SIGUSR1);
-	equal(result_of(pid), DONE, "which it gets");
+	equal(result_of(pid), DONE,
+	      "read that was stopped often gets its packets");
 	close(fd);
 }
 
@@ -172,13 +176,16 @@ static void test_write(void)
 		;
 	before = errno;
 	fcntl(fd, F_SETFL, 0);
-	equal(before, EAGAIN, "the queue is full after %d frames", i);
+	equal(before, EAGAIN,
+	      "non-blocking write with a full queue is EAGAIN after %d frames",
+	      i);
 	pid = start(do_write, fd);
 	stop_and_continue(pid, 3);
 	attach_and_detach(pid);
-	ok(state_of(pid) != 'Z', "stopped, continued, traced: a write goes on");
+	ok(state_of(pid) != 'Z',
+	   "write that was stopped, continued and traced is still pending");
 	kill(pid, SIGUSR1);
-	equal(result_of(pid), EINTR, "a handler ends a write");
+	equal(result_of(pid), EINTR, "write is ended with EINTR by a handler");
 	if (system("ip link set eth1 up"))
 		bail("ip");
 	close(fd);

@@ -36,18 +36,24 @@ static void test_maxbufsize(void)
 
 	strcpy(usual, read_file(MAXUSERMEM));
 	ok(!strcmp(read_file(MAXBUFSIZE), "4194304\n"),
-	   "largest buffer by default [BPF-SYSCTL-1]");
+	   "net.bpf.maxbufsize is 4 MiB by default [BPF-SYSCTL-1]");
 	equal(error_of_writing(MAXBUFSIZE, "31"), EINVAL,
-	      "no less than 32 [BPF-SYSCTL-2]");
+	      "net.bpf.maxbufsize: 31 is EINVAL [BPF-SYSCTL-2]");
 	equal(error_of_writing(MAXBUFSIZE, "16777217"), EINVAL,
-	      "nor over 16 MiB [BPF-SYSCTL-2]");
-	equal(error_of_writing(MAXBUFSIZE, "16777216"), 0, "16 MiB");
+	      "net.bpf.maxbufsize: 16 MiB + 1 is EINVAL [BPF-SYSCTL-2]");
+	equal(error_of_writing(MAXBUFSIZE, "16777216"), 0,
+	      "net.bpf.maxbufsize: 16 MiB is accepted");
 	ioctl(fd, BIOCSBLEN, &size);
-	equal(size, 16777216, "is what BIOCSBLEN gives [BPF-SYSCTL-2]");
-	equal(error_of_writing(MAXUSERMEM, "33554432"), 0, "with memory for two");
-	equal(attach(fd, "eth0"), 0, "and such buffers can be had");
-	equal(error_of_writing(MAXBUFSIZE, "4194304"), 0, "back to the default");
-	equal(get(fd, BIOCGBLEN), 16777216, "leaves open descriptors alone");
+	equal(size, 16777216,
+	      "net.bpf.maxbufsize 16 MiB: BIOCSBLEN sets 16 MiB [BPF-SYSCTL-2]");
+	equal(error_of_writing(MAXUSERMEM, "33554432"), 0,
+	      "net.bpf.maxusermem: 32 MiB is accepted");
+	equal(attach(fd, "eth0"), 0,
+	      "BIOCSETIF with two buffers of 16 MiB succeeds");
+	equal(error_of_writing(MAXBUFSIZE, "4194304"), 0,
+	      "net.bpf.maxbufsize can be lowered to the default");
+	equal(get(fd, BIOCGBLEN), 16777216,
+	      "lowering net.bpf.maxbufsize leaves the size of open descriptors");
 	error_of_writing(MAXUSERMEM, usual);
 	close(fd);
 }
@@ -69,11 +75,13 @@ static void test_totals(void)
 		}
 	}
 	ok(recv[1] - recv[0] >= 70,
-	   "the totals survive a flush and a close [BPF-SYSCTL-3]");
-	equal(capt[1] - capt[0], 70, "captured");
-	equal(drop[1] - drop[0], 10, "dropped");
+	   "net.bpf.stats counts 70 received frames after a flush and a close [BPF-SYSCTL-3]");
+	equal(capt[1] - capt[0], 70,
+	      "net.bpf.stats counts 70 captured frames after a flush and a close");
+	equal(drop[1] - drop[0], 10,
+	      "net.bpf.stats counts 10 dropped frames after a flush and a close");
 	equal(error_of_writing("/proc/sys/net/bpf/stats", "1"), EBADF,
-	      "they cannot be written [BPF-SYSCTL-4]");
+	      "net.bpf.stats cannot be written [BPF-SYSCTL-4]");
 }
 
 /* The line of this process in /proc/net/bpf without the pid. */
@@ -95,7 +103,7 @@ static void test_peers(void)
 	int fd = open_bpf(O_RDWR);
 
 	ok(!strcmp(peer(), "- 32768 0 0 0 0 0 0 1 inout kernel none unattached\n"),
-	   "a descriptor just opened: %s [BPF-OPEN-7]", peer());
+	   "/proc/net/bpf, descriptor just opened: %s [BPF-OPEN-7]", peer());
 	set(fd, BIOCSBLEN, 4096);
 	attach(fd, "eth0");
 	filter_test_frames(fd);
@@ -106,7 +114,7 @@ static void test_peers(void)
 	snprintf(line, sizeof(line), "eth0 4096 0 0 0 1 1 1 0 in %s idle\n",
 		 served_by());
 	ok(!strcmp(peer(), line),
-	   "attached, with everything set: %s [BPF-PEERS-2 BPF-PEERS-3]",
+	   "/proc/net/bpf, attached descriptor with everything set: %s [BPF-PEERS-2 BPF-PEERS-3]",
 	   peer());
 	set(fd, BIOCSDIRECTION, BPF_D_OUT);
 	set(fd, BIOCIMMEDIATE, 0);
@@ -116,10 +124,11 @@ static void test_peers(void)
 	snprintf(line, sizeof(line), "eth0 4096 70 10 70 1 1 1 1 out %s idle\n",
 		 served_by());
 	ok(!strcmp(peer(), line),
-	   "with its counts: %s [BPF-PEERS-3]", peer());
+	   "/proc/net/bpf, descriptor with counts: %s [BPF-PEERS-3]", peer());
 	close(fd);
 	ok(!strcmp(peer(), "(no line)"),
-	   "and gone when closed: %s [BPF-PEERS-7]", peer());
+	   "/proc/net/bpf, no line for a closed descriptor: %s [BPF-PEERS-7]",
+	   peer());
 }
 
 static void drop_capabilities(void)
@@ -172,14 +181,15 @@ static void test_translator(int fd, struct bpf_program *program)
 	if (error_of_writing(JIT_LIMIT, "1"))
 		bail("bpf_jit_limit");
 	ok(is_interpreted(fd, program),
-	   "without memory for its translation it is interpreted");
+	   "a filter without memory for its translation is interpreted");
 	error_of_writing(JIT_LIMIT, limit);
 
 	if (error_of_writing(JIT_ENABLE, "0"))
 		bail("bpf_jit_enable");
 	ioctl(fd, BIOCSETF, program);
 	ok(strstr(peer(), " kernel unattached"),
-	   "without the translator the kernel interprets: %s", peer());
+	   "a filter is run by the kernel's interpreter with bpf_jit_enable 0: %s",
+	   peer());
 	error_of_writing(JIT_ENABLE, "1");
 }
 
@@ -195,20 +205,23 @@ static void test_engine(void)
 	int fd = open_bpf(O_RDWR);
 	char engine[32];
 
-	equal(error_of(ioctl(fd, BIOCSETF, &program)), 0, "a shift by X");
+	equal(error_of(ioctl(fd, BIOCSETF, &program)), 0,
+	      "BIOCSETF of a shift by X succeeds");
 	snprintf(engine, sizeof(engine), " %s unattached", filter_engine());
-	ok(strstr(peer(), engine), "is translated, where that can be: %s", peer());
+	ok(strstr(peer(), engine),
+	   "a shift by X is translated, where that can be: %s", peer());
 	test_translator(fd, &program);
 
 	program.bf_len = 1;
 	program.bf_insns = &constant;
 	ioctl(fd, BIOCSETF, &program);
 	ok(strstr(peer(), " constant unattached"),
-	   "a single return of a number needs nothing: %s", peer());
+	   "a single return of a number is shown as constant: %s", peer());
 
 	program.bf_len = 0;
 	ioctl(fd, BIOCSETF, &program);
-	ok(strstr(peer(), " none unattached"), "no filter: %s", peer());
+	ok(strstr(peer(), " none unattached"), "no filter is shown as none: %s",
+	   peer());
 	close(fd);
 }
 
@@ -236,16 +249,19 @@ static void test_access(void)
 	struct stat st;
 
 	stat("/dev/bpf", &st);
-	equal(st.st_mode & 0777, 0660, "the node's mode");
-	equal(st.st_uid, 0, "and owner");
+	equal(st.st_mode & 0777, 0660, "/dev/bpf has mode 0660");
+	equal(st.st_uid, 0, "/dev/bpf is owned by root");
 	if (chown("/dev/bpf", 0, BPF_GROUP))
 		bail("chown");
-	equal(open_as(0, 0, 0), 0, "root may open it");
+	equal(open_as(0, 0, 0), 0, "root may open /dev/bpf");
 	equal(open_as(1000, 1000, 0), EACCES,
-	      "others may not, nor see peers [BPF-PEERS-1]");
-	equal(open_as(1000, BPF_GROUP, 0), 0, "but members of its group may");
-	equal(open_as(0, 0, 1), EACCES, "root without CAP_NET_RAW may not");
-	equal(open_as(0, BPF_GROUP, 1), 0, "unless it is in the group");
+	      "other users may neither open /dev/bpf nor read /proc/net/bpf [BPF-PEERS-1]");
+	equal(open_as(1000, BPF_GROUP, 0), 0,
+	      "members of its group may open /dev/bpf");
+	equal(open_as(0, 0, 1), EACCES,
+	      "root without CAP_NET_RAW may not open /dev/bpf");
+	equal(open_as(0, BPF_GROUP, 1), 0,
+	      "root without CAP_NET_RAW may open /dev/bpf as a member of its group");
 	if (chown("/dev/bpf", 0, st.st_gid))
 		bail("chown");
 }

@@ -73,9 +73,10 @@ static int capture(unsigned int tstamp, const char *what)
 		fine += t % 1000 != 0;
 		n++;
 	}
-	equal(n, 50, "%s: packets", what);
+	equal(n, 50, "%s: 50 packets are captured", what);
 	equal(bad, 0,
-	      "%s: times from when they were sent, in order [CAP-DRV-CLK-2 BPF-INPUT-15]",
+	      "%s: times are between before and after sending, in order"
+	      " [CAP-DRV-CLK-2 BPF-INPUT-15]",
 	      what);
 	close(fd);
 	return fine;
@@ -93,39 +94,66 @@ static int is_right(int fd)
 	return t > before - SLACK && t < clock_now() + SLACK;
 }
 
+/* Packets of two formats do not mix. */
+static void test_format_change(void)
+{
+	int fd = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK);
+
+	send_frames("eth0", 1, 2, 100);
+	equal(stats(fd).bs_capt, 2,
+	      "two packets with microseconds are captured");
+	set(fd, BIOCSTSTAMP, BPF_T_MICROTIME);
+	set(fd, BIOCSTSTAMP, BPF_T_NANOTIME);
+	equal(error_of(read(fd, buf, SIZE)), EAGAIN,
+	      "BIOCSTSTAMP of another format empties the buffers [BPF-STSTAMP-3]");
+	equal(stats(fd).bs_capt, 2,
+	      "BIOCSTSTAMP of another format keeps the counts [BPF-STSTAMP-3]");
+	send_frames("eth0", 3, 1, 100);
+	set(fd, BIOCSTSTAMP, BPF_T_BINTIME);
+	equal(error_of(read(fd, buf, SIZE)), EAGAIN,
+	      "BIOCSTSTAMP discards packets that only the device has [BPF-STSTAMP-3]");
+	equal(stats(fd).bs_capt, 3,
+	      "BIOCSTSTAMP counts packets that only the device had [BPF-STSTAMP-3]");
+	close(fd);
+}
+
 /* A descriptor that is there while the clock is set. */
 static void test_clock_set(void)
 {
 	int fd = listen_on("eth0", SIZE, O_RDWR), i, right = 0;
 
 	set(fd, BIOCIMMEDIATE, 1);
-	ok(is_right(fd), "a time of before the clock is set");
+	ok(is_right(fd),
+	   "a packet from before the clock is set has the right time");
 	shift_clock(1000 * SECOND);
 	stats(fd);
 	ok(is_right(fd),
-	   "the barrier finds out that it was set [BPF-INPUT-15]");
+	   "clock set forward: BIOCGSTATS compares the clocks, and the next time is right"
+	   " [BPF-INPUT-15]");
 	shift_clock(-1000 * SECOND);
 	/* The clocks are compared once a second, some time after a packet. */
 	for (i = 0; i < 100 && !right; i++) {
 		usleep(100000);
 		right = is_right(fd);
 	}
-	ok(right, "and packets do [BPF-INPUT-15]");
+	ok(right,
+	   "clock set back: packets have the right time after some seconds [BPF-INPUT-15]");
 	close(fd);
 }
 
 int main(void)
 {
 	equal(capture(BPF_T_MICROTIME, "microseconds"), 0,
-	      "microseconds are whole [BPF-STSTAMP-1]");
+	      "BPF_T_MICROTIME: times are whole microseconds [BPF-STSTAMP-1]");
 	ok(capture(BPF_T_NANOTIME, "nanoseconds") > 25,
-	   "nanoseconds are not rounded to them [BPF-STSTAMP-1]");
+	   "BPF_T_NANOTIME: times are not rounded to microseconds [BPF-STSTAMP-1]");
 	ok(capture(BPF_T_BINTIME, "binary fractions") > 25,
-	   "nor are binary fractions [BPF-STSTAMP-1]");
+	   "BPF_T_BINTIME: times are not rounded to microseconds [BPF-STSTAMP-1]");
 	shift_clock(1000 * SECOND);
 	capture(BPF_T_MICROTIME, "the clock was set forward");
 	shift_clock(-1000 * SECOND);
 	capture(BPF_T_NANOTIME, "the clock was set back");
 	test_clock_set();
+	test_format_change();
 	return done_testing();
 }

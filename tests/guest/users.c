@@ -102,23 +102,33 @@ static void test_descriptors(void)
 
 	write_file(LIMIT, "4");
 	h = hold(USER, USER, 5, 0);
-	equal(h.got, 4, "a user has as many as the parameter says");
-	equal(h.error, ENOBUFS, "and no more");
-	equal(one_more(USER, 0), ENOBUFS, "in another process neither");
-	equal(one_more(OTHER, 0), 0, "another user has as many [BPF-OPEN-3]");
-	equal(one_more(0, 0), 0, "so has root");
+	equal(h.got, 4,
+	      "a user can have as many descriptors as the parameter says");
+	equal(h.error, ENOBUFS, "a user's next descriptor is ENOBUFS");
+	equal(one_more(USER, 0), ENOBUFS,
+	      "a user's next descriptor in another process is ENOBUFS");
+	equal(one_more(OTHER, 0), 0,
+	      "another user can have descriptors when the first has all of his [BPF-OPEN-3]");
+	equal(one_more(0, 0), 0,
+	      "root can have descriptors when a user has all of his");
 	release(&h);
-	equal(one_more(USER, 0), 0, "what is closed can be opened again");
+	equal(one_more(USER, 0), 0,
+	      "a user can open descriptors again after a close");
 
 	h = hold(USER, 0, 4, 0);
-	equal(h.got, 4, "a program that is root for a user");
-	equal(one_more(USER, 0), ENOBUFS, "counts for the user [BPF-OPEN-3]");
-	equal(one_more(0, 0), 0, "not for root");
+	equal(h.got, 4,
+	      "a program with root's effective ID for a user opens descriptors");
+	equal(one_more(USER, 0), ENOBUFS,
+	      "descriptors of a program with root's effective ID count for the user [BPF-OPEN-3]");
+	equal(one_more(0, 0), 0,
+	      "descriptors of a program with root's effective ID do not count for root");
 	release(&h);
 
 	h = hold(0, 0, 5, 0);
-	equal(h.error, ENOBUFS, "root, too, has a limit");
-	equal(one_more(USER, 0), 0, "which is not the users'");
+	equal(h.error, ENOBUFS,
+	      "root's descriptor above the parameter is ENOBUFS");
+	equal(one_more(USER, 0), 0,
+	      "a user can have descriptors when root has all of its");
 	release(&h);
 }
 
@@ -132,12 +142,16 @@ static void test_all_descriptors(void)
 		bail("setrlimit");
 	write_file(LIMIT, "4096");
 	h = hold(USER, USER, MANY - 10, 0);
-	equal(h.error, 0, "nearly all descriptors there are");
+	equal(h.error, 0, "one user opens all but ten of 4096 descriptors");
 	other = hold(OTHER, OTHER, MANY, 0);
-	equal(other.got, 10, "leave other users the rest [BPF-OPEN-4]");
-	equal(other.error, ENOBUFS, "and no more");
-	equal(one_more(USER, 0), ENOBUFS, "nor the first one");
-	equal(one_more(0, 0), 0, "but root can open more [BPF-OPEN-4]");
+	equal(other.got, 10,
+	      "another user gets the last ten descriptors [BPF-OPEN-4]");
+	equal(other.error, ENOBUFS,
+	      "another user's eleventh descriptor is ENOBUFS");
+	equal(one_more(USER, 0), ENOBUFS,
+	      "the first user's next descriptor is ENOBUFS when all are open");
+	equal(one_more(0, 0), 0,
+	      "root can open a descriptor when all are open [BPF-OPEN-4]");
 	release(&other);
 	release(&h);
 	write_file(LIMIT, "256");
@@ -149,22 +163,29 @@ static void test_memory(const char *usual)
 
 	write_file(MAXUSERMEM, "1048576");
 	h = hold(USER, USER, 5, 131072);
-	equal(h.got, 4, "a user's buffers have the memory that he may have");
+	equal(h.got, 4,
+	      "net.bpf.maxusermem 1 MiB: four descriptors with buffers of 128 KiB");
 	equal(h.error, ENOBUFS,
-	      "BIOCSETIF fails if they had more [BPF-SETIF-4]");
-	equal(one_more(USER, 32), ENOBUFS, "that limits all of the user's processes,");
-	equal(one_more(USER, 0), 0, "a descriptor without buffers can be had");
-	equal(one_more(OTHER, 131072), 0, "not another user");
-	equal(one_more(0, 131072), 0, "nor root");
+	      "net.bpf.maxusermem 1 MiB: BIOCSETIF of a fifth is ENOBUFS [BPF-SETIF-4]");
+	equal(one_more(USER, 32), ENOBUFS,
+	      "net.bpf.maxusermem used up: BIOCSETIF of another process is ENOBUFS");
+	equal(one_more(USER, 0), 0,
+	      "net.bpf.maxusermem used up: a descriptor without buffers can be opened");
+	equal(one_more(OTHER, 131072), 0,
+	      "net.bpf.maxusermem used up: BIOCSETIF of another user succeeds");
+	equal(one_more(0, 131072), 0,
+	      "net.bpf.maxusermem used up: BIOCSETIF of root succeeds");
 	write_file(MAXUSERMEM, "4096");
-	ok(!kill(h.pid, 0), "a lower limit leaves open descriptors alone");
+	ok(!kill(h.pid, 0),
+	   "net.bpf.maxusermem lowered: the process with open descriptors goes on");
 	write_file(MAXUSERMEM, "1048576");
 	release(&h);
-	equal(one_more(USER, 131072), 0, "what is closed gives memory back");
+	equal(one_more(USER, 131072), 0,
+	      "net.bpf.maxusermem used up: BIOCSETIF succeeds after a close");
 
 	write_file(MAXUSERMEM, "16384");
 	h = hold(USER, USER, 3, 32);
-	equal(h.got, 2, "the smallest buffer is a page");
+	equal(h.got, 2, "buffers of 32 bytes are charged as a page each");
 	release(&h);
 	write_file(MAXUSERMEM, usual);
 }
@@ -182,8 +203,10 @@ static void test_halving(const char *usual)
 			break;
 	}
 	equal(size, 65536,
-	      "a program that halves its buffer gets one [BPF-SETIF-4]");
-	equal(tries, 3, "after ENOBUFS");
+	      "BIOCSETIF with the size halved after each ENOBUFS succeeds with 64 KiB"
+	      " [BPF-SETIF-4]");
+	equal(tries, 3,
+	      "BIOCSETIF with the size halved succeeds after three ENOBUFS");
 	write_file(MAXUSERMEM, usual);
 	close(fd);
 }
@@ -194,13 +217,17 @@ static void test_all_memory(const char *usual)
 
 	write_file(MAXUSERMEM, "1000000000000");
 	h = hold(USER, USER, 200, 1048576);
-	ok(h.got > 8, "a user with %d MiB of buffers", 2 * h.got);
-	equal(h.error, ENOBUFS, "cannot have all memory");
+	ok(h.got > 8, "no net.bpf.maxusermem: a user gets %d MiB of buffers",
+	   2 * h.got);
+	equal(h.error, ENOBUFS,
+	      "no net.bpf.maxusermem: BIOCSETIF is ENOBUFS before all memory is used");
 	equal(one_more(OTHER, 1048576), ENOBUFS,
-	      "nor can all users together [BPF-SETIF-4]");
-	equal(one_more(0, 1048576), 0, "but root can have some");
+	      "no net.bpf.maxusermem: BIOCSETIF of another user is ENOBUFS then [BPF-SETIF-4]");
+	equal(one_more(0, 1048576), 0,
+	      "no net.bpf.maxusermem: BIOCSETIF of root succeeds then");
 	release(&h);
-	equal(one_more(OTHER, 1048576), 0, "what is closed makes room for all");
+	equal(one_more(OTHER, 1048576), 0,
+	      "no net.bpf.maxusermem: BIOCSETIF of another user succeeds after a close");
 	write_file(MAXUSERMEM, usual);
 }
 
@@ -208,13 +235,16 @@ static void test_defaults(unsigned long usual)
 {
 	struct holder h;
 
-	equal(read_number(LIMIT), 256, "256 descriptors by default");
-	equal(read_number(MAXBUFSIZE), 4194304, "buffers of 4 MiB");
+	equal(read_number(LIMIT), 256,
+	      "parameter descriptors is 256 by default");
+	equal(read_number(MAXBUFSIZE), 4194304,
+	      "net.bpf.maxbufsize is 4 MiB by default");
 	ok(usual > (20 << 20) && usual <= (64 << 20),
-	   "memory for buffers by default: %lu", usual);
+	   "net.bpf.maxusermem is over 20 and up to 64 MiB by default: %lu",
+	   usual);
 	h = hold(USER, USER, 25, 524288);
 	equal(h.got, usual >> 20 < 25 ? usual >> 20 : 25,
-	      "that is so many programs with libpcap's buffers");
+	      "default net.bpf.maxusermem: one program with libpcap's buffers for each MiB");
 	release(&h);
 }
 

@@ -107,10 +107,13 @@ static void test_no_work(const char *what, int poll)
 	one_by_one(&r, FRAMES - 1);
 	n = works();
 	/* It compares the clocks, and looks where a processor was not to be had. */
-	ok(n < FRAMES / 2, "%s: the reader takes frames itself", what);
+	ok(n < FRAMES / 2,
+	   "%s, immediate mode: most frames are taken by the reader, not by a work item",
+	   what);
 	printf("# queued %d times\n", n);
 	equal(stats(other).bs_capt, FRAMES - 1,
-	      "%s: for another descriptor, too", what);
+	      "%s, immediate mode: the reader takes the frames of another descriptor, too",
+	      what);
 	send_frames("eth0", FRAMES, 1, 100);
 	pthread_join(r.thread, NULL);
 	close(fd);
@@ -125,7 +128,8 @@ static void test_work(void)
 	write_file(TRACING "trace", "");
 	send_frames("eth0", 0, 8, 96);
 	ok(readable(fd, 20000), "not immediate: a full buffer is readable");
-	ok(works() > 0 || device_fills(), "not immediate: by a work");
+	ok(works() > 0 || device_fills(),
+	   "not immediate: a full buffer is told by a work item, or by the device");
 	close(fd);
 }
 
@@ -146,8 +150,11 @@ static void test_several(void)
 		pthread_join(r[i].thread, NULL);
 	pthread_join(last.thread, NULL);
 	for (i = 0; i < 3; i++)
-		equal(r[i].got, FRAMES, "several: reader %d gets all", i);
-	equal(last.got, 16, "several: one that waits for full buffers does, too");
+		equal(r[i].got, FRAMES,
+		      "four readers: reader %d in immediate mode gets all packets",
+		      i);
+	equal(last.got, 16,
+	      "four readers: the one that waits for full buffers gets its packets");
 	for (i = 0; i < 3; i++)
 		close(fds[i]);
 	close(slow);
@@ -166,9 +173,12 @@ static void test_absent(void)
 	start(&r, slow, 8, 0);
 	send_frames("eth0", 0, 8, 96);
 	pthread_join(r.thread, NULL);
-	equal(r.got, 8, "who does not look keeps nothing from others");
-	ok(epoll_wait(ep, &event, 1, 20000) == 1, "and finds it later");
-	equal(read(fd, buf, get(fd, BIOCGBLEN)), 8 * 128, "all of it");
+	equal(r.got, 8,
+	      "a waiter that does not return keeps no packets from another descriptor");
+	ok(epoll_wait(ep, &event, 1, 20000) == 1,
+	   "a waiter that does not return finds its packets later");
+	equal(read(fd, buf, get(fd, BIOCGBLEN)), 8 * 128,
+	      "a waiter that does not return finds all of its packets");
 	close(ep);
 	close(fd);
 	close(slow);

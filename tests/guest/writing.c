@@ -34,26 +34,31 @@ static void test_errors(void)
 	int fd = open_bpf(O_RDWR);
 
 	equal(error_of(write(fd, big, 100)), EINVAL,
-	      "not attached [BPF-WRITE-1]");
+	      "write without an interface is EINVAL [BPF-WRITE-1]");
 	attach(fd, "eth0");
-	equal(write(fd, big, 0), 0, "nothing is written [BPF-WRITE-3]");
+	equal(write(fd, big, 0), 0, "write of no bytes is 0 [BPF-WRITE-3]");
 	equal(error_of(write(fd, big, 13)), EINVAL,
-	      "less than a header [CAP-DRV-INJ-1 BPF-WRITE-6]");
+	      "write of less than a header is EINVAL [CAP-DRV-INJ-1 BPF-WRITE-6]");
 	equal(error_of(write(fd, big, 1515)), EMSGSIZE,
-	      "more than the MTU [CAP-DRV-INJ-1 BPF-WRITE-4]");
-	equal(write(fd, big, 1514), 1514, "the longest frame [BPF-WRITE-5]");
-	equal(write(fd, big, 14), 14, "the shortest [BPF-WRITE-16]");
+	      "write of more than header and MTU is EMSGSIZE [CAP-DRV-INJ-1 BPF-WRITE-4]");
+	equal(write(fd, big, 1514), 1514,
+	      "write of the longest frame returns its length [BPF-WRITE-5]");
+	equal(write(fd, big, 14), 14,
+	      "write of the shortest frame returns its length [BPF-WRITE-16]");
 	equal(error_of(write(fd, nowhere, 60)), EFAULT,
-	      "a frame nowhere [BPF-WRITE-8]");
+	      "write from a bad address is EFAULT [BPF-WRITE-8]");
 	close(fd);
 	fd = open_bpf(O_WRONLY);
 	attach(fd, "eth0");
-	equal(write(fd, big, 60), 60, "a descriptor for writing only");
-	equal(error_of(read(fd, buf, 32768)), EBADF, "does not read");
+	equal(write(fd, big, 60), 60,
+	      "descriptor opened for writing only: write succeeds");
+	equal(error_of(read(fd, buf, 32768)), EBADF,
+	      "descriptor opened for writing only: read is EBADF");
 	close(fd);
 	fd = open_bpf(O_RDONLY);
 	attach(fd, "eth0");
-	equal(error_of(write(fd, big, 60)), EBADF, "one for reading, write");
+	equal(error_of(write(fd, big, 60)), EBADF,
+	      "descriptor opened for reading only: write is EBADF");
 	close(fd);
 }
 
@@ -66,19 +71,28 @@ static void test_frame(int complete)
 
 	set(fd, BIOCSHDRCMPLT, complete);
 	make_frame(&f, 1, 77);
-	equal(write(fd, &f, 77), 77, "a frame, header complete %d", complete);
+	equal(write(fd, &f, 77), 77,
+	      "header complete %d: write returns the length", complete);
 	equal(stats(fd).bs_capt, 1,
-	      "its own descriptor sees it [BPF-WRITE-10]");
+	      "header complete %d: the writing descriptor captures the frame [BPF-WRITE-10]",
+	      complete);
 	got = only_frame(fd, &len);
-	ok(got && len == 77, "once, with its length");
+	ok(got && len == 77,
+	   "header complete %d: the frame is captured once, with its length",
+	   complete);
 	if (!complete)
 		memcpy(f.src, eth0_mac, 6);
-	ok(got && !memcmp(got, &f, 77), complete ? "untouched [BPF-WRITE-12]" :
-	   "with the NIC's address [BPF-WRITE-11]");
-	ok(await_received(far, 1), "it leaves through the NIC [BPF-WRITE-9]");
+	ok(got && !memcmp(got, &f, 77),
+	   complete ?
+	   "header complete: the source address is untouched [BPF-WRITE-12]" :
+	   "header not complete: the source address is the NIC's [BPF-WRITE-11]");
+	ok(await_received(far, 1),
+	   "header complete %d: the frame leaves through the NIC [BPF-WRITE-9]",
+	   complete);
 	got = only_frame(far, &len);
 	ok(got && len == 77 && !memcmp(got, &f, 77),
-	   "as it was captured [BPF-INPUT-3]");
+	   "header complete %d: the frame arrives as it was captured [BPF-INPUT-3]",
+	   complete);
 	close(fd);
 	close(far);
 }
@@ -95,9 +109,11 @@ static void test_writev(void)
 	iov[0] = (struct iovec){ &f, 14 };
 	iov[1] = (struct iovec){ (char *)&f + 14, 1 };
 	iov[2] = (struct iovec){ (char *)&f + 15, 85 };
-	equal(writev(fd, iov, 3), 100, "three parts");
+	equal(writev(fd, iov, 3), 100,
+	      "writev of three parts returns their length");
 	got = only_frame(fd, &len);
-	ok(got && len == 100 && !memcmp(got, &f, 100), "are one frame");
+	ok(got && len == 100 && !memcmp(got, &f, 100),
+	   "writev of three parts sends one frame");
 	close(fd);
 }
 
@@ -118,21 +134,26 @@ static void test_feedback(void)
 		   sizeof(patience));
 	set(fd, BIOCSFEEDBACK, 1);
 	make_frame(&f, 3, 90);
-	equal(write(fd, &f, 90), 90, "a frame with feedback [BPF-SFEEDBACK-1]");
+	equal(write(fd, &f, 90), 90,
+	      "feedback: write returns the length [BPF-SFEEDBACK-1]");
 	equal(recv(socket_fd, &got, sizeof(got), 0), 90,
-	      "the NIC receives it [BPF-WRITE-13]");
+	      "feedback: the NIC receives the frame [BPF-WRITE-13]");
 	ok(!memcmp(&got, &f, 90),
-	   "as it was written, with its own source [BPF-WRITE-13]");
-	equal(stats(fd).bs_capt, 1, "it is captured once [BPF-WRITE-14]");
-	ok(only_frame(fd, &len) && len == 90, "as sent");
+	   "feedback: the frame is received as it was written, with its own source [BPF-WRITE-13]");
+	equal(stats(fd).bs_capt, 1,
+	      "feedback: the frame is captured once [BPF-WRITE-14]");
+	ok(only_frame(fd, &len) && len == 90,
+	   "feedback: the frame is captured with its length");
 	set(fd, BIOCSFEEDBACK, 0);
-	equal(write(fd, &f, 90), 90, "a frame without feedback");
+	equal(write(fd, &f, 90), 90, "no feedback: write returns the length");
 	stats(fd);
 	set(fd, BIOCSFEEDBACK, 1);
 	make_frame(&f, 4, 91);
-	equal(write(fd, &f, 91), 91, "and one with it");
+	equal(write(fd, &f, 91), 91,
+	      "feedback again: write returns the length");
 	equal(recv(socket_fd, &got, sizeof(got), 0), 91,
-	      "the NIC receives that alone [BPF-WRITE-15 BPF-SFEEDBACK-1]");
+	      "no feedback: the NIC does not receive the frame, but the next one"
+	      " [BPF-WRITE-15 BPF-SFEEDBACK-1]");
 	close(socket_fd);
 	close(fd);
 }
@@ -144,11 +165,13 @@ static void test_direction(void)
 
 	make_frame(&f, 1, 60);
 	set(fd, BIOCSSEESENT, 0);
-	equal(write(fd, &f, 60), 60, "a frame from who does not see sent ones");
-	equal(stats(fd).bs_capt, 0, "is not seen");
+	equal(write(fd, &f, 60), 60,
+	      "BIOCSSEESENT 0: write returns the length");
+	equal(stats(fd).bs_capt, 0,
+	      "BIOCSSEESENT 0: a written frame is not captured");
 	set(fd, BIOCSDIRECTION, BPF_D_OUT);
-	equal(write(fd, &f, 60), 60, "a frame from who sees only them");
-	equal(stats(fd).bs_capt, 1, "is seen");
+	equal(write(fd, &f, 60), 60, "BPF_D_OUT: write returns the length");
+	equal(stats(fd).bs_capt, 1, "BPF_D_OUT: a written frame is captured");
 	close(fd);
 }
 
@@ -160,19 +183,35 @@ static void test_write_filter(void)
 		BPF_STMT(BPF_RET | BPF_K, 1),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
-	struct bpf_program program = { 4, insns };
+	struct bpf_insn unknown = BPF_STMT(BPF_RET | BPF_X, 1);
+	struct bpf_program program = { 4, insns }, invalid = { 1, &unknown };
 	int fd = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK);
+	struct bpf_stat before;
+	unsigned int len = 0;
 	struct frame f;
 
-	equal(ioctl(fd, BIOCSETWF, &program), 0, "a write filter");
+	send_frames("eth0", 1, 1, 100);
+	before = stats(fd);
+	equal(ioctl(fd, BIOCSETWF, &program), 0, "BIOCSETWF succeeds");
+	equal(stats(fd).bs_capt, before.bs_capt,
+	      "BIOCSETWF leaves the counts [BPF-SETWF-5]");
+	equal(read(fd, buf, SIZE), HEADER + 104,
+	      "BIOCSETWF leaves the stored packets [BPF-SETWF-5]");
+	equal(error_of(ioctl(fd, BIOCSETWF, &invalid)), EINVAL,
+	      "BIOCSETWF: an invalid program is EINVAL [BPF-SETWF-3]");
 	make_frame(&f, 1, 60);
-	equal(write(fd, &f, 60), 60, "lets a frame out [BPF-SETWF-2]");
+	equal(write(fd, &f, 60), 60,
+	      "write filter: a frame for which it returns 1 is written [BPF-SETWF-2]");
+	ok(only_frame(fd, &len) && len == 60,
+	   "write filter: a frame for which it returns 1 is sent whole [BPF-SETWF-2]");
 	f.type = htons(0x0800);
 	equal(error_of(write(fd, &f, 60)), EPERM,
-	      "or refuses it [BPF-SETWF-1]");
+	      "write filter: a frame for which it returns 0 is EPERM [BPF-SETWF-1]");
 	program.bf_len = 0;
-	equal(ioctl(fd, BIOCSETWF, &program), 0, "no write filter");
-	equal(write(fd, &f, 60), 60, "lets all frames out [BPF-SETWF-4]");
+	equal(ioctl(fd, BIOCSETWF, &program), 0,
+	      "BIOCSETWF of no instructions succeeds");
+	equal(write(fd, &f, 60), 60,
+	      "write filter removed: the frame that it rejected is written [BPF-SETWF-4]");
 	close(fd);
 }
 
@@ -205,24 +244,28 @@ static void test_down(void)
 	if (system("ip link set eth0 down"))
 		bail("ip");
 	equal(error_of(write(fd, &f, 60)), ENETDOWN,
-	      "the interface is down [BPF-WRITE-7]");
-	equal(write_elsewhere(fd), ENETDOWN, "from another network namespace");
-	equal(write(fd, &f, 0), 0, "nothing can be written");
+	      "interface down: write is ENETDOWN [BPF-WRITE-7]");
+	equal(write_elsewhere(fd), ENETDOWN,
+	      "interface down: write from another network namespace is ENETDOWN");
+	equal(write(fd, &f, 0), 0, "interface down: write of no bytes is 0");
 	equal(error_of(write(fd, buf, 1515)), EMSGSIZE,
-	      "what is too long is so first");
+	      "interface down: write of more than header and MTU is EMSGSIZE");
 	for (i = 0; i < 2; i++)
 		equal(write(own[i], &f, 60), 60,
-		      "capture%d, the device itself: it goes out [BPF-WRITE-7]",
+		      "interface down: write by the name capture%d succeeds [BPF-WRITE-7]",
 		      i);
-	equal(write(far, &f, 60), 60, "so does one from another interface");
+	equal(write(far, &f, 60), 60,
+	      "interface down: write to another interface succeeds");
 	if (system("ip link set eth0 name nic"))
 		bail("ip");
-	equal(error_of(write(fd, &f, 60)), ENETDOWN, "renamed: down it is");
+	equal(error_of(write(fd, &f, 60)), ENETDOWN,
+	      "interface down and renamed: write is ENETDOWN");
 	if (system("ip link set nic name eth0 && ip link set eth0 up"))
 		bail("ip");
 	equal(write(fd, &f, 60), 60,
-	      "up again: a frame goes out [BPF-WRITE-7]");
-	equal(write_elsewhere(fd), 0, "from another network namespace, too");
+	      "interface up again: write succeeds [BPF-WRITE-7]");
+	equal(write_elsewhere(fd), 0,
+	      "interface up again: write from another network namespace succeeds");
 	for (i = 0; i < 2; i++)
 		close(own[i]);
 	close(far);
@@ -249,7 +292,7 @@ static void test_many(void)
 		usleep(5000);
 	}
 	/* A guest that is kept from running may not capture them all. */
-	ok(st.bs_recv >= 2000, "and sent");
+	ok(st.bs_recv >= 2000, "more frames than the queue holds are sent");
 	close(fd);
 }
 

@@ -34,54 +34,61 @@ static void test_modes(void)
 	int fd = open_bpf(O_RDWR);
 
 	equal(get(fd, BIOCGETBUFMODE), BPF_BUFMODE_BUFFER,
-	      "at first the buffers are the kernel's [BPF-GETBUFMODE-1]");
+	      "BIOCGETBUFMODE: the buffers are the kernel's at first [BPF-GETBUFMODE-1]");
 	equal(set_errno(fd, BIOCSETBUFMODE, 0), EINVAL,
-	      "there is no mode 0 [BPF-SETBUFMODE-1]");
+	      "BIOCSETBUFMODE 0 is EINVAL [BPF-SETBUFMODE-1]");
 	equal(set_errno(fd, BIOCSETBUFMODE, 3), EINVAL,
-	      "nor a third one [BPF-SETBUFMODE-1]");
+	      "BIOCSETBUFMODE 3 is EINVAL [BPF-SETBUFMODE-1]");
 	equal(error_of(ioctl(fd, BIOCGETZMAX, &max)), EOPNOTSUPP,
-	      "kernel's buffers: BIOCGETZMAX [BPF-ZBUF-1]");
+	      "kernel's buffers: BIOCGETZMAX is EOPNOTSUPP [BPF-ZBUF-1]");
 	equal(error_of(set_buffers(fd, a, b, PAGE)), EOPNOTSUPP,
-	      "kernel's buffers: BIOCSETZBUF [BPF-ZBUF-1]");
+	      "kernel's buffers: BIOCSETZBUF is EOPNOTSUPP [BPF-ZBUF-1]");
 	equal(error_of(ioctl(fd, BIOCROTZBUF, &zbuf)), EOPNOTSUPP,
-	      "kernel's buffers: BIOCROTZBUF [BPF-ZBUF-1]");
+	      "kernel's buffers: BIOCROTZBUF is EOPNOTSUPP [BPF-ZBUF-1]");
 	set(fd, BIOCSETBUFMODE, BPF_BUFMODE_ZBUF);
-	equal(get(fd, BIOCGETBUFMODE), BPF_BUFMODE_ZBUF, "the mode is set");
+	equal(get(fd, BIOCGETBUFMODE), BPF_BUFMODE_ZBUF,
+	      "BIOCSETBUFMODE BPF_BUFMODE_ZBUF: BIOCGETBUFMODE gives it");
 	set(fd, BIOCSETBUFMODE, BPF_BUFMODE_BUFFER);
 	set(fd, BIOCSETBUFMODE, BPF_BUFMODE_ZBUF);
 	equal(set_errno(fd, BIOCSBLEN, 4096), EOPNOTSUPP,
-	      "program's buffers: BIOCSBLEN [BPF-ZBUF-1]");
-	equal(get(fd, BIOCGBLEN), 32768, "BIOCGBLEN without buffers");
+	      "program's buffers: BIOCSBLEN is EOPNOTSUPP [BPF-ZBUF-1]");
+	equal(get(fd, BIOCGBLEN), 32768,
+	      "program's buffers, none set: BIOCGBLEN gives 32768");
 	equal(error_of(read(fd, buf, sizeof(buf))), EOPNOTSUPP,
-	      "program's buffers: read [BPF-ZBUF-1]");
+	      "program's buffers: read is EOPNOTSUPP [BPF-ZBUF-1]");
 	equal(error_of(attach(fd, "eth0")), EINVAL,
-	      "BIOCSETIF without buffers [BPF-SETIF-10]");
-	equal(ioctl(fd, BIOCROTZBUF, &zbuf), 0, "BIOCROTZBUF without buffers");
-	ok(!zbuf.bz_bufa && !zbuf.bz_bufb && !zbuf.bz_buflen, "gives zeros");
+	      "program's buffers, none set: BIOCSETIF is EINVAL [BPF-SETIF-10]");
+	equal(ioctl(fd, BIOCROTZBUF, &zbuf), 0,
+	      "program's buffers, none set: BIOCROTZBUF succeeds");
+	ok(!zbuf.bz_bufa && !zbuf.bz_bufb && !zbuf.bz_buflen,
+	   "program's buffers, none set: BIOCROTZBUF gives zeros");
 	a[0] = 1;
 	a[8] = 2;
 	a[31] = 3;
-	equal(set_buffers(fd, a, b, PAGE), 0, "BIOCSETZBUF");
+	equal(set_buffers(fd, a, b, PAGE), 0, "BIOCSETZBUF succeeds");
 	equal(set_errno(fd, BIOCSETBUFMODE, BPF_BUFMODE_BUFFER), EBUSY,
-	      "with buffers the mode stays [BPF-SETBUFMODE-2]");
+	      "buffers set: BIOCSETBUFMODE is EBUSY [BPF-SETBUFMODE-2]");
 	equal(error_of(set_buffers(fd, a, b, PAGE)), EINVAL,
-	      "buffers are set once [BPF-SETZBUF-4]");
+	      "buffers set: a second BIOCSETZBUF is EINVAL [BPF-SETZBUF-4]");
 	equal(get(fd, BIOCGBLEN), ROOM,
-	      "BIOCGBLEN: what packets can use [BPF-GBLEN-2]");
-	equal(error_of(attach(fd, "eth9")), ENXIO, "BIOCSETIF that fails");
-	equal(attach(fd, "eth0"), 0, "and one that does not");
-	ok(!a[0] && !a[8] && !a[31], "the headers are zeros");
+	      "buffers set: BIOCGBLEN gives their size without the header [BPF-GBLEN-2]");
+	equal(error_of(attach(fd, "eth9")), ENXIO,
+	      "buffers set: BIOCSETIF to an unknown interface is ENXIO");
+	equal(attach(fd, "eth0"), 0,
+	      "buffers set: BIOCSETIF succeeds after one that failed");
+	ok(!a[0] && !a[8] && !a[31],
+	   "attached: the headers of the buffers are zeros");
 	equal(set_errno(fd, BIOCSETBUFMODE, BPF_BUFMODE_ZBUF), EBUSY,
-	      "attached the mode stays [BPF-SETBUFMODE-2]");
+	      "attached, program's buffers: BIOCSETBUFMODE is EBUSY [BPF-SETBUFMODE-2]");
 	equal(error_of(read(fd, buf, sizeof(buf))), EOPNOTSUPP,
-	      "attached: read");
+	      "attached, program's buffers: read of the default size is EOPNOTSUPP");
 	equal(error_of(read(fd, a, ROOM)), EOPNOTSUPP,
-	      "attached: read of the right size");
+	      "attached, program's buffers: read of the buffer's size is EOPNOTSUPP");
 	close(fd);
 	fd = open_bpf(O_RDWR);
 	attach(fd, "eth0");
 	equal(set_errno(fd, BIOCSETBUFMODE, BPF_BUFMODE_ZBUF), EBUSY,
-	      "attached with the kernel's: they stay [BPF-SETBUFMODE-2]");
+	      "attached, kernel's buffers: BIOCSETBUFMODE is EBUSY [BPF-SETBUFMODE-2]");
 	close(fd);
 }
 
@@ -92,15 +99,17 @@ static void test_locked(void)
 	int fd = open_zero(O_RDWR);
 	size_t max;
 
-	equal(ioctl(fd, BIOCLOCK), 0, "locked");
+	equal(ioctl(fd, BIOCLOCK), 0, "program's buffers: BIOCLOCK succeeds");
 	equal(set_errno(fd, BIOCSETBUFMODE, BPF_BUFMODE_BUFFER), EPERM,
-	      "locked: BIOCSETBUFMODE");
+	      "locked descriptor: BIOCSETBUFMODE is EPERM");
 	equal(error_of(set_buffers(fd, a, b, PAGE)), EPERM,
-	      "locked: BIOCSETZBUF");
-	equal(ioctl(fd, BIOCROTZBUF, &zbuf), 0, "locked: BIOCROTZBUF");
-	equal(ioctl(fd, BIOCGETZMAX, &max), 0, "locked: BIOCGETZMAX");
+	      "locked descriptor: BIOCSETZBUF is EPERM");
+	equal(ioctl(fd, BIOCROTZBUF, &zbuf), 0,
+	      "locked descriptor: BIOCROTZBUF succeeds");
+	equal(ioctl(fd, BIOCGETZMAX, &max), 0,
+	      "locked descriptor: BIOCGETZMAX succeeds");
 	equal(get(fd, BIOCGETBUFMODE), BPF_BUFMODE_ZBUF,
-	      "locked: BIOCGETBUFMODE");
+	      "locked descriptor: BIOCGETBUFMODE succeeds");
 	close(fd);
 }
 
@@ -120,14 +129,17 @@ static void test_maximum(void)
 	char usual[32];
 
 	read_file(MAXBUFSIZE, usual, sizeof(usual));
-	equal(zmax(), 4 << 20, "the largest buffer is 4 MiB [BPF-GETZMAX-1]");
+	equal(zmax(), 4 << 20,
+	      "BIOCGETZMAX gives 4 MiB by default [BPF-GETZMAX-1]");
 	write_file(MAXBUFSIZE, "16777216");
-	equal(zmax(), 4 << 20, "and never larger");
+	equal(zmax(), 4 << 20,
+	      "net.bpf.maxbufsize above 4 MiB: BIOCGETZMAX gives 4 MiB");
 	write_file(MAXBUFSIZE, "100000");
 	equal(zmax(), 24 * PAGE,
-	      "maxbufsize lowers it, to whole pages [BPF-GETZMAX-1]");
+	      "net.bpf.maxbufsize lowered: BIOCGETZMAX gives it in whole pages [BPF-GETZMAX-1]");
 	write_file(MAXBUFSIZE, "32");
-	equal(zmax(), PAGE, "but a page there is");
+	equal(zmax(), PAGE,
+	      "net.bpf.maxbufsize below a page: BIOCGETZMAX gives a page");
 	write_file(MAXBUFSIZE, usual);
 }
 
@@ -138,32 +150,33 @@ static void test_bad_buffers(void)
 	int fd = open_zero(O_RDWR);
 
 	equal(error_of(set_buffers(fd, NULL, b, PAGE)), EINVAL,
-	      "no first one [BPF-SETZBUF-1]");
+	      "BIOCSETZBUF with the first buffer NULL is EINVAL [BPF-SETZBUF-1]");
 	equal(error_of(set_buffers(fd, a, NULL, PAGE)), EINVAL,
-	      "no second one");
+	      "BIOCSETZBUF with the second buffer NULL is EINVAL");
 	equal(error_of(set_buffers(fd, a, b, 0)), EINVAL,
-	      "no size [BPF-SETZBUF-1]");
+	      "BIOCSETZBUF with size 0 is EINVAL [BPF-SETZBUF-1]");
 	equal(error_of(set_buffers(fd, a, b, PAGE / 2)), EINVAL,
-	      "half a page [BPF-SETZBUF-1]");
+	      "BIOCSETZBUF with half a page is EINVAL [BPF-SETZBUF-1]");
 	equal(error_of(set_buffers(fd, a, b, PAGE + 8)), EINVAL,
-	      "a page and some bytes");
+	      "BIOCSETZBUF with a page and 8 bytes is EINVAL");
 	equal(error_of(set_buffers(fd, a + 8, b, PAGE)), EINVAL,
-	      "the first one not at a page [BPF-SETZBUF-1]");
+	      "BIOCSETZBUF with the first buffer not at a page is EINVAL [BPF-SETZBUF-1]");
 	equal(error_of(set_buffers(fd, a, b + 2048, PAGE)), EINVAL,
-	      "nor the second one");
+	      "BIOCSETZBUF with the second buffer not at a page is EINVAL");
 	equal(error_of(set_buffers(fd, a, b, len + PAGE)), EINVAL,
-	      "a page too long [BPF-SETZBUF-1]");
+	      "BIOCSETZBUF with a page more than the largest buffer is EINVAL [BPF-SETZBUF-1]");
 	equal(error_of(set_buffers(fd, a, a, PAGE)), EINVAL,
-	      "the same memory twice [BPF-SETZBUF-2]");
+	      "BIOCSETZBUF with the same memory twice is EINVAL [BPF-SETZBUF-2]");
 	equal(error_of(set_buffers(fd, a, a + PAGE, 2 * PAGE)), EINVAL,
-	      "and a part of it");
+	      "BIOCSETZBUF with overlapping buffers is EINVAL");
 	equal(error_of(ioctl(fd, BIOCSETZBUF, NULL)), EFAULT,
-	      "BIOCSETZBUF: a bad address");
+	      "BIOCSETZBUF from a bad address is EFAULT");
 	equal(error_of(ioctl(fd, BIOCROTZBUF, NULL)), EFAULT,
-	      "BIOCROTZBUF: a bad address");
-	equal(get(fd, BIOCGBLEN), 32768, "nothing was set");
+	      "BIOCROTZBUF to a bad address is EFAULT");
+	equal(get(fd, BIOCGBLEN), 32768,
+	      "BIOCSETZBUF that fails leaves BIOCGBLEN as it was");
 	equal(set_buffers(fd, a, a + PAGE, PAGE), 0,
-	      "one behind the other in one piece");
+	      "BIOCSETZBUF with one buffer behind the other succeeds");
 	close(fd);
 	munmap(a, len + PAGE);
 	munmap(b, len + PAGE);
@@ -176,30 +189,44 @@ static void test_rotation(void)
 	uint32_t seq = 0;
 
 	fill(&z, 0, FIT, 96);
-	ok(!owns(&z, 0) && !readable(z.fd, 0), "room for one more: the kernel's");
-	equal(get(z.fd, FIONREAD), 0, "nothing to be had");
+	ok(!owns(&z, 0) && !readable(z.fd, 0),
+	   "buffer with room for one packet more: the kernel's, not readable");
+	equal(get(z.fd, FIONREAD), 0,
+	      "buffer with room for one packet more: FIONREAD is 0");
 	fill(&z, FIT, 1, LAST);
-	ok(owns(&z, 0), "exactly full: the program's [BPF-ZBUF-4]");
-	ok(!owns(&z, 1), "the first buffer first [BPF-ZBUF-3]");
-	ok(readable(z.fd, 0), "and readable");
-	equal(available(&z), ROOM, "with all its bytes");
-	equal(get(z.fd, FIONREAD), ROOM, "which FIONREAD tells");
-	equal(zheader(&z, 0)->bzh_kernel_gen, 1, "generation 1");
-	ok(check_next(&z, &seq) && seq == FIT + 1, "every packet, in order");
+	ok(owns(&z, 0),
+	   "buffer exactly full: it is the program's [BPF-ZBUF-4]");
+	ok(!owns(&z, 1),
+	   "buffer exactly full: the second buffer is the kernel's [BPF-ZBUF-3]");
+	ok(readable(z.fd, 0), "buffer exactly full: readable");
+	equal(available(&z), ROOM,
+	      "buffer exactly full: its header has the length of all packets");
+	equal(get(z.fd, FIONREAD), ROOM,
+	      "buffer exactly full: FIONREAD gives the same");
+	equal(zheader(&z, 0)->bzh_kernel_gen, 1,
+	      "buffer exactly full: its header has generation 1");
+	ok(check_next(&z, &seq) && seq == FIT + 1,
+	   "buffer exactly full: it has every packet in order");
 	fill(&z, FIT + 1, FIT, 96);
-	ok(!owns(&z, 1), "the second buffer is filled meanwhile");
+	ok(!owns(&z, 1),
+	   "program has the first buffer: the second one is filled, and the kernel's");
 	finish_next(&z);
 	ok(!readable(z.fd, 0),
-	   "given back: not readable any more [BPF-ZBUF-8]");
+	   "program gave the buffer back: not readable [BPF-ZBUF-8]");
 	fill(&z, 2 * FIT + 1, 1, 96);
 	ok(owns(&z, 1) && !owns(&z, 0),
-	   "a packet that does not fit rotates [BPF-ZBUF-4]");
-	equal(available(&z), FIT * 128, "it is not split");
-	ok(check_next(&z, &seq) && seq == 2 * FIT + 1, "the packets before it");
+	   "a packet that does not fit makes the second buffer the program's [BPF-ZBUF-4]");
+	equal(available(&z), FIT * 128,
+	      "a packet that does not fit is not split");
+	ok(check_next(&z, &seq) && seq == 2 * FIT + 1,
+	   "a packet that does not fit: the packets before it are in order");
 	finish_next(&z);
-	equal(rotate(&z).bz_buflen, 128, "it is in the other one");
-	ok(check_next(&z, &seq) && seq == 2 * FIT + 2, "whole");
-	equal(zheader(&z, 0)->bzh_kernel_gen, 2, "generation 2");
+	equal(rotate(&z).bz_buflen, 128,
+	      "BIOCROTZBUF gives the buffer with the packet that did not fit");
+	ok(check_next(&z, &seq) && seq == 2 * FIT + 2,
+	   "the packet that did not fit is whole");
+	equal(zheader(&z, 0)->bzh_kernel_gen, 2,
+	      "the first buffer a second time: its header has generation 2");
 	finish_next(&z);
 	zero_close(&z);
 }
@@ -211,26 +238,33 @@ static void test_rotate(void)
 	uint32_t seq = 0;
 
 	ok(!zbuf.bz_bufa && !zbuf.bz_bufb && !zbuf.bz_buflen,
-	   "no packet: BIOCROTZBUF gives zeros [BPF-ROTZBUF-2]");
-	ok(!owns(&z, 0) && !owns(&z, 1), "and nobody anything");
+	   "BIOCROTZBUF without packets gives zeros [BPF-ROTZBUF-2]");
+	ok(!owns(&z, 0) && !owns(&z, 1),
+	   "BIOCROTZBUF without packets makes no buffer the program's");
 	rotate(&z);
 	send_frames("eth0", 0, 2, 100);
 	zbuf = rotate(&z);
 	ok(zbuf.bz_bufa == z.buf[0] && !zbuf.bz_bufb,
-	   "what was just sent is in the first buffer, still the first [BPF-ROTZBUF-1]");
-	equal(zbuf.bz_buflen, 2 * 136, "and no more");
-	ok(owns(&z, 0), "it is the program's");
-	equal(available(&z), 2 * 136, "the header says the same");
+	   "BIOCROTZBUF gives frames that were just sent, in the first buffer [BPF-ROTZBUF-1]");
+	equal(zbuf.bz_buflen, 2 * 136,
+	      "BIOCROTZBUF gives the length of the two packets");
+	ok(owns(&z, 0), "BIOCROTZBUF makes the buffer the program's");
+	equal(available(&z), 2 * 136,
+	      "BIOCROTZBUF: the buffer's header has the same length");
 	send_frames("eth0", 2, 1, 100);
 	zbuf = rotate(&z);
 	ok(!zbuf.bz_bufa && !zbuf.bz_buflen,
-	   "while the program has one it gets no other [BPF-ROTZBUF-2]");
-	ok(!owns(&z, 1), "by force");
-	ok(check_next(&z, &seq) && seq == 2, "its packets");
+	   "BIOCROTZBUF while the program has a buffer gives zeros [BPF-ROTZBUF-2]");
+	ok(!owns(&z, 1),
+	   "BIOCROTZBUF while the program has a buffer leaves the other the kernel's");
+	ok(check_next(&z, &seq) && seq == 2,
+	   "BIOCROTZBUF: the buffer has the two packets");
 	finish_next(&z);
 	zbuf = rotate(&z);
-	ok(zbuf.bz_bufa == z.buf[1], "but then it does");
-	ok(check_next(&z, &seq) && seq == 3, "with the one that came meanwhile");
+	ok(zbuf.bz_bufa == z.buf[1],
+	   "BIOCROTZBUF after the buffer was given back gives the second one");
+	ok(check_next(&z, &seq) && seq == 3,
+	   "BIOCROTZBUF: the second buffer has the packet that came meanwhile");
 	finish_next(&z);
 	zero_close(&z);
 }
@@ -244,14 +278,17 @@ static void test_cut(void)
 	make_frame(&f, 1, 1400);
 	fill(&z, 0, 1, 96);
 	set(z.fd, BIOCSTSTAMP, BPF_T_NANOTIME);
-	equal(rotate(&z).bz_buflen, 0, "other time stamps: emptied");
+	equal(rotate(&z).bz_buflen, 0,
+	      "BIOCSTSTAMP empties the zero-copy buffers");
 	fill(&z, 1, 2, 1400);
 	fill(&z, 3, 1, 1400);
-	ok(owns(&z, 0), "three do not fit");
-	equal(available(&z), 2 * 1432, "two do");
+	ok(owns(&z, 0),
+	   "three packets of 1400 bytes: a page does not hold them, a buffer is given");
+	equal(available(&z), 2 * 1432,
+	      "three packets of 1400 bytes: the buffer given has two");
 	h = (struct bpf_hdr *)packets(&z, 0);
 	ok(h->bh_caplen == 1400 && !memcmp(packet_frame(h), &f, 1400),
-	   "whole");
+	   "three packets of 1400 bytes: the first one is whole");
 	zero_close(&z);
 }
 
@@ -264,26 +301,32 @@ static void test_drops(void)
 	fill(&z, 0, FIT, 96);
 	fill(&z, FIT, 1, LAST);
 	fill(&z, FIT + 1, FIT, 96);
-	equal(stats(z.fd).bs_drop, 0, "one has it, the other one has room");
+	equal(stats(z.fd).bs_drop, 0,
+	      "program has one full buffer, the other has room: no packet is dropped");
 	fill(&z, 1000, 1, 96);
-	equal(stats(z.fd).bs_drop, 1, "no room in either: dropped");
+	equal(stats(z.fd).bs_drop, 1,
+	      "no room in either buffer: a packet is dropped");
 	fill(&z, 2 * FIT + 1, 1, LAST);
-	equal(stats(z.fd).bs_drop, 1, "a shorter one still fits [BPF-ZBUF-6]");
+	equal(stats(z.fd).bs_drop, 1,
+	      "after a drop a shorter packet is stored [BPF-ZBUF-6]");
 	fill(&z, 1000, 3, LAST);
-	equal(stats(z.fd).bs_drop, 4, "until nothing does");
+	equal(stats(z.fd).bs_drop, 4, "packets are dropped when nothing fits");
 	equal(stats(z.fd).bs_capt, 2 * FIT + 6,
-	      "dropped ones were accepted by the filter");
+	      "dropped packets count as captured");
 	ok(check_next(&z, &seq) && seq == FIT + 1,
-	   "what the program has is untouched [BPF-ZBUF-5]");
+	   "drops leave the buffer that the program has as it was [BPF-ZBUF-5]");
 	finish_next(&z);
 	ok(readable(z.fd, 20000),
-	   "given back: then the full one is there [BPF-ZBUF-6]");
-	ok(check_next(&z, &seq) && seq == 2 * FIT + 2, "all of it");
+	   "full buffer given back: the other full one is readable [BPF-ZBUF-6]");
+	ok(check_next(&z, &seq) && seq == 2 * FIT + 2,
+	   "full buffer given back: the other one has all its packets");
 	fill(&z, seq, 1, 96);
-	equal(stats(z.fd).bs_drop, 4, "there is room again [BPF-ZBUF-7]");
+	equal(stats(z.fd).bs_drop, 4,
+	      "full buffer given back: no further packet is dropped [BPF-ZBUF-7]");
 	finish_next(&z);
 	rotate(&z);
-	ok(check_next(&z, &seq) && seq == 2 * FIT + 3, "for what comes next");
+	ok(check_next(&z, &seq) && seq == 2 * FIT + 3,
+	   "full buffer given back: it has the packet that came next");
 	zero_close(&z);
 }
 
@@ -297,12 +340,14 @@ static void test_memory_only(void)
 	fill(&z, FIT, 1, LAST);
 	fill(&z, FIT + 1, FIT, 96);
 	fill(&z, 2 * FIT + 1, 1, LAST);
-	ok(check_next(&z, &seq), "one buffer, and another that waits");
+	ok(check_next(&z, &seq),
+	   "program without calls: the first buffer has its packets");
 	finish_next(&z);
 	while (!owns(&z, z.next))
 		sched_yield();
 	ok(check_next(&z, &seq) && seq == 2 * FIT + 2,
-	   "which comes without a call [BPF-ZBUF-7]");
+	   "program without calls: the second buffer is its own after giving back the first"
+	   " [BPF-ZBUF-7]");
 	zero_close(&z);
 }
 
@@ -314,16 +359,19 @@ static void test_flush(void)
 	fill(&z, 0, FIT, 96);
 	fill(&z, FIT, 1, LAST);
 	fill(&z, 1000, 5, 96);
-	equal(ioctl(z.fd, BIOCFLUSH), 0, "BIOCFLUSH");
-	equal(stats(z.fd).bs_capt, 0, "resets the counts");
+	equal(ioctl(z.fd, BIOCFLUSH), 0,
+	      "BIOCFLUSH succeeds while the program has a buffer");
+	equal(stats(z.fd).bs_capt, 0, "BIOCFLUSH resets the counts");
 	ok(owns(&z, 0) && check_next(&z, &seq) && seq == FIT + 1,
-	   "but leaves the program what it has [BPF-ZBUF-11]");
+	   "BIOCFLUSH leaves the program the buffer that it has [BPF-ZBUF-11]");
 	finish_next(&z);
 	equal(rotate(&z).bz_buflen, 0,
-	      "and empties the other one [BPF-ZBUF-11]");
+	      "BIOCFLUSH empties the buffer that is the kernel's [BPF-ZBUF-11]");
 	fill(&z, FIT + 1, 1, 96);
-	equal(rotate(&z).bz_buflen, 128, "which is used next");
-	ok(owns(&z, 1) && check_next(&z, &seq), "in its turn");
+	equal(rotate(&z).bz_buflen, 128,
+	      "BIOCFLUSH: the next packet is given by BIOCROTZBUF");
+	ok(owns(&z, 1) && check_next(&z, &seq),
+	   "BIOCFLUSH: the next packet is in the second buffer");
 	zero_close(&z);
 }
 
@@ -338,14 +386,17 @@ static void test_filter(void)
 	make_frame(&f, 1, 100);
 	f.type = htons(ETHERTYPE + 1);
 	send_raw("eth0", &f, 100);
-	equal(rotate(&z).bz_buflen, 0, "a rejected frame is not there");
+	equal(rotate(&z).bz_buflen, 0,
+	      "a frame that the filter rejects is in no buffer");
 	fill(&z, 1, 1, 100);
-	equal(ioctl(z.fd, BIOCSETF, &program), 0, "another filter");
-	equal(rotate(&z).bz_buflen, 0, "empties the buffers");
+	equal(ioctl(z.fd, BIOCSETF, &program), 0, "BIOCSETF succeeds");
+	equal(rotate(&z).bz_buflen, 0, "BIOCSETF empties the buffers");
 	send_frames("eth0", 1, 1, 100);
-	equal(rotate(&z).bz_buflen, 56, "and cuts");
+	equal(rotate(&z).bz_buflen, 56,
+	      "BIOCSETF of a filter that keeps 20 bytes: the packet has 56 with header");
 	h = (struct bpf_hdr *)packets(&z, z.next);
-	ok(h->bh_caplen == 20 && h->bh_datalen == 100, "the packets");
+	ok(h->bh_caplen == 20 && h->bh_datalen == 100,
+	   "BIOCSETF of a filter that keeps 20 bytes: lengths are 20 and 100");
 	zero_close(&z);
 }
 
@@ -368,11 +419,13 @@ static void test_stream(size_t len, unsigned int frames)
 			finish_next(&z);
 		}
 	}
-	equal(stats(z.fd).bs_capt, sent, "%zu bytes: all are captured", len);
-	equal(stats(z.fd).bs_drop, 0, "%zu bytes: none is dropped", len);
+	equal(stats(z.fd).bs_capt, sent,
+	      "buffers of %zu bytes: every frame is captured", len);
+	equal(stats(z.fd).bs_drop, 0,
+	      "buffers of %zu bytes: no frame is dropped", len);
 	good &= read_all(&z, &seq);
 	ok(good && seq == sent,
-	   "%zu bytes: every frame once and in order [BPF-ZBUF-3]",
+	   "buffers of %zu bytes: every frame once and in order [BPF-ZBUF-3]",
 	   len);
 	zero_close(&z);
 }
@@ -402,10 +455,10 @@ static void test_many(void)
 	for (i = 0; i < 20; i++)
 		z[i] = zero_listen(PAGE);
 	equal(told(" zerocopy device "), device_fills() ? 16 : 0,
-	      "many: the device fills the buffers of the first");
+	      "20 descriptors: the device fills the buffers of the first 16");
 	snprintf(others, sizeof(others), " zerocopy %s ", filter_engine());
 	equal(told(others), device_fills() ? 4 : 20,
-	      "many: the kernel those of the others");
+	      "20 descriptors: the kernel fills the buffers of the others");
 	send_frames("eth0", 0, 10, 100);
 	for (i = 0; i < 20; i++) {
 		uint32_t seq = 0;
@@ -414,7 +467,7 @@ static void test_many(void)
 			seq == 10;
 		zero_close(&z[i]);
 	}
-	equal(good, 20, "many: all get every frame [BPF-ZBUF-12]");
+	equal(good, 20, "20 descriptors: all get every frame [BPF-ZBUF-12]");
 }
 
 /* The memory is charged, and given back. */
@@ -431,15 +484,17 @@ static void test_limits(void)
 	fd = open_zero(O_RDWR);
 	equal(error_of(set_buffers(fd, map_pages(9 * PAGE), map_pages(9 * PAGE),
 				   9 * PAGE)), ENOBUFS,
-	      "more than a user can have [BPF-ZBUF-2]");
+	      "BIOCSETZBUF with more than net.bpf.maxusermem is ENOBUFS [BPF-ZBUF-2]");
 	equal(set_buffers(fd, map_pages(8 * PAGE), map_pages(8 * PAGE),
-			  8 * PAGE), 0, "not more");
+			  8 * PAGE), 0,
+	      "BIOCSETZBUF with exactly net.bpf.maxusermem succeeds");
 	close(fd);
 	for (i = 0; i < 20; i++) {
 		z = zero_listen(8 * PAGE);
 		zero_close(&z);
 	}
-	ok(i == 20, "a close gives it back");
+	ok(i == 20,
+	   "close gives charged memory back: 20 descriptors one after the other");
 	write_file(MAXUSERMEM, usual);
 
 	fflush(stdout);
@@ -458,7 +513,8 @@ static void test_limits(void)
 		_exit(0);
 	}
 	waitpid(pid, &status, 0);
-	equal(status, 0, "no more than the process may lock [BPF-ZBUF-2]");
+	equal(status, 0,
+	      "BIOCSETZBUF with more than the process may lock is ENOMEM [BPF-ZBUF-2]");
 }
 
 int main(void)

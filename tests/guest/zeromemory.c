@@ -51,23 +51,29 @@ static void test_refused(void)
 
 	mprotect(bad, LEN, PROT_READ);
 	equal(error_with(good, bad, LEN), EFAULT,
-	      "memory that cannot be written [BPF-SETZBUF-3]");
-	equal(error_with(bad, good, LEN), EFAULT, "as the first one");
+	      "BIOCSETZBUF, second buffer read-only: EFAULT [BPF-SETZBUF-3]");
+	equal(error_with(bad, good, LEN), EFAULT,
+	      "BIOCSETZBUF, first buffer read-only: EFAULT");
 	mprotect(bad, LEN, PROT_NONE);
-	equal(error_with(good, bad, LEN), EFAULT, "nor read");
+	equal(error_with(good, bad, LEN), EFAULT,
+	      "BIOCSETZBUF, memory without access: EFAULT");
 	mprotect(bad, LEN, PROT_READ | PROT_WRITE);
 	munmap(bad + LEN - PAGE, PAGE);
-	equal(error_with(good, bad, LEN), EFAULT, "a page is missing");
+	equal(error_with(good, bad, LEN), EFAULT,
+	      "BIOCSETZBUF, a page is not mapped: EFAULT");
 	munmap(bad, LEN - PAGE);
-	equal(error_with(good, bad, LEN), EFAULT, "no memory at all");
+	equal(error_with(good, bad, LEN), EFAULT,
+	      "BIOCSETZBUF, no page is mapped: EFAULT");
 	equal(error_with(good, (void *)-(long)PAGE, PAGE), EINVAL,
-	      "the last page there is");
+	      "BIOCSETZBUF, last page of the address space: EINVAL");
 	equal(error_with(good, (void *)-(1L << 40), PAGE), EFAULT,
-	      "the kernel's memory");
+	      "BIOCSETZBUF, the kernel's addresses: EFAULT");
 	equal(error_with(good, file, LEN), EFAULT,
-	      "a mapped file [BPF-SETZBUF-3]");
-	equal(pinned(), before, "nothing stays pinned");
-	equal(locked_kib(), 0, "nor charged");
+	      "BIOCSETZBUF, a shared mapping of a file: EFAULT [BPF-SETZBUF-3]");
+	equal(pinned(), before,
+	      "BIOCSETZBUF that fails leaves no memory pinned");
+	equal(locked_kib(), 0,
+	      "BIOCSETZBUF that fails leaves no memory charged");
 	munmap(good, LEN);
 	munmap(file, LEN);
 	umount("/ramfs");
@@ -155,7 +161,7 @@ static void test_kinds(void)
 	p = map_shared(a, LEN, 0);
 	q = map_shared(a, LEN, 0);
 	equal(error_with(p, q, LEN), EINVAL,
-	      "one page, mapped twice: refused [BPF-SETZBUF-2]");
+	      "BIOCSETZBUF, one page mapped at two addresses: EINVAL [BPF-SETZBUF-2]");
 	close(a);
 	close(b);
 
@@ -207,12 +213,15 @@ static void test_unmapped(void)
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	memset(p, PATTERN, LEN);
 	flood(&z);
-	equal(stats(z.fd).bs_capt, 83, "unmapped: capture goes on");
-	ok(untouched(p, LEN), "but not to what is there now");
-	ok(readable(z.fd, 0), "unmapped: it can be polled");
-	ok(rotate(&z).bz_buflen == 0, "unmapped: nobody gives it back");
+	equal(stats(z.fd).bs_capt, 83, "buffers unmapped: capture goes on");
+	ok(untouched(p, LEN),
+	   "buffers unmapped: new memory at the address is not written");
+	ok(readable(z.fd, 0), "buffers unmapped: readable");
+	ok(rotate(&z).bz_buflen == 0,
+	   "buffers unmapped: BIOCROTZBUF gives no other buffer");
 	close(z.fd);
-	ok(untouched(p, LEN), "unmapped: nor does a close touch that");
+	ok(untouched(p, LEN),
+	   "buffers unmapped: close does not write the new memory");
 	munmap(p, LEN);
 }
 
@@ -222,14 +231,16 @@ static void test_discarded(void)
 
 	send_frames("eth0", 0, 3, 100);
 	rotate(&z);
-	equal(madvise(z.buf[0], LEN, MADV_DONTNEED), 0, "pages are discarded");
-	equal(madvise(z.buf[1], LEN, MADV_DONTNEED), 0, "the others, too");
+	equal(madvise(z.buf[0], LEN, MADV_DONTNEED), 0,
+	      "madvise(MADV_DONTNEED) of the first buffer succeeds");
+	equal(madvise(z.buf[1], LEN, MADV_DONTNEED), 0,
+	      "madvise(MADV_DONTNEED) of the second buffer succeeds");
 	memset(z.buf[0], PATTERN, LEN);
 	memset(z.buf[1], PATTERN, LEN);
 	flood(&z);
-	equal(stats(z.fd).bs_capt, 83, "discarded: capture goes on");
+	equal(stats(z.fd).bs_capt, 83, "pages discarded: capture goes on");
 	ok(untouched(z.buf[0], LEN) && untouched(z.buf[1], LEN),
-	   "but not to the new memory");
+	   "pages discarded: the new pages are not written");
 	zero_close(&z);
 }
 
@@ -242,11 +253,13 @@ static void test_moved(void)
 
 	z.buf[0] = mremap(old, LEN, LEN, MREMAP_MAYMOVE | MREMAP_FIXED,
 			  map_pages(LEN));
-	ok(z.buf[0] != MAP_FAILED && z.buf[0] != old, "moved");
+	ok(z.buf[0] != MAP_FAILED && z.buf[0] != old, "mremap moves a buffer");
 	send_frames("eth0", 0, 3, 100);
 	zbuf = rotate(&z);
-	ok(zbuf.bz_bufa == old, "moved: told by its old address");
-	ok(check_next(&z, &seq) && seq == 3, "with the packets at the new one");
+	ok(zbuf.bz_bufa == old,
+	   "buffer moved: BIOCROTZBUF gives its old address");
+	ok(check_next(&z, &seq) && seq == 3,
+	   "buffer moved: the packets are at the new address");
 	zero_close(&z);
 }
 
@@ -278,7 +291,8 @@ static void test_fork(void)
 		_exit(!good);
 	}
 	close(ends[0]);
-	ok(check_next(&z, &seq) && seq == 3, "forked: the parent's packets");
+	ok(check_next(&z, &seq) && seq == 3,
+	   "after fork: the parent gets its packets");
 	finish_next(&z);
 	while (stats(z.fd).bs_capt < 83)
 		usleep(1000);
@@ -287,10 +301,11 @@ static void test_fork(void)
 	seq = 1000;
 	send_frames("eth0", seq, 2, 100);
 	rotate(&z);
-	ok(check_next(&z, &seq) && seq == 1002, "forked: it goes on");
+	ok(check_next(&z, &seq) && seq == 1002,
+	   "after fork: the parent's capture goes on");
 	close(ends[1]);
 	waitpid(pid, &status, 0);
-	equal(status, 0, "forked: the child has memory of its own");
+	equal(status, 0, "after fork: the child's memory is not written");
 	zero_close(&z);
 }
 
@@ -328,17 +343,22 @@ static void test_exit(void)
 		bail("recvmsg");
 	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(int));
 	waitpid(pid, &status, 0);
-	equal(status, 0, "ended: a process that set buffers");
+	equal(status, 0,
+	      "process that set buffers ends after sending the descriptor to another");
 	/* The freed memory, had it been freed, would come to this process. */
 	p = map_pages(32 << 20);
 	memset(p, PATTERN, 32 << 20);
 	before = stats(fd).bs_capt;
 	send_frames("eth0", 0, 100, 1000);
-	equal(stats(fd).bs_capt, before + 100, "ended: capture goes on");
-	ok(untouched(p, 32 << 20), "in nobody's memory");
-	equal(ioctl(fd, BIOCROTZBUF, &zbuf), 0, "ended: BIOCROTZBUF works");
+	equal(stats(fd).bs_capt, before + 100,
+	      "process ended: capture goes on for the other one");
+	ok(untouched(p, 32 << 20),
+	   "process ended: no memory of the other one is written");
+	equal(ioctl(fd, BIOCROTZBUF, &zbuf), 0,
+	      "process ended: BIOCROTZBUF succeeds");
 	close(fd);
-	ok(untouched(p, 32 << 20), "nor at the close");
+	ok(untouched(p, 32 << 20),
+	   "process ended: close writes no memory of the other one");
 	munmap(p, 32 << 20);
 	close(fds[0]);
 	close(fds[1]);
@@ -367,7 +387,7 @@ static void test_killed(void)
 	/* The last close is the kernel's, a moment later. */
 	for (i = 0; i < 1000 && pinned() != before; i++)
 		usleep(10000);
-	equal(pinned(), before, "killed: nothing stays pinned");
+	equal(pinned(), before, "process killed: no memory stays pinned");
 }
 
 /* Another program in the same process: it has the descriptor only. */
@@ -404,7 +424,7 @@ static void test_exec(void)
 		_exit(100);
 	}
 	waitpid(pid, &status, 0);
-	equal(status, 0, "exec: the next program's memory is its own");
+	equal(status, 0, "exec: the next program's memory is not written");
 }
 
 /* The device without which there is no capture on eth0. */
@@ -451,18 +471,20 @@ static void test_gone(void)
 	z = zero_listen(LEN);
 	send_frames("eth0", 0, 20, 1000);
 	unbind(0);
-	ok(readable(z.fd, 0), "gone: readable");
+	ok(readable(z.fd, 0), "interface gone: readable");
 	while (available(&z)) {
-		ok(check_next(&z, &seq), "gone: a buffer up to packet %u", seq);
+		ok(check_next(&z, &seq),
+		   "interface gone: the program gets packets up to %u", seq);
 		finish_next(&z);
 		readable(z.fd, 0);
 	}
 	equal(seq, 20,
-	      "gone: the last packets are the program's [BPF-ZBUF-14]");
-	ok(readable(z.fd, 0), "gone: readable for the error");
+	      "interface gone: the last packets are the program's [BPF-ZBUF-14]");
+	ok(readable(z.fd, 0), "interface gone, nothing left: readable");
 	equal(error_of(ioctl(z.fd, BIOCROTZBUF, &zbuf)), EIO,
-	      "gone: then EIO [BPF-ZBUF-14]");
-	equal(stats(z.fd).bs_capt, 20, "gone: the counts stay");
+	      "interface gone, nothing left: BIOCROTZBUF is EIO [BPF-ZBUF-14]");
+	equal(stats(z.fd).bs_capt, 20,
+	      "interface gone: BIOCGSTATS gives the counts");
 	zero_close(&z);
 	unbind(1);
 }
@@ -486,14 +508,15 @@ static void test_suspend(void)
 	write_file("/sys/power/pm_test", "devices");
 	write_file("/sys/power/state", "freeze");
 	good = check_next(&z, &seq);
-	ok(good && seq == 3, "suspend: what the program has stays");
+	ok(good && seq == 3,
+	   "suspend: the buffer that the program has stays as it was");
 	finish_next(&z);
 	/* The other one may have what came before the suspend, and no more. */
 	readable(z.fd, 0);
 	send_frames("eth0", 5, 4, 100);
 	ok(read_all(&z, &seq) && seq == 9,
-	   "suspend: then capture goes on where it was");
-	equal(stats(z.fd).bs_drop, 0, "suspend: nothing is dropped");
+	   "suspend: capture goes on with the next packet");
+	equal(stats(z.fd).bs_drop, 0, "suspend: no packet is dropped");
 	zero_close(&z);
 }
 
@@ -518,7 +541,7 @@ int main(int argc, char **argv)
 	test_suspend();
 	for (i = 0; i < 1000 && pinned() != before; i++)
 		usleep(10000);
-	equal(pinned(), before, "in the end nothing is pinned");
-	equal(locked_kib(), 0, "and nothing is charged");
+	equal(pinned(), before, "in the end no memory is pinned");
+	equal(locked_kib(), 0, "in the end no memory is charged");
 	return done_testing();
 }

@@ -11,18 +11,23 @@ static void test_immediate(void)
 	uint32_t seq = 0;
 
 	set(z.fd, BIOCIMMEDIATE, 1);
-	ok(!readable(z.fd, 0), "immediate, no packet: not readable");
+	ok(!readable(z.fd, 0), "poll, immediate mode, no packet: not readable");
 	send_frames("eth1", 0, 1, 100);
-	ok(readable(z.fd, 20000), "immediate: a packet wakes who polls");
+	ok(readable(z.fd, 20000),
+	   "poll, immediate mode: a packet makes it readable");
 	ok(owns(&z, 0) && check_next(&z, &seq) && seq == 1,
-	   "and is the program's without another call [BPF-ZBUF-9]");
+	   "poll, immediate mode: the buffer is the program's without another call [BPF-ZBUF-9]");
 	fill(&z, 1, 2, 100);
-	ok(!owns(&z, 1), "the next ones wait while it has that");
+	ok(!owns(&z, 1),
+	   "poll, immediate mode: the next packets stay in the kernel's buffer");
 	finish_next(&z);
-	ok(readable(z.fd, 20000), "given back: they are readable");
-	ok(owns(&z, 1) && check_next(&z, &seq) && seq == 3, "both of them");
+	ok(readable(z.fd, 20000),
+	   "poll, immediate mode: the next packets are readable after giving back");
+	ok(owns(&z, 1) && check_next(&z, &seq) && seq == 3,
+	   "poll, immediate mode: the second buffer has both next packets");
 	finish_next(&z);
-	ok(!readable(z.fd, 0), "then nothing is");
+	ok(!readable(z.fd, 0),
+	   "poll, immediate mode, both given back: not readable");
 	zero_close(&z);
 }
 
@@ -41,14 +46,17 @@ static void test_select(void)
 	uint32_t seq = 0;
 
 	set(z.fd, BIOCIMMEDIATE, 1);
-	equal(selected(z.fd, 0), 0, "select, no packet: not readable");
+	equal(selected(z.fd, 0), 0,
+	      "select, immediate mode, no packet: not readable");
 	pthread_create(&sender, NULL, send_later, NULL);
-	equal(selected(z.fd, 20000), 1, "a packet wakes select [BPF-ZBUF-10]");
+	equal(selected(z.fd, 20000), 1,
+	      "select, immediate mode: a packet makes it readable [BPF-ZBUF-10]");
 	pthread_join(sender, NULL);
 	ok(owns(&z, 0) && check_next(&z, &seq) && seq == 1,
-	   "select: the buffer is the program's then");
+	   "select, immediate mode: the buffer is the program's");
 	finish_next(&z);
-	equal(selected(z.fd, 0), 0, "select: not readable when given back");
+	equal(selected(z.fd, 0), 0,
+	      "select, immediate mode, given back: not readable");
 	zero_close(&z);
 }
 
@@ -62,14 +70,18 @@ static void test_poll(void)
 	epoll_ctl(epfd, EPOLL_CTL_ADD, z.fd, &event);
 	send_frames("eth1", 0, FIT, 96);
 	await_received(z.fd, FIT);
-	equal(epoll_wait(epfd, &event, 1, 0), 0, "epoll: not filled");
+	equal(epoll_wait(epfd, &event, 1, 0), 0,
+	      "epoll, buffer not filled: no event");
 	send_frames("eth1", FIT, 1, LAST);
-	equal(epoll_wait(epfd, &event, 1, 20000), 1, "epoll: filled");
+	equal(epoll_wait(epfd, &event, 1, 20000), 1,
+	      "epoll, buffer filled: an event");
 	equal(epoll_wait(epfd, &event, 1, 0), 1,
-	      "until it is given back [BPF-ZBUF-8]");
-	ok(check_next(&z, &seq) && seq == FIT + 1, "with all packets");
+	      "epoll: an event again until the buffer is given back [BPF-ZBUF-8]");
+	ok(check_next(&z, &seq) && seq == FIT + 1,
+	   "epoll: the filled buffer has all packets");
 	finish_next(&z);
-	equal(epoll_wait(epfd, &event, 1, 0), 0, "then it is not");
+	equal(epoll_wait(epfd, &event, 1, 0), 0,
+	      "epoll, buffer given back: no event");
 	close(epfd);
 	zero_close(&z);
 }
@@ -85,20 +97,25 @@ static void test_timeout(void)
 
 	ioctl(z.fd, BIOCSRTIMEOUT, &tv);
 	fill(&z, 0, 3, 100);
-	ok(readable(z.fd, 20000), "time is up: stored packets are readable");
+	ok(readable(z.fd, 20000),
+	   "poll, timeout expires: stored packets are readable");
 	ok(owns(&z, 0) && check_next(&z, &seq) && seq == 3,
-	   "and the program's");
+	   "poll, timeout expires: the buffer is the program's");
 	finish_next(&z);
-	ok(!readable(z.fd, 0), "given back: not readable");
+	ok(!readable(z.fd, 0),
+	   "poll, timeout expired, given back: not readable");
 	fill(&z, 3, 1, 100);
-	ok(!owns(&z, 1), "the next one waits again");
-	ok(readable(z.fd, 20000), "for its time");
-	ok(check_next(&z, &seq) && seq == 4, "with its packet");
+	ok(!owns(&z, 1),
+	   "poll, next packet: the buffer is the kernel's before the timeout expires");
+	ok(readable(z.fd, 20000),
+	   "poll, next packet: readable when the timeout expires");
+	ok(check_next(&z, &seq) && seq == 4,
+	   "poll, next packet: it is in the buffer");
 	finish_next(&z);
 	readable(z.fd, 2 * ms);
 	fill(&z, 4, 1, 100);
 	ok(owns(&z, 0) && check_next(&z, &seq) && seq == 5,
-	   "time is up with nothing: then one packet is enough");
+	   "poll, timeout expired without packets: the next packet is given at once");
 	zero_close(&z);
 }
 

@@ -32,7 +32,8 @@ static void test_lies(void)
 		rotate(&z);
 		readable(z.fd, 0);
 	}
-	ok(stats(z.fd).bs_capt == 900, "lies: capture goes on [BPF-ZBUF-13]");
+	ok(stats(z.fd).bs_capt == 900,
+	   "program writes wrong lengths: capture goes on [BPF-ZBUF-13]");
 	/* The right number is among these: give both back. */
 	for (i = 0; i < 4; i++) {
 		unsigned int gen;
@@ -45,9 +46,11 @@ static void test_lies(void)
 	ioctl(z.fd, BIOCFLUSH);
 	send_frames("eth0", 0, 1, 100);
 	zbuf = rotate(&z);
-	ok(zbuf.bz_buflen == 136, "lies: the truth mends it");
+	ok(zbuf.bz_buflen == 136,
+	   "program wrote wrong lengths: BIOCROTZBUF gives the right one afterwards");
 	z.next = zbuf.bz_bufa == z.buf[1];
-	ok(check_next(&z, &seq) && seq == 1, "lies: then packets are right");
+	ok(check_next(&z, &seq) && seq == 1,
+	   "program wrote wrong lengths: the next packets are right");
 	zero_close(&z);
 }
 
@@ -94,9 +97,11 @@ static void test_spoilt_times(void)
 	}
 	enough = true;
 	pthread_join(thread, NULL);
-	equal(stats(z.fd).bs_capt, 1000, "spoilt times: capture goes on");
+	equal(stats(z.fd).bs_capt, 1000,
+	      "program spoils times in a buffer: capture goes on");
 	equal(stats(other.fd).bs_capt, 1000,
-	      "spoilt times: for others, too [BPF-ZBUF-13]");
+	      "program spoils times in a buffer: another descriptor's capture goes on"
+	      " [BPF-ZBUF-13]");
 	ioctl(z.fd, BIOCFLUSH);
 	for (i = 0; i < 2; i++)
 		acknowledge(&z, i);
@@ -105,7 +110,7 @@ static void test_spoilt_times(void)
 	h = (struct bpf_xhdr *)packets(&z, z.next);
 	ok(available(&z) == 136 && zseq(&z, z.next, 0) == 7 &&
 	   h->bh_caplen == 100 && !(uint32_t)h->bh_tstamp.bt_frac,
-	   "spoilt times: without it they are right");
+	   "program spoilt times in a buffer: the next packet is right");
 	zero_close(&other);
 	zero_close(&z);
 }
@@ -117,14 +122,17 @@ static void test_two_descriptors(void)
 
 	other = zero_at(z.buf[0], z.buf[1], LEN);
 	flood(&z);
-	equal(stats(z.fd).bs_capt, 80, "set twice: both go on");
-	equal(stats(other.fd).bs_capt, 80, "and count their packets");
+	equal(stats(z.fd).bs_capt, 80,
+	      "two descriptors with the same buffers: the first goes on");
+	equal(stats(other.fd).bs_capt, 80,
+	      "two descriptors with the same buffers: the second goes on");
 	close(other.fd);
 	zero_close(&z);
 	z = zero_listen(LEN);
 	send_frames("eth0", 0, 3, 100);
 	rotate(&z);
-	ok(check_next(&z, &seq) && seq == 3, "and harm nobody else");
+	ok(check_next(&z, &seq) && seq == 3,
+	   "after that a descriptor with buffers of its own gets its packets");
 	zero_close(&z);
 }
 
