@@ -44,30 +44,43 @@ int main(void)
 	u32 len, off = 0;
 
 	len = read_dump(1, buf, sizeof(buf));
-	equal(len, sizeof(ctrl) + sizeof(listen), "the command's length");
+	equal(len, sizeof(ctrl) + sizeof(listen),
+	      "example of LISTEN: its length");
 	memcpy(&ctrl, buf, sizeof(ctrl));
 	memcpy(&listen, buf + sizeof(ctrl), sizeof(listen));
-	equal(le32_to_cpu(ctrl.command), VIRTIO_CAPTURE_C_LISTEN, "LISTEN");
-	equal(le32_to_cpu(listen.snaplen), 64, "its snapshot length");
+	equal(le32_to_cpu(ctrl.command), VIRTIO_CAPTURE_C_LISTEN,
+	      "example of LISTEN: the command");
+	equal(le32_to_cpu(listen.snaplen), 64,
+	      "example of LISTEN: the snapshot length");
 	equal(le32_to_cpu(listen.flags),
-	      VIRTIO_CAPTURE_L_RECEIVED | VIRTIO_CAPTURE_L_SENT, "its flags");
+	      VIRTIO_CAPTURE_L_RECEIVED | VIRTIO_CAPTURE_L_SENT,
+	      "example of LISTEN: the flags");
 
 	len = read_dump(2, buf, sizeof(buf));
-	equal(len, 176, "the buffer's length");
-	equal(vcap_record_next(buf, len, &off, &rec), 1, "first record");
-	ok(rec.sec == 1700000000 && rec.nsec == 123456000, "its time");
-	ok(rec.caplen == 42 && rec.datalen == 42, "its lengths");
+	equal(len, 176, "example of a buffer: its length");
+	equal(vcap_record_next(buf, len, &off, &rec), 1,
+	      "example of a buffer: there is a first record");
+	ok(rec.sec == 1700000000 && rec.nsec == 123456000,
+	   "first record of the example: its time");
+	ok(rec.caplen == 42 && rec.datalen == 42,
+	   "first record of the example: its lengths");
 	ok(rec.flags == VIRTIO_CAPTURE_R_SENT && rec.dropped == 3,
-	   "sent, and three were dropped before");
+	   "first record of the example: sent, three dropped before");
 	ok(rec.data == buf + 0x20 && rec.data[12] == 8 && rec.data[13] == 6,
-	   "its frame is ARP");
-	equal(off, 0x50, "where the second is");
-	equal(vcap_record_next(buf, len, &off, &rec), 1, "second record");
-	ok(rec.sec == 1700000000 && rec.nsec == 123789000, "its time, too");
-	ok(rec.caplen == 64 && rec.datalen == 98, "it is cut");
-	ok(rec.flags == 0 && rec.dropped == 3, "it was received");
+	   "first record of the example: the frame is ARP");
+	equal(off, 0x50,
+	      "first record of the example: where the second begins");
+	equal(vcap_record_next(buf, len, &off, &rec), 1,
+	      "example of a buffer: there is a second record");
+	ok(rec.sec == 1700000000 && rec.nsec == 123789000,
+	   "second record of the example: its time");
+	ok(rec.caplen == 64 && rec.datalen == 98,
+	   "second record of the example: it is cut");
+	ok(rec.flags == 0 && rec.dropped == 3,
+	   "second record of the example: received, three dropped before");
 	ok(rec.data == buf + 0x70 && rec.data[12] == 8 && rec.data[13] == 0,
-	   "its frame is IPv4");
-	equal(vcap_record_next(buf, len, &off, &rec), 0, "and no more");
+	   "second record of the example: the frame is IPv4");
+	equal(vcap_record_next(buf, len, &off, &rec), 0,
+	      "example of a buffer: there is no third record");
 	return done_testing();
 }

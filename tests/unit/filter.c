@@ -32,13 +32,13 @@ static void test_valid(void)
 		  { BPF_STMT(BPF_LDX | BPF_H | BPF_IMM, 0), RET(1) }, 2, false },
 		{ "the last scratch word",
 		  { BPF_STMT(BPF_ST, 15), RET(1) }, 2, true },
-		{ "a store behind it",
+		{ "a store behind the scratch words",
 		  { BPF_STMT(BPF_ST, 16), RET(1) }, 2, false },
-		{ "a store of X behind it",
+		{ "a store of X behind the scratch words",
 		  { BPF_STMT(BPF_STX, ~0U), RET(1) }, 2, false },
-		{ "a load behind it",
+		{ "a load behind the scratch words",
 		  { BPF_STMT(BPF_LD | BPF_MEM, 16), RET(1) }, 2, false },
-		{ "a load into X behind it",
+		{ "a load into X behind the scratch words",
 		  { BPF_STMT(BPF_LDX | BPF_MEM, 16), RET(1) }, 2, false },
 		{ "division by zero",
 		  { BPF_STMT(BPF_ALU | BPF_DIV | BPF_K, 0), RET(1) }, 2, false },
@@ -50,15 +50,15 @@ static void test_valid(void)
 		  { BPF_STMT(BPF_ALU | BPF_LSH | BPF_K, 32), RET(1) }, 2, true },
 		{ "a jump to the end",
 		  { BPF_STMT(BPF_JMP | BPF_JA, 1), RET(1), RET(2) }, 3, true },
-		{ "a jump past it",
+		{ "a jump past the end",
 		  { BPF_STMT(BPF_JMP | BPF_JA, 2), RET(1), RET(2) }, 3, false },
 		{ "a jump that wraps",
 		  { BPF_STMT(BPF_JMP | BPF_JA, ~0U), RET(1), RET(2) }, 3, false },
-		{ "a true branch past it",
+		{ "a true branch past the end",
 		  { BPF_JUMP(BPF_JMP | BPF_JEQ, 0, 1, 0), RET(1) }, 2, false },
-		{ "a false branch past it",
+		{ "a false branch past the end",
 		  { BPF_JUMP(BPF_JMP | BPF_JEQ, 0, 0, 1), RET(1) }, 2, false },
-		{ "a jump as the last",
+		{ "a jump as its last instruction",
 		  { BPF_JUMP(BPF_JMP | BPF_JEQ, 0, 0, 0) }, 1, false },
 		{ "an unknown jump",
 		  { BPF_JUMP(BPF_JMP | 0x50, 0, 0, 0), RET(1) }, 2, false },
@@ -67,11 +67,14 @@ static void test_valid(void)
 
 	for (i = 0; i < COUNT(cases); i++)
 		equal(vcap_filter_valid(cases[i].insns, cases[i].len),
-		      cases[i].valid, "%s", cases[i].name);
+		      cases[i].valid, "a program with %s is %s", cases[i].name,
+		      cases[i].valid ? "valid" : "invalid");
 	for (i = 0; i <= BPF_MAXINSNS; i++)
 		longest[i] = (struct bsd_insn)RET(1);
-	ok(vcap_filter_valid(longest, BPF_MAXINSNS), "512 instructions");
-	ok(!vcap_filter_valid(longest, BPF_MAXINSNS + 1), "513 instructions");
+	ok(vcap_filter_valid(longest, BPF_MAXINSNS),
+	   "a program of 512 instructions is valid");
+	ok(!vcap_filter_valid(longest, BPF_MAXINSNS + 1),
+	   "a program of 513 instructions is invalid");
 }
 
 static void test_snaplen(void)
@@ -89,14 +92,22 @@ static void test_snaplen(void)
 		computed[] = { BPF_STMT(BPF_LD | BPF_LEN, 0),
 			       BPF_STMT(BPF_RET | BPF_A, 0) };
 
-	equal(vcap_filter_snaplen(NULL, 0), 0xffffffff, "no filter: all");
-	equal(vcap_filter_snaplen(all, 1), 0xffffffff, "accept all");
-	equal(vcap_filter_snaplen(cut, 4), 96, "as much as it keeps");
-	equal(vcap_filter_snaplen(deep, 2), 204, "or as it looks at");
-	equal(vcap_filter_snaplen(indirect, 3), 0xffffffff, "indirect loads");
-	equal(vcap_filter_snaplen(none, 1), 1, "never 0");
-	equal(vcap_filter_snaplen(far, 2), 0xffffffff, "loads at the end");
-	equal(vcap_filter_snaplen(computed, 2), 0xffffffff, "computed length");
+	equal(vcap_filter_snaplen(NULL, 0), 0xffffffff,
+	      "snapshot length without a filter: all");
+	equal(vcap_filter_snaplen(all, 1), 0xffffffff,
+	      "snapshot length of a filter that keeps all: all");
+	equal(vcap_filter_snaplen(cut, 4), 96,
+	      "snapshot length of a filter: as much as it keeps");
+	equal(vcap_filter_snaplen(deep, 2), 204,
+	      "snapshot length of a filter: as much as it looks at");
+	equal(vcap_filter_snaplen(indirect, 3), 0xffffffff,
+	      "snapshot length of a filter with indirect loads: all");
+	equal(vcap_filter_snaplen(none, 1), 1,
+	      "snapshot length of a filter that rejects: 1, never 0");
+	equal(vcap_filter_snaplen(far, 2), 0xffffffff,
+	      "snapshot length of a filter that loads at the greatest offset: all");
+	equal(vcap_filter_snaplen(computed, 2), 0xffffffff,
+	      "snapshot length of a filter that computes what it keeps: all");
 }
 
 /* What C leaves open, and what libpcap's interpreter answers otherwise. */
@@ -143,7 +154,7 @@ static void test_own_answers(void)
 
 	for (i = 0; i < COUNT(cases); i++)
 		equal(run_filter(cases[i].insns, cases[i].len, pkt, 1514, 64),
-		      cases[i].result, "%s", cases[i].name);
+		      cases[i].result, "interpreter: %s", cases[i].name);
 	free(pkt);
 }
 
@@ -216,9 +227,11 @@ static void test_reference(void)
 			printf("# program %d: %u, reference %u\n", i, ours,
 			       reference);
 	}
-	ok(tried > PROGRAMS / 4, "%d random programs were valid", tried);
-	ok(accepted > tried / 20, "%d accepted a packet", accepted);
-	equal(differ, 0, "none answers otherwise than libpcap");
+	ok(tried > PROGRAMS / 4, "random programs: %d were valid", tried);
+	ok(accepted > tried / 20, "random programs: %d accepted a packet",
+	   accepted);
+	equal(differ, 0,
+	      "random programs: none answers otherwise than libpcap");
 	free(pkt);
 }
 

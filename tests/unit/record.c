@@ -32,20 +32,28 @@ static void test_walk(void)
 	len = put(buf, 0, 60, 60, 0);
 	len = put(buf, len, 61, 1514, VIRTIO_CAPTURE_R_SENT);
 	len = put(buf, len, 0, 9, VIRTIO_CAPTURE_R_NANOSECONDS);
-	equal(vcap_record_next(buf, len, &off, &rec), 1, "first record");
+	equal(vcap_record_next(buf, len, &off, &rec), 1,
+	      "buffer of three records: there is a first");
 	ok(rec.sec == 1700000000 && rec.nsec == 123456000,
-	   "microseconds [CAP-DRV-LSN-1]");
-	ok(rec.caplen == 60 && rec.datalen == 60, "its lengths");
-	equal(rec.dropped, 7, "its drop count");
-	ok(rec.data == buf + 32 && rec.data[59] == 0xaa, "its frame");
-	equal(vcap_record_next(buf, len, &off, &rec), 1, "second record");
+	   "first record: a time in microseconds [CAP-DRV-LSN-1]");
+	ok(rec.caplen == 60 && rec.datalen == 60, "first record: its lengths");
+	equal(rec.dropped, 7, "first record: its count of drops");
+	ok(rec.data == buf + 32 && rec.data[59] == 0xaa,
+	   "first record: its frame");
+	equal(vcap_record_next(buf, len, &off, &rec), 1,
+	      "buffer of three records: there is a second");
 	ok(rec.caplen == 61 && rec.datalen == 1514 &&
-	   rec.flags == VIRTIO_CAPTURE_R_SENT, "a cut one, with a flag");
-	equal(vcap_record_next(buf, len, &off, &rec), 1, "third record");
-	equal(rec.nsec, 123456, "nanoseconds [CAP-DRV-LSN-1]");
-	equal(vcap_record_next(buf, len, &off, &rec), 0, "the end");
+	   rec.flags == VIRTIO_CAPTURE_R_SENT,
+	   "second record: a frame that was cut, and a flag");
+	equal(vcap_record_next(buf, len, &off, &rec), 1,
+	      "buffer of three records: there is a third");
+	equal(rec.nsec, 123456,
+	      "third record: a time in nanoseconds [CAP-DRV-LSN-1]");
+	equal(vcap_record_next(buf, len, &off, &rec), 0,
+	      "buffer of three records: there is no fourth");
 	off = 0;
-	equal(vcap_record_next(buf, 0, &off, &rec), 0, "an empty buffer");
+	equal(vcap_record_next(buf, 0, &off, &rec), 0,
+	      "empty buffer: there is no record");
 	free(buf);
 }
 
@@ -60,7 +68,8 @@ static void reject(const char *name, u32 len,
 	put(whole, 0, 60, 60, 0);
 	spoil((struct virtio_capture_record *)whole);
 	memcpy(buf, whole, len);
-	equal(vcap_record_next(buf, len, &off, &rec), -EPROTO, "%s", name);
+	equal(vcap_record_next(buf, len, &off, &rec), -EPROTO,
+	      "malformed record, %s: -EPROTO", name);
 	free(whole);
 	free(buf);
 }
@@ -112,8 +121,9 @@ static void test_tail(void)
 	put(whole, 0, 60, 60, 0);
 	memcpy(buf, whole, 32 + 60);
 	equal(vcap_record_next(buf, 92, &off, &rec), 1,
-	      "a last record without its padding");
-	equal(vcap_record_next(buf, 92, &off, &rec), 0, "ends the buffer");
+	      "last record without its padding is taken");
+	equal(vcap_record_next(buf, 92, &off, &rec), 0,
+	      "last record without its padding ends the buffer");
 	free(buf);
 	free(whole);
 }
@@ -134,22 +144,25 @@ static void test_header(void)
 	u32 i, bad = 0;
 
 	memset(dst, 0xff, 48);
-	equal(vcap_header_total(&micro, 9), 48, "a packet's size with its padding");
+	equal(vcap_header_total(&micro, 9), 48,
+	      "struct bpf_hdr: a packet's size includes its padding");
 	vcap_header_write(dst, &rec, 9, &micro);
 	h = (struct bpf_hdr *)dst;
 	ok(h->bh_tstamp.tv_sec == 5 && h->bh_tstamp.tv_usec == 987654,
-	   "microseconds, rounded down");
+	   "struct bpf_hdr: microseconds are rounded down");
 	ok(h->bh_caplen == 9 && h->bh_datalen == 1000 && h->bh_hdrlen == 32,
-	   "lengths");
-	ok(!memcmp(dst + 32, data, 9), "the packet");
+	   "struct bpf_hdr: captured, original and header length");
+	ok(!memcmp(dst + 32, data, 9),
+	   "struct bpf_hdr: the packet is behind it");
 	for (i = 26; i < 32; i++)
 		bad += dst[i] != 0;
 	for (i = 41; i < 48; i++)
 		bad += dst[i] != 0;
-	equal(bad, 0, "zeros in the paddings");
+	equal(bad, 0,
+	      "struct bpf_hdr: the padding of header and packet is zeros");
 	x = (struct bpf_xhdr *)dst;
 	vcap_header_write(dst, &rec, 9, &nano);
-	equal(x->bh_tstamp.bt_frac, 987654321, "nanoseconds");
+	equal(x->bh_tstamp.bt_frac, 987654321, "struct bpf_xhdr: nanoseconds");
 
 	/* Every nanosecond survives the way through the binary fraction. */
 	for (bad = 0, rec.nsec = 0; rec.nsec < 1000000000; rec.nsec += 9973) {
@@ -159,7 +172,8 @@ static void test_header(void)
 		bintime2timespec(&bt, &ts);
 		bad += ts.tv_nsec != rec.nsec || ts.tv_sec != 5;
 	}
-	equal(bad, 0, "binary fractions give the nanoseconds back");
+	equal(bad, 0,
+	      "struct bpf_xhdr: binary fractions give the nanoseconds back");
 	free(dst);
 }
 
@@ -175,25 +189,35 @@ static void test_compat_header(void)
 	u8 *bytes = (u8 *)words;
 	u64 frac;
 
-	equal(vcap_header_align(&micro), 4, "i386: aligned to 4 bytes");
-	equal(vcap_header_len(&micro), 20, "i386: header of 20 bytes");
-	equal(vcap_header_total(&micro, 9), 32, "i386: padded to 4 bytes");
+	equal(vcap_header_align(&micro), 4,
+	      "i386, struct bpf_hdr: packets are aligned to 4 bytes");
+	equal(vcap_header_len(&micro), 20,
+	      "i386, struct bpf_hdr: it has 20 bytes");
+	equal(vcap_header_total(&micro, 9), 32,
+	      "i386, struct bpf_hdr: packets are padded to 4 bytes");
 	memset(words, 0xff, sizeof(words));
 	vcap_header_write(bytes, &rec, 9, &micro);
-	ok(words[0] == 5 && words[1] == 987654, "i386: time");
-	ok(words[2] == 9 && words[3] == 1000, "i386: lengths");
-	equal(words[4], 20, "i386: header length, zeros behind it");
-	ok(!memcmp(bytes + 20, data, 9), "i386: packet");
+	ok(words[0] == 5 && words[1] == 987654,
+	   "i386, struct bpf_hdr: its time");
+	ok(words[2] == 9 && words[3] == 1000,
+	   "i386, struct bpf_hdr: captured and original length");
+	equal(words[4], 20,
+	      "i386, struct bpf_hdr: its own length, zeros behind it");
+	ok(!memcmp(bytes + 20, data, 9),
+	   "i386, struct bpf_hdr: the packet is behind it");
 	ok(!bytes[29] && !bytes[30] && !bytes[31] && bytes[32] == 0xff,
-	   "i386: padding and no more");
+	   "i386, struct bpf_hdr: padding of zeros, nothing written behind it");
 
-	equal(vcap_header_len(&nano), 28, "i386: extended header of 28 bytes");
+	equal(vcap_header_len(&nano), 28,
+	      "i386, struct bpf_xhdr: it has 28 bytes");
 	vcap_header_write(bytes, &rec, 9, &nano);
 	memcpy(&frac, bytes + 8, sizeof(frac));
 	ok(words[0] == 5 && words[1] == 0 && frac == 987654321,
-	   "i386: nanoseconds");
-	equal(words[6], 28, "i386: header length, zeros behind it");
-	ok(!memcmp(bytes + 28, data, 9), "i386: packet");
+	   "i386, struct bpf_xhdr: nanoseconds");
+	equal(words[6], 28,
+	      "i386, struct bpf_xhdr: its own length, zeros behind it");
+	ok(!memcmp(bytes + 28, data, 9),
+	   "i386, struct bpf_xhdr: the packet is behind it");
 }
 
 int main(void)

@@ -49,23 +49,23 @@ static const struct {
 	  { ABS(BPF_W, 0xfffff000), RET(9) }, 2, 0 },
 	{ "a word at X + k", { LDX(3), IND(BPF_W, 1), RET_A }, 3, 0x0c0f1215 },
 	{ "a half word at X + k", { LDX(62), IND(BPF_H, 0), RET_A }, 3, 0xbabd },
-	{ "across the end", { LDX(62), IND(BPF_H, 1), RET(9) }, 3, 0 },
-	{ "at X + k that wraps", { LDX(~0U), IND(BPF_B, 5), RET(9) }, 3, 0 },
-	{ "at X that wraps with k",
+	{ "a half word at X + k across the end", { LDX(62), IND(BPF_H, 1), RET(9) }, 3, 0 },
+	{ "a byte at X + k that wraps", { LDX(~0U), IND(BPF_B, 5), RET(9) }, 3, 0 },
+	{ "a load at X that wraps with k",
 	  { LDX(5), IND(BPF_B, 0xfffffffe), RET(9) }, 3, 0 },
-	{ "at k that has no end", { IND(BPF_W, 0xfffffffd), RET(9) }, 2, 0 },
+	{ "a load at k up to the end of addresses", { IND(BPF_W, 0xfffffffd), RET(9) }, 2, 0 },
 	{ "a header's length", { LD(7), MSH(5), TXA, RET_A }, 4, 0x3c },
-	{ "which leaves A", { LD(7), MSH(5), RET_A }, 3, 7 },
-	{ "behind the end", { MSH(64), RET(9) }, 2, 0 },
+	{ "a header's length, leaves A", { LD(7), MSH(5), RET_A }, 3, 7 },
+	{ "a header's length behind the end", { MSH(64), RET(9) }, 2, 0 },
 	{ "the length on the wire", { LEN, RET_A }, 2, 1514 },
-	{ "into X", { LENX, TXA, RET_A }, 3, 1514 },
+	{ "the length on the wire into X", { LENX, TXA, RET_A }, 3, 1514 },
 	{ "A is 0 at the start", { RET_A }, 1, 0 },
 	{ "X is 0 at the start", { LD(3), TXA, RET_A }, 3, 0 },
 	{ "a scratch word is 0", { LD(3), MEM(15), RET_A }, 3, 0 },
-	{ "or was set", { LD(3), ST(15), LD(4), MEM(15), RET_A }, 5, 3 },
-	{ "from X", { LDX(5), STX(0), MEM(0), RET_A }, 4, 5 },
-	{ "into X", { LD(6), ST(0), MEM_X(0), TXA, RET_A }, 5, 6 },
-	{ "on one way only",
+	{ "a scratch word that was set", { LD(3), ST(15), LD(4), MEM(15), RET_A }, 5, 3 },
+	{ "a scratch word set from X", { LDX(5), STX(0), MEM(0), RET_A }, 4, 5 },
+	{ "a scratch word into X", { LD(6), ST(0), MEM_X(0), TXA, RET_A }, 5, 6 },
+	{ "a scratch word set on one way only",
 	  { JUMP(BPF_JEQ, 0, 2, 0), LD(3), ST(1), MEM(1), RET_A }, 5, 0 },
 	{ "A + X wraps", { LD(~0U), LDX(2), ALU(BPF_ADD), RET_A }, 4, 1 },
 	{ "A - k wraps", { LD(1), ALU_K(BPF_SUB, 2), RET_A }, 3, ~0U },
@@ -125,15 +125,17 @@ static void test_cases(struct vcap_translation *t)
 		u32 answer = 0, ours;
 
 		if (!ok(vcap_filter_valid(cases[i].insns, cases[i].len),
-			"%s: a valid program", cases[i].name))
+			"%s: the program is valid", cases[i].name))
 			continue;
 		vcap_filter_translate(cases[i].insns, cases[i].len, t);
 		wrong = ebpf_run(t, &packet, &answer);
-		equal(answer, cases[i].answer, "%s: translated", cases[i].name);
+		equal(answer, cases[i].answer,
+		      "%s: the translated program's answer", cases[i].name);
 		if (wrong)
-			ok(false, "%s", wrong);
+			ok(false, "%s: %s", cases[i].name, wrong);
 		ours = run_filter(cases[i].insns, cases[i].len, pkt, 1514, 64);
-		equal(ours, cases[i].answer, "%s: interpreted", cases[i].name);
+		equal(ours, cases[i].answer, "%s: the interpreter's answer",
+		      cases[i].name);
 	}
 	free(pkt);
 }
@@ -149,7 +151,7 @@ static void test_far(struct vcap_translation *t)
 	struct vcap_packet packet = { pkt, 0xffffffff, 0xffffffff };
 	u32 i;
 
-	if (!ok(pkt != MAP_FAILED, "there is a packet of 4 GiB"))
+	if (!ok(pkt != MAP_FAILED, "a packet of 4 GiB can be mapped"))
 		return;
 	for (i = 0; i < COUNT(offsets); i++) {
 		u32 k = offsets[i], answer = 0;
@@ -160,13 +162,13 @@ static void test_far(struct vcap_translation *t)
 		pkt[k + 3] = 9;
 		vcap_filter_translate(direct, COUNT(direct), t);
 		ok(!ebpf_run(t, &packet, &answer) && answer == 9,
-		   "a load from %#x", k);
+		   "packet of 4 GiB: a load from %#x", k);
 		vcap_filter_translate(indirect, COUNT(indirect), t);
 		ok(!ebpf_run(t, &packet, &answer) && answer == 9,
-		   "and from X + 7");
+		   "packet of 4 GiB: a load from X + 7");
 		packet.buflen = k + 3;
 		ok(!ebpf_run(t, &packet, &answer) && answer == 0,
-		   "but not from a packet that is shorter");
+		   "packet shorter than the load's offset: rejected");
 		packet.buflen = 0xffffffff;
 		pkt[k + 3] = 0;
 	}
@@ -188,9 +190,10 @@ static void translate_all(struct vcap_translation *t, struct bsd_insn insn,
 	for (i = 0; i < BPF_MEMWORDS; i++)
 		insns[BPF_MAXINSNS - 2 - i] = (struct bsd_insn)MEM(i);
 	vcap_filter_translate(insns, BPF_MAXINSNS, t);
-	ok(t->len <= VCAP_TRANSLATE_MAX, "512 times %s: %u instructions", name,
-	   t->len);
-	ok(!ebpf_run(t, &packet, &answer) && answer == 7, "with its answer");
+	ok(t->len <= VCAP_TRANSLATE_MAX,
+	   "512 times %s: translated to %u instructions", name, t->len);
+	ok(!ebpf_run(t, &packet, &answer) && answer == 7,
+	   "512 times %s: the translated program's answer", name);
 }
 
 /* The longest program, all of it of what grows. */
@@ -207,9 +210,10 @@ static void test_stack(struct vcap_translation *t)
 				     word[] = { STX(15), RET_A };
 
 	vcap_filter_translate(none, COUNT(none), t);
-	equal(t->stack, 0, "no scratch word, no stack");
+	equal(t->stack, 0, "a program without scratch words needs no stack");
 	vcap_filter_translate(word, COUNT(word), t);
-	equal(t->stack, 64, "else one for all of them");
+	equal(t->stack, 64,
+	      "a program with scratch words has a stack for all of them");
 }
 
 int main(void)

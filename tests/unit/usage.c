@@ -12,21 +12,21 @@ static void test_limits(void)
 		struct vcap_usage used, more, limit;
 		bool fits;
 	} cases[] = {
-		{ "the first", { 0, 0 }, { 1, 0 }, { 1, 0 }, true },
-		{ "one too many", { 1, 0 }, { 1, 0 }, { 1, 9 }, false },
-		{ "all memory", { 1, 4 }, { 0, 6 }, { 1, 10 }, true },
-		{ "a byte too much", { 1, 4 }, { 0, 7 }, { 1, 10 }, false },
+		{ "the first descriptor", { 0, 0 }, { 1, 0 }, { 1, 0 }, true },
+		{ "a descriptor too many", { 1, 0 }, { 1, 0 }, { 1, 9 }, false },
+		{ "all of the memory", { 1, 4 }, { 0, 6 }, { 1, 10 }, true },
+		{ "a byte of memory too much", { 1, 4 }, { 0, 7 }, { 1, 10 }, false },
 		{ "memory with too many descriptors", { 9, 4 }, { 0, 6 },
 		  { 1, 10 }, true },
 		{ "a descriptor with too much memory", { 1, 20 }, { 1, 0 },
 		  { 2, 10 }, true },
-		{ "both, memory too much", { 0, 0 }, { 1, 11 }, { 1, 10 },
+		{ "a descriptor with a byte too much", { 0, 0 }, { 1, 11 }, { 1, 10 },
 		  false },
-		{ "above a lowered limit", { 0, 20 }, { 0, 1 }, { 1, 10 },
+		{ "memory above a lowered limit", { 0, 20 }, { 0, 1 }, { 1, 10 },
 		  false },
-		{ "a sum that would wrap around", { 0, MOST - 1 }, { 0, 3 },
+		{ "memory whose sum would wrap around", { 0, MOST - 1 }, { 0, 3 },
 		  { 1, MOST }, false },
-		{ "the most", { 0, MOST - 1 }, { 0, 1 }, { 1, MOST }, true },
+		{ "the most memory there can be", { 0, MOST - 1 }, { 0, 1 }, { 1, MOST }, true },
 	};
 	struct vcap_usage usage;
 	unsigned int i;
@@ -51,14 +51,18 @@ static void test_counts(void)
 	struct vcap_usage usage = { 0, 0 };
 
 	ok(vcap_usage_add(&usage, &more, &limit) &&
-	   vcap_usage_add(&usage, &more, &limit), "twice fits");
-	equal(usage.descriptors, 2, "descriptors add up");
-	equal(usage.memory, 200, "memory adds up");
-	ok(!vcap_usage_add(&usage, &more, &limit), "a third time does not");
-	equal(usage.descriptors, 2, "and takes nothing");
+	   vcap_usage_add(&usage, &more, &limit),
+	   "one descriptor of 100 bytes fits twice");
+	equal(usage.descriptors, 2, "two descriptors are counted");
+	equal(usage.memory, 200, "their memory is counted");
+	ok(!vcap_usage_add(&usage, &more, &limit),
+	   "a third descriptor does not fit");
+	equal(usage.descriptors, 2,
+	      "a descriptor that does not fit is not counted");
 	vcap_usage_sub(&usage, &more);
-	equal(usage.descriptors, 1, "less descriptors");
-	equal(usage.memory, 100, "less memory");
+	equal(usage.descriptors, 1, "a descriptor given back is not counted");
+	equal(usage.memory, 100,
+	      "the memory of a descriptor given back is not counted");
 }
 
 int main(void)

@@ -19,25 +19,25 @@ static void test_valid(void)
 		bool valid;
 	} cases[] = {
 		{ "a page each", PAGE, 2 * PAGE, PAGE, true },
-		{ "the other way round", 2 * PAGE, PAGE, PAGE, true },
-		{ "the largest", PAGE, 5 * PAGE, MAX, true },
-		{ "a page more", PAGE, 9 * PAGE, MAX + PAGE, false },
-		{ "a byte more", PAGE, 9 * PAGE, MAX + 1, false },
-		{ "no first one", 0, PAGE, PAGE, false },
-		{ "no second one", PAGE, 0, PAGE, false },
-		{ "no size", PAGE, 2 * PAGE, 0, false },
+		{ "a page each, the second one first", 2 * PAGE, PAGE, PAGE, true },
+		{ "the largest buffers", PAGE, 5 * PAGE, MAX, true },
+		{ "a page more than the largest", PAGE, 9 * PAGE, MAX + PAGE, false },
+		{ "a byte more than the largest", PAGE, 9 * PAGE, MAX + 1, false },
+		{ "no first buffer", 0, PAGE, PAGE, false },
+		{ "no second buffer", PAGE, 0, PAGE, false },
+		{ "size 0", PAGE, 2 * PAGE, 0, false },
 		{ "half a page", PAGE, 2 * PAGE, PAGE / 2, false },
 		{ "a page and a half", PAGE, 9 * PAGE, PAGE * 3 / 2, false },
-		{ "the first one within a page", PAGE + 8, 9 * PAGE, PAGE,
+		{ "a first buffer not at a page", PAGE + 8, 9 * PAGE, PAGE,
 		  false },
-		{ "the second one", PAGE, 9 * PAGE + 2048, PAGE, false },
-		{ "the same twice", PAGE, PAGE, PAGE, false },
-		{ "overlapping by a page", PAGE, 2 * PAGE, 2 * PAGE, false },
-		{ "the other way round, too", 2 * PAGE, PAGE, 2 * PAGE,
+		{ "a second buffer not at a page", PAGE, 9 * PAGE + 2048, PAGE, false },
+		{ "the same buffer twice", PAGE, PAGE, PAGE, false },
+		{ "buffers that overlap by a page", PAGE, 2 * PAGE, 2 * PAGE, false },
+		{ "buffers that overlap, the second one first", 2 * PAGE, PAGE, 2 * PAGE,
 		  false },
-		{ "up to the end of memory", PAGE, SIZE_MAX - PAGE + 1, PAGE,
+		{ "a buffer up to the end of memory", PAGE, SIZE_MAX - PAGE + 1, PAGE,
 		  false },
-		{ "beyond the end of memory", SIZE_MAX - PAGE + 1, PAGE,
+		{ "a buffer beyond the end of memory", SIZE_MAX - PAGE + 1, PAGE,
 		  2 * PAGE, false },
 		{ "a size that wraps around", PAGE, 9 * PAGE,
 		  SIZE_MAX - PAGE + 1, false },
@@ -51,8 +51,9 @@ static void test_valid(void)
 			.bz_buflen = cases[i].len,
 		};
 
-		equal(vcap_zbuf_valid(&zbuf, PAGE, MAX), cases[i].valid, "%s",
-		      cases[i].name);
+		equal(vcap_zbuf_valid(&zbuf, PAGE, MAX), cases[i].valid,
+		      "BIOCSETZBUF of %s is %s", cases[i].name,
+		      cases[i].valid ? "valid" : "invalid");
 	}
 }
 
@@ -76,22 +77,26 @@ static void test_ownership(void)
 
 	memset(h, 0xa5, sizeof(*h));
 	vcap_zbuf_init(&z, h);
-	ok(!owns(h), "a new buffer is the kernel's");
+	ok(!owns(h), "new buffer: it is the kernel's");
 	ok(!h->bzh_kernel_len && !h->_bzh_pad[0] && !h->_bzh_pad[4],
-	   "its header is zeros");
-	ok(!vcap_zbuf_take(&z), "which cannot take it again");
+	   "new buffer: its header is zeros");
+	ok(!vcap_zbuf_take(&z), "new buffer: the kernel cannot take it again");
 	vcap_zbuf_assign(&z, 1000);
-	ok(owns(h), "assigned: the program's");
-	equal(h->bzh_kernel_len, 1000, "with its length");
-	ok(!vcap_zbuf_returned(&z), "it is not given back");
-	ok(!vcap_zbuf_take(&z), "and cannot be taken");
+	ok(owns(h), "buffer assigned: it is the program's");
+	equal(h->bzh_kernel_len, 1000,
+	      "buffer assigned: its header has the length");
+	ok(!vcap_zbuf_returned(&z), "buffer assigned: it is not returned");
+	ok(!vcap_zbuf_take(&z), "buffer assigned: the kernel cannot take it");
 	give_back(h);
-	ok(z.assigned && vcap_zbuf_returned(&z), "given back");
-	ok(vcap_zbuf_take(&z), "it can");
-	ok(!z.assigned && !owns(h), "the kernel's");
-	ok(!vcap_zbuf_take(&z), "once");
+	ok(z.assigned && vcap_zbuf_returned(&z),
+	   "buffer given back: it is returned");
+	ok(vcap_zbuf_take(&z), "buffer given back: the kernel can take it");
+	ok(!z.assigned && !owns(h), "buffer taken: it is the kernel's");
+	ok(!vcap_zbuf_take(&z),
+	   "buffer taken: the kernel cannot take it again");
 	vcap_zbuf_assign(&z, 8);
-	equal(h->bzh_kernel_gen, 2, "the next generation");
+	equal(h->bzh_kernel_gen, 2,
+	      "buffer assigned again: the next generation");
 	free(h);
 }
 
@@ -106,10 +111,12 @@ static void test_wrap(void)
 	h.bzh_kernel_gen = UINT32_MAX;
 	h.bzh_user_gen = UINT32_MAX;
 	vcap_zbuf_assign(&z, 8);
-	equal(h.bzh_kernel_gen, 0, "it wraps around");
-	ok(owns(&h) && !vcap_zbuf_take(&z), "the program's");
+	equal(h.bzh_kernel_gen, 0, "generation 2^32 - 1: the next one is 0");
+	ok(owns(&h) && !vcap_zbuf_take(&z),
+	   "generation 0: the buffer is the program's");
 	give_back(&h);
-	ok(vcap_zbuf_take(&z), "and the kernel's");
+	ok(vcap_zbuf_take(&z),
+	   "generation 0: given back, the kernel can take it");
 }
 
 /* A program writes what it likes. */
@@ -120,21 +127,27 @@ static void test_lies(void)
 
 	vcap_zbuf_init(&z, &h);
 	h.bzh_user_gen = 7;
-	ok(!vcap_zbuf_take(&z), "a buffer that it does not own: nothing");
+	ok(!vcap_zbuf_take(&z),
+	   "program gives back a buffer of the kernel's: nothing happens");
 	vcap_zbuf_assign(&z, 8);
 	h.bzh_user_gen = 2;
-	ok(!vcap_zbuf_take(&z), "a future generation: not given back");
+	ok(!vcap_zbuf_take(&z),
+	   "program writes a future generation: not returned");
 	h.bzh_user_gen = 0;
-	ok(!vcap_zbuf_take(&z), "a past one: not given back");
+	ok(!vcap_zbuf_take(&z),
+	   "program writes a past generation: not returned");
 	h.bzh_kernel_gen = 77;
 	h.bzh_user_gen = 77;
-	ok(!vcap_zbuf_take(&z), "the kernel's number changed: not believed");
+	ok(!vcap_zbuf_take(&z),
+	   "program changes the kernel's generation: not returned");
 	h.bzh_user_gen = 1;
-	ok(vcap_zbuf_take(&z), "the true one: given back");
+	ok(vcap_zbuf_take(&z), "program writes the right generation: returned");
 	h.bzh_kernel_len = 0xffffffff;
 	vcap_zbuf_assign(&z, 16);
-	equal(h.bzh_kernel_gen, 2, "the number goes on as if nothing had been");
-	equal(h.bzh_kernel_len, 16, "and so does the length");
+	equal(h.bzh_kernel_gen, 2,
+	      "after spoilt headers: the generation goes on");
+	equal(h.bzh_kernel_len, 16,
+	      "after spoilt headers: the header has the right length");
 }
 
 /* The two sides at once: each sees what the other wrote before. */
@@ -178,7 +191,9 @@ static void test_order(void)
 			sched_yield();
 	}
 	pthread_join(thread, &bad);
-	equal((unsigned long)bad, 0, "%u times there and back", ROUNDS);
+	equal((unsigned long)bad, 0,
+	      "%u times assigned and given back: always with the right owner",
+	      ROUNDS);
 }
 
 int main(void)
