@@ -21,7 +21,9 @@ def snaplen(tap):
             found = stage.cap.wait_records(1)
             wanted = min(length, 60)
             tap.equal([(r.caplen, r.datalen, r.data) for r in found],
-                      [(wanted, 60, frame(7)[:wanted])], f"snaplen {length} [CAP-DEV-REC-5]")
+                      [(wanted, 60, frame(7)[:wanted])],
+                      f"snaplen {length}: a record has no more of the frame"
+                      " [CAP-DEV-REC-5]")
 
 
 def several(tap):
@@ -35,16 +37,17 @@ def several(tap):
         stage.receive(*[frame(i) for i in range(3)])
         stage.cap.wait_counted(3)
         tap.ok(stage.cap.take() is None,
-               "a buffer that has room for a short frame waits")
+               "a buffer with room for a short frame is not used yet")
         stage.receive(frame(3), frame(4))
         stage.cap.wait_counted(5)
         tap.equal([r.data for r in records(stage.cap.take())],
                   [frame(i) for i in range(3)],
-                  "the first goes when the next record does not fit [CAP-DEV-BUF-1]")
+                  "a buffer is used when the next record does not fit [CAP-DEV-BUF-1]")
         tap.equal([r.data for r in records(stage.cap.take() or b"")],
-                  [frame(3), frame(4)], "the second as soon as it is full [CAP-DEV-BUF-2]")
+                  [frame(3), frame(4)],
+                  "a buffer is used as soon as it is full [CAP-DEV-BUF-2]")
         tap.ok(stage.cap.take() is None,
-               "the third is not used [CAP-DEV-BUF-3]")
+               "a buffer without records is not used [CAP-DEV-BUF-3]")
 
 
 def almost_full(tap):
@@ -57,7 +60,8 @@ def almost_full(tap):
             stage.cap.wait_counted(1)
             data = stage.cap.take()
             tap.equal(data is not None, full,
-                      f"{rest} bytes left [CAP-DEV-BUF-4]")
+                      f"{rest} bytes left in a buffer: used if no record fits"
+                      " [CAP-DEV-BUF-4]")
             stage.cap.flush()
             stage.cap.take()
             stage.cap.start()
@@ -79,7 +83,8 @@ def cut(tap):
             tap.equal((len(data), [(r.caplen, r.datalen, r.data)
                                    for r in found]),
                       (room, [(room - 32, size, frame(size, size)[:room - 32])]),
-                      f"buffer of {room} [CAP-DEV-BUF-6 CAP-DEV-REC-5]")
+                      f"buffer of {room} bytes: a longer frame is cut to it"
+                      " [CAP-DEV-BUF-6 CAP-DEV-REC-5]")
 
 
 def largest(tap):
@@ -92,7 +97,9 @@ def largest(tap):
         stage.link.send(data)
         found = stage.cap.wait_records(1)
         tap.equal((found[0].caplen, found[0].datalen, found[0].data == data),
-                  (len(data), len(data), True), f"{len(data)} bytes [CAP-DEV-REC-4]")
+                  (len(data), len(data), True),
+                  f"the longest frame, {len(data)} bytes, is captured whole"
+                  " [CAP-DEV-REC-4]")
 
 
 main = Tap()

@@ -26,12 +26,14 @@ def counts(tap):
     """It goes on, and CLOCK does not complete the buffer in progress."""
     with Stage() as stage:
         first, second = stage.cap.clock(), stage.cap.clock()
-        tap.ok(0 < first.clock < second.clock, "the clock goes on",
-               first, second)
+        tap.ok(0 < first.clock < second.clock,
+               "CLOCK: the second time is later than the first", first, second)
         stage.cap.listen(delay=spec.DELAY_NONE)
         stage.receive(frame(1))
-        tap.equal(stage.cap.wait_counted(1)[1:], (1, 0), "counters")
-        tap.ok(stage.cap.take() is None, "nothing completed [CAP-DEV-CLK-2]")
+        tap.equal(stage.cap.wait_counted(1)[1:], (1, 0),
+                  "CLOCK gives the counters")
+        tap.ok(stage.cap.take() is None,
+               "CLOCK does not complete the buffer in progress [CAP-DEV-CLK-2]")
 
 
 def stands_still(tap):
@@ -42,7 +44,7 @@ def stands_still(tap):
         stage.machine.qmp("cont")
         after = stage.cap.clock().clock
         tap.ok(after > before,
-               "the clock goes on after a stop [CAP-DEV-CLK-1]")
+               "CLOCK after stop and cont: the time is later [CAP-DEV-CLK-1]")
 
 
 def offsets(tap):
@@ -58,13 +60,14 @@ def offsets(tap):
                 low = max(0, before + (offset or 0) - slack)
                 high = max(0, after + (offset or 0))
                 tap.ok(low <= time <= high,
-                       f"unit {unit}, offset {offset} [CAP-DEV-CLK-3]",
-                       low, time, high)
+                       f"unit {unit}, offset {offset}: the record's time is between two CLOCKs"
+                       " [CAP-DEV-CLK-3]", low, time, high)
                 tap.ok(record.subsec < (SECOND if unit else 10 ** 6),
-                       "less than a second")
+                       f"unit {unit}, offset {offset}: the fraction is less than a second")
                 tap.equal(record.flags & spec.R_NANOSECONDS,
                           spec.R_NANOSECONDS if unit else 0,
-                          "the record tells its unit [CAP-DEV-REC-8]")
+                          f"unit {unit}, offset {offset}: the record's flags tell the unit"
+                          " [CAP-DEV-REC-8]")
 
 
 def kept(tap):
@@ -73,9 +76,10 @@ def kept(tap):
         stage.cap.listen()
         stage.cap.clock(1000 * SECOND)
         status, _ = stage.cap.control(spec.C_CLOCK, CLOCK.pack(0, 0, 0))
-        tap.equal(status, spec.E_OK, "CLOCK without the flag")
+        tap.equal(status, spec.E_OK, "CLOCK without the flag succeeds")
         before, time, after, _ = stamp(stage, 1)
-        tap.ok(before - 1000 <= time - 1000 * SECOND <= after, "offset kept")
+        tap.ok(before - 1000 <= time - 1000 * SECOND <= after,
+               "CLOCK without the flag leaves the offset")
 
 
 def extremes(tap):
@@ -85,7 +89,8 @@ def extremes(tap):
         for offset, wanted in ((-2 ** 63, 0), (2 ** 63 - 1, 2 ** 63 - 1)):
             stage.cap.clock(offset)
             tap.equal(stamp(stage, 1)[1], wanted,
-                      f"offset {offset} [CAP-DEV-CLK-5]")
+                      f"CLOCK with offset {offset}: times end at the least and the greatest"
+                      " [CAP-DEV-CLK-5]")
 
 
 # Clocks of QEMU's: the host's with an offset, or one of instructions.
@@ -116,8 +121,8 @@ def exact(tap):
                     cap.start()     # its memory is used up
                     cap.listen(flags=spec.L_RECEIVED | spec.L_NANOSECONDS)
                     cap.clock(987654321)
-            tap.equal(bad, [], f"{name}: exactly between the clock before and "
-                      "after the frame, also after stops")
+            tap.equal(bad, [],
+                      f"{name}: times are exactly between two CLOCKs, also after stops")
 
 
 main = Tap()

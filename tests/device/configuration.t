@@ -24,8 +24,9 @@ def configuration(tap, *nic):
     with qtest.Machine("-netdev", f"{option},id=n0", *capture.options(),
                        *nic) as machine:
         slot = machine.pci_find(0x1af4, 0x107f)
-        tap.ok(slot is not None, "the PCI ID is 1af4:107f")
-        tap.equal(machine.pci_get("b", slot, 8), 1, "PCI revision: modern")
+        tap.ok(slot is not None, "the device has PCI ID 1af4:107f")
+        tap.equal(machine.pci_get("b", slot, 8), 1,
+                  "the PCI revision is 1, modern")
         cap = capture.Capture(machine)
         return cap.read_config()
 
@@ -34,23 +35,23 @@ def virtio_net(tap):
     """A virtio NIC, whose address and MTU are known."""
     config = configuration(tap, *nics.options())
     tap.equal(config, (nics.MAC_BYTES, UP, spec.LINK_ETHERNET, 1500, 69632),
-              "configuration beside virtio-net")
+              "configuration beside virtio-net: address, status, link type, lengths")
     config = configuration(tap, *nics.options(extra=",host_mtu=9000"))
-    tap.equal(config.mtu, 9000, "the MTU is the one that the NIC was given")
+    tap.equal(config.mtu, 9000, "mtu is that of the NIC's host_mtu")
 
 
 def e1000(tap):
     """Any other NIC."""
     config = configuration(tap, *nics.options("e1000"))
     tap.equal(config, (nics.MAC_BYTES, UP, spec.LINK_ETHERNET, 1500, 69632),
-              "configuration beside e1000")
+              "configuration beside e1000: address, status, link type, lengths")
 
 
 def no_nic(tap):
     """A netdev that no NIC uses."""
     config = configuration(tap)
     tap.equal((config.mac, config.status), (bytes(6), 0),
-              "no address and no status without a NIC [CAP-DEV-CFG-1]")
+              "without a NIC: address and status are zeros [CAP-DEV-CFG-1]")
 
 
 def told(tap, *devices, features=(virtio_pci.F_VERSION_1, spec.F_NIC_PCI),
@@ -63,7 +64,8 @@ def told(tap, *devices, features=(virtio_pci.F_VERSION_1, spec.F_NIC_PCI),
             machine.pci_put("b", machine.pci_find(0x1b36, 1), 0x19, bridge)
         cap = capture.Capture(machine, features=features)
         status = cap.read_config().status
-        tap.equal(status & UP, UP, f"{devices[-1]}: there is a NIC")
+        tap.equal(status & UP, UP,
+                  f"{devices[-1]}: the status says that there is a NIC")
         return bool(status & spec.S_PCI), cap.config_bytes(24)[20:]
 
 
@@ -73,16 +75,18 @@ def place(tap):
                   "pcnet", "vmxnet3"):
         tap.equal(told(tap, *nics.options(model, extra=",addr=0x17.0")),
                   (True, bytes((0, 0, 0, 0x17 << 3))),
-                  f"{model}: its place on PCI [CAP-DEV-CFG-5]")
+                  f"{model}: the configuration has its place on PCI [CAP-DEV-CFG-5]")
     tap.equal(told(tap, "-device", "pci-bridge,id=b,chassis_nr=1",
                    *nics.options("e1000", extra=",bus=b,addr=0x9.0"),
                    bridge=0x42),
               (True, bytes((0, 0, 0x42, 9 << 3))),
-              "behind a bridge: its bus as it was numbered [CAP-DEV-CFG-5]")
+              "NIC behind a bridge: its place has the bus's number [CAP-DEV-CFG-5]")
     tap.equal(told(tap, "-device", "qemu-xhci", *nics.options("usb-net")),
-              (False, bytes(4)), "not on PCI: no place [CAP-DEV-CFG-5]")
+              (False, bytes(4)),
+              "NIC not on PCI: the configuration has no place [CAP-DEV-CFG-5]")
     tap.equal(told(tap, *nics.options(), features=(virtio_pci.F_VERSION_1,)),
-              (False, bytes(4)), "nobody asked: no place [CAP-DEV-CFG-5]")
+              (False, bytes(4)),
+              "NIC_PCI not accepted: the configuration has no place [CAP-DEV-CFG-5]")
 
 
 def place_off(tap):
@@ -93,8 +97,9 @@ def place_off(tap):
                        *cap_options) as machine:
         cap = capture.Capture(machine)
         tap.equal(cap.offered() >> spec.F_NIC_PCI & 1, 0,
-                  "nic-pci=off: not offered")
-        tap.equal(cap.read_config().status, UP, "nic-pci=off: no place")
+                  "nic-pci=off: NIC_PCI is not offered")
+        tap.equal(cap.read_config().status, UP,
+                  "nic-pci=off: the configuration has no place")
 
 
 def link_status(tap):
@@ -106,10 +111,10 @@ def link_status(tap):
         for name in ("nic", "n0"):
             machine.qmp("set_link", name=name, up=False)
             tap.equal(cap.read_config().status, spec.S_NIC,
-                      f"link of {name} down [CAP-DEV-CFG-2]")
+                      f"link of {name} down: the status says so [CAP-DEV-CFG-2]")
             machine.qmp("set_link", name=name, up=True)
             tap.equal(cap.read_config().status, UP,
-                      f"link of {name} up [CAP-DEV-CFG-2]")
+                      f"link of {name} up: the status says so [CAP-DEV-CFG-2]")
 
 
 def shape(tap):
@@ -119,22 +124,23 @@ def shape(tap):
                        "-device", "virtio-rng-pci,disable-legacy=on"
                        ) as machine:
         cap = capture.Capture(machine)
-        tap.equal(cap.get("queues"), spec.NUM_VQS + 16, "number of queues")
+        tap.equal(cap.get("queues"), spec.NUM_VQS + 16,
+                  "the device has 16 listener queues behind the others")
         # Debian's QEMU 10.0 gives all queues of all devices its largest size,
         # whatever size the device asks for.
         everyone = virtio_pci.Device(machine, RNG).queues[0].size
         tap.equal((cap.captures.size, cap.controls.size),
                   (256, 64) if everyone == RNG_SIZE else (1024, 1024),
-                  "sizes of the queues, unless QEMU chooses them")
+                  "queues have 256 and 64 entries, or what QEMU sets for all")
         properties = {p["name"]: p for p in machine.qmp(
             "device-list-properties", typename="virtio-capture-pci")}
         for name, part in (("netdev", "captured"), ("nic-pci", "PCI"),
                            ("filter", "programs"), ("listener-queues", "64")):
             tap.contains(properties[name].get("description", ""), part,
-                         f"property '{name}' is described")
+                         f"property '{name}' has a description")
         tap.equal(machine.qmp("qom-get", path="/machine/peripheral/cap",
                               property="vectors"), spec.NUM_VQS + 16 + 1,
-                  "MSI-X vectors: one a queue, one for the configuration")
+                  "the device has an MSI-X vector for each queue and one for the configuration")
         tap.contains(machine.hmp("info qtree"), 'netdev = "n0"',
                      "'info qtree' shows the netdev")
         tap.contains(machine.hmp("info virtio-status /machine/peripheral/"

@@ -39,21 +39,21 @@ def features(tap):
         tap.equal(cap.offered() & 0xffffff,
                   1 << spec.F_NIC_PCI | 1 << spec.F_FILTER
                   | 1 << spec.F_LISTENER_QUEUES,
-                  "of the device's own feature bits, those that there are")
+                  "of the device's own feature bits, only those defined are offered")
         for name, bits in (("none", 0), ("all there are", 2 ** 64 - 1),
                            ("one of virtio-net's", 1 << VERSION_1 | 1 << 5)):
             accepted = negotiate(cap, bits)
             cap.set("status", cap.get("status") | virtio_pci.DRIVER_OK)
             tap.ok(stage.machine.alive(),
-                   f"bits: {name} ({'taken' if accepted else 'refused'}): "
-                   "QEMU goes on")
+                   f"features {name} ({'taken' if accepted else 'refused'}): QEMU goes on")
             stage.receive(frame(1))
             cap.start()
             cap.post(4096)
             cap.listen()
             stage.receive(frame(2))
             tap.equal([r.data for r in cap.wait_records(1)], [frame(2)],
-                      f"bits: {name}: a better driver captures [CAP-DEV-FEAT-1]")
+                      f"features {name}: a driver that follows captures"
+                      " [CAP-DEV-FEAT-1]")
 
 
 def permanent_address(tap):
@@ -61,9 +61,10 @@ def permanent_address(tap):
     with Stage() as stage:
         stage.nic.address(bytes.fromhex("020000000077"))
         tap.contains(stage.machine.hmp("info network"), "02:00:00:00:00:77",
-                     "the NIC has another address")
+                     "address changed by the driver: QEMU shows it for the NIC")
         tap.equal(stage.cap.read_config().mac, nics.MAC_BYTES,
-                  "the configuration has the permanent one [CAP-DEV-CFG-1]")
+                  "address changed by the driver: the configuration has the permanent one"
+                  " [CAP-DEV-CFG-1]")
 
 
 def constant(tap):
@@ -83,7 +84,7 @@ def constant(tap):
         cap.set("status", 0)
         seen.append(now())
         tap.equal(seen, [first] * 3,
-                  "link_type and max_frame stay [CAP-DEV-CFG-3]")
+                  "link_type and max_frame do not change [CAP-DEV-CFG-3]")
 
 
 def read_only(tap):
@@ -92,7 +93,8 @@ def read_only(tap):
         before = stage.cap.config_bytes(20)
         for offset in range(20):
             stage.machine.put("b", stage.cap.config + offset, 0xee)
-        tap.equal(stage.cap.config_bytes(20), before, "it is read-only")
+        tap.equal(stage.cap.config_bytes(20), before,
+                  "a write to the configuration does not change it")
 
 
 def order(tap):
@@ -105,7 +107,8 @@ def order(tap):
         stage.cap.flush()
         tap.equal([(r.data, r.flags) for r in stage.cap.take_records()],
                   [(data, i % 2) for i, data in enumerate(frames)],
-                  "sent and received ones in the order in which they crossed [CAP-DEV-TAP-3]")
+                  "sent and received frames are captured in the order in which they crossed"
+                  " [CAP-DEV-TAP-3]")
 
 
 def time_of_crossing(tap):
@@ -121,8 +124,8 @@ def time_of_crossing(tap):
         tap.ok(len(times) == 3 and all(
             low <= time <= high for low, time, high in
             zip(marks, times, marks[1:])),
-               "each is between the clock's values before and after it [CAP-DEV-TAP-4]",
-               marks, times)
+               "each record's time is between the CLOCKs before and after its frame"
+               " [CAP-DEV-TAP-4]", marks, times)
 
 
 def refused_buffers(tap):
@@ -138,7 +141,7 @@ def refused_buffers(tap):
             stage.receive(frame(1))
             qtest.wait_for(stage.cap.broken, "broken device")
             tap.equal(stage.machine.read(where, 8192), b"\xa5" * 8192,
-                      f"{name}: untouched [CAP-DEV-BUF-7]")
+                      f"{name}: a readable buffer is not written [CAP-DEV-BUF-7]")
 
 
 def no_reply(tap):
@@ -151,9 +154,10 @@ def no_reply(tap):
             cap.controls.kick()
             qtest.wait_for(cap.broken, "broken device")
             tap.ok(not cap.tap_exists(),
-                   f"{room} bytes: LISTEN did nothing [CAP-DEV-CTRL-6]")
+                   f"{room} bytes for the reply: LISTEN is not executed"
+                   " [CAP-DEV-CTRL-6]")
             tap.equal(stage.machine.read(cap.answer, 8), b"\xa5" * 8,
-                      f"{room} bytes: nothing is written")
+                      f"{room} bytes for the reply: nothing is written")
 
 
 def clock(tap):
@@ -166,12 +170,12 @@ def clock(tap):
         stage.machine.qmp("cont")
         seen.append(stage.cap.clock().clock)
         tap.equal(seen, sorted(set(seen)),
-                  "it never goes back [CAP-DEV-CLK-1]")
+                  "CLOCK: the time never goes back [CAP-DEV-CLK-1]")
     with Stage(buffers=0) as stage:
         stage.cap.listen()
         stage.receive(frame(1))
         tap.equal(stage.cap.clock()[1:], (0, 1),
-                  "CLOCK is answered without capture buffers [CAP-DEV-CLK-2]")
+                  "CLOCK without capture buffers succeeds [CAP-DEV-CLK-2]")
 
 
 def last_buffer(tap):
@@ -182,15 +186,15 @@ def last_buffer(tap):
         stage.receive(frame(1))
         found = cap.wait_records(1)
         tap.equal([r.data for r in found], [frame(1)],
-                  "it is used, though no other is available [CAP-DEV-LSN-7]")
+                  "buffer due, no other available: it is used [CAP-DEV-LSN-7]")
         cap.post(4096)
         stage.receive(frame(2))
         cap.post(4096)
         cap.captures.kick()
         tap.equal([r.data for r in cap.wait_records(1)], [frame(2)],
-                  "it is used when another is made available [CAP-DEV-LSN-7]")
+                  "buffer due, another made available: it is used [CAP-DEV-LSN-7]")
         tap.equal(cap.flush()[1:], (2, 0),
-                  "nothing is dropped [CAP-DEV-LOSS-2]")
+                  "buffers due: no frame is dropped [CAP-DEV-LOSS-2]")
 
 
 def busy_host(tap):
@@ -203,7 +207,8 @@ def busy_host(tap):
         time.sleep(0.05)
         stage.receive(frame(3))
         tap.equal(stage.cap.flush()[1:], (3, 0),
-                  "the last buffer goes on to take frames after 50 ms [CAP-DEV-LSN-7]")
+                  "the last buffer takes frames after its delay of 50 ms"
+                  " [CAP-DEV-LSN-7]")
 
 
 def goes_on(tap):
@@ -216,22 +221,24 @@ def goes_on(tap):
         stage.cap.post(4096)
         stage.receive(frame(2))
         tap.equal([(r.data, r.dropped) for r in stage.cap.wait_records(1)],
-                  [(frame(2), 1)], "capture goes on by itself [CAP-DEV-LOSS-3]")
+                  [(frame(2), 1)],
+                  "after a drop capture goes on when there is a buffer"
+                  " [CAP-DEV-LOSS-3]")
         tap.equal(stage.cap.flush()[1:], (1, 1),
-                  "each frame is counted once [CAP-DEV-LOSS-1]")
+                  "each frame is counted once, as captured or dropped [CAP-DEV-LOSS-1]")
 
 
 def flush_always(tap):
     """FLUSH with nobody listening, without buffers, without a netdev."""
     with Stage(buffers=0) as stage:
         tap.equal(stage.cap.flush()[1:], (0, 0),
-                  "FLUSH: nobody listens [CAP-DEV-FLS-3]")
+                  "FLUSH without a listener succeeds [CAP-DEV-FLS-3]")
         stage.cap.listen()
         tap.equal(stage.cap.flush()[1:], (0, 0),
-                  "FLUSH: no buffers [CAP-DEV-FLS-3]")
+                  "FLUSH without buffers succeeds [CAP-DEV-FLS-3]")
         stage.machine.qmp("netdev_del", id="n0")
         tap.equal(stage.cap.flush()[1:], (0, 0),
-                  "FLUSH: no netdev [CAP-DEV-FLS-3]")
+                  "FLUSH without a netdev succeeds [CAP-DEV-FLS-3]")
 
 
 def saved_state(tap):
@@ -244,7 +251,7 @@ def saved_state(tap):
                        .get("status") == "completed", "migration")
     state = file.read_bytes()
     good = struct.pack(">II", 0x0badcafe, spec.L_SENT)
-    tap.equal(state.count(good), 1, "snaplen and flags are in the state")
+    tap.equal(state.count(good), 1, "the saved state has snaplen and flags")
     file.write_bytes(state.replace(good, struct.pack(">II", 0x0badcafe,
                                                      0x10)))
     with Stage("-incoming", "defer", adopt=stage) as target:
@@ -252,7 +259,7 @@ def saved_state(tap):
         target.machine.process.wait(qtest.PATIENCE)
         tap.contains(target.machine.output(),
                      "bad saved state: unknown listen_flags 0x10",
-                     "the state is refused [CAP-DEV-MIG-3]")
+                     "a saved state with an unknown flag is refused [CAP-DEV-MIG-3]")
 
 
 def example(tap):
@@ -262,10 +269,11 @@ def example(tap):
         stage.cap.controls.kick()
         stage.cap.controls.wait("reply")
         tap.equal(stage.machine.read(stage.cap.answer, 8), bytes(8),
-                  "the example's command is answered as it says")
+                  "the LISTEN of the specification's example succeeds")
         stage.receive(frame(1, 98))
         tap.equal([(r.caplen, r.datalen) for r in stage.cap.wait_records(1)],
-                  [(64, 98)], "and frames are cut as it says")
+                  [(64, 98)],
+                  "after the LISTEN of the example frames are cut to 64 bytes")
 
 
 def one_buffer_each(tap):
@@ -278,9 +286,9 @@ def one_buffer_each(tap):
         used = stage.cap.take()
         sizes = [(32 + len(data) + 7) // 8 * 8 for data in frames]
         tap.equal(len(used), sum(sizes),
-                  "a buffer is as long as its records [CAP-DEV-BUF-5]")
+                  "a used buffer is as long as its records [CAP-DEV-BUF-5]")
         tap.equal([r.data for r in records(used)], frames,
-                  "which are these [CAP-DEV-REC-1]")
+                  "a used buffer has the records of all frames [CAP-DEV-REC-1]")
 
 
 main = Tap()

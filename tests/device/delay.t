@@ -20,7 +20,7 @@ def at_once(tap):
         for i in range(3):
             stage.receive(frame(i))
             tap.equal([r.data for r in stage.cap.wait_records(1)], [frame(i)],
-                      f"frame {i} comes by itself [CAP-DEV-LSN-6]")
+                      f"delay 0: frame {i} is in a used buffer at once [CAP-DEV-LSN-6]")
 
 
 def timer(tap):
@@ -35,11 +35,11 @@ def timer(tap):
         found = records(stage.machine.read(*data[0][0])[:data[1]])
         first = found[0].sec * 10 ** 9 + found[0].subsec
         tap.ok(now - first >= delay * 1000,
-               "not before its time [CAP-DEV-LSN-5]",
+               "delay of 20 ms: the buffer is not used earlier [CAP-DEV-LSN-5]",
                first, now)
         tap.equal([r.data for r in found],
                   [frame(i) for i in range(1, 1 + len(found))],
-                  "the buffer holds what came meanwhile")
+                  "delay of 20 ms: the buffer has the frames that came meanwhile")
 
 
 def waits(tap):
@@ -52,10 +52,12 @@ def waits(tap):
             stage.receive(frame(2))
             stage.cap.wait_counted(2)
             tap.ok(stage.cap.take() is None,
-                   f"delay {delay}: nothing yet [CAP-DEV-BUF-4]")
+                   f"delay {delay}: no buffer is used for its age [CAP-DEV-BUF-4]")
             stage.cap.flush()
             tap.equal([r.data for r in stage.cap.take_records()],
-                      [frame(1), frame(2)], "FLUSH brings both [CAP-DEV-BUF-4]")
+                      [frame(1), frame(2)],
+                      f"delay {delay}: FLUSH completes the buffer with both frames"
+                      " [CAP-DEV-BUF-4]")
 
 
 def changed(tap):
@@ -67,7 +69,8 @@ def changed(tap):
             stage.cap.wait_counted(1)
             stage.cap.listen(delay=delay)
             tap.equal([r.data for r in stage.cap.wait_records(1)], [frame(1)],
-                      f"from none to {delay} [CAP-DEV-LSN-5]")
+                      f"delay from none to {delay}: the buffer in progress is used"
+                      " [CAP-DEV-LSN-5]")
     with Stage() as stage:
         stage.cap.listen(delay=100000)
         stage.receive(frame(1))
@@ -76,7 +79,8 @@ def changed(tap):
             start = stage.cap.clock().clock
             while stage.cap.clock().clock < start + 200 * 10 ** 6:
                 pass
-            tap.ok(stage.cap.take() is None, "from 100000 to none")
+            tap.ok(stage.cap.take() is None,
+                   "delay from 100000 to none: the buffer in progress is not used")
 
 
 def unchanged(tap):
@@ -92,7 +96,8 @@ def unchanged(tap):
         tap.equal([(r.data, r.flags) for r in records(data)],
                   [(frame(1)[:18], 0),
                    (frame(2)[:20], spec.R_NANOSECONDS)],
-                  "one buffer, each record as it was wanted [CAP-DEV-REC-8 CAP-DEV-LSN-3]")
+                  "LISTEN while a buffer is in progress: each record is as wanted at its time"
+                  " [CAP-DEV-REC-8 CAP-DEV-LSN-3]")
 
 
 main = Tap()

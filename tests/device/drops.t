@@ -15,31 +15,37 @@ def counted(tap):
     with Stage(buffers=0) as stage:
         stage.cap.listen()
         stage.receive(*[frame(i) for i in range(5)])
-        tap.equal(stage.cap.flush()[1:], (0, 5), "without any buffer")
+        tap.equal(stage.cap.flush()[1:], (0, 5),
+                  "without buffers: five frames count as dropped")
         stage.cap.post(96)
         stage.cap.post(96)
         stage.receive(*[frame(i) for i in range(5, 9)])
         tap.equal(stage.cap.flush()[1:], (2, 7),
-                  "two buffers of one record [CAP-DEV-LOSS-1]")
+                  "two buffers of one record: two frames are captured, two dropped"
+                  " [CAP-DEV-LOSS-1]")
         found = stage.cap.take_records()
         tap.equal([(r.data, r.dropped) for r in found],
                   [(frame(5), 5), (frame(6), 5)],
-                  "records say what was dropped before them [CAP-DEV-REC-7]")
+                  "records tell how many frames were dropped before them"
+                  " [CAP-DEV-REC-7]")
         stage.cap.post(4096)
         stage.receive(frame(9))
         tap.equal([(r.data, r.dropped) for r in stage.cap.wait_records(1)],
-                  [(frame(9), 7)], "and so does the next one")
+                  [(frame(9), 7)],
+                  "the record after further drops tells their number")
 
 
 def unwanted(tap):
     """Frames that nobody wanted are not dropped ones."""
     with Stage(buffers=0) as stage:
         stage.receive(frame(1))
-        tap.equal(stage.cap.flush()[1:], (0, 0), "nobody listens")
+        tap.equal(stage.cap.flush()[1:], (0, 0),
+                  "without a listener: frames are neither captured nor dropped")
         stage.cap.listen(flags=spec.L_SENT)
         stage.receive(frame(2))
         tap.equal(stage.cap.flush()[1:], (0, 0),
-                  "nobody wants this direction [CAP-DEV-SEL-4]")
+                  "direction not wanted: frames are neither captured nor dropped"
+                  " [CAP-DEV-SEL-4]")
 
 
 def traffic(tap):
@@ -50,7 +56,8 @@ def traffic(tap):
             stage.receive(frame(i, 200 + i))
             stage.send(frame(100 + i, 300 + i))
         tap.equal(stage.cap.flush()[1:], (0, 40),
-                  "both directions dropped [CAP-DEV-TAP-1]")
+                  "without buffers: frames of both directions cross and count as dropped"
+                  " [CAP-DEV-TAP-1]")
 
 
 main = Tap()

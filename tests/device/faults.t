@@ -47,13 +47,15 @@ def answered(tap):
             length = stage.cap.controls.wait("reply")[1]
             reply = stage.machine.read(stage.cap.answer, 64)
             tap.equal((length, reply[:9]),
-                      (8, bytes([wanted] + [0] * 7 + [0xa5])), name)
-        tap.ok(not stage.cap.broken(), "the device goes on")
+                      (8, bytes([wanted] + [0] * 7 + [0xa5])),
+                      f"command refused: {name}")
+        tap.ok(not stage.cap.broken(),
+               "after refused commands the device needs no reset")
         stage.cap.listen(flags=spec.L_RECEIVED)
         stage.receive(frame(1))
         record = stage.cap.wait_records(1)[0]
         tap.ok(record.sec < 1000,
-               "a refused CLOCK set nothing [CAP-DEV-CTRL-5]")
+               "a refused CLOCK leaves the offset [CAP-DEV-CTRL-5]")
 
 
 def scattered(tap):
@@ -61,9 +63,10 @@ def scattered(tap):
     with Stage() as stage:
         body = LISTEN.pack(33, spec.L_ALL, 0, 0)
         status, _ = stage.cap.control(spec.C_LISTEN, body, parts=24)
-        tap.equal(status, spec.E_OK, "LISTEN in 24 parts of a byte")
+        tap.equal(status, spec.E_OK, "LISTEN in 24 parts of a byte succeeds")
         stage.receive(frame(1))
-        tap.equal(stage.cap.wait_records(1)[0].caplen, 33, "and it counts")
+        tap.equal(stage.cap.wait_records(1)[0].caplen, 33,
+                  "LISTEN in 24 parts: its snapshot length is in force")
 
 
 def breaks(tap, name, fault, **keywords):
@@ -71,17 +74,19 @@ def breaks(tap, name, fault, **keywords):
     with Stage(**keywords) as stage:
         fault(stage)
         wait_for(stage.cap.broken, f"broken device: {name}")
-        tap.ok(stage.machine.alive(), f"{name}: QEMU goes on [CAP-DEV-SEC-2]")
+        tap.ok(stage.machine.alive(),
+               f"{name}: needs a reset, QEMU goes on [CAP-DEV-SEC-2]")
         stage.receive(frame(1))
         stage.send(frame(2))
         stage.cap.start()
-        tap.ok(not stage.cap.broken(), "a reset mends the device")
+        tap.ok(not stage.cap.broken(), f"{name}: a reset mends the device")
         stage.cap.post(4096)
         stage.cap.listen()
         stage.receive(frame(3))
         tap.equal([r.data for r in stage.cap.wait_records(1)], [frame(3)],
-                  "it captures again")
-        tap.equal(stage.cap.flush()[1:], (1, 0), "counters begin at zero")
+                  f"{name}: after the reset a frame is captured")
+        tap.equal(stage.cap.flush()[1:], (1, 0),
+                  f"{name}: after the reset the counters begin at zero")
 
 
 def silent(tap):
@@ -91,8 +96,8 @@ def silent(tap):
         def fault(stage, room=room):
             stage.cap.submit(flush, room)
             stage.cap.controls.kick()
-        breaks(tap,
-               f"room of {room} bytes for a reply [CAP-DEV-CTRL-6]", fault)
+        breaks(tap, f"room of {room} bytes for a reply [CAP-DEV-CTRL-6]",
+               fault)
 
 
 def capture_buffers(tap):
@@ -106,10 +111,10 @@ def capture_buffers(tap):
             stage.link.send(frame(1))
             stage.nic.receive()
         return fault
-    breaks(tap, "39 bytes", with_parts([], [39]), buffers=0)
-    breaks(tap, "readable", with_parts([4096], []), buffers=0)
+    breaks(tap, "capture buffer of 39 bytes", with_parts([], [39]), buffers=0)
+    breaks(tap, "readable capture buffer", with_parts([4096], []), buffers=0)
     breaks(tap,
-           "readable and writable [CAP-DEV-BUF-7]",
+           "capture buffer with a readable and a writable part [CAP-DEV-BUF-7]",
            with_parts([8], [4000]), buffers=0)
 
 
@@ -135,9 +140,9 @@ def rings(tap):
         stage.machine.put("w", queue.avail + 2, 1000)
         queue.kick()
 
-    breaks(tap, "a descriptor of no bytes", empty, buffers=0)
-    breaks(tap, "a descriptor loop", loop)
-    breaks(tap, "an impossible available index", index)
+    breaks(tap, "descriptor of no bytes", empty, buffers=0)
+    breaks(tap, "descriptor loop", loop)
+    breaks(tap, "available index out of range", index)
 
 
 def own_registers(tap):
@@ -151,14 +156,14 @@ def own_registers(tap):
                 stage.cap.listen()
                 stage.link.send(frame(1))
                 stage.nic.receive()
-            breaks(tap, f"a capture buffer in {name}{extra}", fault, buffers=0,
+            breaks(tap, f"capture buffer in {name}{extra}", fault, buffers=0,
                    capture_args=extra)
 
     def reply(stage):
         stage.cap.controls.add([(stage.cap.request, 8)],
                                [(stage.cap.notify, 64)])
         stage.cap.controls.kick()
-    breaks(tap, "a reply in notify", reply)
+    breaks(tap, "reply in notify", reply)
 
 
 def own_status(tap):
@@ -177,10 +182,12 @@ def own_status(tap):
             for i in range(4):
                 stage.receive(frame(i))
             tap.equal(cap.get("status"), 15 | NEEDS_RESET,
-                      f"{name}: needs a reset, and does not make one [CAP-DEV-SEC-4]")
+                      f"{name}, used ring on the status register: needs a reset, makes none"
+                      " [CAP-DEV-SEC-4]")
             stage.machine.qmp("stop")
             stage.machine.qmp("cont")
-            tap.equal(cap.get("status"), 15 | NEEDS_RESET, "nor at a stop")
+            tap.equal(cap.get("status"), 15 | NEEDS_RESET,
+                      f"{name}, used ring on the status register: stop makes no reset")
 
 
 def resized(tap):
@@ -193,7 +200,7 @@ def resized(tap):
         stage.cap.set("queue_size", 1024 if queue.size < 1024 else 512)
         stage.machine.put("w", queue.avail + 2, queue.added + 1)
         queue.kick()
-    breaks(tap, "a queue of another size", fault)
+    breaks(tap, "queue whose size changes", fault)
 
 
 def turns(tap):
@@ -219,10 +226,12 @@ def turns(tap):
             queue.add([(cap.request, 24)], [(cap.answer, 32)])
         answers = machine.commands(queue.kick_line(),
                                    f"readw {queue.used + 2}")
-        tap.equal(int(answers[1], 16), 64, "64 of 100 commands in one go")
+        tap.equal(int(answers[1], 16), 64,
+                  "100 commands at once: 64 are executed in one go")
         wait_for(lambda: machine.get("w", queue.used + 2) == 100,
                  "the others")
-        tap.ok(not cap.broken(), "and then the others")
+        tap.ok(not cap.broken(),
+               "100 commands at once: the others are executed later")
 
 
 def early(tap):
@@ -241,10 +250,11 @@ def early(tap):
         cap.controls.kick()
         stage.receive(frame(1))
         tap.ok(cap.controls.take() is None and not cap.tap_exists(),
-               "not before DRIVER_OK [CAP-DEV-INIT-1]")
+               "a command before DRIVER_OK is not executed [CAP-DEV-INIT-1]")
         cap.set("status", 15)
         cap.controls.kick()
-        tap.equal(cap.result()[0], spec.E_OK, "but then")
+        tap.equal(cap.result()[0], spec.E_OK,
+                  "a command before DRIVER_OK is executed after it")
 
 
 main = Tap()

@@ -34,22 +34,26 @@ def chosen(tap):
     """Frames that a program accepts, and those that it rejects."""
     with stage_of() as stage:
         stage.cap.listen(delay=NONE)
-        tap.equal(stage.cap.filter(odd(0))[0], spec.E_OK, "FILTER is taken")
+        tap.equal(stage.cap.filter(odd(0))[0], spec.E_OK, "FILTER succeeds")
         frames = [frame(i) for i in range(8)]
         stage.receive(*frames[:5])
         stage.send(*frames[5:])
         counters = stage.cap.flush()
         tap.equal([r.data for r in stage.cap.take_records()], frames[::2],
-                  "accepted ones alone are captured, of both directions [CAP-DEV-FLT-2]")
-        tap.equal(counters[1:], (4, 0, 8, 1), "captured, dropped, seen, used")
+                  "FILTER: accepted frames of both directions are captured, no others"
+                  " [CAP-DEV-FLT-2]")
+        tap.equal(counters[1:], (4, 0, 8, 1),
+                  "FILTER: counters of captured, dropped, seen and used")
         stage.cap.filter(REJECT)
         stage.receive(frame(9))
         tap.equal(stage.cap.flush()[1:], (4, 0, 9, 1),
-                  "a frame that is rejected is seen, and no more [CAP-DEV-FLT-2]")
+                  "a frame that the program rejects counts as seen only"
+                  " [CAP-DEV-FLT-2]")
         stage.cap.filter([])
         stage.receive(frame(9))
         tap.equal(stage.cap.flush()[1:], (5, 0, 10, 2),
-                  "without a program all are accepted, and seen [CAP-DEV-FLT-4]")
+                  "without a program: every frame counts as seen and captured"
+                  " [CAP-DEV-FLT-4]")
 
 
 def not_asked_for(tap):
@@ -58,20 +62,22 @@ def not_asked_for(tap):
         stage.nic.promiscuous(False)
         stage.cap.filter(ACCEPT)
         stage.receive(frame(1))
-        tap.equal(stage.cap.flush()[1:], (0, 0, 0, 0), "nobody listens")
+        tap.equal(stage.cap.flush()[1:], (0, 0, 0, 0),
+                  "no listener: frames do not count as seen")
         stage.cap.listen(flags=spec.L_SENT)
         stage.receive(frame(1))
         tap.equal(stage.cap.flush()[1:], (0, 0, 0, 0),
-                  "another direction [CAP-DEV-FLT-4]")
+                  "direction not wanted: frames do not count as seen [CAP-DEV-FLT-4]")
         stage.cap.listen(flags=BOTH, delay=NONE)
         stage.link.send(frame(1, destination=b"\2\0\0\0\0\1"))
         stage.receive(frame(2))
-        tap.equal(stage.cap.flush()[1:], (1, 0, 1, 1), "for another host")
+        tap.equal(stage.cap.flush()[1:], (1, 0, 1, 1),
+                  "frame for another host, not wanted: it does not count as seen")
         stage.cap.listen(flags=BOTH | spec.L_PROMISC, delay=NONE)
         stage.link.send(frame(1, destination=b"\2\0\0\0\0\1"))
         stage.receive(frame(2))
         tap.equal(stage.cap.flush()[1:], (3, 0, 3, 2),
-                  "those are seen if they are asked for [CAP-DEV-FLT-4]")
+                  "frame for another host, wanted: it counts as seen [CAP-DEV-FLT-4]")
 
 
 def lengths(tap):
@@ -86,14 +92,16 @@ def lengths(tap):
             tap.equal([(r.caplen, r.datalen, r.data)
                        for r in stage.cap.wait_records(1)],
                       [(wanted, 60, frame(3)[:wanted])],
-                      f"snaplen {snaplen}, {returned} accepted [CAP-DEV-REC-5]")
+                      f"snaplen {snaplen}, program accepts {returned}: the record has the less"
+                      " [CAP-DEV-REC-5]")
         stage.cap.listen(1)
         stage.cap.filter([(0x80, 0, 0, 0), (0x06, 0, 0, 0x40000)])
         stage.cap.filter([(0x80, 0, 0, 0), (0x35, 0, 1, 60),
                           (0x30, 0, 0, 59), (bpf.RET_A, 0, 0, 0)])
         stage.receive(frame(4))
         tap.equal([r.data for r in stage.cap.wait_records(1)], [frame(4)[:1]],
-                  "the program sees the frame whole, whatever snaplen is [CAP-DEV-FLT-3]")
+                  "the program sees the whole frame, whatever snaplen is"
+                  " [CAP-DEV-FLT-3]")
 
 
 INVALID = [
@@ -116,7 +124,7 @@ def refused(tap):
         cap.filter(odd(1))
         for name, program in INVALID:
             tap.equal(cap.filter(program, DISCARD), (spec.E_INVALID, b""),
-                      f"{name}: refused [CAP-DEV-FLT-1]")
+                      f"{name}: FILTER is refused [CAP-DEV-FLT-1]")
         good = odd(0)
         for name, flags, count in (("one more than told", 0, 3),
                                    ("one less than told", 0, 5),
@@ -124,27 +132,28 @@ def refused(tap):
                                    ("none told", 0, 0),
                                    ("an unknown flag", 2, 4)):
             tap.equal(cap.filter(good, flags, count)[0], spec.E_INVALID,
-                      f"{name}: refused [CAP-DEV-FLT-1]")
+                      f"{name}: FILTER is refused [CAP-DEV-FLT-1]")
         whole = FILTER.pack(0, 0, 1, 0) + bytes([6, 0, 0, 0, 0, 0, 0, 0])
         for name, body, room in (("no body", b"", 48),
                                  ("half an instruction", whole[:-4], 48),
                                  ("a byte more", whole + b"\0", 48),
                                  ("no room for all counters", whole, 47)):
             tap.equal(cap.control(spec.C_FILTER, body, room)[0],
-                      spec.E_INVALID, f"{name}: refused [CAP-DEV-FLT-1]")
+                      spec.E_INVALID,
+                      f"{name}: FILTER is refused [CAP-DEV-FLT-1]")
         stage.receive(frame(1), frame(2))
         cap.flush()
         tap.equal([r.data for r in cap.take_records()], [frame(1)],
-                  "the old program has stayed [CAP-DEV-FLT-1]")
+                  "a refused FILTER leaves the old program [CAP-DEV-FLT-1]")
         tap.equal(cap.filter([(bpf.LD_IMM, 0, 0, 0)] * 511 + ACCEPT)[0],
-                  spec.E_OK, "512 instructions are taken")
+                  spec.E_OK, "FILTER of 512 instructions succeeds")
         body = FILTER.pack(99, 0, 0, 99)
         tap.equal(cap.control(spec.C_FILTER, body)[0], spec.E_OK,
-                  "reserved fields are ignored")
+                  "FILTER with reserved fields set succeeds")
         stage.receive(frame(2))
         cap.flush()
         tap.equal([r.data for r in cap.take_records()], [frame(2)],
-                  "and that took the program away")
+                  "FILTER of no instructions removes the program")
 
 
 def without(tap):
@@ -153,20 +162,21 @@ def without(tap):
         with Stage(capture_args=extra) as stage:
             cap = stage.cap
             tap.equal(cap.offered() >> spec.F_FILTER & 1, int(not extra),
-                      f"{name}: offered or not")
+                      f"{name}: FILTER is offered only if it can be")
             body = FILTER.pack(0, 0, 1, 0) + bytes([6, 0, 0, 0, 0, 0, 0, 0])
             tap.equal(cap.control(spec.C_FILTER, body, 48),
-                      (spec.E_UNKNOWN, b""), f"{name}: an unknown command")
+                      (spec.E_UNKNOWN, b""),
+                      f"{name}: FILTER is an unknown command")
             cap.listen()
             stage.receive(frame(1))
             tap.equal([r.data for r in cap.wait_records(1)], [frame(1)],
-                      f"{name}: nothing is filtered")
+                      f"{name}: every frame is captured")
             for command, body in ((spec.C_FLUSH, b""),
                                   (spec.C_CLOCK, CLOCK.pack(0, 0, 0))):
                 rest = cap.control(command, body, 64)[1]
                 tap.equal(len(rest), spec.COUNTERS_BASE,
-                          f"{name}: counters as ever in the reply to "
-                          f"command {command}")
+                          f"{name}: the reply to command {command} has the"
+                          " counters without those")
 
 
 def moment(tap):
@@ -183,11 +193,13 @@ def moment(tap):
             status, counters = cap.filter(odd(turn))
             tap.equal((status, counters.seen, counters.captured),
                       (spec.E_OK, seen, turn + 2),
-                      f"turn {turn}: counts of all before it [CAP-DEV-FLT-5]")
+                      f"turn {turn}: FILTER's reply counts all frames before it"
+                      " [CAP-DEV-FLT-5]")
         cap.flush()
         tap.equal([r.data for r in cap.take_records()],
                   [frame(1), frame(2)] + [frame(i % 2 or 2) for i in range(5)],
-                  "each frame by the program of its moment, in one buffer [CAP-DEV-FLT-5]")
+                  "each frame is judged by the program of its moment, in one buffer"
+                  " [CAP-DEV-FLT-5]")
 
 
 def discard(tap):
@@ -201,24 +213,26 @@ def discard(tap):
         cap.wait_counted(3)
         status, counters = cap.filter(odd(1), DISCARD)
         tap.equal((status, counters[1:]), (spec.E_OK, (3, 0, 3, 1)),
-                  "the counts stay, one buffer was used before")
+                  "FILTER with DISCARD: the counts stay, one buffer was used before")
         tap.equal([r.data for r in records(cap.take())], [frame(1), frame(2)],
-                  "and has what it had")
+                  "FILTER with DISCARD: the buffer used before has its frames")
         stage.receive(frame(4), frame(5))
-        tap.equal(cap.flush()[1:], (4, 0, 5, 2), "capture goes on")
+        tap.equal(cap.flush()[1:], (4, 0, 5, 2),
+                  "FILTER with DISCARD: capture goes on")
         tap.equal([r.data for r in records(cap.take())], [frame(5)],
-                  "at the start of the buffer that was in progress [CAP-DEV-FLT-6]")
+                  "FILTER with DISCARD: the buffer in progress begins again at its start"
+                  " [CAP-DEV-FLT-6]")
         tap.equal(cap.filter(ACCEPT, DISCARD)[0], spec.E_OK,
-                  "without a buffer in progress")
+                  "FILTER with DISCARD without a buffer in progress succeeds")
         cap.post(4096)
         stage.receive(frame(6))
         cap.wait_counted(5)
         cap.filter(REJECT)
         tap.ok(cap.take() is None,
-               "without the flag nothing is used [CAP-DEV-FLT-6]")
+               "FILTER without DISCARD: no buffer is used [CAP-DEV-FLT-6]")
         cap.flush()
         tap.equal([r.data for r in cap.take_records()], [frame(6)],
-                  "or forgotten")
+                  "FILTER without DISCARD: the buffer in progress keeps its frames")
 
 
 def scattered_discard(tap):
@@ -241,7 +255,7 @@ def scattered_discard(tap):
             cap.flush()
             tap.equal([r.data for r in cap.take_records()],
                       [frame(1), frame(2), frame(3)],
-                      f"{extra[1:] or 'scattered'}")
+                      f"{extra[1:] or 'no option'}: DISCARD begins a buffer of several parts anew")
 
 
 def in_pieces(tap):
@@ -267,7 +281,8 @@ def in_pieces(tap):
                            counters.seen),
                           ([bytes(wanted)] if name != "head" else
                            [bytes(wanted), frame(2, 1500)], 2),
-                          f"{name}, pieces of {step} bytes [CAP-DEV-FLT-3]")
+                          f"{name}: frames sent in pieces of {step} bytes are judged as a whole"
+                          " [CAP-DEV-FLT-3]")
 
 
 def reset(tap):
@@ -276,15 +291,17 @@ def reset(tap):
         stage.cap.listen(delay=NONE)
         stage.cap.filter(odd(0))
         stage.receive(frame(1), frame(2))
-        tap.equal(stage.cap.flush()[1:], (1, 0, 2, 1), "before")
+        tap.equal(stage.cap.flush()[1:], (1, 0, 2, 1),
+                  "before a reset: frames are judged and counted")
         stage.cap.start(FEATURES)
         stage.cap.post(4096)
-        tap.equal(stage.cap.flush()[1:], (0, 0, 0, 0), "all counts are zero")
+        tap.equal(stage.cap.flush()[1:], (0, 0, 0, 0),
+                  "after a reset: all counts are zero")
         stage.cap.listen(delay=NONE)
         stage.receive(frame(1))
         stage.cap.flush()
         tap.equal([r.data for r in stage.cap.take_records()], [frame(1)],
-                  "no program is left [CAP-DEV-RST-1]")
+                  "after a reset: there is no program [CAP-DEV-RST-1]")
 
 
 def moved(tap):
@@ -296,9 +313,11 @@ def moved(tap):
         stage.cap.flush()
         with stage.moved() as target:
             target.receive(frame(3), frame(4))
-            tap.equal(target.cap.flush()[1:], (2, 0, 4, 2), "the counts")
+            tap.equal(target.cap.flush()[1:], (2, 0, 4, 2),
+                      "after a migration: the counts are the source's")
             tap.equal([r.data for r in target.cap.take_records()],
-                      [frame(2), frame(4)], "and the program [CAP-DEV-MIG-2]")
+                      [frame(2), frame(4)],
+                      "after a migration: the program is the source's [CAP-DEV-MIG-2]")
 
 
 def example(tap):
@@ -308,13 +327,14 @@ def example(tap):
     with stage_of() as stage:
         stage.cap.listen(delay=NONE)
         tap.equal(stage.cap.control(spec.C_FILTER, bytes(data[CTRL.size:]))[0],
-                  spec.E_OK, "the example's program is taken")
+                  spec.E_OK,
+                  "the FILTER of the specification's example succeeds")
         arp = bytearray(frame(1))
         arp[12:14] = b"\x08\x06"
         stage.receive(bytes(arp), frame(2))
         stage.cap.flush()
         tap.equal([r.data for r in stage.cap.take_records()], [bytes(arp)],
-                  "and accepts ARP alone")
+                  "the program of the specification's example accepts ARP only")
 
 
 def real(tap):
@@ -338,7 +358,7 @@ def real(tap):
             stage.cap.flush()
             tap.equal([r.data for r in stage.cap.take_records()],
                       [data for data in frames if bpf.answer(program, data)],
-                      f"{expression!r}")
+                      f"{expression!r}: the frames that libpcap accepts are captured")
             stage.cap.post(4096)
 
 

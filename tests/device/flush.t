@@ -17,17 +17,20 @@ FLUSH = CTRL.pack(spec.C_FLUSH, 0)
 def received(tap):
     """The buffer in progress is completed."""
     with Stage() as stage:
-        tap.equal(stage.cap.flush()[1:], (0, 0), "without anything captured")
+        tap.equal(stage.cap.flush()[1:], (0, 0),
+                  "FLUSH with nothing captured gives counts of zero")
         stage.cap.listen(delay=NONE)
         frames = [frame(i) for i in range(5)]
         stage.receive(*frames)
         counters = stage.cap.flush()
         tap.equal([r.data for r in stage.cap.take_records()], frames,
-                  "all that was received [CAP-DEV-FLS-1]")
-        tap.equal(counters[1:], (5, 0), "counters")
-        tap.equal(stage.cap.flush()[1:], (5, 0), "again, with nothing new")
+                  "FLUSH: used buffers have all frames received before [CAP-DEV-FLS-1]")
+        tap.equal(counters[1:], (5, 0),
+                  "FLUSH gives the counts of all frames before")
+        tap.equal(stage.cap.flush()[1:], (5, 0),
+                  "FLUSH with nothing new gives the same counts")
         tap.ok(stage.cap.take() is None,
-               "no empty buffer is completed [CAP-DEV-BUF-3]")
+               "FLUSH with nothing new completes no buffer [CAP-DEV-BUF-3]")
 
 
 def told_to_send(tap):
@@ -53,13 +56,18 @@ def told_to_send(tap):
                 found = [r.data for r in stage.cap.take_records()]
                 if not (status == 0 and found == frames and
                         counters[1] == 4 * (turn + 1)):
-                    tap.ok(False, f"turn {turn}", status, counters, found)
+                    tap.ok(False,
+                           f"turn {turn}, {last} started last: FLUSH has all"
+                           " frames given to the NIC before",
+                           status, counters, found)
                     return
                 stage.cap.post(4096)
                 for _ in frames:
                     stage.nic.queues[1].wait("transmitted frame")
                     stage.link.receive()
-            tap.ok(True, f"20 times, {last} started last [CAP-DEV-FLS-2]")
+            tap.ok(True,
+                   f"FLUSH 20 times, {last} started last: it has all frames given to the NIC before"
+                   " [CAP-DEV-FLS-2]")
 
 
 def order(tap):
@@ -86,16 +94,18 @@ def order_of(tap, extra):
         machine.commands(*[queue.kick_line() for _ in requests])
         done = [queue.wait("reply") for _ in requests]
         tap.equal([where for where, _ in done], answers,
-                  "replies in order [CAP-DEV-CTRL-1]")
+                  "seven commands at once: replies in their order [CAP-DEV-CTRL-1]")
         tap.equal([length for _, length in done],
                   [8 if request is listen else 32 for request in requests],
-                  "lengths of the replies")
+                  "seven commands at once: replies have the right lengths")
         replies = [machine.read(where, length) for where, length in done]
         tap.equal({REPLY.unpack_from(r) for r in replies}, {(0, 0)},
-                  "all OK [CAP-DEV-CTRL-2]")
+                  "seven commands at once: all succeed [CAP-DEV-CTRL-2]")
         clocks = [COUNTERS.unpack(r[8:])[0] for r in replies if len(r) > 8]
-        tap.ok(clocks == sorted(clocks), "the clock does not go back", clocks)
-        tap.ok(not stage.cap.tap_exists(), "LISTEN was executed, too")
+        tap.ok(clocks == sorted(clocks),
+               "seven commands at once: the clock does not go back", clocks)
+        tap.ok(not stage.cap.tap_exists(),
+               "seven commands at once: LISTEN among them is executed")
 
 
 main = Tap()

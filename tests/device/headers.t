@@ -81,32 +81,38 @@ def both_ways(tap, name, model, driver, header):
         cap.listen(delay=spec.DELAY_NONE)
 
         host.send(frame(1))
-        tap.equal(nic.receive(), frame(1), f"{name}: the NIC's frame")
-        tap.equal(captured(cap), [(0, frame(1))], f"{name}: received")
+        tap.equal(nic.receive(), frame(1),
+                  f"{name}: the NIC receives the frame without change")
+        tap.equal(captured(cap), [(0, frame(1))],
+                  f"{name}: a received frame is captured without the header")
         nic.send(frame(2))
-        tap.equal(host.receive(), frame(2), f"{name}: the host's frame")
-        tap.equal(captured(cap), [(spec.R_SENT, frame(2))], f"{name}: sent")
+        tap.equal(host.receive(), frame(2),
+                  f"{name}: the host receives the frame without change")
+        tap.equal(captured(cap), [(spec.R_SENT, frame(2))],
+                  f"{name}: a sent frame is captured without the header")
         tap.equal(announced(machine, cap),
                   [(spec.R_SENT, 60, nics.MAC_BYTES)],
-                  f"{name}: QEMU's announcement")
+                  f"{name}: QEMU's announcement is captured as sent")
         if header:
             nic.send(frame(3), flags=NEEDS_CSUM)
             tap.equal(captured(cap), [(spec.R_SENT | spec.R_NEEDS_CSUM,
                                        frame(3))],
-                      f"{name}: sent, checksum to be filled in [CAP-DEV-REC-6]")
+                      f"{name}: a sent frame without checksum is flagged"
+                      " [CAP-DEV-REC-6]")
             nic.send(b"")
             cap.flush()
             tap.ok(all(r.datalen for r in cap.take_records()),
-                   f"{name}: a header without a frame is none")
+                   f"{name}: a header without a frame is not captured")
             cap.post(65536)
             for step in (5, 12, 20):
                 nic.send(frame(5, 99), step=step)
                 tap.equal(captured(cap), [(spec.R_SENT, frame(5, 99))],
-                          f"{name}: sent in parts of {step} bytes [CAP-DEV-TAP-2]")
+                          f"{name}: a frame sent in parts of {step} bytes is captured whole"
+                          " [CAP-DEV-TAP-2]")
                 nic.send(frame(6, 99), step=step, flags=NEEDS_CSUM)
                 tap.equal(captured(cap), [(spec.R_SENT | spec.R_NEEDS_CSUM,
                                            frame(6, 99))],
-                          f"{name}: parts of {step} bytes, to be filled in")
+                          f"{name}: a frame without checksum in parts of {step} bytes is flagged")
             nic.promiscuous(False)
         nic.drain()
         cap.listen(flags=spec.L_RECEIVED, delay=spec.DELAY_NONE)
@@ -114,11 +120,11 @@ def both_ways(tap, name, model, driver, header):
         host.send(frame(8, 60, nics.MAC_BYTES))
         nic.receive()
         tap.equal(captured(cap), [(0, frame(8, 60, nics.MAC_BYTES))],
-                  f"{name}: the address that counts is behind the header")
+                  f"{name}: the address behind the header decides")
         cap.listen(20, delay=spec.DELAY_NONE)
         nic.send(frame(4))
         tap.equal(captured(cap), [(spec.R_SENT, frame(4)[:20])],
-                  f"{name}: the snapshot length is without the header")
+                  f"{name}: the snapshot length does not count the header")
 
 
 def check(tap):

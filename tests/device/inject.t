@@ -19,12 +19,15 @@ def sent(tap):
         stage.cap.listen()
         for size in (14, 60, 1514):
             data = frame(size, 60)[:size] if size < 60 else frame(size, size)
-            tap.equal(inject(stage.cap, data), spec.E_OK, f"{size} bytes")
-            tap.equal(stage.link.receive(), data, "arrive outside")
+            tap.equal(inject(stage.cap, data), spec.E_OK,
+                      f"INJECT of {size} bytes succeeds")
+            tap.equal(stage.link.receive(), data,
+                      f"INJECT of {size} bytes: the backend gets the frame")
             record = stage.cap.wait_records(1)[0]
             tap.equal((record.data, record.flags), (data, spec.R_SENT),
-                      "and are captured as sent")
-        tap.ok(stage.link.empty(), "nothing else arrives")
+                      f"INJECT of {size} bytes: the frame is captured as sent")
+        tap.ok(stage.link.empty(),
+               f"INJECT of {size} bytes: the backend gets no further frame")
 
 
 def source(tap):
@@ -32,9 +35,10 @@ def source(tap):
     with Stage() as stage:
         mac = stage.cap.read_config().mac
         data = frame(1)
-        tap.equal(inject(stage.cap, data, spec.I_SOURCE), spec.E_OK, "source")
+        tap.equal(inject(stage.cap, data, spec.I_SOURCE), spec.E_OK,
+                  "INJECT with SOURCE succeeds")
         tap.equal(stage.link.receive(), data[:6] + mac + data[12:],
-                  "the NIC's address is in it")
+                  "INJECT with SOURCE: the frame has the NIC's address")
 
 
 def feedback(tap):
@@ -43,13 +47,16 @@ def feedback(tap):
         stage.cap.listen()
         data = frame(1)
         tap.equal(inject(stage.cap, data, spec.I_FEEDBACK | spec.I_SOURCE),
-                  spec.E_OK, "feedback")
-        tap.equal(stage.nic.receive(), data, "the NIC receives it unchanged")
-        tap.ok(stage.link.receive() != data, "the link gets the NIC's address")
+                  spec.E_OK, "INJECT with FEEDBACK and SOURCE succeeds")
+        tap.equal(stage.nic.receive(), data,
+                  "INJECT with FEEDBACK and SOURCE: the NIC gets the frame unchanged")
+        tap.ok(stage.link.receive() != data,
+               "INJECT with FEEDBACK and SOURCE: the backend gets it with the NIC's address")
         stage.cap.flush()
         records = stage.cap.take_records()
         tap.equal([record.flags for record in records], [spec.R_SENT],
-                  "it is captured once, as sent [CAP-DEV-INJ-5]")
+                  "INJECT with FEEDBACK and SOURCE: the frame is captured once, as sent"
+                  " [CAP-DEV-INJ-5]")
 
 
 def refused(tap):
@@ -59,22 +66,27 @@ def refused(tap):
                 ("no frame", b"", 0), ("13 bytes", bytes(13), 0),
                 ("1515 bytes", bytes(1515), 0),
                 ("an unknown flag [CAP-DEV-INJ-2]", frame(1), 4)):
-            tap.equal(inject(stage.cap, data, flags), spec.E_INVALID, name)
-        tap.ok(stage.link.empty(), "nothing was sent [CAP-DEV-INJ-2]")
-        tap.equal(inject(stage.cap, frame(2)), spec.E_OK, "the device goes on")
+            tap.equal(inject(stage.cap, data, flags), spec.E_INVALID,
+                      f"INJECT refused: {name}")
+        tap.ok(stage.link.empty(),
+               "refused INJECT: nothing was sent [CAP-DEV-INJ-2]")
+        tap.equal(inject(stage.cap, frame(2)), spec.E_OK,
+                  "refused INJECT: the next one succeeds")
         stage.link.receive()
         stage.cap.queues[2].add([(stage.machine.allocate(64), 4)],
                                 [(stage.machine.allocate(64), 8)])
         stage.cap.queues[2].kick()
         stage.cap.queues[2].wait("reply to a header cut short")
-        tap.ok(not stage.cap.broken(), "also after a header cut short")
+        tap.ok(not stage.cap.broken(),
+               "INJECT of a header cut short: no reset is needed")
     for room in (0, 7):
         with Stage() as stage:
             offer(stage.cap, frame(1), room=room)
             stage.cap.queues[2].kick()
             wait_for(stage.cap.broken, "the device to need a reset")
             tap.ok(stage.machine.alive() and stage.link.empty(),
-                   f"{room} bytes for the reply: needs a reset, sends nothing [CAP-DEV-INJ-3]")
+                   f"INJECT with {room} bytes for the reply: needs a reset, sends nothing"
+                   " [CAP-DEV-INJ-3]")
 
 
 def without_nic(tap):
@@ -82,7 +94,7 @@ def without_nic(tap):
     option, _far = link()
     with Machine("-netdev", f"{option},id=n0", *options()) as machine:
         tap.equal(inject(Capture(machine), frame(1)), spec.E_GONE,
-                  "without a NIC [CAP-DEV-INJ-2]")
+                  "INJECT without a NIC is refused [CAP-DEV-INJ-2]")
 
 
 def many(tap):
@@ -94,10 +106,12 @@ def many(tap):
             offer(stage.cap, data)
         stage.cap.queues[2].kick()
         got = [stage.link.receive() for _ in frames]
-        tap.equal(got, frames, "120 frames arrive in order [CAP-DEV-INJ-1]")
+        tap.equal(got, frames,
+                  "INJECT of 120 frames: the backend gets them in order"
+                  " [CAP-DEV-INJ-1]")
         stage.cap.flush()
         tap.equal([r.data for r in stage.cap.take_records()], frames,
-                  "and are captured in order [CAP-DEV-FLS-2]")
+                  "INJECT of 120 frames: they are captured in order [CAP-DEV-FLS-2]")
 
 
 def fill(stage, count):
@@ -119,14 +133,16 @@ def backpressure(tap):
     with Stage() as stage:
         frames, replies = fill(stage, 60)
         tap.ok(0 < replies < 60,
-               "the backend takes some frames only [CAP-DEV-INJ-4]", replies)
+               "backend without room: some of 60 frames are answered [CAP-DEV-INJ-4]",
+               replies)
         got = [stage.link.receive() for _ in frames]
-        tap.equal(got, frames, "none is lost when it takes more")
+        tap.equal(got, frames,
+                  "backend with room again: it gets all 60 frames")
         for _ in range(60 - replies):
             answer, _ = stage.cap.queues[2].wait("reply")
             if stage.machine.read(answer, 8) != bytes(8):
-                tap.ok(False, "a reply is not OK")
-        tap.ok(True, "all are answered then")
+                tap.ok(False, "backend with room again: INJECT's reply is OK")
+        tap.ok(True, "backend with room again: all frames are answered")
 
 
 def ends(tap):
@@ -134,25 +150,30 @@ def ends(tap):
     with Stage() as stage:
         fill(stage, 60)
         stage.cap.set("status", 0)
-        tap.ok(stage.machine.alive(), "reset")
+        tap.ok(stage.machine.alive(),
+               "reset with frames waiting: QEMU goes on")
         while not stage.link.empty():
             stage.link.receive()
         stage.cap = Capture(stage.machine)
         while not stage.link.empty():
             stage.link.receive()
-        tap.equal(inject(stage.cap, frame(9)), spec.E_OK, "goes on after it")
-        tap.equal(stage.link.receive(), frame(9), "with new frames")
+        tap.equal(inject(stage.cap, frame(9)), spec.E_OK,
+                  "reset with frames waiting: INJECT succeeds after it")
+        tap.equal(stage.link.receive(), frame(9),
+                  "reset with frames waiting: the backend gets the new frame")
     with Stage() as stage:
         frames, replies = fill(stage, 60)
         stage.machine.qmp("stop")
         tap.ok(stage.cap.queues[2].take(),
-               "stop answers the one that waits [CAP-DEV-INJ-4]")
-        tap.ok(not stage.cap.queues[2].take(), "and no other")
+               "stop with frames waiting: the one given to the backend is answered"
+               " [CAP-DEV-INJ-4]")
+        tap.ok(not stage.cap.queues[2].take(),
+               "stop with frames waiting: no other is answered")
         stage.machine.qmp("cont")
         # QEMU forgets the frames that wait in a netdev's queue at a stop.
         del frames[replies]
         tap.equal([stage.link.receive() for _ in frames], frames,
-                  "all others are sent after cont")
+                  "cont: the frames that waited are sent")
         for _ in range(60 - replies - 1):
             stage.cap.queues[2].wait("reply")
     with Stage() as stage:
@@ -161,7 +182,8 @@ def ends(tap):
         stage.machine.qmp("device_del", id="cap")
         while not stage.link.empty():
             stage.link.receive()
-        tap.ok(stage.machine.alive(), "removal")
+        tap.ok(stage.machine.alive(),
+               "device removed with frames waiting: QEMU goes on")
 
 
 def received(stage):
@@ -187,9 +209,11 @@ def resets(tap):
             stage.cap.flush()
         # Those it took, one that was waiting, and the last one.
         tap.equal(received(stage), replies + 2,
-                  "100 resets leave one frame, not 100 [CAP-DEV-INJ-7]")
+                  "100 resets with frames waiting: one frame is left, not 100"
+                  " [CAP-DEV-INJ-7]")
         stage.cap.queues[2].wait("reply")
-        tap.equal(inject(stage.cap, frame(9)), spec.E_OK, "injection goes on")
+        tap.equal(inject(stage.cap, frame(9)), spec.E_OK,
+                  "100 resets with frames waiting: INJECT succeeds")
 
 
 def unplugs(tap):
@@ -200,7 +224,7 @@ def unplugs(tap):
         stage.cap.queues[2].kick()
         for _ in range(60 - replies):
             stage.cap.queues[2].wait("reply")
-        tap.ok(True, "all are answered")
+        tap.ok(True, "netdev removed with frames waiting: all are answered")
 
 
 def no_room(tap):
@@ -209,7 +233,8 @@ def no_room(tap):
             as stage:
         for i in range(200):
             if inject(stage.cap, frame(i), spec.I_FEEDBACK) != spec.E_OK:
-                tap.ok(False, f"frame {i} is refused")
+                tap.ok(False,
+                       f"NIC without room: INJECT with FEEDBACK of frame {i} succeeds")
             stage.link.receive()
         for _ in range(100):
             stage.nic._post(stage.machine.allocate(nics.VirtioNet.BUFFER))
@@ -218,7 +243,7 @@ def no_room(tap):
             stage.machine.qmp("query-status")
         used = stage.machine.get("w", stage.nic.queues[0].used + 2)
         tap.ok(used <= 1,
-               "a NIC without room gets one of 200 later [CAP-DEV-INJ-7]",
+               "NIC without room: it gets one of 200 frames later [CAP-DEV-INJ-7]",
                used)
 
 

@@ -15,27 +15,34 @@ def off(tap):
     with Stage() as stage:
         network = stage.machine.hmp("info network")
         tap.ok("filters:" not in network and not stage.cap.tap_exists(),
-               "at first", network)
+               "before LISTEN: there is no tap on the NIC's path", network)
         for turn in range(3):
             tap.equal(stage.cap.listen(delay=spec.DELAY_NONE), spec.E_OK,
-                      "listen")
+                      f"turn {turn}: LISTEN succeeds")
             network = stage.machine.hmp("info network")
-            tap.contains(network, "type=virtio-capture-tap", "the tap is on")
-            tap.equal(network.count("type="), 3, "NIC, netdev and one filter")
+            tap.contains(network, "type=virtio-capture-tap",
+                         f"turn {turn}: LISTEN puts the tap on the NIC's path")
+            tap.equal(network.count("type="), 3,
+                      f"turn {turn}: the path has NIC, netdev and one filter")
             stage.receive(frame(turn))
             stage.cap.wait_counted(turn + 1)
-            tap.ok(stage.cap.take() is None, "a buffer is in progress")
+            tap.ok(stage.cap.take() is None,
+                   f"turn {turn}: the buffer with a frame is in progress")
             tap.equal(stage.cap.listen(0, delay=spec.DELAY_NONE), spec.E_OK,
-                      "stop")
+                      f"turn {turn}: LISTEN to nothing succeeds")
             tap.equal([r.data for r in records(stage.cap.take() or b"")],
-                      [frame(turn)], "that completes the buffer [CAP-DEV-LSN-4]")
+                      [frame(turn)],
+                      f"turn {turn}: LISTEN to nothing completes the buffer"
+                      " [CAP-DEV-LSN-4]")
             network = stage.machine.hmp("info network")
             tap.ok("filters:" not in network and not stage.cap.tap_exists(),
-                   "the tap is gone", network)
+                   f"turn {turn}: LISTEN to nothing takes the tap from the path",
+                   network)
             stage.receive(frame(100))
             stage.send(frame(101))
             tap.equal(stage.cap.flush()[1:], (turn + 1, 0),
-                      "nothing more is captured or counted [CAP-DEV-TAP-5]")
+                      f"turn {turn}: after it no frame is captured or counted"
+                      " [CAP-DEV-TAP-5]")
 
 
 def place(tap):
@@ -48,18 +55,18 @@ def place(tap):
         stage.cap.flush()
         tap.equal([(r.data, r.flags) for r in stage.cap.take_records()],
                   [(frame(1), 0), (frame(2), spec.R_SENT)],
-                  "with a filter that holds frames back")
+                  "beside filter-buffer: each frame is captured once")
     with Stage("-object", "filter-buffer,id=f0,netdev=n0,interval=1000000000")\
             as stage:
         stage.cap.listen()
         stage.nic.send(frame(1))
         tap.equal([r.data for r in stage.cap.wait_records(1)], [frame(1)],
-                  "what the NIC sends is seen before other filters")
+                  "beside filter-buffer: a sent frame is captured before it")
         stage.link.send(frame(2))
         stage.machine.qmp("qom-set", path="/objects/f0", property="status",
                           value="off")
         tap.equal([r.data for r in stage.cap.wait_records(1)], [frame(2)],
-                  "what it receives, after them")
+                  "beside filter-buffer: a received frame is captured behind it")
 
 
 def nic_down(tap):
@@ -74,7 +81,7 @@ def nic_down(tap):
         stage.receive(frame(2))
         stage.cap.flush()
         tap.equal([r.data for r in stage.cap.take_records()], [frame(2)],
-                  "nothing is captured before it is up [CAP-DEV-SEL-5]")
+                  "link down: a frame is not captured before it is up [CAP-DEV-SEL-5]")
 
 
 def fields(tap):
@@ -83,12 +90,13 @@ def fields(tap):
         stage.cap.listen(delay=spec.DELAY_NONE)
         for flags in (0x10, 0x80000000, spec.L_ALL | 0x20):
             tap.equal(stage.cap.listen(0, flags), spec.E_INVALID,
-                      f"listen flags {flags:#x} [CAP-DEV-LSN-1]")
+                      f"LISTEN with unknown flags {flags:#x} is refused"
+                      " [CAP-DEV-LSN-1]")
         tap.ok(stage.cap.tap_exists(),
-               "the old LISTEN is still good [CAP-DEV-CTRL-5]")
+               "a refused LISTEN leaves the old one [CAP-DEV-CTRL-5]")
         body = LISTEN.pack(100, BOTH, 0, 0xffffffff)
         tap.equal(stage.cap.control(spec.C_LISTEN, body)[0], spec.E_OK,
-                  "a reserved field is ignored [CAP-DEV-CTRL-2]")
+                  "LISTEN with a reserved field set succeeds [CAP-DEV-CTRL-2]")
 
 
 def two(tap):
@@ -102,14 +110,14 @@ def two(tap):
         stage.cap.flush()
         other.flush()
         tap.equal([r.data for r in stage.cap.take_records()], [frame(1)],
-                  "the first")
+                  "two devices on a netdev: the first captures what it wants")
         tap.equal([r.data for r in other.take_records()], [frame(2)[:20]],
-                  "the second")
+                  "two devices on a netdev: the second captures what it wants")
         stage.cap.listen(0)
         stage.send(frame(3))
         other.flush()
         tap.equal([r.data for r in other.take_records()], [frame(3)[:20]],
-                  "the second goes on when the first stops")
+                  "two devices on a netdev: the second goes on when the first stops")
 
 
 main = Tap()

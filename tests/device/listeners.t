@@ -56,38 +56,44 @@ def rotation(tap):
     """Store buffer, hold buffer, and the one that has been read."""
     with stage_of(3 * ONE, 2 * ONE) as stage:
         receive(stage, 1, 2)
-        tap.equal(take(stage), None, "the store buffer has room")
-        receive(stage, 3)
-        tap.equal(take(stage), [1, 2, 3], "exactly full: it is used")
-        receive(stage, 4, 5, 6, 7)
         tap.equal(take(stage), None,
-                  "the last buffer is full, and kept [CAP-DEV-LQ-4]")
+                  "buffer with room for one record: not used")
+        receive(stage, 3)
+        tap.equal(take(stage), [1, 2, 3], "buffer exactly full: used")
+        receive(stage, 4, 5, 6, 7)
+        tap.equal(take(stage), None, "last buffer full: kept [CAP-DEV-LQ-4]")
         tap.equal(stage.cap.look(WHO)[1:], (5, 2, 7, 1),
-                  "frames that do not fit are dropped, and counted [CAP-DEV-LQ-3]")
+                  "last buffer full: frames that do not fit are dropped, and counted"
+                  " [CAP-DEV-LQ-3]")
         give(stage, 3 * ONE)
         tap.equal(wait_for(lambda: take(stage), "buffer"), [4, 5],
-                  "another is given: the full one is used [CAP-DEV-LQ-5]")
+                  "last buffer full, another made available: the full one is used"
+                  " [CAP-DEV-LQ-5]")
         receive(stage, 8)
         give(stage, 3 * ONE)
         receive(stage, 9, 10)
-        tap.equal(take(stage), [8, 9, 10], "and capture goes on in the other")
-        tap.equal(stage.cap.look(WHO)[1:], (8, 2, 10, 3), "all counts")
+        tap.equal(take(stage), [8, 9, 10],
+                  "last buffer full, another made available: it takes the next frames")
+        tap.equal(stage.cap.look(WHO)[1:], (8, 2, 10, 3),
+                  "counters of captured, dropped, seen and used")
 
 
 def last_goes_on(tap):
     """The last buffer is filled until nothing fits any more."""
     with stage_of(ONE, 2 * ONE + 56) as stage:
         receive(stage, 1, 2)
-        tap.equal(take(stage), [1], "the first is used")
+        tap.equal(take(stage), [1],
+                  "buffer full, another available: the full one is used")
         receive(stage, 3, size=200)
         receive(stage, 4)
         receive(stage, 5)
         receive(stage, 6, size=18)
         tap.equal(stage.cap.look(WHO)[1:3], (4, 2),
-                  "a long frame is dropped, a short one still fits [CAP-DEV-LQ-3]")
+                  "last buffer: a long frame is dropped, a short one still fits"
+                  " [CAP-DEV-LQ-3]")
         give(stage, ONE)
         tap.equal(wait_for(lambda: take(stage), "buffer"), [2, 4, 6],
-                  "in the same buffer")
+                  "last buffer: it has the frames before and after the drop")
 
 
 def does_not_fit(tap):
@@ -96,55 +102,62 @@ def does_not_fit(tap):
         receive(stage, 1)
         receive(stage, 2, size=100)
         tap.equal(take(stage), [1],
-                  "another buffer is there: used early [CAP-DEV-LQ-3]")
+                  "long frame, another buffer available: the first is used early"
+                  " [CAP-DEV-LQ-3]")
         receive(stage, 3, size=1500)
         found = stage.cap.take(WHO)
-        tap.equal(numbers(found), [2], "too long for any: used early, too")
+        tap.equal(numbers(found), [2],
+                  "frame longer than any buffer: the one in progress is used early")
         receive(stage, 4, size=1500)
         tap.equal((take(stage), stage.cap.look(WHO)[1:3]), (None, (3, 1)),
-                  "the whole of the last is cut to, never its rest")
+                  "frame longer than any buffer: not cut to what is left of the last")
         give(stage, ONE)
         found = records(wait_for(lambda: stage.cap.take(WHO), "buffer"))
         tap.equal([(r.caplen, r.datalen) for r in found],
-                  [(2 * ONE - 32, 1500)], "it was cut to a whole buffer")
+                  [(2 * ONE - 32, 1500)],
+                  "frame longer than any buffer: cut to a whole buffer")
 
 
 def immediate(tap):
     """No delay: at once, but for the last buffer."""
     with stage_of(4096, 4096, delay=0) as stage:
         receive(stage, 1)
-        tap.equal(wait_for(lambda: take(stage), "buffer"), [1], "at once")
+        tap.equal(wait_for(lambda: take(stage), "buffer"), [1],
+                  "delay 0: the buffer is used at once")
         receive(stage, 2)
         receive(stage, 3)
         for _ in range(5):
             stage.cap.look(WHO)
-        tap.equal(take(stage), None, "the last buffer is kept")
+        tap.equal(take(stage), None, "delay 0: the last buffer is kept")
         give(stage, 4096)
         tap.equal(wait_for(lambda: take(stage), "buffer"), [2, 3],
-                  "until another is given [CAP-DEV-LQ-5]")
+                  "delay 0: the last buffer is used when another is made available"
+                  " [CAP-DEV-LQ-5]")
         give(stage, 4096)
         stage.cap.look(WHO)
-        tap.equal(take(stage), None, "an empty one is not used")
+        tap.equal(take(stage), None, "delay 0: an empty buffer is not used")
         receive(stage, 4)
         tap.equal(wait_for(lambda: take(stage), "buffer"), [4],
-                  "and the next frame comes at once")
+                  "delay 0: the next frame is in a used buffer at once")
 
 
 def aged(tap):
     """A delay: the same, after that time."""
     with stage_of(4096, 4096, delay=1000) as stage:
         receive(stage, 1)
-        tap.equal(wait_for(lambda: take(stage), "buffer"), [1], "in time")
+        tap.equal(wait_for(lambda: take(stage), "buffer"), [1],
+                  "delay: the buffer is used in time")
         receive(stage, 2)
         start = stage.cap.clock().clock
         while stage.cap.clock().clock < start + 100 * 10 ** 6:
             pass
         receive(stage, 3)
         tap.equal(take(stage), None,
-                  "the last buffer is kept for any time [CAP-DEV-LQ-4]")
+                  "delay: the last buffer is kept however old it is [CAP-DEV-LQ-4]")
         give(stage, 4096)
         tap.equal(wait_for(lambda: take(stage), "buffer"), [2, 3],
-                  "until another is given [CAP-DEV-LQ-5]")
+                  "delay: the last buffer is used when another is made available"
+                  " [CAP-DEV-LQ-5]")
 
 
 def nearly_full(tap):
@@ -153,10 +166,10 @@ def nearly_full(tap):
         receive(stage, 1)
         stage.cap.look(WHO)
         tap.equal(take(stage), None,
-                  "24 bytes left: it is not full [CAP-DEV-LQ-9]")
+                  "24 bytes left in a buffer: not full [CAP-DEV-LQ-9]")
         receive(stage, 2)
         tap.equal(wait_for(lambda: take(stage), "buffer"), [1],
-                  "24 bytes left: the next record has it used [CAP-DEV-LQ-9]")
+                  "24 bytes left in a buffer: used for the next record [CAP-DEV-LQ-9]")
 
 
 def changed(tap):
@@ -168,16 +181,17 @@ def changed(tap):
         stage.cap.listen(delay=NONE, listener=WHO)
         give(stage, 4096)
         stage.cap.look(WHO)
-        tap.equal(take(stage), None, "no delay any more: nothing is due")
+        tap.equal(take(stage), None,
+                  "delay changed to none: the buffer is not used")
         stage.cap.listen(delay=0, listener=WHO)
         tap.equal(wait_for(lambda: take(stage), "buffer"), [1],
-                  "a delay of 0: it is")
+                  "delay changed to 0: the buffer is used")
     with stage_of(ONE, delay=0) as stage:
         receive(stage, 1)
         stage.cap.listen(delay=NONE, listener=WHO)
         give(stage, 4096)
         tap.equal(wait_for(lambda: take(stage), "buffer"), [1],
-                  "a full one is due whatever the delay [CAP-DEV-LQ-5]")
+                  "buffer full: it is used whatever the delay [CAP-DEV-LQ-5]")
 
 
 def flush(tap):
@@ -185,31 +199,36 @@ def flush(tap):
     with stage_of(4096, 4096) as stage:
         cap = stage.cap
         receive(stage, 1, 2)
-        tap.equal(cap.look(WHO)[1:], (2, 0, 2, 0), "KEEP: exact counts")
+        tap.equal(cap.look(WHO)[1:], (2, 0, 2, 0),
+                  "FLUSH with KEEP: exact counts")
         tap.equal(take(stage), None,
-                  "KEEP: the buffer goes on [CAP-DEV-FLS-4]")
+                  "FLUSH with KEEP: the buffer stays in progress [CAP-DEV-FLS-4]")
         tap.equal(cap.flush(WHO)[1:], (2, 0, 2, 1),
-                  "counted as used [CAP-DEV-FLS-6]")
-        tap.equal(take(stage), [1, 2], "FLUSH: it is used")
+                  "FLUSH: the reply counts the buffer as used [CAP-DEV-FLS-6]")
+        tap.equal(take(stage), [1, 2], "FLUSH: the buffer in progress is used")
         receive(stage, 3)
-        tap.equal(cap.flush(WHO)[1:], (3, 0, 3, 1), "the last buffer")
+        tap.equal(cap.flush(WHO)[1:], (3, 0, 3, 1),
+                  "FLUSH with the last buffer in progress: it does not count as used")
         tap.equal(take(stage), None,
-                  "FLUSH: the last one is kept [CAP-DEV-LQ-4]")
+                  "FLUSH with the last buffer in progress: it is kept [CAP-DEV-LQ-4]")
         give(stage, 4096)
         cap.look(WHO)
-        tap.equal(take(stage), None, "and not due when another is given")
+        tap.equal(take(stage), None,
+                  "FLUSH with the last buffer kept: not used when another is made available")
         tap.equal(cap.flush(WHO, DISCARD)[1:], (3, 0, 3, 1),
-                  "DISCARD: the counts stay [CAP-DEV-FLS-4]")
+                  "FLUSH with DISCARD: the counts stay [CAP-DEV-FLS-4]")
         receive(stage, 4)
         cap.flush(WHO)
         tap.equal(take(stage), [4],
-                  "DISCARD: it begins again at its start [CAP-DEV-FLS-4]")
+                  "FLUSH with DISCARD: the buffer begins again at its start"
+                  " [CAP-DEV-FLS-4]")
         tap.equal(cap.flush(WHO, DISCARD)[1:], (4, 0, 4, 2),
-                  "DISCARD without a buffer in progress")
+                  "FLUSH with DISCARD without a buffer in progress succeeds")
         receive(stage, 5)
         cap.flush(0)
         cap.flush(2)
-        tap.equal(take(stage), None, "FLUSH of other listeners: not of this")
+        tap.equal(take(stage), None,
+                  "FLUSH of another listener: the buffer is not used")
         for name, body in (("listener 5", FLUSH.pack(5, 0)),
                            ("listener 2^32-1", FLUSH.pack(0xffffffff, 0)),
                            ("an unknown flag", FLUSH.pack(WHO, 4)),
@@ -229,11 +248,14 @@ def shared_flush(tap):
         cap.listen(delay=NONE)
         receive(stage, 1)
         cap.look(0)
-        tap.equal(cap.take(), None, "listener 0: KEEP")
+        tap.equal(cap.take(), None,
+                  "listener 0, FLUSH with KEEP: no buffer is used")
         cap.flush(0, DISCARD)
         receive(stage, 2)
-        tap.equal(cap.flush(0)[1:], (2, 0, 2, 1), "listener 0: counts")
-        tap.equal(numbers(cap.take()), [2], "listener 0: its last is used")
+        tap.equal(cap.flush(0)[1:], (2, 0, 2, 1),
+                  "listener 0, FLUSH: exact counts")
+        tap.equal(numbers(cap.take()), [2],
+                  "listener 0, FLUSH: its last buffer is used")
 
 
 def programs(tap):
@@ -244,12 +266,12 @@ def programs(tap):
                                             spec.FILTER_DISCARD,
                                             listener=WHO)
         tap.equal((status, counters[1:]), (0, (3, 0, 3, 1)),
-                  "one buffer was used before the program")
+                  "FILTER with DISCARD: one buffer was used before the program")
         receive(stage, 4, 5, 6, 7)
         give(stage, 4096)
         stage.cap.flush(WHO)
         tap.equal((take(stage), take(stage)), ([1, 2], [5, 7]),
-                  "the frames of that, and those that the program accepts")
+                  "FILTER with DISCARD: that buffer's frames, and those of the program")
         for name, listener in (("listener 5", 5), ("2^32-1", 0xffffffff)):
             tap.equal(stage.cap.filter(bpf.ACCEPT, listener=listener)[0],
                       spec.E_INVALID, f"FILTER, {name}: refused")
@@ -260,25 +282,33 @@ def given_back(tap):
     with stage_of(4096, 4096, 4096) as stage:
         cap = stage.cap
         receive(stage, 1, 2)
-        tap.equal(cap.listen(0, listener=WHO), spec.E_OK, "LISTEN")
+        tap.equal(cap.listen(0, listener=WHO), spec.E_OK,
+                  "LISTEN to nothing succeeds")
         queue = cap.queue_of(WHO)
         used = [queue.take() for _ in range(4)]
         tap.equal([one and one[1] for one in used], [2 * ONE, 0, 0, None],
-                  "all are used, those without records with a length of 0 [CAP-DEV-LQ-6]")
-        tap.ok(not cap.tap_exists(), "nobody listens: the tap is gone")
-        tap.equal(cap.flush(WHO)[1:], (2, 0, 2, 3), "used counts them all")
+                  "LISTEN to nothing: all buffers are used, empty ones with a length of 0"
+                  " [CAP-DEV-LQ-6]")
+        tap.ok(not cap.tap_exists(),
+               "LISTEN to nothing by the last listener: the tap is gone")
+        tap.equal(cap.flush(WHO)[1:], (2, 0, 2, 3),
+                  "LISTEN to nothing: the counter of used buffers has them")
         receive(stage, 3)
         cap.post(4096, listener=WHO)
-        tap.equal(cap.listen(delay=NONE, listener=WHO), spec.E_OK, "again")
+        tap.equal(cap.listen(delay=NONE, listener=WHO), spec.E_OK,
+                  "LISTEN after that succeeds")
         receive(stage, 4)
         cap.listen(0, listener=WHO)
-        tap.equal(numbers(cap.take(WHO)), [4], "it begins as before")
+        tap.equal(numbers(cap.take(WHO)), [4],
+                  "LISTEN after that: frames are captured")
         stage.machine.qmp("netdev_del", id="n0")
         cap.post(4096, listener=WHO)
         tap.equal(cap.listen(delay=NONE, listener=WHO), spec.E_GONE,
-                  "without a netdev: gone")
-        tap.equal(cap.listen(0, listener=WHO), spec.E_OK, "to stop is not")
-        tap.equal(cap.take(WHO), b"", "and brings the buffer")
+                  "netdev gone: LISTEN is refused")
+        tap.equal(cap.listen(0, listener=WHO), spec.E_OK,
+                  "netdev gone: LISTEN to nothing succeeds")
+        tap.equal(cap.take(WHO), b"",
+                  "netdev gone: LISTEN to nothing uses the buffers")
 
 
 def stopped(tap):
@@ -287,22 +317,23 @@ def stopped(tap):
         receive(stage, 1)
         stage.machine.qmp("stop")
         tap.equal(take(stage), [1],
-                  "the buffer is there when it has stopped [CAP-DEV-MIG-1]")
+                  "stop: the buffer in progress is used [CAP-DEV-MIG-1]")
         stage.machine.qmp("cont")
         stage.cap.post(4096, listener=WHO)
         receive(stage, 2)
         give(stage, 4096)
         tap.equal(wait_for(lambda: take(stage), "buffer"), [2],
-                  "and capture goes on")
+                  "cont: capture goes on")
         receive(stage, 3)
         stage.cap.flush(WHO, DISCARD)
         stage.machine.qmp("stop")
-        tap.equal(take(stage), None, "one that was discarded is none")
+        tap.equal(take(stage), None,
+                  "stop after a DISCARD: the empty buffer is not used")
         stage.machine.qmp("cont")
         receive(stage, 4)
         give(stage, 4096)
         tap.equal(wait_for(lambda: take(stage), "buffer"), [4],
-                  "and is still there afterwards")
+                  "cont after a DISCARD: the buffer takes the next frame")
 
 
 def many_parts(tap):
@@ -331,7 +362,7 @@ def many_parts(tap):
         length = queue.wait()[1]
         data = b"".join(machine.read(place, size) for place in places)
         tap.equal([r.data for r in records(data[:length])], frames,
-                  f"{length} bytes in parts of {size}")
+                  f"{length} bytes of records in a buffer in parts of {size}")
 
 
 def bare(tap):
@@ -348,12 +379,16 @@ def bare(tap):
         receive(stage, 5)
         cap.flush()
         tap.equal([r.flags for r in cap.take_records()][:3],
-                  [0, spec.R_SENT, spec.R_OTHERHOST], "flags for listener 0")
-        tap.equal(cap.look(WHO)[1:3], (4, 1), "a frame is dropped")
+                  [0, spec.R_SENT, spec.R_OTHERHOST],
+                  "listener 0: records have their flags")
+        tap.equal(cap.look(WHO)[1:3], (4, 1),
+                  "own listener: a frame is dropped")
         cap.listen(0, listener=WHO)
         found = cap.take_records(WHO)
         tap.equal([(r.flags, r.dropped, r.hdrlen) for r in found],
-                  [(0, 0, 32)] * 4, "flags and dropped are zero [CAP-DEV-LQ-8]")
+                  [(0, 0, 32)] * 4,
+                  "own listener: flags and dropped of its records are zero"
+                  " [CAP-DEV-LQ-8]")
 
 
 def units(tap):
@@ -371,7 +406,8 @@ def units(tap):
             record = cap.take_records(n)[0]
             time = record.sec * 10 ** 9 + record.subsec * unit
             tap.ok(low - unit < time - 10 ** 18 <= high
-                   and record.flags == 0, f"in units of {unit} ns [CAP-DEV-LQ-8]",
+                   and record.flags == 0,
+                   f"own listener: times in units of {unit} ns [CAP-DEV-LQ-8]",
                    low, time, high)
 
 
@@ -387,16 +423,17 @@ def flags_of_others(tap):
         stage.send(frame(2))
         tap.equal([cap.look(n)[1:] for n in (0, 1, 2, WHO)],
                   [(2, 0, 2, 0), (1, 0, 1, 0), (0, 0, 0, 0), (1, 0, 1, 0)],
-                  "each counts for itself [CAP-DEV-LQ-1]")
+                  "four listeners: each has its own counts [CAP-DEV-LQ-1]")
         cap.listen(0, listener=1)
         cap.listen(0, listener=WHO)
-        tap.ok(cap.tap_exists(), "listener 0 is left")
+        tap.ok(cap.tap_exists(),
+               "own listeners stop: the tap stays for listener 0")
         cap.listen(0)
         tap.ok(not cap.tap_exists(),
-               "nobody is left: the tap is gone [CAP-DEV-LQ-7]")
+               "the last listener stops: the tap is gone [CAP-DEV-LQ-7]")
         tap.equal([[r.data for r in cap.take_records(n)] for n in (0, 1, WHO)],
                   [[frame(1)[:30], frame(2)[:30]], [frame(1)[:20]], [frame(2)]],
-                  "directions and snapshot lengths are their own")
+                  "three listeners: each has its own direction and snapshot length")
 
 
 main = Tap()

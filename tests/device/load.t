@@ -35,10 +35,10 @@ def version(tap):
         tap.equal(errors.splitlines()[0],
                   f"virtio-capture.so: it was built for QEMU {other}, but "
                   f"this is QEMU {INSTALLED}; rebuild it for this QEMU",
-                  f"built for {other}")
-        tap.equal(status, 1, "QEMU does not start")
+                  f"plug-in built for {other}: the error tells both versions")
+        tap.equal(status, 1, f"plug-in built for {other}: QEMU does not start")
         tap.contains(errors, f"Could not load plugin {plugin}",
-                     "QEMU names the file")
+                     f"plug-in built for {other}: QEMU names the file")
 
 
 def refuse_layout(tap, structure, define, type_name, member):
@@ -49,8 +49,9 @@ def refuse_layout(tap, structure, define, type_name, member):
     status, errors = qtest.run_qemu(plugin=plugin)
     tap.contains(errors, "this QEMU has the right version, but was built "
                  f"with other options: its '{type_name}' has '{member}' "
-                 "at byte ", f"another {structure}")
-    tap.equal(status, 1, "QEMU does not start")
+                 "at byte ",
+                 f"QEMU with another {structure}: the error tells of it")
+    tap.equal(status, 1, f"QEMU with another {structure}: it does not start")
 
 
 def other_filter_header(line):
@@ -92,12 +93,13 @@ def usage(tap):
     copy.write_bytes(qtest.PLUGIN.read_bytes())
     status, errors = qtest.run_qemu("-plugin", copy)
     tap.equal((status, errors.splitlines()[0]),
-              (1, "virtio-capture.so: it is already loaded"), "given twice")
+              (1, "virtio-capture.so: it is already loaded"),
+              "plug-in loaded twice: the error tells of it")
     status, errors = qtest.run_qemu(plugin=f"{qtest.PLUGIN},colour=blue")
     tap.equal((status, errors.splitlines()[0]),
               (1, "virtio-capture.so: it takes no arguments, but got "
                   "'colour=blue'"),
-              "given with an argument")
+              "plug-in with an argument: the error names it")
 
 
 def targets(tap):
@@ -116,7 +118,7 @@ def targets(tap):
         tap.contains(done.stdout.decode(), 'dev: virtio-capture-pci, id "cap"',
                      f"{target}: the device is there")
         tap.equal((done.returncode, done.stderr), (0, b""),
-                  f"{target}: QEMU ends well")
+                  f"{target}: QEMU exits with status 0, and prints no error")
 
 
 def right(tap):
@@ -124,11 +126,12 @@ def right(tap):
     with qtest.Machine() as machine:
         types = [t["name"] for t in machine.qmp(
             "qom-list-types", implements="virtio-pci")]
-        tap.ok("virtio-capture-pci" in types, "the device can be created")
+        tap.ok("virtio-capture-pci" in types,
+               "device types have virtio-capture-pci")
         events = machine.qmp("trace-event-get-state", name="virtio_capture_*")
         tap.equal({e["state"] for e in events}, {"disabled"},
-                  "its trace events are there, and off")
-        tap.equal(machine.close(), 0, "QEMU ends well")
+                  "trace events of the device are there, and off")
+        tap.equal(machine.close(), 0, "QEMU exits with status 0")
 
 
 main = Tap()

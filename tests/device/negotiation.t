@@ -36,20 +36,22 @@ def offered(tap):
         with Stage(capture_args=extra) as stage:
             cap, name = stage.cap, extra[1:] or "no property"
             tap.equal(cap.offered() & 0xffffff, bits,
-                      f"{name}: feature bits [CAP-DEV-FEAT-2]")
+                      f"{name}: the feature bits offered [CAP-DEV-FEAT-2]")
             tap.equal(cap.get("queues"), spec.NUM_VQS + own,
-                      f"{name}: queues")
+                      f"{name}: the number of queues")
             tap.equal(stage.machine.qmp(
                 "qom-get", path="/machine/peripheral/cap",
                 property="vectors"), spec.NUM_VQS + own + 1,
-                f"{name}: MSI-X vectors")
+                      f"{name}: the number of MSI-X vectors")
             if own:
                 tap.equal(cap.config_bytes(28)[24:],
-                          bytes([own, 0, 0, 0]), f"{name}: configuration [CAP-DEV-CFG-6]")
+                          bytes([own, 0, 0, 0]),
+                          f"{name}: the configuration has the number of listener queues"
+                          " [CAP-DEV-CFG-6]")
             cap.listen()
             stage.receive(frame(1))
             tap.equal([r.data for r in cap.wait_records(1)], [frame(1)],
-                      f"{name}: a driver of before captures")
+                      f"{name}: a driver that knows no listener queues captures")
 
 
 def negotiate(cap, *features):
@@ -69,9 +71,11 @@ def refused(tap):
     with Stage() as stage:
         tap.ok(not negotiate(stage.cap, VERSION_1, spec.F_LISTENER_QUEUES),
                "LISTENER_QUEUES without FILTER is refused [CAP-DEV-FEAT-2]")
-        tap.ok(negotiate(stage.cap, *QUEUES), "both are accepted")
+        tap.ok(negotiate(stage.cap, *QUEUES),
+               "LISTENER_QUEUES with FILTER is accepted")
         stage.cap.start()
-        tap.equal(stage.cap.flush()[1:], (0, 0), "and none of them")
+        tap.equal(stage.cap.flush()[1:], (0, 0),
+                  "neither LISTENER_QUEUES nor FILTER is accepted, too")
 
 
 def commands(cap):
@@ -96,14 +100,14 @@ def accepted(tap):
             cap.post(4096, listener=captured)
             got = commands(cap)
             tap.equal([status for status, _ in got], list(statuses),
-                      f"{name}: statuses")
+                      f"{name}: the statuses of LISTEN, FLUSH and FILTER")
             tap.equal({len(rest) for status, rest in got[1:] if not status},
-                      {size}, f"{name}: size of the counters")
+                      {size}, f"{name}: the size of the counters in replies")
             stage.receive(frame(1))
             cap.listen(0, listener=captured)
             tap.equal([r.data for r in cap.take_records(captured)],
                       [frame(1)[:9]],
-                      f"{name}: LISTEN was for listener {captured}")
+                      f"{name}: the LISTEN executed was for listener {captured}")
 
 
 def not_accepted(tap):
@@ -120,8 +124,9 @@ def not_accepted(tap):
         cap.control(spec.C_LISTEN, LISTEN.pack(65535, BOTH, 0, 1))
         stage.receive(frame(1))
         tap.equal([r.data for r in cap.wait_records(1)], [frame(1)],
-                  "the capture queue is used")
-        tap.ok(cap.queue_of(1).take() is None, "and no other")
+                  "without LISTENER_QUEUES: frames come by the capture queue")
+        tap.ok(cap.queue_of(1).take() is None,
+               "without LISTENER_QUEUES: no listener's queue is used")
 
 
 def no_queue(tap):
@@ -130,15 +135,18 @@ def no_queue(tap):
         cap = stage.cap
         for listener in (4, 64, 65, 0xffffffff):
             tap.equal(cap.listen(listener=listener), spec.E_INVALID,
-                      f"LISTEN for listener {listener} [CAP-DEV-LQ-2]")
+                      f"LISTEN for listener {listener}, out of range, is refused"
+                      " [CAP-DEV-LQ-2]")
         cap.queue_count = lambda: spec.NUM_VQS + 1
         cap.start(QUEUES)
         tap.equal([cap.listen(listener=n) for n in (0, 1, 2, 3)],
                   [0, 0, spec.E_INVALID, spec.E_INVALID],
-                  "LISTEN where a queue is missing [CAP-DEV-LQ-2]")
+                  "LISTEN for a listener whose queue is not enabled is refused"
+                  " [CAP-DEV-LQ-2]")
         stage.receive(frame(1))
         tap.equal([cap.look(n)[1:] for n in (1, 2)],
-                  [(0, 1, 1, 0), (0, 0, 0, 0)], "FLUSH is answered for each")
+                  [(0, 1, 1, 0), (0, 0, 0, 0)],
+                  "FLUSH for each listener whose queue is enabled succeeds")
 
 
 def crowd(tap):
@@ -166,10 +174,11 @@ def crowd(tap):
             tap.equal((counters[1:4], [r.data for r in cap.take_records(n)]),
                       ((len(wanted), 0, len(seen)),
                        [frames[i][:18 + n] for i in wanted]),
-                      f"listener {n} of {count} [CAP-DEV-LQ-1]")
+                      f"listener {n} of {count}: it has its counts and its frames"
+                      " [CAP-DEV-LQ-1]")
         cap.flush()
         tap.equal([r.data for r in cap.take_records()], frames,
-                  "and listener 0")
+                  f"{count} listeners: listener 0 captures all frames")
 
 
 def reset(tap):
@@ -188,26 +197,28 @@ def reset(tap):
         stage.receive(frame(2))
         tap.equal([cap.look(n)[1:] for n in (1, 2)],
                   [(1, 1, 2, 0), (2, 0, 2, 0)],
-                  "its queue is reset: empty, and the counts stay [CAP-DEV-RST-3]")
+                  "queue of a listener reset: its counts stay, and the queue is empty"
+                  " [CAP-DEV-RST-3]")
         cap.post(4096, listener=1)
         stage.receive(frame(3))
         for n in (1, 2):
             cap.listen(0, listener=n)
         tap.equal([[r.data for r in cap.take_records(n)] for n in (1, 2)],
                   [[frame(3)[:30]], [frame(i) for i in (1, 2, 3)]],
-                  "it goes on with its program, and the other never stopped")
+                  "queue of a listener reset: the program stays, others go on")
         cap.post(4096, listener=1)
         cap.listen(delay=NONE, listener=1)
         stage.receive(frame(4))
         cap.start(features)
-        tap.ok(not cap.tap_exists(), "the device is reset: nobody listens")
-        tap.equal(cap.look(1)[1:], (0, 0, 0, 0), "nothing is counted")
+        tap.ok(not cap.tap_exists(), "device reset: the tap is gone")
+        tap.equal(cap.look(1)[1:], (0, 0, 0, 0),
+                  "device reset: the counts are zero")
         cap.post(4096, listener=1)
         cap.listen(delay=NONE, listener=1)
         stage.receive(frame(5))
         cap.listen(0, listener=1)
         tap.equal([r.data for r in cap.take_records(1)], [frame(5)],
-                  "and the program has gone")
+                  "device reset: the program is gone")
 
 
 def moved(tap):
@@ -226,26 +237,27 @@ def moved(tap):
             cap = target.cap
             tap.equal([[r.data for r in cap.take_records(n)] for n in (1, 16)],
                       [[frame(1)[:21], frame(2)[:21]], [frame(1)[:36]]],
-                      "the buffers in progress came along, completed")
+                      "migration: buffers in progress are completed, and in the target's queues")
             cap.post(4096, listener=1)
             low = cap.clock().clock
             target.receive(frame(3), frame(4), frame(5))
             tap.equal([cap.look(n)[1:4] for n in (0, 1, 2, 16)],
                       [(0, 0, 0), (5, 0, 5), (0, 0, 0), (3, 0, 5)],
-                      "and the counts")
+                      "migration: the counts are the source's")
             cap.post(4096, listener=1)
             cap.queue_of(1).kick()
             found = cap.wait_records(3, 1)
             tap.equal([r.data for r in found],
                       [frame(i)[:21] for i in (3, 4, 5)],
-                      "delay and snapshot length")
-            tap.equal(cap.take(16), None, "each listener's own")
+                      "migration: delay and snapshot length are the source's")
+            tap.equal(cap.take(16), None,
+                      "migration: each listener has its own delay")
             cap.listen(0, listener=16)
             high = cap.clock().clock
             tap.equal([(r.data, low <= r.sec * 10 ** 9 + r.subsec <= high)
                        for r in cap.take_records(16)],
                       [(frame(i)[:36], True) for i in (3, 5)],
-                      "flags and program [CAP-DEV-MIG-2]")
+                      "migration: flags and program are the source's [CAP-DEV-MIG-2]")
 
 
 def moved_again(tap):
@@ -262,14 +274,14 @@ def moved_again(tap):
                 wait_for(lambda: target.machine.process.poll() is not None,
                          "end of QEMU")
                 tap.equal(target.machine.process.returncode, 1,
-                          f"{extra[1:]}: the state is refused")
+                          f"{extra[1:]}: a state with other features is refused")
     with Stage(capture_args=",filter=off") as stage:
         stage.cap.listen(flags=spec.L_RECEIVED, delay=NONE)
         with stage.moved(capture_args=",listener-queues=0") as target:
             target.receive(frame(1))
             target.cap.flush()
             tap.equal([r.data for r in target.cap.take_records()], [frame(1)],
-                      "the state of a device of before is taken")
+                      "a state without listener queues is loaded")
 
 
 main = Tap()

@@ -22,22 +22,26 @@ def names(machine, **arguments):
 def walks(tap, stage, when):
     """All of QEMU's own walks over types and objects that a user can start."""
     machine = stage.machine
-    tap.ok(TYPE in names(machine), f"{when}: it is among the types")
+    tap.ok(TYPE in names(machine),
+           f"{when}: qom-list-types has the tap's type")
     tap.ok(TYPE in names(machine, implements="netfilter"),
-           f"{when}: and among the filters")
+           f"{when}: qom-list-types of netfilter has the tap's type")
     creatable = names(machine, implements="user-creatable", abstract=True)
     tap.ok(TYPE not in creatable and "filter-dump" in creatable,
-           f"{when}: not among what a user creates", creatable)
+           f"{when}: the types that a user can create do not have it",
+           creatable)
     properties = machine.qmp("qom-list-properties", typename=TYPE)
     tap.ok("netdev" in [one["name"] for one in properties],
-           f"{when}: its properties are listed", properties)
+           f"{when}: qom-list-properties of the tap's type has netdev",
+           properties)
     machine.hmp("info qom-tree")
     for command in ("object-add", "device_add"):
         key = "driver" if command == "device_add" else "qom_type"
         response = machine.qmp_raw(command, **{key: TYPE}, id="t0")
-        tap.ok("error" in response, f"{when}: {command} refuses it")
+        tap.ok("error" in response,
+               f"{when}: {command} of the tap's type is refused")
     tap.contains(machine.hmp(f"object_add {TYPE},id=t0,netdev=n0"), "Error:",
-                 f"{when}: and the monitor's object_add")
+                 f"{when}: the monitor's object_add of the tap's type is refused")
 
 
 def found(tap):
@@ -49,12 +53,12 @@ def found(tap):
             walks(tap, stage, f"turn {turn}")
             tap.equal(stage.machine.qmp("qom-get", path=PATH,
                                         property="netdev"), "n0",
-                      "its property can be read")
+                      f"turn {turn}: the tap's netdev property can be read")
             tap.contains(stage.machine.hmp("info network"), TYPE,
-                         "it is among the netdev's filters")
+                         f"turn {turn}: 'info network' shows the tap at the netdev")
             stage.receive(frame(turn))
             tap.equal([r.data for r in stage.cap.wait_records(1)],
-                      [frame(turn)], "and captures")
+                      [frame(turn)], f"turn {turn}: a frame is captured")
             stage.cap.listen(0)
         walks(tap, stage, "used")
 
@@ -71,10 +75,11 @@ def beside_others(tap):
         machine.qmp("object-del", id="f0")
         stage.receive(frame(2))
         tap.equal([r.data for r in stage.cap.wait_records(2)],
-                  [frame(1), frame(2)], "others come and go")
+                  [frame(1), frame(2)],
+                  "other filters come and go: capture goes on")
         machine.qmp("netdev_del", id="n0")
         tap.ok(not stage.cap.tap_exists() and machine.alive(),
-               "the netdev takes it along")
+               "netdev_del takes the tap along")
 
 
 main = Tap()

@@ -55,36 +55,43 @@ def check(tap, stage, accepted, name, frames=None):
     accepted = 2 * accepted
     tap.equal(seen(stage, frames, spec.L_RECEIVED),
               [(f, False) for f, a in zip(frames, accepted) if a],
-              f"{name}: not promiscuous [CAP-DEV-SEL-2]")
+              f"{name}, not promiscuous: frames that the NIC accepts are captured"
+              " [CAP-DEV-SEL-2]")
     tap.equal(seen(stage, frames, PROMISC),
               [(f, not a) for f, a in zip(frames, accepted)],
-              f"{name}: promiscuous [CAP-DEV-SEL-2]")
+              f"{name}, promiscuous: all frames are captured, flagged if not accepted"
+              " [CAP-DEV-SEL-2]")
 
 
 def virtio_net(tap):
     """A NIC that tells its receive filter."""
     with Stage() as stage:
         nic = stage.nic
-        check(tap, stage, [1, 1, 1, 1, 1, 1], "NIC promiscuous")
+        check(tap, stage, [1, 1, 1, 1, 1, 1], "virtio-net, promiscuous")
         nic.promiscuous(False)
-        check(tap, stage, [1, 1, 0, 0, 0, 0], "own address [CAP-DEV-SEL-3]")
+        check(tap, stage, [1, 1, 0, 0, 0, 0],
+              "virtio-net, own address [CAP-DEV-SEL-3]")
         nic.all_multicast(True)
-        check(tap, stage, [1, 1, 0, 0, 1, 1], "all multicast")
+        check(tap, stage, [1, 1, 0, 0, 1, 1], "virtio-net, all multicast")
         nic.all_multicast(False)
         nic.tables([SECOND], [GROUP])
-        check(tap, stage, [1, 1, 0, 1, 1, 0], "tables")
+        check(tap, stage, [1, 1, 0, 1, 1, 0],
+              "virtio-net, tables of addresses")
         nic.tables([], [])
-        check(tap, stage, [1, 1, 0, 0, 0, 0], "empty tables")
+        check(tap, stage, [1, 1, 0, 0, 0, 0], "virtio-net, empty tables")
         groups = [bytes([1, 0, 94, 1, i >> 8, i & 255]) for i in range(70)]
         nic.tables([], groups)
-        check(tap, stage, [1, 1, 0, 0, 1, 1], "too many groups for a table")
+        check(tap, stage, [1, 1, 0, 0, 1, 1],
+              "virtio-net, too many groups for its table")
         others = [bytes([2, 0, 94, 1, i >> 8, i & 255]) for i in range(70)]
         nic.tables(others, [])
-        check(tap, stage, [1, 1, 1, 1, 0, 0], "too many addresses for one")
+        check(tap, stage, [1, 1, 1, 1, 0, 0],
+              "virtio-net, too many addresses for its table")
         nic.no_unicast(True)
-        check(tap, stage, [0, 1, 0, 0, 0, 0], "too many, but no unicast")
+        check(tap, stage, [0, 1, 0, 0, 0, 0],
+              "virtio-net, too many addresses, and no unicast")
         nic.tables([], [])
-        check(tap, stage, [0, 1, 0, 0, 0, 0], "no unicast")
+        check(tap, stage, [0, 1, 0, 0, 0, 0], "virtio-net, no unicast")
 
 
 def vlans(tap):
@@ -93,18 +100,19 @@ def vlans(tap):
               tagged(BROADCAST, 6), tagged(OTHER, 5), frame(1)]
     with Stage() as stage:
         stage.nic.promiscuous(False)
-        check(tap, stage, [0, 0, 0, 0, 1], "no VLAN", frames)
+        check(tap, stage, [0, 0, 0, 0, 1], "virtio-net, no VLAN", frames)
         stage.nic.vlan(5)
-        check(tap, stage, [1, 0, 0, 0, 1], "VLAN 5", frames)
+        check(tap, stage, [1, 0, 0, 0, 1], "virtio-net, VLAN 5", frames)
         stage.nic.vlan(6)
         stage.nic.vlan(4095)
-        check(tap, stage, [1, 1, 1, 0, 1], "three VLANs", frames)
+        check(tap, stage, [1, 1, 1, 0, 1], "virtio-net, three VLANs", frames)
 
 
 def e1000(tap):
     """A NIC that does not tell: own address, broadcast, multicast."""
     with Stage(model="e1000", driver=nics.E1000) as stage:
-        check(tap, stage, [1, 1, 0, 0, 1, 1], "e1000 [CAP-DEV-SEL-3]")
+        check(tap, stage, [1, 1, 0, 0, 1, 1],
+              "e1000, own address, broadcast, multicast [CAP-DEV-SEL-3]")
 
 
 def hub(tap):
@@ -116,12 +124,16 @@ def hub(tap):
                  *nics.options(netdev="h1"), *capture.options()) as machine:
         nic = nics.VirtioNet(machine)
         cap = Capture(machine)
-        tap.equal(cap.read_config().status, 0, "a hub is not a NIC")
+        tap.equal(cap.read_config().status, 0,
+                  "netdev at a hub: the status says that there is no NIC")
         cap.listen(flags=spec.L_RECEIVED)
         end.send(frame(1, 64, OTHER))
-        tap.equal(nic.receive(), frame(1, 64, OTHER), "the NIC's frame")
+        tap.equal(nic.receive(), frame(1, 64, OTHER),
+                  "netdev at a hub: the NIC receives the frame")
         tap.equal([(r.flags, r.data) for r in cap.wait_records(1)],
-                  [(0, frame(1, 64, OTHER))], "captured on its way to a hub [CAP-DEV-SEL-3]")
+                  [(0, frame(1, 64, OTHER))],
+                  "netdev at a hub: a frame for another host is captured without a flag"
+                  " [CAP-DEV-SEL-3]")
 
 
 def changes(tap):
@@ -140,16 +152,21 @@ def changes(tap):
             stage.cap.post(256)
             return stage.cap.flush().captured - before == 2
 
-        tap.ok(not captured(GROUP), "a group that the NIC did not join")
+        tap.ok(not captured(GROUP),
+               "a frame to a group that the NIC did not join is not captured")
         stage.nic.tables([], [GROUP])
         # The answer of the NIC is kept for a while.
         wait_for(lambda: captured(GROUP), "frame of the group")
-        tap.ok(True, "the group is joined [CAP-DEV-SEL-3]")
-        tap.ok(captured(nics.MAC_BYTES), "its own address")
+        tap.ok(True,
+               "a frame to a group is captured when the NIC has joined it"
+               " [CAP-DEV-SEL-3]")
+        tap.ok(captured(nics.MAC_BYTES),
+               "a frame to the NIC's address is captured")
         stage.nic.address(OTHER)
         wait_for(lambda: not captured(nics.MAC_BYTES),
                  "loss of interest in the former address")
-        tap.ok(captured(OTHER), "another address of its own")
+        tap.ok(captured(OTHER),
+               "a frame to an address that the NIC added is captured")
 
 
 def events(tap):
@@ -164,7 +181,7 @@ def events(tap):
         machine.qmp("query-status")
         tap.equal([e for e in machine.events
                    if e["event"] == "NIC_RX_FILTER_CHANGED"], [],
-                  "no event for the device's own question")
+                  "the device's look at the NIC's tables makes no NIC_RX_FILTER_CHANGED")
 
 
 def pieces(tap):
@@ -193,7 +210,7 @@ def pieces(tap):
             tap.equal([(r.data, r.flags) for r in cap.take_records()],
                       [(f, 0 if a else spec.R_OTHERHOST)
                        for f, a in zip(sent, accepted)],
-                      f"pieces of {step} bytes")
+                      f"frames in pieces of {step} bytes: those for others are flagged")
             nic.drain()
             cap.post(65536)
 
@@ -201,7 +218,7 @@ def pieces(tap):
 def runts(tap):
     """Frames too short for an address are for nobody."""
     with Stage() as stage:
-        check(tap, stage, [0, 0, 1], "runts",
+        check(tap, stage, [0, 0, 1], "frames shorter than an Ethernet header",
               [b"\xff", nics.MAC_BYTES[:5], BROADCAST + nics.MAC_BYTES])
 
 

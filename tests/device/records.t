@@ -16,15 +16,18 @@ SIZES = [18, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 1514]
 def right(tap, found, frames, flags, name):
     """The records hold these frames, and all else in them fits."""
     tap.equal([r.data for r in found], frames,
-              f"{name}: bytes and order [CAP-DEV-TAP-2]")
+              f"{name}: records have the frames' bytes in order [CAP-DEV-TAP-2]")
     tap.equal([(r.caplen, r.datalen) for r in found],
-              [(len(f), len(f)) for f in frames], f"{name}: lengths [CAP-DEV-REC-4]")
+              [(len(f), len(f)) for f in frames],
+              f"{name}: records have the frames' lengths [CAP-DEV-REC-4]")
     tap.equal({(r.hdrlen, r.flags, r.dropped) for r in found},
               {(spec.RECORD_HDRLEN, flags, 0)},
-              f"{name}: other fields [CAP-DEV-REC-3 CAP-DEV-REC-6]")
+              f"{name}: records have header length, flags, and nothing dropped"
+              " [CAP-DEV-REC-3 CAP-DEV-REC-6]")
     tap.ok(not any(any(r.padding) for r in found),
-           f"{name}: zero padding [CAP-DEV-REC-2]")
-    tap.ok(all(r.subsec < 1000000 for r in found), f"{name}: microseconds")
+           f"{name}: the padding of records is zeros [CAP-DEV-REC-2]")
+    tap.ok(all(r.subsec < 1000000 for r in found),
+           f"{name}: the fraction is less than a million microseconds")
 
 
 def directions(tap, name, **keywords):
@@ -35,16 +38,18 @@ def directions(tap, name, **keywords):
                   for i, size in enumerate(SIZES)]
         stage.link.send(*frames)
         found = stage.cap.wait_records(len(frames))
-        right(tap, found, frames, 0, f"{name} receives")
+        right(tap, found, frames, 0, f"{name}, received frames")
         times = [(r.sec, r.subsec) for r in found]
-        tap.ok(times == sorted(times), "times do not go back")
+        tap.ok(times == sorted(times),
+               f"{name}: times of records do not go back")
 
         frames = [frame(100 + i, size) for i, size in enumerate(SIZES)]
         for data in frames:             # a Unix socket holds only a few
             stage.send(data)
         right(tap, stage.cap.wait_records(len(frames)), frames, spec.R_SENT,
-              f"{name} sends")
-        tap.equal(stage.cap.flush()[1:], (2 * len(SIZES), 0), "counters")
+              f"{name}, sent frames")
+        tap.equal(stage.cap.flush()[1:], (2 * len(SIZES), 0),
+                  f"{name}: FLUSH counts all frames")
 
 
 def virtio_net(tap):
@@ -70,9 +75,11 @@ def chosen(tap):
             tap.equal([(r.flags, r.data) for r in found],
                       [(wanted, frame(2))] if wanted else
                       [(wanted, frame(1)), (wanted, frame(3))],
-                      f"listen flags {flags} [CAP-DEV-SEL-1]")
+                      f"listen flags {flags}: frames of that direction are captured"
+                      " [CAP-DEV-SEL-1]")
             tap.equal(counters[1:], (len(found), 0),
-                      "others are not counted [CAP-DEV-SEL-4]")
+                      f"listen flags {flags}: frames of the other direction do not count"
+                      " [CAP-DEV-SEL-4]")
 
 
 def parts(tap):
@@ -86,7 +93,7 @@ def parts(tap):
         stage.receive(*frames)
         stage.cap.flush()
         found = stage.cap.take_records()
-        right(tap, found, frames, 0, "scattered buffers [CAP-DEV-REC-1]")
+        right(tap, found, frames, 0, "buffers of many parts [CAP-DEV-REC-1]")
 
 
 def whole_buffer(tap):
@@ -99,12 +106,16 @@ def whole_buffer(tap):
         address, size = used[0][0]
         data = stage.machine.read(address, size)
         tap.equal(used[1], 96,
-                  "used length: 32 + 61, rounded up to 8 [CAP-DEV-BUF-5]")
+                  "used length of a record of 61 bytes is 32 + 61, rounded up to 8"
+                  " [CAP-DEV-BUF-5]")
         fields = RECORD.unpack_from(data)
-        tap.equal(fields[2:], (61, 61, 32, 0, 0), "header")
+        tap.equal(fields[2:], (61, 61, 32, 0, 0),
+                  "record in guest memory: header fields")
         tap.equal(data[32:], frame(1, 61) + bytes(3) + b"\xa5" * 160,
-                  "frame, padding, and an untouched rest [CAP-DEV-REC-2 CAP-DEV-SEC-3]")
-        tap.equal(len(records(data[:96])), 1, "one record")
+                  "record in guest memory: frame, padding, and what is behind it untouched"
+                  " [CAP-DEV-REC-2 CAP-DEV-SEC-3]")
+        tap.equal(len(records(data[:96])), 1,
+                  "record in guest memory: the buffer has one")
 
 
 main = Tap()

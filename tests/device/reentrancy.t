@@ -205,7 +205,9 @@ def refused(tap):
                 source(stage, target(stage, name))
                 wait_for(stage.cap.broken,
                          f"{source.__name__}, {name}: needs a reset")
-                tap.ok(works(stage), f"{source.__doc__} {name}")
+                tap.ok(works(stage),
+                       f"{source.__doc__} {name}: needs a reset, which mends it"
+                       " [CAP-DEV-SEC-4]")
                 stage.cap.start()
             ends_well(tap, stage)
 
@@ -312,7 +314,8 @@ def interrupt(tap, stage, name, source):
     else:
         if name == "NIC's status":
             stage.nic = type(stage.nic)(machine)
-        tap.ok(works(stage), f"{source.__doc__} {name}")
+        tap.ok(works(stage),
+               f"{source.__doc__} {name}: the NIC and a driver work afterwards")
 
 
 def happened(stage, name):

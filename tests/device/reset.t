@@ -29,14 +29,14 @@ def afresh(tap, stage, name):
     stage.receive(frame(2))
     cap.start()
     cap.post(4096)
-    tap.equal(cap.flush()[1:], (0, 0), "counters are zero")
+    tap.equal(cap.flush()[1:], (0, 0), f"{name}: the counters are zero")
     tap.ok(cap.take() is None,
-           "nothing of the old buffer comes [CAP-DEV-RST-1]")
+           f"{name}: no record of the old buffer is in a new one [CAP-DEV-RST-1]")
     cap.listen()
     stage.receive(frame(3))
     found = cap.wait_records(1)
     tap.equal([(r.data, r.sec < 10 ** 6) for r in found], [(frame(3), True)],
-              "it captures again, with the offset gone [CAP-DEV-RST-1]")
+              f"{name}: a frame is captured, without the old offset [CAP-DEV-RST-1]")
 
 
 def device(tap):
@@ -45,7 +45,8 @@ def device(tap):
         with Stage() as stage:
             in_progress(stage, delay)
             stage.cap.set("status", 0)
-            tap.equal(stage.cap.get("status"), 0, "status reads 0")
+            tap.equal(stage.cap.get("status"), 0,
+                      "reset while commands wait: the status is 0")
             afresh(tap, stage, f"delay {delay}")
 
 
@@ -60,7 +61,7 @@ def pending_flush(tap):
         for _ in range(10):
             stage.machine.qmp("query-status")
         tap.equal(stage.machine.read(stage.cap.answer, 8), b"\xa5" * 8,
-                  "it is never answered")
+                  "reset while commands wait: they are never answered")
         afresh(tap, stage, "FLUSH on its way")
 
 
@@ -72,13 +73,14 @@ def machine(tap):
         stage.machine.event("RESET")
         stage.machine.next_bar = 0xe0000000
         stage.nic = type(stage.nic)(stage.machine)
-        tap.ok(not stage.cap.tap_exists(), "the tap is gone")
+        tap.ok(not stage.cap.tap_exists(),
+               "reset while commands wait: the tap is gone")
         stage.receive(frame(2))
         stage.cap = Capture(stage.machine)
         stage.cap.listen()
         stage.receive(frame(3))
         tap.equal([r.data for r in stage.cap.wait_records(1)], [frame(3)],
-                  "a new driver captures [CAP-DEV-RST-2]")
+                  "reset while commands wait: a new driver captures [CAP-DEV-RST-2]")
 
 
 def capture_queue(tap):
@@ -88,16 +90,17 @@ def capture_queue(tap):
         stage.cap.post(4096)
         in_progress(stage)
         stage.cap.captures.reset()
-        tap.equal(stage.cap.flush()[1:], (1, 0), "the control queue goes on")
+        tap.equal(stage.cap.flush()[1:], (1, 0),
+                  "capture queue reset: FLUSH succeeds")
         stage.receive(frame(2))
         tap.equal(stage.cap.wait_counted(2).dropped, 1,
-                  "the queue is empty now")
+                  "capture queue reset: a frame is dropped, as the queue is empty")
         stage.cap.post(4096)
         stage.cap.post(4096)
         stage.receive(frame(3))
         stage.cap.flush()
         tap.equal([(r.data, r.dropped) for r in stage.cap.take_records()],
-                  [(frame(3), 1)], "new buffers are used")
+                  [(frame(3), 1)], "capture queue reset: new buffers are used")
 
 
 def control_queue(tap):
@@ -116,11 +119,12 @@ def control_queue(tap):
         for _ in range(10):
             stage.machine.qmp("query-status")
         tap.equal(stage.machine.read(cap.answer, 8), b"\xa5" * 8,
-                  "it is never answered")
+                  "control queue reset: the old command is never answered")
         cap.controls._enable()
-        tap.equal(cap.flush()[1:], (1, 0), "FLUSH works in the new queue")
+        tap.equal(cap.flush()[1:], (1, 0),
+                  "control queue reset: FLUSH succeeds in the new queue")
         tap.equal([r.data for r in cap.take_records()], [frame(1)],
-                  "and the buffer in progress was kept [CAP-DEV-RST-3]")
+                  "control queue reset: the buffer in progress is kept [CAP-DEV-RST-3]")
 
 
 main = Tap()

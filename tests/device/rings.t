@@ -68,15 +68,18 @@ def sizes(tap):
             cap = stage.cap
             # A command is of two descriptors; an inject buffer, too.
             start(cap, [size, max(size, 2), max(size, 2)])
-            tap.equal(cap.captures.size, size, f"queue size {size}")
+            tap.equal(cap.captures.size, size,
+                      f"queue size {size} is accepted")
             cap.listen()
             for i in range(5):
                 cap.post(4096)
                 stage.receive(frame(i))
                 found = cap.wait_records(1)
                 if [r.data for r in found] != [frame(i)]:
-                    tap.ok(False, f"size {size}: frame {i}", found)
-            tap.equal(cap.flush()[1:], (5, 0), f"size {size}: five times around")
+                    tap.ok(False, f"queue size {size}: frame {i} is captured",
+                           found)
+            tap.equal(cap.flush()[1:], (5, 0),
+                      f"queue size {size}: frames are captured five times around the ring")
     with Stage(buffers=0) as stage:
         cap = stage.cap
         start(cap, [1024, 1024, 1024])
@@ -86,9 +89,10 @@ def sizes(tap):
         for first in range(0, 1024, 16):
             stage.receive(*[frame(first + i) for i in range(16)])
         tap.equal(cap.flush()[1:], (1024, 0),
-                  "1024 buffers, a frame in each [CAP-DEV-LOSS-2]")
+                  "1024 buffers for 1024 frames: none is dropped [CAP-DEV-LOSS-2]")
         tap.equal([r.data for r in cap.take_records()],
-                  [frame(i) for i in range(1024)], "used in their order [CAP-DEV-BUF-1]")
+                  [frame(i) for i in range(1024)],
+                  "1024 buffers are used in their order [CAP-DEV-BUF-1]")
     with Stage() as stage:
         for size in (3, 2048, 65535):
             stage.cap.set("status", 0)
@@ -96,7 +100,7 @@ def sizes(tap):
             stage.cap.set("queue_size", size)
             tap.ok(stage.machine.alive(), f"queue size {size}: QEMU goes on")
         start(stage.cap)
-        captures(tap, stage, 1, "and captures after a reset")
+        captures(tap, stage, 1, "refused queue sizes: captures after a reset")
 
 
 def one_descriptor(tap):
@@ -113,7 +117,8 @@ def one_descriptor(tap):
         wait_for(lambda: stage.machine.get("w", cap.controls.used + 2) == 1,
                  "reply")
         tap.equal(stage.machine.read(cap.controls.used + 4, 8),
-                  struct.pack("<II", 0, 32), "FLUSH in an indirect table")
+                  struct.pack("<II", 0, 32),
+                  "FLUSH in an indirect table succeeds")
 
 
 def indirect(tap):
@@ -130,7 +135,7 @@ def indirect(tap):
         stage.receive(frame(1, 100))
         cap.flush()
         tap.equal(machine.read(data + 32, 100), frame(1, 100),
-                  "64 parts of 8 bytes")
+                  "capture buffer of 64 parts of 8 bytes has the frame")
 
 
 def chained(queue, count, address, last):
@@ -198,13 +203,14 @@ def survives(tap, name, stage, act):
     broken = stage.cap.broken()
     while not stage.link.empty():       # what it injected, from nowhere
         tap.ok(not any(stage.link.receive()[1:]),
-               f"{name}: sends zeros [CAP-DEV-SEC-3]")
+               f"{name}: a frame of zeros is sent [CAP-DEV-SEC-3]")
     stage.send(frame(2))
+    state = ", the device needs a reset" if broken else ""
     tap.ok(stage.machine.alive(),
-           f"{name}: QEMU goes on [CAP-DEV-TAP-1 CAP-DEV-RST-2]"
-           + (", the device needs a reset" if broken else ""))
+           f"{name}: QEMU goes on{state} [CAP-DEV-TAP-1 CAP-DEV-RST-2]")
     start(stage.cap)
-    tap.ok(not stage.cap.broken(), f"{name}: a reset mends it [CAP-DEV-SEC-2]")
+    tap.ok(not stage.cap.broken(),
+           f"{name}: a reset mends the device [CAP-DEV-SEC-2]")
     captures(tap, stage, 3, f"{name}: it captures again")
 
 
@@ -280,27 +286,31 @@ def notifications(tap):
                                    (cap.notify + 4 * 1000, 1)):
                 machine.command(f"writew {address} {value}")
             tap.ok(machine.alive() and not cap.broken(),
-                   f"with empty queues{extra}")
-            tap.equal(cap.listen(delay=NONE), spec.E_OK, "LISTEN works")
+                   f"notifications of empty queues{extra}: no reset is needed")
+            tap.equal(cap.listen(delay=NONE), spec.E_OK,
+                      f"notifications of empty queues{extra}: LISTEN succeeds")
             cap.captures.kick()
             cap.post(4096)
             stage.receive(frame(1))
             machine.commands(*[cap.captures.kick_line()] * 20,
                              *[cap.queues[2].kick_line()] * 20)
             tap.ok(cap.take() is None,
-                   "a notification completes no buffer [CAP-DEV-BUF-4]")
+                   f"notifications of empty queues{extra}: no buffer is completed"
+                   " [CAP-DEV-BUF-4]")
             cap.submit(FLUSH, 32)
             machine.commands(*[cap.captures.kick_line(),
                                cap.controls.kick_line()] * 20)
-            tap.equal(cap.result()[0], spec.E_OK, "FLUSH is answered once")
+            tap.equal(cap.result()[0], spec.E_OK,
+                      f"notifications of empty queues{extra}: FLUSH is answered once")
             tap.equal([r.data for r in cap.take_records()], [frame(1)],
-                      "with what there was")
+                      f"notifications of empty queues{extra}: the buffer has its frame")
             cap.set("status", 0)
             for queue in cap.queues:
                 queue.kick()
-            tap.ok(machine.alive(), "notifications after a reset")
+            tap.ok(machine.alive(),
+                   f"notifications after a reset{extra}: QEMU goes on")
             start(cap)
-            captures(tap, stage, 2, "and after the next start")
+            captures(tap, stage, 2, f"notifications after a reset{extra}: captures when started")
 
 
 def queue_reset(tap):
@@ -317,17 +327,19 @@ def queue_reset(tap):
             cap.wait_counted(1)
             for _ in range(3):
                 cap.queues[index].reset()
-            tap.equal(cap.flush()[1:], (1, 0), f"queue {index}: the counts stay")
+            tap.equal(cap.flush()[1:], (1, 0),
+                      f"queue {index} reset: the counts stay")
             cap.post(4096)
             stage.receive(frame(2))
             cap.flush()
             found = [r.data for r in cap.take_records()]
             tap.equal(found, [frame(2)] if index == 0 else
-                      [frame(1), frame(2)], f"queue {index}: the rest goes on [CAP-DEV-RST-3]")
+                      [frame(1), frame(2)],
+                      f"queue {index} reset: the other queues go on [CAP-DEV-RST-3]")
             cap.set("queue_select", 77)
             cap.set("queue_reset", 1)
-            tap.ok(stage.machine.alive(), f"queue {index}: and none that "
-                   "does not exist")
+            tap.ok(stage.machine.alive(),
+                   f"queue {index} reset, then one that does not exist: QEMU goes on")
 
 
 def listen_bytes(tap):
@@ -345,14 +357,14 @@ def listen_bytes(tap):
             if length < 24 and stage.cap.tap_exists():
                 wrong.append(length)
         tap.equal(wrong, [],
-                  "only the right length of 39 is taken [CAP-DEV-CTRL-4]")
+                  "FLUSH's reply needs room for 39 bytes [CAP-DEV-CTRL-4]")
         wrong = []
         for command in (0, *range(4, 300), 0x01000000, 0xffffffff):
             status = stage.cap.control(command, bytes(16))[0]
             if status != spec.E_UNKNOWN:
                 wrong.append((command, status))
         tap.equal(wrong, [],
-                  "299 commands that there are not [CAP-DEV-CTRL-3]")
+                  "299 commands that do not exist are unknown [CAP-DEV-CTRL-3]")
 
 
 main = Tap()

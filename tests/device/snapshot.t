@@ -53,10 +53,12 @@ def refused(tap):
         machine = stage.machine
         snapshot(stage)
         tap.contains(machine.hmp("loadvm one"), "virtio-capture: bad saved "
-                     "state: unknown listen_flags 0x10", "it is refused")
+                     "state: unknown listen_flags 0x10",
+                     "loadvm of a state with an unknown flag is refused")
         tap.equal([machine.qmp("qom-get", path=PATH, property=name)
                    for name in ("listener-state", "listeners", "tapped")],
-                  [[], 0, False], "nobody listens")
+                  [[], 0, False],
+                  "after a refused loadvm: no listener, no tap")
         machine.qmp("system_reset")
         machine.qmp("cont")
         machine.next_bar = 0xe0000000
@@ -65,7 +67,8 @@ def refused(tap):
         stage.cap.listen()
         stage.receive(frame(1))
         tap.equal([r.data for r in stage.cap.wait_records(1)], [frame(1)],
-                  "after a reset a driver captures [CAP-DEV-MIG-3]")
+                  "after a refused loadvm: capture goes on when the device was reset"
+                  " [CAP-DEV-MIG-3]")
 
 
 def without_reset(tap):
@@ -79,8 +82,9 @@ def without_reset(tap):
         for snaplen in (0, 0, 60, 60, 0):
             stage.cap.start()
             stage.cap.listen(snaplen)
-        tap.ok(stage.machine.alive(), "QEMU goes on")
-        tap.ok(not stage.cap.tap_exists(), "nobody listens")
+        tap.ok(stage.machine.alive(), "after a refused loadvm: QEMU goes on")
+        tap.ok(not stage.cap.tap_exists(),
+               "after a refused loadvm: there is no tap")
 
 
 main = Tap()

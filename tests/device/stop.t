@@ -22,12 +22,12 @@ def stopped(tap):
             stage.cap.wait_counted(1)
             stage.machine.qmp("stop")
             tap.equal([r.data for r in stage.cap.take_records()], [frame(1)],
-                      "the buffer is there when the machine has stopped [CAP-DEV-MIG-1]")
+                      "stop: the buffer in progress is used [CAP-DEV-MIG-1]")
             stage.machine.qmp("cont")
             stage.receive(frame(2))
-            tap.equal(stage.cap.flush()[1:], (2, 0), "capture goes on")
+            tap.equal(stage.cap.flush()[1:], (2, 0), "cont: capture goes on")
             tap.equal([r.data for r in stage.cap.take_records()], [frame(2)],
-                      "with the next buffer")
+                      "cont: the next frame is in the next buffer")
 
 
 def commands(tap):
@@ -47,16 +47,21 @@ def commands_of(tap, extra):
             stage.machine.qmp("cont")
             status, rest = stage.cap.result()
             if status or len(rest) != COUNTERS.size:
-                tap.ok(False, "FLUSH around a stop", status, rest)
+                tap.ok(False,
+                       "20 times FLUSH and stop at once: FLUSH has what was captured",
+                       status, rest)
                 return
-        tap.ok(True, "20 times FLUSH around a stop")
+        tap.ok(True,
+               "20 times FLUSH and stop at once: FLUSH has what was captured")
         stage.machine.qmp("stop")
         stage.cap.submit(flush, 32)
         stage.cap.controls.kick()
         stage.machine.qmp("query-status")
-        tap.ok(stage.cap.controls.take() is None, "no answer while stopped")
+        tap.ok(stage.cap.controls.take() is None,
+               "machine stopped: a command is not answered")
         stage.machine.qmp("cont")
-        tap.equal(stage.cap.result()[0], spec.E_OK, "but afterwards")
+        tap.equal(stage.cap.result()[0], spec.E_OK,
+                  "cont: a command given while stopped is answered")
 
 
 def at_once(tap):
@@ -73,12 +78,14 @@ def at_once(tap):
             "outb 0x505 1",             # stops the machine
             f"readw {stage.cap.controls.used + 2}")
         tap.equal(stage.machine.qmp("query-status")["status"],
-                  "guest-panicked", "the machine has stopped")
-        tap.equal(int(replies[2], 16), used + 1, "FLUSH was answered")
+                  "guest-panicked", "guest panic: the machine has stopped")
+        tap.equal(int(replies[2], 16), used + 1,
+                  "guest panic: FLUSH given before it was answered")
         tap.equal(COUNTERS.unpack(stage.cap.result()[1])[1:], (1, 0),
-                  "with the counters")
+                  "guest panic: FLUSH has the counters")
         tap.equal([r.data for r in stage.cap.take_records()], [frame(1)],
-                  "after the buffer in progress [CAP-DEV-FLS-1]")
+                  "guest panic: the buffer in progress was used before FLUSH's reply"
+                  " [CAP-DEV-FLS-1]")
 
 
 def frames(tap):
@@ -89,10 +96,13 @@ def frames(tap):
         stage.link.send(frame(1))
         for _ in range(3):              # QEMU has read the frame after that
             stage.machine.qmp("query-status")
-        tap.ok(stage.cap.take() is None, "guest memory is left alone")
+        tap.ok(stage.cap.take() is None,
+               "machine stopped: a frame that arrives is not written to guest memory")
         stage.machine.qmp("cont")
-        tap.equal(stage.nic.receive(), frame(1), "the NIC receives it later")
-        tap.equal(stage.cap.flush()[1:], (0, 1), "it counts as dropped")
+        tap.equal(stage.nic.receive(), frame(1),
+                  "cont: the NIC receives the frame that arrived while stopped")
+        tap.equal(stage.cap.flush()[1:], (0, 1),
+                  "cont: the frame that arrived while stopped counts as dropped")
 
 
 def leave(stage):
@@ -120,22 +130,25 @@ def moved(tap):
         cap.wait_counted(2)
         with Stage("-incoming", leave(stage), adopt=stage) as target:
             arrive(target)
-            tap.ok(target.cap.tap_exists(), "the tap is there")
+            tap.ok(target.cap.tap_exists(), "migration: the tap is there")
             tap.equal([r.data for r in target.cap.take_records()],
                       [frame(1)[:50], frame(2)[:50]],
-                      "the buffer in progress came along, completed")
+                      "migration: the buffer in progress is completed, and in the target's queue")
             counters = target.cap.clock()
-            tap.equal(counters[1:], (2, 0), "and the counters")
+            tap.equal(counters[1:], (2, 0),
+                      "migration: the counters are the source's")
             target.receive(frame(3))
             target.cap.wait_counted(3)
-            tap.ok(target.cap.take() is None, "the delay")
+            tap.ok(target.cap.take() is None,
+                   "migration: the delay is the source's")
             target.cap.flush()
             found = target.cap.take_records()
             tap.equal([(r.data, r.flags) for r in found],
                       [(frame(3)[:50], spec.R_NANOSECONDS)],
-                      "snapshot length and unit [CAP-DEV-MIG-2]")
+                      "migration: snapshot length and unit are the source's"
+                      " [CAP-DEV-MIG-2]")
             tap.equal(found[0].sec // 10 ** 8, 10,
-                      "and the clock's offset [CAP-DEV-MIG-2]")
+                      "migration: the clock's offset is the source's [CAP-DEV-MIG-2]")
 
 
 def moved_without(tap):
@@ -148,9 +161,13 @@ def moved_without(tap):
             arrive(target)
             tap.contains(target.machine.output(), "virtio-capture: capture "
                          "cannot be resumed: 'netdev' names 'n0', which does "
-                         "not exist", "a warning says so [CAP-DEV-MIG-2]")
-            tap.equal(target.cap.listen(), spec.E_GONE, "LISTEN: gone")
-            tap.equal(target.cap.flush()[1:], (0, 0), "FLUSH works")
+                         "not exist",
+                         "migration without the netdev: a warning tells of it"
+                         " [CAP-DEV-MIG-2]")
+            tap.equal(target.cap.listen(), spec.E_GONE,
+                      "migration without the netdev: LISTEN is refused")
+            tap.equal(target.cap.flush()[1:], (0, 0),
+                      "migration without the netdev: FLUSH succeeds")
 
 
 def idle(tap):
@@ -158,12 +175,14 @@ def idle(tap):
     with Stage() as stage:
         with Stage("-incoming", leave(stage), adopt=stage) as target:
             arrive(target)
-            tap.ok(not target.cap.tap_exists(), "no tap")
+            tap.ok(not target.cap.tap_exists(),
+                   "migration without a listener: there is no tap")
             target.receive(frame(1))
             target.cap.listen()
             target.receive(frame(2))
             found = target.cap.wait_records(1)
-            tap.equal([r.data for r in found], [frame(2)], "capture begins")
+            tap.equal([r.data for r in found], [frame(2)],
+                      "migration without a listener: capture begins with LISTEN")
 
 
 main = Tap()

@@ -41,25 +41,27 @@ def forbidden(tap):
     """From the start: on the command line."""
     with Stage(capture_args=OFF) as stage:
         cap = stage.cap
-        tap.ok(is_off(stage), "off")
+        tap.ok(is_off(stage),
+               "capture=off: the status says so, there is no tap")
         tap.equal(cap.listen(), spec.E_OK,
                   "off: LISTEN succeeds [CAP-DEV-OFF-2]")
-        tap.ok(is_off(stage), "and brings no tap")
+        tap.ok(is_off(stage), "off: LISTEN puts no tap on the path")
         stage.receive(frame(1))
         stage.send(frame(2))
-        tap.equal(cap.flush()[1:], (0, 0), "off: no frame is counted [CAP-DEV-OFF-1]")
+        tap.equal(cap.flush()[1:], (0, 0),
+                  "off: no frame is counted [CAP-DEV-OFF-1]")
         tap.equal(cap.take_records(), [],
-                  "off: none is captured [CAP-DEV-OFF-1]")
+                  "off: no frame is captured [CAP-DEV-OFF-1]")
         before = generation(cap)
         switch(stage, True)
-        tap.ok(cap.tap_exists(), "on: the tap is there")
+        tap.ok(cap.tap_exists(), "on: the tap is on the path")
         tap.ok(not cap.read_config().status & spec.S_OFF,
-               "on: the status [CAP-DEV-OFF-6]")
+               "on: the status says so [CAP-DEV-OFF-6]")
         wait_for(lambda: generation(cap) != before, "notification")
         stage.receive(frame(3))
         tap.equal([r.data for r in cap.wait_records(1)], [frame(3)],
                   "on: the listener of before captures [CAP-DEV-OFF-2]")
-        tap.equal(cap.flush()[1:], (1, 0), "on: and counts")
+        tap.equal(cap.flush()[1:], (1, 0), "on: its frame is counted")
 
 
 def unused(tap):
@@ -71,15 +73,17 @@ def unused(tap):
         before = generation(stage.cap)
         switch(stage, False)
         stage.machine.qmp("query-status")
-        tap.ok(is_off(stage), "off, twice")
-        tap.equal(generation(stage.cap), before, "the driver is told once")
+        tap.ok(is_off(stage), "capture=off twice: it is off")
+        tap.equal(generation(stage.cap), before,
+                  "capture=off twice: the driver is told once")
         switch(stage, True)
         switch(stage, True)
-        tap.ok(not stage.cap.tap_exists(), "on: no tap without a listener")
+        tap.ok(not stage.cap.tap_exists(),
+               "on without a listener: there is no tap")
         stage.cap.listen()
         stage.receive(frame(1))
         tap.equal([r.data for r in stage.cap.wait_records(1)], [frame(1)],
-                  "the next one captures")
+                  "on: the next listener captures")
 
 
 def ended(tap):
@@ -97,25 +101,29 @@ def ended(tap):
             before = generation(cap)
             switch(stage, False)
             tap.ok(is_off(stage),
-                   f"delay {delay}: off, at once [CAP-DEV-OFF-1]")
+                   f"delay {delay}: off at once [CAP-DEV-OFF-1]")
             wait_for(lambda: generation(cap) != before, "notification")
-            tap.ok(True, "the driver is told [CAP-DEV-CFG-4]")
+            tap.ok(True,
+                   f"delay {delay}: the driver is told of the switch [CAP-DEV-CFG-4]")
             stage.receive(frame(2))
             stage.send(frame(3))
             tap.equal([cap.look(n)[1:][:3] for n in (0, 1, 2)],
-                      [c[:3] for c in counts], "off: no frame is counted [CAP-DEV-OFF-1]")
+                      [c[:3] for c in counts],
+                      f"delay {delay}, off: no frame is counted [CAP-DEV-OFF-1]")
             for n in (0, 1, 2):
                 cap.flush(n)
             tap.equal([[r.data for r in cap.take_records(n)]
                        for n in (0, 1, 2)], [[frame(1)], [frame(1)], []],
-                      "off: FLUSH gives what was captured before [CAP-DEV-OFF-4]")
+                      f"delay {delay}, off: FLUSH gives what was captured before"
+                      " [CAP-DEV-OFF-4]")
             switch(stage, True)
             stage.receive(frame(4))
             for n in (0, 1, 2):
                 cap.flush(n)
             tap.equal([[r.data for r in cap.take_records(n)]
                        for n in (0, 1, 2)], [[frame(4)], [frame(4)], []],
-                      "on: listeners and programs are as before [CAP-DEV-OFF-2]")
+                      f"delay {delay}, on: listeners and programs are as before"
+                      " [CAP-DEV-OFF-2]")
 
 
 def untouched(tap):
@@ -133,10 +141,10 @@ def untouched(tap):
             stage.receive(frame(n))
         cap.look(1)
         tap.equal(machine.read(where, 4096), before,
-                  "off: no record is written [CAP-DEV-OFF-1]")
+                  "off: no record is written to the buffers [CAP-DEV-OFF-1]")
         cap.listen(0, listener=1)
         tap.equal([r.data for r in cap.take_records(1)], [frame(1)],
-                  "LISTEN to nothing gives the buffer back")
+                  "off: LISTEN to nothing uses the buffer in progress")
 
 
 def no_way_round(tap):
@@ -161,7 +169,7 @@ def no_way_round(tap):
             tap.ok(is_off(stage),
                    f"{what}: it is off [CAP-DEV-OFF-5 CAP-DEV-OFF-6]")
             tap.equal([cap.look(n)[1:4] for n in (0, 1, 16)], [(0, 0, 0)] * 3,
-                      f"{what}: nothing is captured [CAP-DEV-OFF-5]")
+                      f"{what}: no frame is captured [CAP-DEV-OFF-5]")
         tries()
         quiet("LISTEN and FILTER")
         for queue in cap.queues:
@@ -190,25 +198,30 @@ def injection(tap):
     """Nothing leaves, and the NIC gets nothing."""
     with Stage() as stage:
         cap = stage.cap
-        tap.equal(inject(cap, frame(1)), spec.E_OK, "on: a frame is sent")
-        tap.equal(stage.link.receive(), frame(1), "and arrives")
+        tap.equal(inject(cap, frame(1)), spec.E_OK, "on: INJECT succeeds")
+        tap.equal(stage.link.receive(), frame(1),
+                  "on: the injected frame arrives")
         switch(stage, False)
         for flags in range(4):
             tap.equal(inject(cap, frame(2), flags), spec.E_OFF,
-                      f"off: flags {flags}: refused [CAP-DEV-OFF-3]")
+                      f"off: INJECT with flags {flags} is refused [CAP-DEV-OFF-3]")
         tap.equal(inject(cap, bytes(13)), spec.E_INVALID,
-                  "off: no frame: not valid, still")
+                  "off: INJECT of no frame is invalid as ever")
         for i in range(100):            # more than one turn takes
             offer(cap, frame(i))
         cap.queues[2].kick()
-        tap.equal(cap.flush()[1:], (0, 0), "FLUSH behind 100 is answered")
+        tap.equal(cap.flush()[1:], (0, 0),
+                  "off, behind 100 INJECTs: FLUSH succeeds")
         tap.equal({injected(cap) for _ in range(100)}, {spec.E_OFF},
-                  "all are refused")
+                  "off: 100 INJECTs are refused")
         stage.receive(frame(3))         # it would get another one before
-        tap.ok(stage.link.empty(), "off: nothing was sent [CAP-DEV-OFF-3]")
+        tap.ok(stage.link.empty(),
+               "off: no injected frame arrives [CAP-DEV-OFF-3]")
         switch(stage, True)
-        tap.equal(inject(cap, frame(4)), spec.E_OK, "on: frames are sent")
-        tap.equal(stage.link.receive(), frame(4), "these alone arrive")
+        tap.equal(inject(cap, frame(4)), spec.E_OK,
+                  "on again: INJECT succeeds")
+        tap.equal(stage.link.receive(), frame(4),
+                  "on again: the injected frame alone arrives")
 
 
 def waiting(tap):
@@ -220,7 +233,8 @@ def waiting(tap):
         cap.queues[2].kick()
         cap.flush()
         switch(stage, False)
-        tap.equal(cap.flush()[1:], (0, 0), "FLUSH is answered")
+        tap.equal(cap.flush()[1:], (0, 0),
+                  "off with frames waiting: FLUSH succeeds")
         got = []
         for _ in range(60):
             while not stage.link.empty():
@@ -229,10 +243,13 @@ def waiting(tap):
         statuses = [injected(cap) for _ in range(60)]
         count = statuses.count(spec.E_OK)
         tap.equal(statuses, [spec.E_OK] * count + [spec.E_OFF] * (60 - count),
-                  "those that the backend had not been given are refused [CAP-DEV-OFF-3]")
-        tap.ok(0 < count < 60, "some of each", count)
+                  "off with frames waiting: those not yet given to the backend are refused"
+                  " [CAP-DEV-OFF-3]")
+        tap.ok(0 < count < 60,
+               "off with frames waiting: some were given to the backend, some not",
+               count)
         tap.equal(got, [frame(i) for i in range(count)],
-                  "and those that it had are sent")
+                  "off with frames waiting: those given to the backend are sent")
 
 
 def under_way(tap):
@@ -249,12 +266,17 @@ def under_way(tap):
             switch(stage, False)
             status, rest = cap.result()
             if status or cap.counters(rest)[1:] != (turn + 1, 0):
-                tap.ok(False, "FLUSH", status, rest)
+                tap.ok(False,
+                       "20 times FLUSH and the switch at once: FLUSH has what was captured",
+                       status, rest)
             cap.post(4096)
-        tap.ok(True, "20 times FLUSH around the switch [CAP-DEV-OFF-2]")
+        tap.ok(True,
+               "20 times FLUSH and the switch at once: FLUSH has what was captured"
+               " [CAP-DEV-OFF-2]")
         tap.equal([r.data for r in cap.take_records()],
                   [frame(turn) for turn in range(20)],
-                  "each brings what was captured before [CAP-DEV-OFF-4]")
+                  "20 times FLUSH and the switch at once: buffers have all captured frames"
+                  " [CAP-DEV-OFF-4]")
 
 
 def stopped(tap):
@@ -265,13 +287,15 @@ def stopped(tap):
         before = generation(cap)
         stage.machine.qmp("stop")
         switch(stage, False)
-        tap.ok(is_off(stage), "off")
-        tap.equal(generation(cap), before, "the driver is not told yet")
+        tap.ok(is_off(stage), "off while stopped: it is off")
+        tap.equal(generation(cap), before,
+                  "off while stopped: the driver is not told yet")
         stage.machine.qmp("cont")
         wait_for(lambda: generation(cap) != before, "notification")
-        tap.ok(is_off(stage), "cont: off, still")
+        tap.ok(is_off(stage), "off while stopped, cont: it is off")
         stage.receive(frame(1))
-        tap.equal(cap.flush()[1:], (0, 0), "nothing is captured")
+        tap.equal(cap.flush()[1:], (0, 0),
+                  "off while stopped, cont: no frame is captured")
 
 
 def moved(tap):
@@ -288,7 +312,8 @@ def moved(tap):
             with stage.moved(capture_args=target) as other:
                 cap = other.cap
                 wait_for(lambda: generation(cap) != before, "notification")
-                tap.equal(is_off(other), bool(target), name)
+                tap.equal(is_off(other), bool(target),
+                          f"{name}: the switch is the target's own")
                 other.receive(frame(2))
                 got = cap.flush().captured
                 tap.equal((count, got), (1, 1) if target else (0, 1),
@@ -298,7 +323,8 @@ def moved(tap):
                 other.receive(frame(3))
                 cap.flush()
                 tap.equal([r.data for r in cap.take_records()][-1:],
-                          [frame(3)], f"{name}: and there again")
+                          [frame(3)],
+                          f"{name}, switched on again: the listener captures")
 
 
 def without_netdev(tap):
@@ -308,14 +334,19 @@ def without_netdev(tap):
         cap.listen()
         switch(stage, False)
         stage.machine.qmp("netdev_del", id="n0")
-        tap.equal(cap.listen(), spec.E_GONE, "off: LISTEN: gone")
-        tap.equal(inject(cap, frame(1)), spec.E_GONE, "off: no NIC either")
+        tap.equal(cap.listen(), spec.E_GONE,
+                  "netdev removed while off: LISTEN is refused as gone")
+        tap.equal(inject(cap, frame(1)), spec.E_GONE,
+                  "netdev removed while off: INJECT is refused as gone")
         switch(stage, True)
-        tap.ok(not cap.tap_exists(), "on: nothing to tap")
-        tap.equal(inject(cap, frame(1)), spec.E_GONE, "on: no NIC to inject by")
-        tap.equal(cap.listen(), spec.E_GONE, "on: LISTEN: gone")
-        tap.equal(cap.flush()[1:], (0, 0), "FLUSH works")
-        tap.equal(cap.listen(0), spec.E_OK, "LISTEN to nothing, too")
+        tap.ok(not cap.tap_exists(), "netdev removed, on again: there is no tap")
+        tap.equal(inject(cap, frame(1)), spec.E_GONE,
+                  "netdev removed, on again: INJECT is refused as gone")
+        tap.equal(cap.listen(), spec.E_GONE,
+                  "netdev removed, on again: LISTEN is refused as gone")
+        tap.equal(cap.flush()[1:], (0, 0), "netdev removed, on again: FLUSH succeeds")
+        tap.equal(cap.listen(0), spec.E_OK,
+                  "netdev removed, on again: LISTEN to nothing succeeds")
 
 
 def unplugged(tap):
@@ -332,7 +363,8 @@ def unplugged(tap):
                         netdev="n0", id="cap", capture=on)
             stage.cap = Capture(machine)
             stage.cap.listen()
-            tap.equal(is_off(stage), not on, f"a device with capture={on}")
+            tap.equal(is_off(stage), not on,
+                      f"device_add with capture={on}: it is {'on' if on else 'off'}")
 
 
 def several(tap):
@@ -344,8 +376,9 @@ def several(tap):
         switch(stage, False)
         stage.receive(frame(1))
         tap.equal([r.data for r in other.wait_records(1)], [frame(1)],
-                  "the other one captures")
-        tap.equal(cap.flush()[1:], (0, 0), "this one does not")
+                  "two devices on a netdev, one off: the other one captures")
+        tap.equal(cap.flush()[1:], (0, 0),
+                  "two devices on a netdev, one off: that one does not capture")
 
 
 def traced(tap):
@@ -355,7 +388,8 @@ def traced(tap):
                           name="virtio_capture_switch", enable=True)
         for value in "off", "on":
             tap.equal(stage.machine.hmp(f"qom-set {PATH} capture {value}"),
-                      "", f"the monitor's qom-set: {value}")
+                      "",
+                      f"the monitor's qom-set of capture to {value} succeeds")
         lines = [line.rpartition(" ")[2]
                  for line in stage.machine.output().splitlines()
                  if "virtio_capture_switch" in line]

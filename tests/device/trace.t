@@ -22,7 +22,7 @@ def switched_on(tap):
         stage.cap.listen()
         stage.cap.listen(0)
         tap.ok("virtio_capture_" not in stage.machine.output(),
-               "nothing is traced at first")
+               "without -trace no event is printed")
         stage.machine.qmp("trace-event-set-state", name="virtio_capture_*",
                           enable=True)
         stage.cap.listen()
@@ -35,9 +35,10 @@ def switched_on(tap):
         stage.cap.listen(0)
         output = stage.machine.output()
         for event in EVENTS:
-            tap.contains(output, f"virtio_capture_{event} dev ", event)
+            tap.contains(output, f"virtio_capture_{event} dev ",
+                         f"the event {event} is printed when it happens")
         tap.contains(output, " len 60 caplen 60 flags 0x0",
-                     "with what happened")
+                     "the event of a frame has its lengths and flags")
 
 
 main = Tap()

@@ -38,18 +38,21 @@ def netdev(tap):
         cap.wait_counted(1)
         generation = stage.machine.get("b", cap.common + 21)
         stage.machine.qmp("netdev_del", id="n0")
-        tap.ok(not cap.tap_exists(), "the tap is gone")
+        tap.ok(not cap.tap_exists(), "netdev removed: the tap is gone")
         tap.ok(stage.machine.get("b", cap.common + 21) != generation,
-               "the driver is told that the configuration changed [CAP-DEV-CFG-4]")
+               "netdev removed: the configuration's generation changes [CAP-DEV-CFG-4]")
         config = cap.read_config()
         tap.equal((config.mac, config.status), (bytes(6), 0),
-                  "there is no NIC any more [CAP-DEV-CFG-1]")
-        tap.equal(cap.listen(), spec.E_GONE, "LISTEN: gone [CAP-DEV-LSN-2]")
-        tap.equal(cap.flush()[1:], (1, 0), "FLUSH works")
+                  "netdev removed: the configuration has no NIC [CAP-DEV-CFG-1]")
+        tap.equal(cap.listen(), spec.E_GONE,
+                  "netdev removed: LISTEN is refused as gone [CAP-DEV-LSN-2]")
+        tap.equal(cap.flush()[1:], (1, 0), "netdev removed: FLUSH succeeds")
         tap.equal([r.data for r in cap.take_records()], [frame(1)],
-                  "what was captured is not lost")
-        tap.equal(cap.listen(0), spec.E_OK, "LISTEN to nothing works")
-        tap.ok(not cap.broken() and stage.machine.alive(), "all is well")
+                  "netdev removed: frames captured before are in a buffer")
+        tap.equal(cap.listen(0), spec.E_OK,
+                  "netdev removed: LISTEN to nothing succeeds")
+        tap.ok(not cap.broken() and stage.machine.alive(),
+               "netdev removed: no reset is needed, QEMU goes on")
 
 
 def other_netdev(tap):
@@ -68,12 +71,13 @@ def other_netdev(tap):
                     mac=nics.MAC)
         nic = nics.VirtioNet(machine)
         tap.equal(cap.read_config().mac, nics.MAC_BYTES,
-                  "the device finds the new NIC")
-        tap.equal(cap.listen(), spec.E_OK, "LISTEN works again")
+                  "netdev and NIC added again: the configuration has its address")
+        tap.equal(cap.listen(), spec.E_OK,
+                  "netdev and NIC added again: LISTEN succeeds")
         end.send(frame(2))
         nic.receive()
         tap.equal([r.data for r in cap.wait_records(1)], [frame(2)],
-                  "its frames are captured")
+                  "netdev and NIC added again: its frames are captured")
 
 
 def other_nic(tap):
@@ -85,7 +89,7 @@ def other_nic(tap):
         first = frame(1, 60, nics.MAC_BYTES)
         stage.receive(first)
         tap.equal([r.data for r in cap.wait_records(1)], [first],
-                  "a frame to the NIC's address")
+                  "NIC of another model: before it a frame to the old NIC's address is captured")
         unplug(machine, "nic", stage.nic.slot)
         machine.qmp("device_add", driver="e1000", netdev="n0", id="nic2",
                     mac=OTHER)
@@ -96,7 +100,7 @@ def other_nic(tap):
         nic.receive()
         tap.equal([r.data[14:18] for r in cap.wait_records(2)],
                   [bytes([0, 0, 0, i]) for i in (2, 3)],
-                  "its successor has another one")
+                  "NIC of another model: frames to its address are captured")
 
 
 def device(tap):
@@ -109,7 +113,7 @@ def device(tap):
             stage.cap.wait_counted(1)
             unplug(machine, "cap", stage.cap.slot)
             tap.ok("filters:" not in machine.hmp("info network"),
-                   "the tap is gone")
+                   "capture device unplugged: the tap is gone")
             stage.receive(frame(100))
             stage.send(frame(101))
             machine.qmp("device_add", driver="virtio-capture-pci",
@@ -121,7 +125,7 @@ def device(tap):
         stage.cap.listen()
         stage.receive(frame(7))
         tap.equal([r.data for r in stage.cap.wait_records(1)], [frame(7)],
-                  "a new device captures")
+                  "capture device plugged in again: it captures")
 
 
 def listeners(tap):
@@ -136,10 +140,10 @@ def listeners(tap):
                                  listener=n)
             stage.receive(frame(1), frame(2))
             tap.equal(stage.cap.look(16)[1:], (2, 0, 2, 0),
-                      "listeners capture")
+                      "capture device with listener queues: they capture")
             unplug(machine, "cap", stage.cap.slot)
             tap.ok("filters:" not in machine.hmp("info network"),
-                   "the tap is gone")
+                   "capture device with listener queues unplugged: the tap is gone")
             stage.receive(frame(100))
             machine.qmp("device_add", driver="virtio-capture-pci",
                         netdev="n0", id="cap")
@@ -149,7 +153,7 @@ def listeners(tap):
         stage.receive(frame(7))
         stage.cap.listen(0, listener=1)
         tap.equal([r.data for r in stage.cap.take_records(1)], [frame(7)],
-                  "so does a new device's")
+                  "capture device with listener queues plugged in again: they capture")
 
 
 def nic(tap):
@@ -160,16 +164,19 @@ def nic(tap):
         stage.cap.wait_records(1)
         unplug(stage.machine, "nic", stage.nic.slot)
         tap.equal(stage.cap.read_config().status, 0,
-                  "no NIC in the status [CAP-DEV-CFG-2]")
+                  "NIC unplugged, netdev kept: the status says that there is no NIC"
+                  " [CAP-DEV-CFG-2]")
         stage.link.send(frame(2))
-        tap.equal(stage.cap.flush()[1:], (1, 0), "no frame without a NIC")
+        tap.equal(stage.cap.flush()[1:], (1, 0),
+                  "NIC unplugged, netdev kept: no frame is captured")
         stage.machine.qmp("device_add", driver=nics.MODEL, netdev="n0",
                           id="nic", mac=nics.MAC)
         stage.nic = nics.VirtioNet(stage.machine)
         stage.receive(frame(3))
         wait_for(lambda: frame(3) in [r.data for r in
                                       stage.cap.take_records()], "frame 3")
-        tap.ok(True, "the same tap sees a new NIC's frames")
+        tap.ok(True,
+               "NIC plugged in at the kept netdev: its frames are captured")
 
 
 def quit_now(tap):
@@ -178,7 +185,7 @@ def quit_now(tap):
         stage.cap.listen(delay=spec.DELAY_NONE)
         stage.receive(frame(1))
         stage.cap.wait_counted(1)
-        tap.equal(stage.machine.close(), 0, "QEMU ends well")
+        tap.equal(stage.machine.close(), 0, "QEMU exits with status 0")
 
 
 main = Tap()

@@ -35,15 +35,15 @@ def described(tap):
         lines = {line.split("=")[0].strip(): line
                  for line in text.splitlines()}
         tap.contains(lines.get("capture", ""), " - off: nothing is captured",
-                     "capture is among the properties")
+                     "-device virtio-capture-pci,help describes capture")
         for name in READ_ONLY:
             tap.contains(lines.get(name, ""), "(read-only)",
-                         f"{name} is, and says that it can be read only")
+                         f"-device virtio-capture-pci,help: {name} can be read only")
         for name in ("virtio-capture-pci", "virtio-capture-device"):
             known = {one["name"] for one in stage.machine.qmp(
                 "device-list-properties", typename=name)}
             tap.equal({"capture", *READ_ONLY} - known, set(),
-                      f"QMP lists them for {name}")
+                      f"device-list-properties of {name} has the properties")
 
 
 def version(tap):
@@ -65,13 +65,14 @@ def read_only(tap):
         for name in READ_ONLY:
             response = stage.machine.qmp_raw(
                 "qom-set", path=PATHS[0], property=name, value=1)
-            tap.ok("error" in response, f"{name} cannot be set", response)
+            tap.ok("error" in response, f"qom-set of {name} is refused",
+                   response)
     for name in NUMBERS:
         status, errors = qtest.run_qemu(
             "-netdev", "user,id=n0", "-device",
             f"virtio-capture-pci,netdev=n0,{name}=1")
         tap.ok(status == 1 and "-device" in errors,
-               f"{name} is no option", status, errors)
+               f"-device with {name} is refused", status, errors)
 
 
 def numbers(tap):
@@ -79,39 +80,41 @@ def numbers(tap):
     with Stage(buffers=0, features=QUEUES) as stage:
         cap = stage.cap
         tap.equal(read(stage, "tapped", *NUMBERS), (False, 0, 0, 0, 0),
-                  "nothing yet")
+                  "before LISTEN: not tapped, numbers are 0")
         cap.post(4096)
         cap.listen()
         tap.equal(read(stage, "tapped", "listeners"), (True, 1),
-                  "a listener, and the tap")
+                  "after LISTEN: tapped, one listener")
         cap.listen(listener=3)
         stage.receive(frame(1), frame(2))
         cap.look(3)
         tap.equal(read(stage, *NUMBERS), (2, 2, 2, 0),
-                  "frames, for each listener that wants them")
+                  "frames count for each listener that wants them")
         inject(cap, frame(3))
         stage.link.receive()
         inject(cap, bytes(13))
         tap.equal(read(stage, *NUMBERS), (2, 3, 3, 1),
-                  "a frame of the driver's; what was refused does not count")
+                  "an injected frame is counted, a refused one is not")
         cap.start(QUEUES)
         tap.equal(read(stage, "tapped", *NUMBERS), (False, 0, 3, 3, 1),
-                  "a reset hides nothing")
+                  "after a reset: not tapped, no listener, numbers stay")
         cap.post(4096)
         cap.listen()
         stage.receive(frame(4))
         cap.flush()
-        tap.equal(read(stage, *NUMBERS), (1, 4, 3, 1), "and they go on")
+        tap.equal(read(stage, *NUMBERS), (1, 4, 3, 1),
+                  "after a reset: a frame is added to the numbers")
         cap.listen(0)
         tap.equal(read(stage, "tapped", *NUMBERS), (False, 0, 4, 3, 1),
-                  "nobody listens any more")
+                  "listener stopped: not tapped, numbers stay")
 
 
 def state(tap):
     """What each listener wants and has got."""
     with Stage(buffers=0, features=QUEUES) as stage:
         cap = stage.cap
-        tap.equal(read(stage, "listener-state"), ([],), "no listener")
+        tap.equal(read(stage, "listener-state"), ([],),
+                  "no listener: listener-state is empty")
         program = bpf.compiled("arp")
         cap.filter(program, listener=2)
         cap.listen(96, spec.L_RECEIVED | spec.L_PROMISC, listener=2)
@@ -128,16 +131,17 @@ def state(tap):
                "instructions": len(program), "seen": 1, "captured": 0,
                "dropped": 0}
         tap.equal(read(stage, "listener-state"), ([shared, own],),
-                  "two listeners, one with a program")
+                  "two listeners, one with a program: listener-state shows both")
         cap.filter(bpf.ACCEPT, listener=2)
         stage.receive(frame(3))
         cap.look(2)
         own.update(instructions=1, seen=2, dropped=1)
         shared.update(seen=3, captured=3)
         tap.equal(read(stage, "listener-state"), ([shared, own],),
-                  "another program, and no buffer")
+                  "another program, no buffer: listener-state shows both")
         cap.listen(0)
-        tap.equal(read(stage, "listener-state"), ([own],), "one has gone")
+        tap.equal(read(stage, "listener-state"), ([own],),
+                  "one listener stopped: listener-state shows the other")
 
 
 def netdev_gone(tap):
@@ -146,7 +150,7 @@ def netdev_gone(tap):
         stage.cap.listen()
         stage.machine.qmp("netdev_del", id="n0")
         tap.equal(read(stage, "tapped", "listeners"), (False, 1),
-                  "a listener, and no tap")
+                  "capture=off: one listener, not tapped")
 
 
 def many(tap):
@@ -159,8 +163,10 @@ def many(tap):
         stage.cap.look(64)
         found, = read(stage, "listener-state")
         tap.equal([(one["listener"], one["dropped"]) for one in found],
-                  [(n, 1) for n in range(65)], "65 listeners, in order")
-        tap.equal(read(stage, *NUMBERS), (65, 0, 65, 0), "and their sums")
+                  [(n, 1) for n in range(65)],
+                  "65 listeners: listener-state shows them in order")
+        tap.equal(read(stage, *NUMBERS), (65, 0, 65, 0),
+                  "65 listeners: the numbers are their sums")
 
 
 main = Tap()
