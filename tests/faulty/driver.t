@@ -29,7 +29,7 @@ MODELS = [(0, "listener"), (1, "listener"), (1, "own")]
 tap = Tap()
 made = subprocess.run(["make", "-s", "-C", HERE], text=True, check=False,
                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-if tap.ok(made.returncode == 0, "the device that lies is built", made.stdout):
+if tap.ok(made.returncode == 0, "the misbehaving device is built", made.stdout):
     for offload, program in MODELS:
         finished, done = run_script(
             tap, ["--no-capture", "--timeout", "400",
@@ -43,7 +43,7 @@ if tap.ok(made.returncode == 0, "the device that lies is built", made.stdout):
                   "--add", os.path.join(OUT, program), "--add", DUMMY],
             f"insmod dummy.ko && modprobe virtio_capture offload={offload} && " +
             RUN % program)
-        tap.equal(finished, [program], f"{program}: it ran")
+        tap.equal(finished, [program], f"the program {program} ran to its end")
         tap.ok(done.returncode == 0, "the guest and its kernel are well",
                f"exit status {done.returncode}", done.stderr)
 sys.exit(tap.done())

@@ -102,8 +102,8 @@ static inline void listen_to_order(int fd, const char *what, const char *fault,
 	set(fd, BIOCIMMEDIATE, 1);
 	order(fault, count);
 	alarm(PATIENCE);
-	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0, "%s: the order is there",
-	   what);
+	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0,
+	   "%s: the frame with the order is captured", what);
 	alarm(0);
 }
 
@@ -141,18 +141,19 @@ static inline void fatal(const char *fault, unsigned int tstamp)
 	}
 	usleep(50000);
 	order(fault, 1);
-	equal(read_to_error(fd), EIO,
-	      "%s: a reader gets EIO [CAP-DRV-REC-5]", fault);
-	equal(read(pipes[0], &c, 1), 1, "%s: one that waits wakes", fault);
-	equal(c, EIO, "%s: and gets EIO, too", fault);
+	equal(read_to_error(fd), EIO, "%s: a reader gets EIO [CAP-DRV-REC-5]",
+	      fault);
+	equal(read(pipes[0], &c, 1), 1, "%s: a pending read is woken", fault);
+	equal(c, EIO, "%s: a pending read gets EIO", fault);
 	waitpid(pid, NULL, 0);
-	ok(readable(fd, 0), "%s: a poll ends", fault);
+	ok(readable(fd, 0), "%s: poll says readable", fault);
 	equal(logged(GIVEN_UP), 1,
-	      "%s: the kernel says it once [CAP-DRV-REC-5]", fault);
+	      "%s: the kernel's log tells once that the device is given up [CAP-DRV-REC-5]",
+	      fault);
 	close(fd);
 	fd = open_bpf(O_RDWR);
-	equal(error_of(attach(fd, "eth0")), ENXIO,
-	      "%s: there is nothing to attach to", fault);
+	equal(error_of(attach(fd, "eth0")), ENXIO, "%s: BIOCSETIF is ENXIO",
+	      fault);
 	close(fd);
 	close(waiting);
 	close(pipes[0]);
@@ -190,7 +191,7 @@ static inline void begin_listening(void)
 		bail("/dev/kmsg");
 	lseek(kmsg, 0, SEEK_END);
 	find_device();
-	ok(works(), "without lies it works");
+	ok(works(), "before any fault: a frame is captured");
 }
 
 #endif /* FAULTY_H */

@@ -19,20 +19,21 @@ static void command_fails(const char *fault, int expected, const char *line)
 	listen_to_order(fd, fault, fault, 1000000);
 	/* Times in nanoseconds, which the device has to be told to give. */
 	set(second, BIOCSTSTAMP, BPF_T_NANOTIME);
-	equal(error_of(attach(second, "eth0")), expected,
-	      "%s: BIOCSETIF fails", fault);
+	equal(error_of(attach(second, "eth0")), expected, "%s: BIOCSETIF fails",
+	      fault);
 	for (i = 0; i < 100; i++)
 		ioctl(fd, BIOCGSTATS, &st);
-	equal(st.bs_drop, 0, "%s: no count is believed", fault);
+	equal(st.bs_drop, 0, "%s: BIOCGSTATS takes no counts from the reply",
+	      fault);
 	if (line) {
 		i = logged(line);
-		ok(i > 0 && i < 50, "%s: some lines of the kernel, not 100",
+		ok(i > 0 && i < 50,
+		   "%s: the kernel's log has between 1 and 49 lines of 100 failures",
 		   fault);
 	}
 	order("none", 0);
 	alarm(PATIENCE);
-	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0, "%s: capture goes on",
-	   fault);
+	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0, "%s: capture goes on", fault);
 	alarm(0);
 	close(second);
 	close(fd);
@@ -48,7 +49,7 @@ static void random_answers(unsigned int count)
 	unsigned int i;
 
 	logged("");
-	listen_to_order(fd, "random", "ctl-random", 1000000);
+	listen_to_order(fd, "random replies", "ctl-random", 1000000);
 	alarm(PATIENCE);
 	for (i = 0; i < count; i++) {
 		ioctl(fd, BIOCGSTATS, &st);
@@ -59,16 +60,17 @@ static void random_answers(unsigned int count)
 	}
 	alarm(0);
 	ok(attached > 0 && attached < (int)count,
-	   "random: some commands succeed and some fail");
-	equal(logged("given up"), 0, "random: the device is not given up");
+	   "random replies: some commands succeed and some fail");
+	equal(logged("given up"), 0,
+	      "random replies: the device is not given up");
 	order("none", 0);
 	alarm(PATIENCE);
 	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0,
-	   "random: capture goes on [CAP-DRV-CTRL-3]");
+	   "random replies: capture goes on afterwards [CAP-DRV-CTRL-3]");
 	alarm(0);
 	close(fd);
 	bind_again();
-	ok(works(), "random: a reset mends the device");
+	ok(works(), "random replies: a reset mends the device");
 }
 
 /* A command of one descriptor's shows that the device is beyond help. */
@@ -78,10 +80,11 @@ static void given_up_by_command(const char *fault)
 
 	logged("");
 	listen_to_order(fd, fault, fault, 1);
-	ok(attach(second, "eth0") < 0, "%s: who gave the command gets an error",
-	   fault);
+	ok(attach(second, "eth0") < 0,
+	   "%s: the request that sent the command fails", fault);
 	equal(read_to_error(fd), EIO, "%s: other readers get EIO", fault);
-	equal(logged("the device is given up"), 1, "%s: the kernel says it once",
+	equal(logged("the device is given up"), 1,
+	      "%s: the kernel's log tells once that the device is given up",
 	      fault);
 	close(second);
 	close(fd);
@@ -129,7 +132,7 @@ static void silent(void)
 		bail("the NIC");
 	nic = strrchr(path, '/') + 1;
 	logged("");
-	listen_to_order(fd, "silent", "ctl-silent", 1);
+	listen_to_order(fd, "no reply", "ctl-silent", 1);
 	pid = fork();
 	if (pid == 0)
 		_exit(attach(second, "eth0") == 0);
@@ -138,18 +141,19 @@ static void silent(void)
 	write_file(NIC_DRIVER "/unbind", nic);
 	set_up("lo");
 	equal(logged("no answer"), 0,
-	      "silent: interfaces go and change while the device is awaited");
+	      "no reply: interfaces go and change while the driver waits for it");
 	waitpid(pid, &status, 0);
-	equal(status, 0, "silent: who gave the command gets an error [CAP-DRV-CTRL-4]");
-	equal(read_to_error(fd), EIO, "silent: other readers get EIO");
+	equal(status, 0,
+	      "no reply: the request that sent the command fails [CAP-DRV-CTRL-4]");
+	equal(read_to_error(fd), EIO, "no reply: other readers get EIO");
 	equal(logged("the device is given up"), 1,
-	      "silent: the kernel says it once");
+	      "no reply: the kernel's log tells once that the device is given up");
 	close(second);
 	close(fd);
 	write_file(NIC_DRIVER "/bind", nic);
 	set_up("eth0");
 	bind_again();
-	ok(works(), "silent: a reset mends the device");
+	ok(works(), "no reply: a reset mends the device");
 }
 
 /* A device that takes any frame; to the driver, none is longer than Ethernet's. */
@@ -159,16 +163,16 @@ static void endless_frames(void)
 	int fd = listener();
 	void *frame = calloc(1, len);
 
-	listen_to_order(fd, "mtu", "config-mtu", 1);
+	listen_to_order(fd, "device with an MTU of 2^32 - 1", "config-mtu", 1);
 	close(fd);
 	fd = listener();
 	equal(error_of(write(fd, frame, len)), EMSGSIZE,
-	      "mtu: what is no frame is refused [CAP-DRV-SEC-3]");
+	      "device with an MTU of 2^32 - 1: write of 16 MiB is EMSGSIZE [CAP-DRV-SEC-3]");
 	order("none", 0);
 	close(fd);
 	free(frame);
 	bind_again();
-	ok(works(), "mtu: and it works");
+	ok(works(), "device with an MTU of 2^32 - 1: a reset mends the device");
 }
 
 /*
@@ -189,14 +193,15 @@ static void injection(const char *fault, int last)
 		    errno != EINVAL)
 			break;
 	alarm(0);
-	equal(i, 10, "%s: ten writes end, well or with an error", fault);
+	equal(i, 10, "%s: ten writes end, with success or an error", fault);
 	if (last) {
 		/* A write looks at what the device has done with others. */
 		for (i = 0; i < 1000 && write(fd, &f, 100) >= 0; i++)
 			usleep(1000);
 		equal(read_to_error(fd), EIO, "%s: readers get EIO", fault);
 		equal(logged("the device is given up"), 1,
-		      "%s: the kernel says it once", fault);
+		      "%s: the kernel's log tells once that the device is given up",
+		      fault);
 	}
 	close(fd);
 	bind_again();
@@ -208,12 +213,13 @@ static void no_address(void)
 {
 	int fd = open_bpf(O_RDWR);
 
-	equal(attach(fd, "capture1"), 0, "there is a device without a NIC");
+	equal(attach(fd, "capture1"), 0,
+	      "BIOCSETIF to the device without a NIC succeeds by its own name");
 	close(fd);
 	fd = open_bpf(O_RDWR);
 	ok(if_nametoindex("dummy0") > 0 &&
 	   error_of(attach(fd, "dummy0")) == ENXIO,
-	   "an interface without a permanent address is no NIC [CAP-DRV-CFG-3]");
+	   "BIOCSETIF to an interface without a permanent address is ENXIO [CAP-DRV-CFG-3]");
 	close(fd);
 }
 
@@ -227,7 +233,7 @@ static void negotiated(void)
 		 device);
 	fd = open(path, O_RDONLY);
 	ok(fd >= 0 && read(fd, bits, sizeof(bits) - 1) > 33 && bits[32] == '1',
-	   "VIRTIO_F_VERSION_1 is accepted [CAP-DRV-FEAT-1]");
+	   "the driver accepts VIRTIO_F_VERSION_1 [CAP-DRV-FEAT-1]");
 	close(fd);
 }
 
@@ -239,19 +245,21 @@ static void lacks_queue(void)
 	struct frame f;
 
 	logged("");
-	listen_to_order(fd, "queues", "no-queues", 1);
+	listen_to_order(fd, "queue missing after a suspend", "no-queues", 1);
 	write_file("/sys/module/suspend/parameters/pm_test_delay", "0");
 	write_file("/sys/power/pm_test", "devices");
 	write_file("/sys/power/state", "freeze");
-	equal(read_to_error(fd), EIO, "queues: a reader gets EIO");
+	equal(read_to_error(fd), EIO,
+	      "queue missing after a suspend: a reader gets EIO");
 	equal(logged("no queues after a suspend; the device is given up"), 1,
-	      "queues: the kernel says why");
-	equal(stats(fd).bs_recv, before.bs_recv + 1, "queues: counts stay");
+	      "queue missing after a suspend: the kernel's log tells why");
+	equal(stats(fd).bs_recv, before.bs_recv + 1,
+	      "queue missing after a suspend: BIOCGSTATS gives the counts");
 	make_frame(&f, 2, 100);
 	equal(error_of(write(fd, &f, 100)), EINVAL,
-	      "queues: nothing can be written");
+	      "queue missing after a suspend: write is EINVAL");
 	equal(error_of(attach(second, "eth0")), ENXIO,
-	      "queues: there is nothing to attach to");
+	      "queue missing after a suspend: BIOCSETIF is ENXIO");
 	close(second);
 	close(fd);
 	write_file(DRIVER "/unbind", device);

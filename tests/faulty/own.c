@@ -64,20 +64,22 @@ static void refused(const char *fault, unsigned long request)
 	listen_to_order(fd, fault, fault, 1000000);
 	err = error_of(attach(second, "eth0"));
 	/* To attach takes no FLUSH, but for the end of a failed attempt. */
-	equal(err, request == BIOCGSTATS ? 0 : EIO, "%s: BIOCSETIF", fault);
+	equal(err, request == BIOCGSTATS ? 0 : EIO,
+	      "%s: BIOCSETIF fails if it needs the command", fault);
 	equal(error_of(ioctl(fd, request, arg)), EIO,
-	      "%s: who makes a request that needs it gets EIO", fault);
+	      "%s: the request that needs the command is EIO", fault);
 	order("none", 0);
 	alarm(PATIENCE);
 	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0,
-	   "%s: the set-up of before holds", fault);
+	   "%s: capture goes on with the old settings", fault);
 	alarm(0);
 	equal(logged(GIVEN_UP), 0, "%s: the device is not given up", fault);
 	close(second);
 	close(fd);
-	equal(await_areas(0), 0, "%s: nothing is left", fault);
+	equal(await_areas(0), 0,
+	      "%s: after the close no buffer is left allocated", fault);
 	bind_again();
-	ok(works(), "%s: and it works", fault);
+	ok(works(), "%s: a reset mends the device", fault);
 }
 
 /* Counts that go up and down: those of a descriptor never go down. */
@@ -86,7 +88,7 @@ static void counts_go_back(void)
 	int fd = listener(), i, back = 0;
 	struct bpf_stat st, last;
 
-	listen_to_order(fd, "counts", "ctl-counts-back", 1000000);
+	listen_to_order(fd, "counts that go back", "ctl-counts-back", 1000000);
 	last = stats(fd);
 	for (i = 0; i < 100; i++) {
 		st = stats(fd);
@@ -94,16 +96,18 @@ static void counts_go_back(void)
 			st.bs_capt < last.bs_capt;
 		last = st;
 	}
-	equal(back, 0, "counts that go back are not believed");
+	equal(back, 0,
+	      "counts that go back: BIOCGSTATS never gives lower ones");
 	order("none", 0);
 	alarm(PATIENCE);
-	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0, "counts: capture goes on");
+	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0,
+	   "counts that go back: capture goes on afterwards");
 	alarm(0);
 	if (ioctl(fd, BIOCFLUSH))
 		bail("BIOCFLUSH");
 	send_frames("eth0", 7, 3, 100);
 	equal(await_received(fd, 3) ? stats(fd).bs_capt : 0, 3,
-	      "counts: after BIOCFLUSH they are right again");
+	      "counts that go back: BIOCGSTATS is right after BIOCFLUSH");
 	close(fd);
 	bind_again();
 }
@@ -116,19 +120,21 @@ static void keeps_buffers(void)
 {
 	int fd = listener(), other[3], i, all = 0;
 
-	listen_to_order(fd, "keep", "own-keep", 1000000);
-	equal(areas(), 2, "keep: a descriptor has two buffers");
+	listen_to_order(fd, "device keeps buffers", "own-keep", 1000000);
+	equal(areas(), 2, "device keeps buffers: one descriptor has two");
 	close(listener());
 	equal(areas(), 4,
-	      "keep: those of one that was closed stay [CAP-DRV-LQ-2]");
+	      "device keeps buffers: those of a closed descriptor stay allocated [CAP-DRV-LQ-2]");
 	for (i = 0; i < 2 * QUEUES; i++)
 		close(listener());
-	equal(areas(), 2 * QUEUES, "keep: no more than there are queues");
+	equal(areas(), 2 * QUEUES,
+	      "device keeps buffers: no more are allocated than two for each queue");
 	for (i = 0; i < 2; i++) {
 		other[i] = listener();
 		set(other[i], BIOCIMMEDIATE, 1);
 	}
-	equal(filled(), 1, "keep: without a queue the driver does the work");
+	equal(filled(), 1,
+	      "device keeps buffers: without a free queue the driver fills the buffers");
 	other[2] = dup(fd);
 	send_frames("eth0", 7, 1, 100);
 	for (i = 0; i < 3; i++) {
@@ -138,28 +144,30 @@ static void keeps_buffers(void)
 		alarm(0);
 		close(other[i]);
 	}
-	equal(all, 3, "keep: and all capture");
+	equal(all, 3, "device keeps buffers: all descriptors capture");
 
-	listen_to_order(fd, "keep", "own-give", 1);
+	listen_to_order(fd, "device uses buffers again", "own-give", 1);
 	/* When something changes the driver asks again. */
-	listen_to_order(fd, "keep", "config", 1);
+	listen_to_order(fd, "device uses buffers again", "config", 1);
 	equal(await_areas(2), 2,
-	      "keep: given back late, they are freed [CAP-DRV-LQ-2]");
-	listen_to_order(fd, "keep", "own-keep", 1000000);
+	      "device keeps buffers: those used late are freed [CAP-DRV-LQ-2]");
+	listen_to_order(fd, "device keeps buffers", "own-keep", 1000000);
 	for (i = 0; i < 2; i++)
 		other[i] = listener();
-	equal(filled(), 3, "keep: and the queues are used again");
+	equal(filled(), 3,
+	      "device uses buffers again: descriptors get the queues again");
 	for (i = 0; i < 2; i++)
 		close(other[i]);
 	close(fd);
-	equal(areas(), 6, "keep: with the last descriptor closed they stay, too");
+	equal(areas(), 6,
+	      "device keeps buffers: they stay allocated after the last close");
 	write_file(DRIVER "/unbind", device);
-	equal(areas(), 0, "keep: a reset frees them");
+	equal(areas(), 0, "device keeps buffers: a reset frees them");
 	write_file(DRIVER "/bind", device);
 	fd = listener();
-	listen_to_order(fd, "keep", "none", 0);
+	listen_to_order(fd, "device keeps buffers", "none", 0);
 	close(fd);
-	ok(works(), "keep: a reset mends the device");
+	ok(works(), "device keeps buffers: a reset mends the device");
 }
 
 /* Likewise those in the memory of a program, which goes on without them. */
@@ -169,22 +177,27 @@ static void keeps_pages(void)
 	int fd = listener();
 	struct zero z;
 
-	listen_to_order(fd, "pages", "own-keep", 1000000);
+	listen_to_order(fd, "device keeps zero-copy buffers", "own-keep", 1000000);
 	z = zero_listen(4 * PAGE);
-	equal(pinned(), before + 8, "pages: those of two buffers are pinned");
+	equal(pinned(), before + 8,
+	      "device keeps zero-copy buffers: the pages of two are pinned");
 	zero_close(&z);
 	equal(pinned(), before + 8,
-	      "pages: they stay so when they are closed and unmapped [BPF-ZBUF-2]");
-	equal(locked_kib(), 8 * 4, "pages: and charged");
+	      "device keeps zero-copy buffers: pages stay pinned after close and munmap"
+	      " [BPF-ZBUF-2]");
+	equal(locked_kib(), 8 * 4,
+	      "device keeps zero-copy buffers: pages stay charged after close and munmap");
 	close(fd);
 	write_file(DRIVER "/unbind", device);
-	equal(pinned(), before, "pages: a reset gives them back");
-	equal(locked_kib(), 0, "pages: and they are not charged any more");
+	equal(pinned(), before,
+	      "device keeps zero-copy buffers: a reset unpins the pages");
+	equal(locked_kib(), 0,
+	      "device keeps zero-copy buffers: a reset ends their charge");
 	write_file(DRIVER "/bind", device);
 	fd = listener();
-	listen_to_order(fd, "pages", "none", 0);
+	listen_to_order(fd, "device keeps zero-copy buffers", "none", 0);
 	close(fd);
-	ok(works(), "pages: a reset mends the device");
+	ok(works(), "device keeps zero-copy buffers: a reset mends the device");
 }
 
 /* The device is given up while it has the buffers of a descriptor. */
@@ -194,14 +207,14 @@ static void given_up(void)
 
 	set(fd, BIOCIMMEDIATE, 1);
 	order("needs-reset", 1);
-	equal(read_to_error(fd), EIO, "given up: a reader gets EIO");
+	equal(read_to_error(fd), EIO, "device given up: a reader gets EIO");
 	close(fd);
 	equal(areas(), 2,
-	      "given up: what the device has stays after the close [CAP-DRV-LQ-2]");
+	      "device given up: buffers that it has stay allocated after the close [CAP-DRV-LQ-2]");
 	write_file(DRIVER "/unbind", device);
-	equal(areas(), 0, "given up: a reset frees it");
+	equal(areas(), 0, "device given up: a reset frees the buffers");
 	write_file(DRIVER "/bind", device);
-	ok(works(), "given up: a reset mends the device");
+	ok(works(), "device given up: a reset mends the device");
 }
 
 /* Whether a device's driver has accepted a feature. */
@@ -244,22 +257,24 @@ static void features(void)
 	char name[16];
 	unsigned int i;
 
-	ok(accepted(0, 1) && accepted(0, 2), "FILTER and LISTENER_QUEUES");
+	ok(accepted(0, 1) && accepted(0, 2),
+	   "the driver accepts FILTER and LISTENER_QUEUES");
 	for (i = 0; i < 3; i++) {
 		int fd = open_bpf(O_RDWR);
 
 		snprintf(name, sizeof(name), "capture%u", 2 + i);
 		ok(!accepted(2 + i, 1) && !accepted(2 + i, 2),
-		   "%s: neither is accepted", names[i]);
+		   "%s: the driver accepts neither feature", names[i]);
 		if (attach(fd, name))
 			bail(name);
 		filter_test_frames(fd);
-		equal(filled(), 0, "%s: the driver fills the buffers", names[i]);
+		equal(filled(), 0, "%s: the driver fills the buffers",
+		      names[i]);
 		set(fd, BIOCIMMEDIATE, 1);
 		send_frames("eth1", 7, 1, 100);
 		alarm(PATIENCE);
 		equal(read(fd, buf, get(fd, BIOCGBLEN)), HEADER + 104,
-		      "%s: and captures", names[i]);
+		      "%s: a frame is captured", names[i]);
 		alarm(0);
 		close(fd);
 	}

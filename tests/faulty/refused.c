@@ -152,28 +152,30 @@ static void fails(const struct request *request)
 		if (err) {
 			failed++;
 			equal(err, ENOBUFS,
-			      "%s: command %u is refused: ENOBUFS [BPF-IOCTL-3]",
+			      "%s: ENOBUFS if its command %u cannot be sent [BPF-IOCTL-3]",
 			      request->name, skip);
 			ok(!memcmp(&before, &after, sizeof(before)),
-			   "%s: nothing has changed [BPF-IOCTL-3]",
+			   "%s that fails leaves the descriptor as it was [BPF-IOCTL-3]",
 			   request->name);
 			equal(read(fd, buf, get(fd, BIOCGBLEN)), HEADER + 104,
-			      "%s: the packet is still there", request->name);
-			equal(make(fd, request), 0, "%s: again, it succeeds",
+			      "%s that fails leaves the stored packet",
 			      request->name);
+			equal(make(fd, request), 0,
+			      "%s: a second call succeeds", request->name);
 			look(fd, &after);
 		}
 		/* Which filter the device runs does not show. */
 		if (request->changes && !(request->number == BIOCSETFNR &&
 					  device_fills()))
 			ok(memcmp(&before, &after, sizeof(before)),
-			   "%s: what it says has happened", request->name);
+			   "%s that succeeds has changed the descriptor",
+			   request->name);
 		close(fd);
 		/* Something else was refused, as a comparison of the clocks. */
 		if (!err && !left && again++ < 5)
 			skip--;
 	}
-	ok(failed > 0, "%s: it can fail", request->name);
+	ok(failed > 0, "%s: some of its commands were refused", request->name);
 }
 
 /* Attaching takes many commands. */
@@ -191,16 +193,19 @@ static void attaching(void)
 		/* A comparison of the clocks may fail: another will come. */
 		if (!left && err) {
 			failed++;
-			equal(err, ENOBUFS, "BIOCSETIF: command %u is refused",
+			equal(err, ENOBUFS,
+			      "BIOCSETIF: ENOBUFS if its command %u cannot be sent",
 			      skip);
-			equal(attach(fd, "eth0"), 0, "BIOCSETIF: and again");
+			equal(attach(fd, "eth0"), 0,
+			      "BIOCSETIF: a second call succeeds");
 		}
 		filter_test_frames(fd);
 		send_frames("eth1", 0, 1, 100);
-		ok(await_received(fd, 1), "BIOCSETIF: it captures");
+		ok(await_received(fd, 1),
+		   "BIOCSETIF: frames are captured after it");
 		close(fd);
 	}
-	ok(failed > 1, "BIOCSETIF: it can fail");
+	ok(failed > 1, "BIOCSETIF: some of its commands were refused");
 }
 
 /* A read gets what there is. */
@@ -211,19 +216,19 @@ static void reading(void)
 
 	refuse("control", 0, MANY);
 	equal(error_of(read(fd, buf, size)), EAGAIN,
-	      "read: without packets it says so");
+	      "read without packets: EAGAIN if the device cannot be told");
 	refuse("", 0, 0);
 	send_frames("eth1", 0, 1, 100);
-	ok(await_received(fd, 1), "read: a packet is stored");
+	ok(await_received(fd, 1), "read: a packet is stored by the driver");
 	refuse("control", 0, MANY);
 	/* Where the device fills the buffers, it has the store buffer. */
 	if (device_fills()) {
 		equal(error_of(read(fd, buf, size)), EAGAIN,
-		      "read: what only the device has is not returned");
+		      "read: EAGAIN for packets of the device's if it cannot be told");
 		refuse("", 0, 0);
 	}
 	equal(read(fd, buf, size), HEADER + 104,
-	      "read: what is stored is returned");
+	      "read: stored packets are returned if the device cannot be told");
 	refuse("", 0, 0);
 	close(fd);
 }
@@ -246,12 +251,12 @@ static void closing(void)
 	int fd = listen_on("eth0", 0, O_RDWR);
 
 	equal(read_number(REFUSE "snaplen"), 0xffffffff,
-	      "close: the device captures");
+	      "close: before it the device captures");
 	refuse("control", 0, 3);
 	close(fd);
 	equal(read_number(REFUSE "snaplen"), 0xffffffff,
-	      "close: it cannot be told now");
-	ok(told(0), "close: it is told later");
+	      "close: the device captures on while it cannot be told");
+	ok(told(0), "close: the device is told later to stop");
 	refuse("", 0, 0);
 }
 
@@ -284,7 +289,8 @@ static void buffers(void)
 			bail("no packet");
 		left = 1 + FIT;
 	}
-	equal(fill(fd), left, "buffers: then the device has none");
+	equal(fill(fd), left,
+	      "capture buffers refused: frames are dropped when the device has none");
 	refuse("", 0, 0);
 	before = stats(fd).bs_capt - stats(fd).bs_drop;
 	for (i = 0; i < 1000 && stats(fd).bs_capt - stats(fd).bs_drop <
@@ -292,8 +298,10 @@ static void buffers(void)
 		send_frames("eth1", i, 1, 100);
 		usleep(10000);
 	}
-	ok(i < 1000, "buffers: it gets them when there is memory again");
-	ok(read(fd, buf, SIZE) > 0, "buffers: capture goes on");
+	ok(i < 1000,
+	   "capture buffers refused: the device gets them when there is memory again");
+	ok(read(fd, buf, SIZE) > 0,
+	   "capture buffers refused: read gets packets again");
 	close(fd);
 }
 
@@ -304,16 +312,18 @@ static void probing(const char *name)
 	if (error_of_writing(DRIVER "unbind", name))
 		bail("unbind");
 	refuse(frames_queue(), 0, MANY);
-	equal(error_of_writing(DRIVER "bind", name), 0, "probe: needs no buffer");
+	equal(error_of_writing(DRIVER "bind", name), 0,
+	      "probe: succeeds without capture buffers");
 	fd = listen_on("eth0", 0, O_RDWR);
 	equal(MANY - read_number(REFUSE "count") > 0, 1,
-	      "BIOCSETIF: the device gets no buffer");
+	      "BIOCSETIF: succeeds without capture buffers");
 	refuse("", 0, 0);
 	for (i = 0; i < 1000 && stats(fd).bs_capt == 0; i++) {
 		send_frames("eth1", 0, 1, 100);
 		usleep(10000);
 	}
-	ok(stats(fd).bs_capt > 0, "BIOCSETIF: later it does, and captures");
+	ok(stats(fd).bs_capt > 0,
+	   "BIOCSETIF: the device gets buffers later, and frames are captured");
 	close(fd);
 }
 
@@ -325,21 +335,22 @@ static void resuming(void)
 	error_of_writing("/sys/power/pm_test", "devices");
 	refuse(frames_queue(), 0, MANY);
 	equal(error_of_writing("/sys/power/state", "freeze"), 0,
-	      "resume: the device gets no buffer");
+	      "resume: succeeds without capture buffers");
 	refuse("", 0, 0);
 	for (i = 0; i < 1000 && !stats(fd).bs_capt; i++) {
 		send_frames("eth1", i, 1, 100);
 		usleep(10000);
 	}
-	ok(i < 1000, "resume: it gets them later, and captures");
+	ok(i < 1000,
+	   "resume: the device gets buffers later, and frames are captured");
 	write_number(REFUSE "snaplen", 0);
 	refuse("control", 0, 4);
 	equal(error_of_writing("/sys/power/state", "freeze"), 0,
-	      "resume: the device cannot be told to capture");
+	      "resume: succeeds if the device cannot be told to capture");
 	for (i = 0; i < 1000 && ioctl(fd, FIONREAD, buf); i++)
 		usleep(10000);
 	stats(fd);
-	ok(told(0xffffffff), "resume: it is told later");
+	ok(told(0xffffffff), "resume: the device is told later to capture");
 	close(fd);
 }
 

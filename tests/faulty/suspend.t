@@ -83,7 +83,7 @@ def main(tap):
         one = Descriptor(guest, "eth0", immediate=True)
         link.send(frame(7))
         one.wait_captured(1)
-        tap.equal(one.read(), [7], "and captures")
+        tap.equal(one.read(), [7], "a frame is captured after the suspends")
         one.close()
         guest.end(tap)
 
@@ -91,6 +91,6 @@ def main(tap):
 TAP = Tap()
 MADE = subprocess.run(["make", "-s", "-C", HERE], text=True, check=False,
                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-if TAP.ok(MADE.returncode == 0, "the device that lies is built", MADE.stdout):
+if TAP.ok(MADE.returncode == 0, "the misbehaving device is built", MADE.stdout):
     TAP.run(main)
 sys.exit(TAP.done())

@@ -99,7 +99,8 @@ def both_ways(tap, guest, name, what, end):
             arrived.append(got)
     tap.equal([len(data) for data in captured], list(SIZES),
               f"{what}: sent frames are captured whole")
-    tap.ok(captured == arrived, f"{what}: and arrive as they were captured")
+    tap.ok(captured == arrived,
+           f"{what}: sent frames arrive as they were captured")
     one.close()
     out.close()
 
@@ -118,7 +119,8 @@ def user(tap, guest, name):
     tap.equal([len(data) for data in got], [1442] * 2,
               "user: request and answer are captured")
     tap.ok(got[0][34] == 8 and got[1][34] == 0 and
-           got[0][42:] == got[1][42:], "user: whole")
+           got[0][42:] == got[1][42:],
+           "user: request and answer are captured whole")
     one.close()
 
 

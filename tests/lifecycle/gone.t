@@ -32,28 +32,31 @@ def goes(tap, guest, link, what, remove, others=0):
 
     tap.equal(guest.result(reading), ("0", f"0-{COUNT - 1} "),
               f"{what}: a blocked reader wakes and gets what is buffered")
-    tap.equal(reader.read(), "EIO", f"{what}: and then EIO")
+    tap.equal(reader.read(), "EIO", f"{what}: the reader's next read is EIO")
     tap.equal(guest.result(polling), ("0", "1 in"), f"{what}: a poller wakes")
-    tap.equal(poller.read(), "EIO", f"{what}: and its read fails with EIO")
+    tap.equal(poller.read(), "EIO", f"{what}: the poller's read is EIO")
     tap.equal([holder.read() for _ in range(4)],
               [list(range(FULL)), list(range(FULL, COUNT)), "EIO", "EIO"],
-              f"{what}: two buffers come in their order, then EIO")
+              f"{what}: a descriptor with two buffers reads them in order, then EIO")
     for one in everyone:
         got = one.stats()
-        tap.ok(got[0] >= COUNT and got[1] == 0, f"{what}: statistics answer",
+        tap.ok(got[0] >= COUNT and got[1] == 0, f"{what}: BIOCGSTATS succeeds",
                got)
-    tap.equal(holder.stats()[2], COUNT, f"{what}: and are right")
+    tap.equal(holder.stats()[2], COUNT,
+              f"{what}: BIOCGSTATS gives the right counts")
     tap.equal([holder.error("setif", name) for name in ("eth0", "capture0")],
-              ["EINVAL"] * 2, f"{what}: nothing else can be attached")
-    tap.equal(holder.error("getif"), "EINVAL", f"{what}: no interface's name")
+              ["EINVAL"] * 2,
+              f"{what}: BIOCSETIF to other interfaces is EINVAL")
+    tap.equal(holder.error("getif"), "EINVAL", f"{what}: BIOCGETIF is EINVAL")
     tap.equal(holder.error("write", 1, 1, 60), "EINVAL",
-              f"{what}: nothing can be written")
+              f"{what}: write is EINVAL")
     wait_for(lambda: gone(guest) >= 3 + others, "end of each descriptor")
     tap.equal(gone(guest), 3 + others,
-              f"{what}: the list of descriptors says so")
+              f"{what}: /proc/net/bpf shows the descriptors as gone")
     for one in everyone:
         one.close()
-    tap.equal(guest.holdings(), before, f"{what}: closing frees everything")
+    tap.equal(guest.holdings(), before,
+              f"{what}: closing the descriptors frees everything")
 
 
 def gone(guest):
@@ -76,7 +79,7 @@ def unplugged(tap, guest, link):
     """The capture device is unplugged."""
     goes(tap, guest, link, "unplugged", lambda: guest.unplug("capture0"))
     tap.equal(Descriptor(guest).error("setif", "eth0"), "ENXIO",
-              "no device, no capture on the interface")
+              "no device: BIOCSETIF to the interface is ENXIO")
     guest.plug_capture()
     works(tap, guest, link, "plugged in again: a new descriptor works")
 
@@ -99,7 +102,8 @@ def link_down(tap, guest, link):
     wait_for(lambda: guest.shell("cat /sys/class/net/eth0/carrier") == "0",
              "link down")
     link.send(frame(1))
-    tap.equal(one.call("getif"), "eth0", "link down: still attached")
+    tap.equal(one.call("getif"), "eth0",
+              "link down: the descriptor is still attached")
     Descriptor(guest, "eth0").close()
     guest.qmp("set_link", name="nic0", up=True)
     works(tap, guest, link, "link up: the same descriptor captures", one)
@@ -113,9 +117,9 @@ def nic(tap, guest, link):
     works(tap, guest, link, "the device's own name works", own)
     goes(tap, guest, link, "no NIC", lambda: guest.unplug("nic0"))
     tap.equal(Descriptor(guest).error("setif", "eth0"), "ENXIO",
-              "no NIC: no interface to attach to")
+              "no NIC: BIOCSETIF to the interface is ENXIO")
     tap.equal(goes_on.call("getif"), "capture0",
-              "no NIC: who captures by the device's own name stays")
+              "no NIC: a descriptor by the device's own name stays attached")
     guest.plug_nic()
     own.read()
     works(tap, guest, link, "a new NIC: it captures again", own)
@@ -130,10 +134,10 @@ def netdev(tap, guest, link):
     goes(tap, guest, link, "no netdev",
          lambda: guest.qmp("netdev_del", id="net0"), others=1)
     tap.equal(own.read(), "EIO",
-              "no netdev: the device's own name ends, too")
+              "no netdev: read of a descriptor by the device's own name is EIO")
     own.close()
     tap.equal(Descriptor(guest).error("setif", "capture0"), "ENXIO",
-              "no netdev: nothing to attach to")
+              "no netdev: BIOCSETIF to the device's own name is ENXIO")
     guest.unplug("nic0")
     guest.qmp("netdev_add", type="dgram", id="net0",
               local={"type": "unix", "path": link.peer},

@@ -78,11 +78,13 @@ def loops(tap):
                         for problem in cycle(guest, turn)]
         tap.equal(problems, [], f"{LOOPS} times: readers get all that was "
                   "captured, in order, then EIO")
-        tap.equal(guest.holdings(), before, "nothing is left behind")
+        tap.equal(guest.holdings(), before,
+                  f"{LOOPS} times: no object is left behind")
         one = Descriptor(guest, "eth0", immediate=True)
         link.send(frame(7))
         one.wait_captured(1)
-        tap.equal(one.read()[-1], 7, "and capture works [CAP-DRV-CFG-5]")
+        tap.equal(one.read()[-1], 7,
+                  f"{LOOPS} times: capture works afterwards [CAP-DRV-CFG-5]")
         one.close()
         guest.end(tap)
 

@@ -42,10 +42,12 @@ def attacked(tap, guest, link, model):
     captures(tap, link, one, 1, f"{model}: it captures")
     text = guest.shell(f"./outsider sh -ec '{IMITATE}\nip link show i0\n"
                        "ip link del i0\nip link del d0' 2>&1")
-    tap.contains(text, MAC, f"{model}: another user can imitate the address")
+    tap.contains(text, MAC,
+                 f"{model}: another user can set the address on an interface of its own")
     captures(tap, link, one, 2,
              f"{model}: his interface goes, and capture goes on [BPF-SETIF-5]")
-    tap.equal(one.call("getif"), "eth0", f"{model}: on the interface")
+    tap.equal(one.call("getif"), "eth0",
+              f"{model}: BIOCGETIF gives the interface of the NIC")
     one.close()
 
 
@@ -56,9 +58,9 @@ def innocent(tap, guest, link, model):
         guest.shell(f"ip link add link eth0 name c0 type {kind}")
         guest.shell(f"ip link set c0 address {MAC} || true")
         tap.equal(one.call("getif"), "eth0",
-                  f"{model}: {kind}: the descriptor's interface is the NIC's")
+                  f"{model}: {kind}: BIOCGETIF gives the interface of the NIC")
         tap.equal(Descriptor(guest).error("setif", "c0"), "ENXIO",
-                  f"{model}: {kind}: cannot be attached to")
+                  f"{model}: {kind}: BIOCSETIF to it is ENXIO")
         guest.shell("ip link del c0")
         captures(tap, link, one, 3,
                  f"{model}: {kind}: goes, and capture goes on")
@@ -76,7 +78,8 @@ def elsewhere(tap, guest, model):
     one = Descriptor(guest)
     for name in ("i0", "d0"):
         tap.equal(guest.both(f"in {process} {one.command('setif', name)}")[0],
-                  "ENXIO", f"{model}: {name}: cannot be attached to [BPF-SETIF-5]")
+                  "ENXIO",
+                  f"{model}: {name}: BIOCSETIF to it is ENXIO [BPF-SETIF-5]")
     one.close()
     guest.shell(f"kill {process}")
 
@@ -85,7 +88,8 @@ def renamed(tap, guest, model):
     """The name may change, the interface is the same."""
     one = Descriptor(guest, "eth0")
     guest.shell("ip link set eth0 down\nip link set eth0 name nic7")
-    tap.equal(one.call("getif"), "nic7", f"{model}: its new name is told")
+    tap.equal(one.call("getif"), "nic7",
+              f"{model}: BIOCGETIF gives the new name of the renamed interface")
     guest.shell("ip link set nic7 name eth0\nip link set eth0 up")
     one.close()
 
@@ -98,7 +102,8 @@ def lost(tap, guest, link, model):
     guest.shell("device=$(readlink -f /sys/class/net/eth0/device)\n"
                 "echo ${device##*/} > $device/driver/unbind")
     tap.equal([one.read(), one.read()], [[9], "EIO"],
-              f"{model}: the NIC itself goes: the last packets, then EIO [CAP-DRV-CFG-6]")
+              f"{model}: the NIC's interface goes: read gets the last packets, then EIO"
+              " [CAP-DRV-CFG-6]")
     one.close()
 
 

@@ -34,7 +34,8 @@ def listen(tap, guest, link, number, first, one_left):
     one.close()
     link.send(frame(number))
     two.wait_captured(1)
-    tap.equal(two.read(), [number], "the one that is left captures")
+    tap.equal(two.read(), [number],
+              f"capture goes on with frame {number} when one of two descriptors is closed")
     one_left()
     two.close()
 
@@ -46,7 +47,8 @@ def shared(tap, guest, link):
     unloaded = free_memory(guest)
     guest.shell(f"modprobe virtio_capture buffers={BUFFERS} offload=0")
     rest = free_memory(guest)
-    tap.ok(unloaded - rest < NOISE, "without descriptors there are no buffers",
+    tap.ok(unloaded - rest < NOISE,
+           "without descriptors the driver has no capture buffers",
            f"{unloaded - rest} KiB are taken")
     for number in range(ROUNDS):
         def taken():
@@ -55,11 +57,12 @@ def shared(tap, guest, link):
         def first(number=number):
             size = taken()
             tap.ok(abs(size - SIZE) < NOISE,
-                   f"descriptors share one set of them ({number})",
+                   f"descriptors share one set of capture buffers ({number})",
                    f"{size} KiB are taken")
         listen(tap, guest, link, number, first, lambda: None)
         size = taken()
-        tap.ok(size < NOISE, f"the last one gives them back ({number})",
+        tap.ok(size < NOISE,
+               f"the last close frees the capture buffers ({number})",
                f"{size} KiB are taken")
 
 
@@ -74,12 +77,19 @@ def own(tap, guest, link):
                                "true"))
 
     def first():
-        tap.equal(buffers(), 4, "a descriptor has two of its own")
+        tap.equal(buffers(), 4,
+                  "a descriptor whose buffers the device fills has two")
         size = rest - free_memory(guest)
-        tap.ok(size < NOISE, "and needs no others", f"{size} KiB are taken")
-    listen(tap, guest, link, 7, first, lambda: tap.equal(
-        buffers(), 2, "one that is closed gives them back"))
-    tap.equal(buffers(), 0, "so does the last one")
+        tap.ok(size < NOISE,
+               "descriptors whose buffers the device fills need no capture buffers",
+               f"{size} KiB are taken")
+
+    def one_left():
+        tap.equal(buffers(), 2,
+                  "closing one of two such descriptors frees its two buffers")
+    listen(tap, guest, link, 7, first, one_left)
+    tap.equal(buffers(), 0,
+              "closing the last such descriptor frees its two buffers")
 
 
 def without_reset(tap, guest, link):
@@ -94,11 +104,12 @@ def without_reset(tap, guest, link):
         listen(tap, guest, link, number, lambda: None, lambda: None)
         size = rest - free_memory(guest)
         tap.ok(abs(size - SIZE) < NOISE,
-               f"without resets of queues one set stays ({number})",
+               f"without reset of queues one set of capture buffers stays ({number})",
                f"{size} KiB are taken")
     guest.shell(f"cd {driver}; for d in virtio*; do echo $d > unbind; done")
     size = rest - free_memory(guest)
-    tap.ok(size < NOISE, "and is free after one of the device",
+    tap.ok(size < NOISE,
+           "without reset of queues a reset of the device frees that set",
            f"{size} KiB are taken")
 
 

@@ -78,7 +78,8 @@ def judge(tap, what, seen, last, stats, stops):
     machine was stopped so often."""
     missing = sorted(set(range(last + 1)) - set(seen))
     gaps = [n for n in missing if n - 1 not in missing]
-    tap.equal(seen, sorted(set(seen)), f"{what}: no frame twice, all in order")
+    tap.equal(seen, sorted(set(seen)),
+              f"{what}: no frame is captured twice, all are in order")
     tap.equal(seen[-1], last, f"{what}: capture goes on to the end")
     # A device that fills the buffers hands over what it has begun when it stops.
     # A reader that still has the other buffer then leaves it none, and frames
@@ -88,15 +89,15 @@ def judge(tap, what, seen, last, stats, stops):
     counted = dropped * DEVICE_FILLS
     tap.ok(len(gaps) <= stops + counted and
            len(missing) <= QUEUED * stops + counted,
-           f"{what}: missing are only frames of the stop and counted drops",
+           f"{what}: only frames of the stop and counted drops are missing",
            missing, stats)
     # The one that ended the reader is in the counts, too; and as on the BSDs so
     # are those that found no buffer, if they came as far as the filter.
     tap.ok(len(seen) + 1 == captured - dropped * DEVICE_FILLS,
-           f"{what}: the count of captured frames", stats, len(seen))
+           f"{what}: BIOCGSTATS counts the captured frames", stats, len(seen))
     tap.ok(received == captured + dropped * (not DEVICE_FILLS) and
            dropped <= len(missing),
-           f"{what}: no frame is counted twice", stats, missing)
+           f"{what}: BIOCGSTATS counts no frame twice", stats, missing)
 
 
 def job(guest, command, **arguments):
@@ -161,15 +162,17 @@ def saved(tap):
         job(guest, "snapshot-load", tag="one", vmstate="disk",
             devices=["disk"])
         past = one.stats()
-        tap.ok(past[0] < stats[0], "loaded: the counts are those of the past",
+        tap.ok(past[0] < stats[0],
+               "state loaded: the counts are those from before it was saved",
                past, stats)
         end.send(*[frame(END - 50 + i) for i in range(50)])
         seen = end_of_stream(one, reading, end, END + 1)
         tap.equal(seen[-50:], list(range(END - 50, END)),
-                  "loaded: what came since, in order")
+                  "state loaded: frames sent since are captured in order")
         tap.equal(seen[:-50], list(range(len(seen) - 50)),
-                  "loaded: all that had come before it was saved")
-        tap.equal(one.stats()[2], past[2] + 51, "loaded: the counts go on")
+                  "state loaded: frames from before it was saved are there")
+        tap.equal(one.stats()[2], past[2] + 51,
+                  "state loaded: the counts go on")
         guest.end(tap)
 
 
@@ -209,15 +212,15 @@ def moved(tap):
         seen = end_of_stream(one, reading, new_end)
         judge(tap, "moved", seen, stream.sent - 1, one.stats(), 1)
         tap.ok("waiting" in target.shell("cat /proc/net/bpf"),
-               "moved: a blocked reader is still blocked")
+               f"{what}: a blocked reader is still blocked")
         one.call("write", 7, 1, 60)
         sent = new_end.receive()
         while sent[12:14] != b"\x88\xb5":
             sent = new_end.receive()
         tap.equal(sent[14:18], bytes([0, 0, 0, 7]),
-                  "moved: a frame can be written")
+                  f"{what}: write sends a frame")
         tap.equal(target.shell("cat /proc/sys/kernel/tainted"), taint,
-                  "moved: the guest's kernel is well")
+                  f"{what}: the guest's kernel is not tainted by it")
 
 
 TAP = Tap()

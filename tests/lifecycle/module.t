@@ -67,7 +67,8 @@ def refused(tap, guest, link):
         if name:
             link.send(frame(1))
             one.wait_captured(1)
-            tap.equal(one.read(), [1], "and the descriptor works on")
+            tap.equal(one.read(), [1],
+                      f"rmmod is refused: the descriptor on {name} captures")
         one.close()
 
 
@@ -78,9 +79,10 @@ def leaks(tap, guest, link):
     names = guest.shell(TRACES).split("\n")
     tap.ok(names[0] == "0" and all("No such file" in line or "*" in line
                                    for line in names[1:]),
-           "unloaded: no buffer and no name is left", names)
+           "module unloaded: no buffer and no name is left", names)
     guest.shell("modprobe virtio_capture")
-    tap.equal(guest.shell(TRACES), loaded, "loaded again: all is there")
+    tap.equal(guest.shell(TRACES), loaded,
+              "module loaded again: nodes, files and parameters are there")
 
     guest.shell(CYCLE % 10)
     before, free = objects(guest), free_memory(guest)
@@ -89,12 +91,12 @@ def leaks(tap, guest, link):
               f"{LOOPS} times: no kind of object grows with them")
     # The kernel moves some hundred KiB about, more of them where it checks itself.
     tap.ok(free_memory(guest) > free - 16 * LOOPS - 1024,
-           "nor does memory shrink",
+           f"{LOOPS} times: the free memory does not shrink",
            free, free_memory(guest))
     one = Descriptor(guest, "eth0", immediate=True)
     link.send(frame(1))
     one.wait_captured(1)
-    tap.equal(one.read(), [1], "and capture works")
+    tap.equal(one.read(), [1], f"{LOOPS} times: capture works afterwards")
     one.close()
 
 

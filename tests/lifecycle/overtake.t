@@ -33,7 +33,7 @@ def kept(tap, guest, end):
     both = burst(guest, end, 0)
     for one in both:
         tap.equal(one.stats(), (BURST, 0, BURST),
-                  "the device fills both buffers: nothing is dropped")
+                  "the device fills both buffers: no frame is dropped")
         one.call("option", "immediate", 1)
         tap.equal([*one.read(), *one.read()], list(range(BURST)),
                   "the device fills both buffers: all can be read")
@@ -55,20 +55,20 @@ def overtake(tap, guest, end, first):
     end.wait_taken()
     for one in both:
         tap.equal(one.stats(), (BURST + 10, dropped, captured + 10),
-                  "capture goes on, and nothing is dropped any more")
+                  "capture goes on after the drops without further ones")
         one.call("option", "immediate", 1)
         seen = one.read()
         tap.equal(seen[captured:], list(range(5000, 5010)),
-                  "what came then is read last")
+                  "frames sent after the drops are read last")
         early = seen[:captured]
         tap.ok(early == sorted(set(early)) and early[0] == first and
-               early[-1] < first + BURST, "and before it what was captured",
-               early)
+               early[-1] < first + BURST,
+               "frames captured before the drops are read in order", early)
     new = Descriptor(guest, "eth0")
-    tap.equal(new.stats()[:2], (0, 0), "a new descriptor has not lost any")
+    tap.equal(new.stats()[:2], (0, 0), "a new descriptor has counts of zero")
     for one in [*both, new]:
         one.close()
-    tap.equal(guest.holdings(), before, "nothing is left behind")
+    tap.equal(guest.holdings(), before, "no object is left behind")
 
 
 def main(tap):

@@ -29,10 +29,11 @@ def reset(tap, guest, link):
         link.send(*[frame(i) for i in range(9)])
         guest.reset()
         tap.equal(guest.shell("tail -n +2 /proc/net/bpf"), "",
-                  f"reset {turn}: the guest is up again, without descriptors")
+                  f"reset {turn}: the guest has booted again, without descriptors")
     one = Descriptor(guest, "eth0", immediate=True)
     captures(tap, link, one, 100, "after two resets: capture works")
-    tap.equal(one.stats()[1:], (0, 3), "and the counts begin anew")
+    tap.equal(one.stats()[1:], (0, 3),
+              f"reset {turn}: the counts begin at zero")
     one.close()
 
 

@@ -59,18 +59,18 @@ def pushes_back(tap, guest, end, what):
     error, count = guest.both(eager.command("write", 0, 100000, LENGTH))
     count = int(count)
     tap.ok(error == "EAGAIN" and 0 < count < 100000,
-           f"{what}: a non-blocking writer is told that there is no room",
+           f"{what}: a non-blocking write to the full queue is EAGAIN",
            error, count)
     patient = Descriptor(guest, "eth0")
     writing = patient.begin("write", count, 1000, LENGTH)
     asleep(guest, patient)
     tap.equal(eager.error("write", 9, 1, LENGTH), "EAGAIN",
-              f"{what}: while another waits, too")
+              f"{what}: it is EAGAIN while a blocking write waits")
     seen = numbers(end, count + 999)
     tap.equal(seen, list(range(count + 1000)),
               f"{what}: every frame arrives, once and in order")
     tap.equal(guest.result(writing), ("0", "1000"),
-              f"{what}: the blocked writer is done")
+              f"{what}: the blocking write ends")
     for one in (eager, patient):
         one.close()
     return count
@@ -94,28 +94,29 @@ def dgram(tap):
         one, writing = full_again(guest, count)
         guest.unplug("capture0")
         tap.equal(guest.result(writing)[0], "ENXIO",
-                  "unplugged: a blocked writer is told")
+                  "device unplugged: a blocking write is ENXIO")
         one.close()
         guest.plug_capture()
         other = Descriptor(guest, "eth0")
         writing = other.begin("write", NEW, 1, LENGTH)
         # Behind those that were on their way.
         tap.equal(numbers(end, NEW).count(NEW), 1,
-                  "plugged in again: writing works")
-        tap.equal(guest.result(writing), ("0", "1"), "and is done")
+                  "device plugged in again: a written frame arrives once")
+        tap.equal(guest.result(writing), ("0", "1"),
+                  "device plugged in again: the write ends")
         other.close()
 
         one, writing = full_again(guest, count)
         guest.qmp("netdev_del", id="net0")
         error = guest.result(writing)[0]
-        tap.ok(error in ("0", "EINVAL", "ENXIO"), "no netdev: a writer does not hang",
-               error)
+        tap.ok(error in ("0", "EINVAL", "ENXIO"),
+               "netdev removed: a blocking write ends", error)
         # ENXIO from the device, EINVAL once the driver has let go of it.
         answers = []
         wait_for(lambda: answers.append(one.error("write", 1, 1, LENGTH)) or
                  answers[-1] != "ENXIO", "detached descriptor")
         tap.equal(answers[-1], "EINVAL",
-                  "no netdev: nothing more can be written")
+                  "netdev removed: a further write is EINVAL")
         one.close()
         guest.end(tap)
 

@@ -38,8 +38,10 @@ def nics(tap, guest, links):
     links[0].send(frame(1), frame(2))
     links[1].send(frame(3))
     guest.call("send eth1 4 1 60")
-    tap.equal(captured(first, 2), [1, 2], "eth0: its own frames")
-    tap.equal(captured(second, 2), [3, 4], "eth1: its own frames")
+    tap.equal(captured(first, 2), [1, 2],
+              "two devices: the first captures frames of eth0")
+    tap.equal(captured(second, 2), [3, 4],
+              "two devices: the second captures frames of eth1")
     first.close()
     second.close()
 
@@ -55,18 +57,20 @@ def two_devices(tap, guest, links):
     both[1].call("write", 4, 1, 60)
     for number, one in enumerate(both):
         tap.equal(captured(one, 4), [1, 2, 3, 4],
-                  f"device {number} of one netdev captures everything")
+                  f"two devices at one netdev: device {number} captures every frame")
         one.close()
 
 
 def no_nic(tap, guest, _):
     """A netdev without a NIC."""
     one = listener(guest, NO_NIC, nonblock=True)
-    tap.equal(one.call("getif"), NO_NIC, "no NIC: the device can be attached")
-    tap.equal(one.read(), "EAGAIN", "no NIC: there is nothing to read")
-    tap.equal(one.stats(), (0, 0, 0), "no NIC: nothing is counted")
+    tap.equal(one.call("getif"), NO_NIC,
+              "device without a NIC: BIOCSETIF by its own name")
+    tap.equal(one.read(), "EAGAIN", "device without a NIC: read is EAGAIN")
+    tap.equal(one.stats(), (0, 0, 0),
+              "device without a NIC: BIOCGSTATS gives zeros")
     tap.equal(one.error("write", 1, 1, 60), "ENXIO",
-              "no NIC: nothing can be written")
+              "device without a NIC: write is ENXIO")
     one.close()
 
 
@@ -77,16 +81,18 @@ def no_driver(tap, guest, links):
     slot = guest.shell(f"basename {driver}/0*")
     guest.shell(f"echo {slot} > {driver}/unbind")
     tap.equal(Descriptor(guest).error("setif", "eth1"), "ENXIO",
-              "no NIC driver: no interface")
+              "NIC without driver: BIOCSETIF to its interface is ENXIO")
     # The NIC takes nothing, so the netdev holds the next one back.
     links[1].send(frame(1), frame(2))
-    tap.equal(captured(one, 1), [1], "no NIC driver: received is captured")
+    tap.equal(captured(one, 1), [1],
+              "NIC without driver: a frame that arrives is captured")
     one.call("write", 3, 1, 60)
-    tap.equal(captured(one, 1), [3], "no NIC driver: written is captured")
+    tap.equal(captured(one, 1), [3],
+              "NIC without driver: a written frame is captured")
     guest.shell(f"echo {slot} > {driver}/bind")
     guest.shell("ip link set eth1 up")
     tap.equal(captured(one, 1), [2],
-              "a driver again: capture goes on [CAP-DRV-CFG-5]")
+              "NIC with a driver again: capture goes on [CAP-DRV-CFG-5]")
     one.close()
 
 
@@ -97,12 +103,14 @@ def down(tap, guest, links):
     other = listener(guest, "capture1")
     other.call("write", 1, 1, 60)
     other.close()
-    tap.equal(captured(one, 1), [1], "down: it can be attached and captured")
+    tap.equal(captured(one, 1), [1],
+              "interface down: BIOCSETIF to it succeeds, and a frame is captured")
     links[1].send(frame(2))
-    tap.equal(captured(one, 1), [2], "down: what arrives, too")
+    tap.equal(captured(one, 1), [2],
+              "interface down: a frame that arrives is captured")
     guest.shell("ip link set eth1 up")
     links[1].send(frame(3))
-    tap.equal(captured(one, 1), [3], "up: capture goes on")
+    tap.equal(captured(one, 1), [3], "interface up: capture goes on")
     one.close()
 
 
@@ -116,13 +124,14 @@ def renamed(tap, guest, links):
     """The interface gets another name."""
     one = listener(guest, "eth0")
     rename(guest, "eth0", "uplink")
-    tap.equal(one.call("getif"), "uplink", "renamed: BIOCGETIF follows")
+    tap.equal(one.call("getif"), "uplink",
+              "interface renamed: BIOCGETIF gives the new name")
     tap.equal(Descriptor(guest).error("setif", "eth0"), "ENXIO",
-              "renamed: the old name is nobody's")
+              "interface renamed: BIOCSETIF to the old name is ENXIO")
     other = listener(guest, "uplink")
     links[0].send(frame(1))
     tap.equal([captured(one, 1), captured(other, 1)], [[1], [1]],
-              "renamed: old and new descriptors capture")
+              "interface renamed: old and new descriptors capture")
     rename(guest, "uplink", "eth0")
     one.close()
     other.close()
@@ -137,23 +146,24 @@ def namespaces(tap, guest, links):
              "namespace")
     guest.shell(f"ip link set eth0 netns {process}")
     guest.call(f"in {process} sh ip link set eth0 up")
-    tap.equal(named.read(), "EIO", "moved: who listened by name hears no more")
+    tap.equal(named.read(), "EIO",
+              "interface moved to another namespace: read of its descriptor is EIO")
     tap.equal(Descriptor(guest).error("setif", "eth0"), "ENXIO",
-              "moved: its name is not known here")
+              "interface moved to another namespace: BIOCSETIF to it is ENXIO here")
 
     there = Descriptor(guest, immediate=True)
     guest.call(f"in {process} " + there.command("setif", "eth0"))
     there.call("filter", "88b5")
     tap.equal(guest.call(f"in {process} " + there.command("getif")), "eth0",
-              "but there it is")
+              "interface moved to another namespace: BIOCSETIF to it succeeds there")
     device = Descriptor(guest)
     tap.equal(guest.both(f"in {process} " +
                          device.command("setif", "capture0"))[0], "0",
-              "a device's own name is known there, too")
+              "interface moved to another namespace: BIOCSETIF to the device succeeds there")
     links[0].send(frame(1))
     there.wait_captured(1)
     tap.equal([there.read(), captured(own, 1)], [[1], [1]],
-              "both names capture")
+              "interface moved to another namespace: it and the device capture")
     for one in (own, named, there, device):
         one.close()
     guest.shell(f"kill {process}")
@@ -194,7 +204,8 @@ def many(tap):
         guest.ready()
         shares = vectors(guest)
         tap.ok(shares[0] == 16 and sum(shares) <= 64,
-               f"{MANY} NICs: listener queues leave vectors to others", shares)
+               f"{MANY} NICs: listener queues leave MSI-X vectors to other devices",
+               shares)
         own = [listener(guest, f"eth{i}") for i in range(MANY)]
         for number, (_, end) in enumerate(ends):
             end.send(frame(number))
@@ -206,9 +217,11 @@ def many(tap):
         guest.shell(f"cd {DRIVER}; for i in virtio*; do echo $i > unbind; "
                     "echo $i > bind; done")
         tap.ok(sum(vectors(guest)) <= 64 and len(vectors(guest)) >= 6,
-               "bound anew: they share what there is", vectors(guest))
+               f"{MANY} NICs, devices bound again: they share the vectors that there are",
+               vectors(guest))
         guest.shell("rmmod virtio_capture && modprobe virtio_capture")
-        tap.equal(vectors(guest), shares, "loaded anew: the same shares")
+        tap.equal(vectors(guest), shares,
+                  f"{MANY} NICs, module loaded again: the same shares of vectors")
         guest.end(tap)
 
 

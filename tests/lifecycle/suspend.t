@@ -32,14 +32,15 @@ def writer(tap, guest, link):
     one = Descriptor(guest, "capture0")
     filler = Descriptor(guest, "capture0", nonblock=True)
     error, _ = guest.both(filler.command("write", 0, 100000, LENGTH))
-    tap.equal(error, "EAGAIN", "writer: the queue is full")
+    tap.equal(error, "EAGAIN",
+              "suspend with a full queue: a non-blocking write is EAGAIN")
     writing = one.begin("write", 0, 1, LENGTH)
     wait_for(lambda: "vcap_inject" in guest.shell(
         "cat /proc/$(pidof agent)/task/*/stack"), "blocked writer")
     guest.shell(f"{PREPARE}\n{SUSPEND}")
     # Nobody takes a frame at the other end, so nothing else wakes it.
     tap.equal(guest.result(writing), ("0", "1"),
-              "writer: it is woken by the resume, and writes")
+              "suspend with a full queue: the resume wakes a blocking write, which ends")
     for each in (one, filler):
         each.close()
     while not link.empty():
@@ -70,13 +71,15 @@ def netdev(tap, guest, link):
     guest.qmp("netdev_del", id="net0")
     guest.result(suspend)
     tap.equal(guest.result(reading), ("0", "1 "),
-              "netdev: a reader gets what is buffered")
-    tap.equal(reader.read(), "EIO", "netdev: and then EIO")
-    tap.equal(guest.result(polling), ("0", "1 in"), "netdev: a poller wakes")
+              "netdev removed while suspended: a blocked reader gets what is buffered")
+    tap.equal(reader.read(), "EIO",
+              "netdev removed while suspended: the next read is EIO")
+    tap.equal(guest.result(polling), ("0", "1 in"),
+              "netdev removed while suspended: a poll is woken")
     tap.equal([own.read(), own.read()], [[1], "EIO"],
-              "netdev: who captures by the device's name gets EIO, too")
+              "netdev removed while suspended: by the device's own name, packets, then EIO")
     tap.equal(guest.shell("dmesg | grep 'failed to resume' || true"), "",
-              "netdev: the device resumes")
+              "netdev removed while suspended: the device resumes")
     for one in (reader, own, poller):
         one.close()
 

@@ -132,22 +132,25 @@ def segments(tap, guest):
         one = Descriptor(guest, "eth0", ethertype="0800", size=1 << 20)
         port, got = transfer(guest, upload)
         if upload:
-            tap.ok(got == DATA, "sent: the host gets the data", len(got))
+            tap.ok(got == DATA, "frames of the guest: the host gets the data",
+                   len(got))
         else:
             guest.shell("cmp data got")
         one.call("option", "immediate", 1)
         found = frames(one)
         tap.ok(all(size == len(data) and data[12:15] == b"\x08\x00\x45"
                    for size, data in found),
-               f"{what}: no header is before the frames, all are whole")
+               f"{what}: frames are captured whole, without the virtio-net header")
         stream, lengths = payload(found, source, port)
-        tap.ok(stream == DATA, f"{what}: the captured frames have all of it",
+        tap.ok(stream == DATA,
+               f"{what}: the captured frames have all of the data",
                len(stream))
         tap.ok(max(lengths) > LONGEST,
-               f"{what}: in segments longer than the MTU", lengths)
+               f"{what}: some captured segments are longer than the MTU",
+               lengths)
         tap.ok(not all(checksum_is_right(data) for _, data in found
                        if data[23] == 6),
-               f"{what}: checksums are as they cross, not filled in yet")
+               f"{what}: some captured checksums are not filled in")
         one.close()
 
 
@@ -162,13 +165,13 @@ def plain(tap, guest):
         end.send(data)
     one.wait_captured(2)
     tap.equal([data for _, data in frames(one)], sent,
-              "from the host: captured as they were sent")
+              "frames of the host are captured as they were sent")
     guest.call("send eth0 3 1 60")
     one.call("write", 4, 1, LONGEST)
     one.wait_captured(4)
     tap.ok([data for _, data in frames(one)] ==
            [end.recv(65536) for _ in range(2)],
-           "from the guest: the host sees what is captured")
+           "frames of the guest are captured as the host gets them")
     one.close()
 
 

@@ -50,17 +50,17 @@ def goes(tap, guest, link, way, model):
         if number % 50 == 49:
             wait_for(lambda n=number: captured(guest) > n, "frames")
     tap.ok(f" zerocopy {model} " in guest.shell("cat /proc/net/bpf"),
-           f"{what}: it is known who fills its buffers",
+           f"{what}: /proc/net/bpf shows who fills the buffers",
            guest.shell("cat /proc/net/bpf"))
     tap.equal(int(guest.shell(PINNED)), int(before[1]) + 8,
-              f"{what}: its memory is pinned")
+              f"{what}: the buffers' memory is pinned")
     steps = way(guest)
     next(steps)
     guest.shell(f"touch {FOLDER}/go")
     wait_for(lambda: exists(guest, "read"), "end of reading")
     tap.equal(guest.shell(f"cat {FOLDER}/out"),
               f"frames {COUNT} wrong 0 Input/output error",
-              f"{what}: it gets all that was captured, then EIO [BPF-ZBUF-14]")
+              f"{what}: the program gets all that was captured, then EIO [BPF-ZBUF-14]")
     # Whoever still had the memory would write into it now.
     next(steps, None)
     for number in range(50):
@@ -68,12 +68,13 @@ def goes(tap, guest, link, way, model):
     guest.shell(f"touch {FOLDER}/close")
     wait_for(lambda: exists(guest, "closed"), "close")
     tap.equal((guest.holdings(), guest.shell(PINNED)), before,
-              f"{what}: a close unpins it, and leaves nothing behind [BPF-ZBUF-2]")
+              f"{what}: close unpins the memory, and leaves no object behind"
+              " [BPF-ZBUF-2]")
     for number in range(50):
         link.send(frame(number))
     guest.shell(f"touch {FOLDER}/end; while pidof zerocopy; do sleep 0.1; done")
     tap.equal(guest.shell(f"tail -n 1 {FOLDER}/out"), "memory untouched",
-              f"{what}: from then on nobody writes into it")
+              f"{what}: the memory is not written after the close")
 
 
 def check(tap, offload):
