@@ -150,9 +150,11 @@ def judge(tap, what, names, expected, captured, peers):
                f"{what}: {expression or 'everything'}: {len(got)} frames"
                + (" cut" if snaplen == SNAPLEN else ""),
                f"{len(got)} in the guest, {len(expected[name])} on the host")
-    tap.equal({line[4] for line in peers}, {"0"}, f"{what}: none was dropped")
+    tap.equal({line[4] for line in peers}, {"0"},
+              f"{what}: no descriptor dropped a packet")
     engines = [line[-2] for line in peers]
-    tap.equal(len(engines), len(names), f"{what}: every descriptor was listed")
+    tap.equal(len(engines), len(names),
+              f"{what}: /proc/net/bpf lists every descriptor")
     return engines
 
 
@@ -167,21 +169,21 @@ def test_expressions(tap):
                     for name, (text, snaplen) in names.items()}
         chosen = sum(0 < len(some) < len(sent) for some in expected.values())
         tap.ok(chosen > len(names) // 2,
-               f"{chosen} expressions select some frames")
+               f"{what}: {chosen} expressions select some frames")
         if not BIG_ENDIAN:
             engines = judge(tap, "device", names, expected,
                             *run_guest(folder, names, True))
             tap.equal(set(engines), {"device"},
-                      "the device has run all of them")
+                      f"{what}: the device has run all filters")
         engines = judge(tap, "driver", names, expected,
                         *run_guest(folder, names, False))
     tap.equal(set(engines), {FILTER_ENGINE, "constant"},
-              "all of them ran as the kernel runs its own, or did not need to")
+              f"{what}: the kernel has run all filters, or there was nothing to run")
     # Of a program with a loop, which is not valid, libpcap itself is the engine.
     no_filter = [text for text, _ in names.values()
                  if not text or "protochain" in text]
     tap.equal(engines.count("constant"), len(no_filter),
-              "and only those that ask for nothing, or for a loop, did not")
+              f"{what}: nothing was to be run for filters that ask for nothing, or for a loop")
 
 
 TAP = Tap()

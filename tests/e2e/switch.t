@@ -82,44 +82,48 @@ def switched(tap, offload):
         guest.ready()
         guest.shell("ip link set eth0 up")
         tap.equal((get(guest, "tapped"), get(guest, "listeners")), (False, 0),
-                  f"{who}: the host sees that nobody captures")
+                  f"{who}, before tcpdump: QEMU's properties show no listener")
         first = Tcpdump(guest, "first")
         receive(guest, link, 1, 2, 3)
-        tap.equal(first.wait(3), [1, 2, 3], f"{who}: tcpdump captures")
+        tap.equal(first.wait(3), [1, 2, 3],
+                  f"{who}, capture on: tcpdump captures")
         listener, = get(guest, "listener-state")
         tap.ok(get(guest, "tapped") and get(guest, "captured") == 3 and
                bool(listener["listener"]) == (who == "device") and
                listener["captured"] == 3 and
                bool(listener["instructions"]) == (who == "device"),
-               f"{who}: the host sees it", listener)
+               f"{who}, capture on: QEMU's properties show tap, listener and count",
+               listener)
 
         switch(guest, False)
-        tap.ok(not get(guest, "tapped"), f"{who}: off: the tap is gone")
+        tap.ok(not get(guest, "tapped"),
+               f"{who}, capture off: the tap is gone")
         receive(guest, link, 4, 5, 6)
         second = Tcpdump(guest, "second")
         one = Descriptor(guest, "eth0")
         receive(guest, link, 7)
         tap.equal((first.seen(), second.seen(), one.stats()),
                   ([1, 2, 3], [], (0, 0, 0)),
-                  f"{who}: off: nobody gets a packet, who comes is not refused")
+                  f"{who}, capture off: no program gets a packet, a new one is not refused")
         tap.equal(one.error("write", 1, 1, 60), "EPERM",
-                  f"{who}: off: a write fails [CAP-DRV-OFF-2]")
-        tap.equal(get(guest, "captured"), 3, f"{who}: off: no count changes")
+                  f"{who}, capture off: write is EPERM [CAP-DRV-OFF-2]")
+        tap.equal(get(guest, "captured"), 3,
+                  f"{who}, capture off: QEMU's count stays")
         tap.equal(guest.shell(LOG), OFF,
-                  f"{who}: the kernel's log tells of it [CAP-DRV-OFF-1]")
+                  f"{who}, capture off: the kernel's log tells of it [CAP-DRV-OFF-1]")
 
         switch(guest, True)
         receive(guest, link, 8, 9)
         tap.equal((first.wait(5), second.wait(2)), ([1, 2, 3, 8, 9], [8, 9]),
-                  f"{who}: on: both go on")
+                  f"{who}, capture on again: both programs go on")
         one.call("write", 77, 1, 60)
         wait_for(lambda: link.receive()[14:18] == bytes([0, 0, 0, 77]),
                  "frame 77")
-        tap.ok(True, f"{who}: on: a write is sent")
+        tap.ok(True, f"{who}, capture on again: a written frame is sent")
         tap.equal(guest.shell(LOG).split("\n"), [OFF, ON],
-                  f"{who}: the kernel's log tells of it, too")
+                  f"{who}, capture on again: the kernel's log tells of it")
         tap.contains(first.end(), "\n0 packets dropped by kernel",
-                     f"{who}: nothing counts as dropped")
+                     f"{who}, capture on again: tcpdump counts no drop")
         second.end()
         switch(guest, False)
         guest.reset()
@@ -127,7 +131,9 @@ def switched(tap, offload):
         first = Tcpdump(guest, "first")
         receive(guest, link, 10)
         tap.equal((first.seen(), get(guest, "tapped"), guest.shell(LOG)),
-                  ([], False, OFF), f"{who}: it is off when the guest boots again [CAP-DRV-OFF-1]")
+                  ([], False, OFF),
+                  f"{who}, guest reset while off: it is off, and the kernel's log tells of it"
+                  " [CAP-DRV-OFF-1]")
         guest.end(tap)
 
 

@@ -136,12 +136,12 @@ def check_precision(tap, got, text):
     """tcpdump --nano."""
     micro, nano = got("micro"), got("nano")
     tap.equal(micro.magic, MICRO, "without --nano: a file of microseconds")
-    tap.ok(micro.fractions[0] < 10**6, "their fractions are below a million",
-           micro.fractions)
+    tap.ok(micro.fractions[0] < 10**6,
+           "without --nano: fractions are below a million", micro.fractions)
     tap.equal(nano.magic, NANO, "--nano: a file of nanoseconds")
     fine = [part for part in nano.fractions if part % 1000]
     tap.ok(len(fine) > COUNT / 2 and 10**6 < max(nano.fractions) < 10**9,
-           "--nano: the times have that precision", nano.fractions)
+           "--nano: times have that precision", nano.fractions)
     tap.ok(re.match(r"\d\d:\d\d:\d\d\.\d{9} ", text),
            "--time-stamp-precision=nano: nine digits", text)
 
@@ -152,9 +152,9 @@ def check_set_up(tap, got, peers):
     tap.equal(got("micro").lengths, [(SIZE, SIZE)], "without -s: whole")
     columns = {name: [peers[name][i] for i in (2, 6, 7)] for name in peers}
     tap.equal(columns["micro"][1:], ["1", "0"],
-              "without -p: promiscuous; not in immediate mode")
+              "without -p: the descriptor is promiscuous, not in immediate mode")
     tap.equal(columns["plain"][1:], ["0", "1"],
-              "-p --immediate-mode: the other way round")
+              "-p --immediate-mode: the descriptor is in immediate mode, not promiscuous")
     tap.equal([columns[name][0] for name in ("buffer", "large", "larger")],
               ["65536", "262144", "4194304"],
               "-B: the buffer's size, up to net.bpf.maxbufsize")
@@ -174,7 +174,7 @@ def check(tap, folder):
               + [word for name in files
                  for word in ("--get", f"{name}:{folder}/{name}")],
               ["sh", "-c", SCRIPT])
-    if not tap.ok(done.returncode == 0, "the guest did its part",
+    if not tap.ok(done.returncode == 0, "the guest's script succeeds",
                   done.returncode, done.stdout, done.stderr):
         return
 
@@ -191,11 +191,14 @@ def check(tap, folder):
     check_direction(tap, got)
     check_precision(tap, got, text("precision.text").split("\n", 1)[-1])
     check_set_up(tap, got, peers)
-    tap.contains(text("links"), "EN10MB (Ethernet)", "-L: the link types")
+    tap.contains(text("links"), "EN10MB (Ethernet)",
+                 "-L: the link types have EN10MB")
     tap.ok(re.search(r"^\d+\.eth0 ", text("interfaces"), re.M),
-           "-D: the interfaces", text("interfaces"))
-    tap.contains(done.stdout, "refused 1", "a user is refused")
-    tap.contains(text("refused"), "ermission", "and told why")
+           "-D: the interfaces have eth0", text("interfaces"))
+    tap.contains(done.stdout, "refused 1",
+                 "tcpdump of a user outside the group fails")
+    tap.contains(text("refused"), "ermission",
+                 "tcpdump of a user outside the group says that permission is missing")
     tap.equal(got("member").numbers, [900],
               "a user in the node's group captures")
 

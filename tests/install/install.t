@@ -72,7 +72,7 @@ def test_files(tap):
     make(tap, "install")
     make(tap, "install")
     tap.equal(installed(), {**FILES, **sources()},
-              "exactly what belongs there is installed")
+              "make install installs exactly what belongs there")
 
 
 def test_header(tap):
@@ -82,16 +82,18 @@ def test_header(tap):
     status, lines = tree.run("gcc", "-Wall", "-Wextra", "-Werror", "-I",
                              ROOT / "usr/local/include", "-o", program,
                              BUILD / "program.c")
-    tap.ok(status == 0, "a program compiles with it", *lines)
+    tap.ok(status == 0, "a program compiles with the installed headers",
+           *lines)
     status, lines = tree.run(program)
-    tap.ok(status == 0, "and runs", *lines)
+    tap.ok(status == 0, "a program compiled with the installed headers runs",
+           *lines)
 
 
 def test_bpfstat(tap):
     """The installed tool is of the same version."""
     status, lines = tree.run(ROOT / "usr/local/sbin/bpfstat", "--version")
     tap.equal((status, lines), (0, [f"bpfstat {VERSION}"]),
-              "bpfstat runs and tells its version")
+              "the installed bpfstat tells its version")
 
 
 def test_dkms(tap):
@@ -114,13 +116,15 @@ def test_dkms(tap):
                log.read_text() if status and log.exists() else "")
     modules = list(work.glob(f"virtio-capture/{VERSION}/{release}/*/module/"
                              "virtio_capture.ko*"))
-    tap.equal(len(modules), 1, "there is a module")
+    tap.equal(len(modules), 1, "dkms builds one module")
     _, lines = tree.run("/sbin/modinfo", "-F", "vermagic", modules[0])
-    tap.equal(lines[0].split()[0], release, "for that kernel")
+    tap.equal(lines[0].split()[0], release,
+              f"the module of dkms is for Linux {release}")
     _, lines = tree.run("/sbin/modinfo", "-F", "version", modules[0])
-    tap.equal(lines, [VERSION], "of that version")
+    tap.equal(lines, [VERSION], "the module of dkms has the driver's version")
     _, lines = tree.run("/sbin/modinfo", "-F", "alias", modules[0])
-    tap.equal(lines, ["virtio:d0000003Fv*"], "which drives capture devices")
+    tap.equal(lines, ["virtio:d0000003Fv*"],
+              "the module of dkms has the alias of capture devices")
 
 
 def test_prefix(tap):
@@ -128,9 +132,9 @@ def test_prefix(tap):
     shutil.rmtree(ROOT)
     make(tap, "install", "PREFIX=/usr")
     tap.ok((ROOT / "usr/include/net/bpf.h").exists()
-           and not (ROOT / "usr/local").exists(), "PREFIX is heeded")
+           and not (ROOT / "usr/local").exists(), "make install heeds PREFIX")
     make(tap, "uninstall", "PREFIX=/usr")
-    tap.equal(installed(), {}, "and all is gone again")
+    tap.equal(installed(), {}, "make uninstall removes everything installed")
 
 
 def test_uninstall(tap):
@@ -139,8 +143,9 @@ def test_uninstall(tap):
     other.write_text("\n")
     make(tap, "uninstall")
     tap.equal(list(installed()), [str(other.relative_to(ROOT))],
-              "make uninstall removes what make install put there")
-    tap.ok(not (ROOT / SOURCES).exists(), "and the folder of the sources")
+              "make uninstall leaves files of others")
+    tap.ok(not (ROOT / SOURCES).exists(),
+           "make uninstall removes the folder of the sources")
     make(tap, "uninstall")
 
 

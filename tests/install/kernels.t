@@ -33,7 +33,8 @@ def on(kver):
             tap.skip(kver, f"Debian's server does not have {gone}, which its "
                      "list has", is_lacking=False)
             return
-        if not tap.ok(status == 0, f"{kver}: the headers are there", *lines):
+        if not tap.ok(status == 0,
+                      f"{kver}: the kernel's headers can be fetched", *lines):
             return
         release, _, folder = lines[-1].split()
         if not namespaces():
@@ -49,7 +50,7 @@ def on(kver):
                *lines[-30:])
         tap.equal([line for line in lines
                    if re.search(r"\bwarning:", line, re.IGNORECASE)], [],
-                  f"Linux {release}: without a warning")
+                  f"Linux {release}: the driver compiles without a warning")
     test.__name__ = kver
     return test
 

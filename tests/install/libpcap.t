@@ -79,33 +79,32 @@ def test_symbols(tap):
     """Programs that are linked to Debian's can be linked to this one."""
     theirs = debians_libpcap()
     expected, got = symbols(theirs), symbols(LIBRARY)
-    tap.ok(len(expected) > 90, "Debian's libpcap has its symbols",
+    tap.ok(len(expected) > 90, "Debian's libpcap has over 90 symbols",
            sorted(expected))
     tap.equal({name: (expected.get(name), got.get(name))
                for name in set(expected) | set(got)
                if expected.get(name) != got.get(name)}, {},
-              "the dynamic symbols, with their versions, are those of Debian's")
+              "the library's dynamic symbols and versions are those of Debian's")
     tap.equal(header(LIBRARY, "SONAME"), header(theirs, "SONAME"),
-              "so is the soname")
+              "the library's soname is that of Debian's")
     tap.ok(b"/dev/bpf" in LIBRARY.read_bytes()
            and b"/dev/bpf" not in theirs.resolve().read_bytes(),
-           "it opens /dev/bpf")
+           "the library opens /dev/bpf")
 
 
 def test_package(tap):
     """What the Debian package holds; tests/packages tests the rest of it."""
     package = next(OUT.glob("*.deb"))
     status, lines = tree.run("dpkg-deb", "--contents", package)
-    tap.ok(status == 0, "the package can be read", *lines)
+    tap.ok(status == 0, "the package can be listed", *lines)
     names = [line.split()[5].removeprefix("./").removesuffix(".gz")
              for line in lines if not line.startswith("d")]
     tap.equal(sorted(name for name in names
                      if not name.startswith(("usr/share/doc/virtio-capture-",
                                              "usr/share/lintian/"))), FILES,
-              "it holds what belongs there, and replaces no file of another "
-              "package's")
+              "the package has its files, and replaces none of another package")
     _, lines = tree.run("dpkg-deb", "--field", package, "Version")
-    tap.equal(lines, [VERSION], "it has the driver's version")
+    tap.equal(lines, [VERSION], "the package has the driver's version")
 
 
 def test_install(tap):
@@ -114,21 +113,22 @@ def test_install(tap):
     for target in ("install", "uninstall"):
         status, lines = tree.run("make", "-s", "-C", "guest-driver/libpcap",
                                  target, f"DESTDIR={where}")
-        tap.ok(status == 0, f"make {target}", *lines)
+        tap.ok(status == 0, f"make {target} succeeds", *lines)
         got = sorted(str(path.relative_to(where))
                      for path in where.rglob("*") if path.is_file())
         tap.equal(got, [name.replace("usr/", "usr/local/", 1)
                         for name in FILES] if target == "install" else [],
-                  f"after make {target}")
+                  f"make {target}: the files installed")
 
 
 def test_usage(tap):
     """What bpf-run says when it is called wrongly."""
     status, text = bpf_run("--version")
-    tap.equal((status, text), (0, f"bpf-run {VERSION}\n"), "--version")
+    tap.equal((status, text), (0, f"bpf-run {VERSION}\n"),
+              "bpf-run --version tells the version")
     status, text = bpf_run("--help")
     tap.ok(status == 0 and text.startswith("usage: bpf-run PROGRAM"),
-           "--help", text)
+           "bpf-run --help tells its usage", text)
     for words, expected, message in (
             ([], 125, "no PROGRAM"), (["--nosuch"], 125, "--nosuch"),
             (["no-such-program"], 127, "no-such-program: no such program"),
@@ -137,7 +137,8 @@ def test_usage(tap):
         status, text = bpf_run(*words)
         tap.ok(status == expected and message in text
                and text.startswith("bpf-run: "),
-               f"bpf-run {' '.join(words)}: {expected}, and why", status, text)
+               f"bpf-run {' '.join(words)}: status {expected}, and says why",
+               status, text)
 
 
 def test_library(tap):
@@ -145,17 +146,17 @@ def test_library(tap):
     status, text = bpf_run("sh", "-c", "echo $LD_LIBRARY_PATH; exit 7",
                            LD_LIBRARY_PATH="/before")
     tap.ok(f"{LIBRARY.parent}:/before\n" in text,
-           "the folder comes before those of the caller's", text)
-    tap.equal(status, 7, "the exit status is the program's")
+           "bpf-run: the library's folder comes before the caller's", text)
+    tap.equal(status, 7, "bpf-run: the exit status is the program's")
     _, text = bpf_run("ldd", shutil.which("tcpdump"))
     tap.contains(text, f"libpcap.so.0.8 => {LIBRARY} ",
-                 "tcpdump is linked to it")
+                 "bpf-run: tcpdump is linked to the library")
     if not Path("/dev/bpf").exists():
         tap.contains(text, "bpf-run: there is no /dev/bpf",
-                     "a machine without /dev/bpf: a warning")
+                     "bpf-run without /dev/bpf warns")
     status, text = bpf_run("busybox", "true")
     tap.ok(status == 0 and "busybox is statically linked" in text,
-           "a static program: a warning", status, text)
+           "bpf-run of a static program warns", status, text)
 
     source = BUILD / "rpath.c"
     source.write_text("#include <pcap.h>\nint main(void)"
@@ -164,10 +165,11 @@ def test_library(tap):
     status, lines = tree.run(
         "gcc", "-o", program, source, "-lpcap", "-Wl,--disable-new-dtags",
         f"-Wl,-rpath,{os.path.dirname(os.path.realpath(library_path()))}")
-    tap.ok(status == 0, "a program with an rpath is linked", *lines)
+    tap.ok(status == 0, "a program with an rpath can be linked", *lines)
     status, text = bpf_run(program)
     tap.ok(status == 125 and f"{program} uses another libpcap" in text,
-           "a program that takes another libpcap is refused", status, text)
+           "bpf-run of a program that takes another libpcap is refused",
+           status, text)
 
 
 def library_path():
@@ -194,13 +196,15 @@ def test_privileges(tap):
             program = place / "program"
             shutil.copy(shutil.which("tcpdump"), program)
             status, lines = tree.run(*prepare, program)
-            tap.ok(status == 0, f"a program with {name}", *lines)
+            tap.ok(status == 0, f"a program with {name} can be made", *lines)
             status, lines = tree.run(*words, program, "--version")
             tap.ok(status == 125
                    and f"{program} is setuid, setgid or has file" in lines[-1],
-                   f"{name}: a user is refused", status, *lines)
+                   f"bpf-run of a program with {name} by a user is refused",
+                   status, *lines)
             status, text = bpf_run(program, "--version")
-            tap.equal(status, 0, f"{name}: root is not")
+            tap.equal(status, 0,
+                      f"bpf-run of a program with {name} by root succeeds")
     finally:
         shutil.rmtree(place)
 
@@ -216,16 +220,18 @@ def test_apparmor(tap):
     addition.write_text("")
     status, lines = tree.run(*parser, "--names", profile)
     tap.ok(status == 0 and lines[-1:] == ["tcpdump"],
-           "Debian's profile is there", status, *lines)
+           "Debian's AppArmor profile of tcpdump is there", status, *lines)
     shutil.copy(ROOT / "usr/share/virtio-capture/apparmor/usr.bin.tcpdump",
                 addition)
     status, lines = tree.run(*parser, "--debug", profile)
-    tap.ok(status == 0, "the parser takes it with the addition", *lines)
+    tap.ok(status == 0, "apparmor_parser takes the profile with the addition",
+           *lines)
     text = "\n".join(lines)
     # Debian 12's parser says "Mode", that of Debian 13 "Perms".
     for rule in (r"^(Mode|Perms):\trwa:.*\(/dev/bpf\)$",
                  r"^(Mode|Perms):\trm:.*lib/virtio-capture/libpcap.so"):
-        tap.ok(re.search(rule, text, re.M), f"it then has {rule}",
+        tap.ok(re.search(rule, text, re.M),
+               f"the profile with the addition has {rule}",
                *[line for line in lines if "bpf" in line or "pcap" in line])
 
 

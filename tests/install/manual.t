@@ -58,14 +58,16 @@ def test_requests(tap):
     page = page_requests()
     fionread = page.pop("FIONREAD")
     tap.equal({name: row[:3] for name, row in page.items()},
-              header_requests(), "the requests are those of <net/bpf.h>")
-    tap.equal(fionread[:3], ("-", "int", "out"), "and FIONREAD")
+              header_requests(),
+              "the requests of bpf(4) are those of <net/bpf.h>")
+    tap.equal(fionread[:3], ("-", "int", "out"),
+              "the table of bpf(4) has FIONREAD")
     entries = re.findall(r"^\.It Dv (\w+(?: , \w+)*)$",
                          section(BPF, "IOCTLS"), re.M)
     names = [name for entry in entries for name in entry.split(" , ")
              if not name.startswith("BPF_")]
     tap.equal(sorted(names), sorted([*page, "FIONREAD"]),
-              "each has one entry")
+              "each request has one entry in bpf(4)")
 
 
 def test_locked(tap):
@@ -75,7 +77,7 @@ def test_locked(tap):
     tap.equal({name: row[3] for name, row in page_requests().items()},
               {name: "yes" if when == "ALWAYS" else "no"
                for name, when in driver.items()},
-              "what BIOCLOCK leaves is what the driver leaves")
+              "bpf(4) says which requests a locked descriptor serves")
 
 
 def test_limits(tap):
@@ -90,7 +92,7 @@ def test_limits(tap):
         tap.equal(re.search(sentence, text)[1], value, name)
     tap.equal(re.search(r"from (\d+) to (\d+) bytes\. The default is (\d+)\.",
                         text).groups(), ("32", str(16 << 20), str(4 << 20)),
-              "net.bpf.maxbufsize")
+              "bpf(4) tells the limits of net.bpf.maxbufsize")
 
 
 def test_columns(tap):
@@ -103,7 +105,8 @@ def test_columns(tap):
     tool = tree.text("guest-driver/man/bpfstat.8")
     missing = [name for name in driver
                if not re.search(rf"^\.Li {name}\b", tool, re.M)]
-    tap.equal(missing, [], "bpfstat(8) names them as members of JSON")
+    tap.equal(missing, [],
+              "bpfstat(8) names the columns of /proc/net/bpf as members of JSON")
 
 
 def test_parameters(tap):
@@ -126,7 +129,7 @@ def test_parameters(tap):
 def test_options(tap):
     """The options of bpfstat."""
     status, lines = tree.run("build/guest-driver/bpfstat", "--help")
-    tap.equal(status, 0, "bpfstat --help")
+    tap.equal(status, 0, "bpfstat --help succeeds")
     tool = re.findall(r"^  -(\w), --([\w-]+)", "\n".join(lines), re.M)
     page = re.findall(r"^\.It Fl (\w) , Fl -([\w-]+)",
                       tree.text("guest-driver/man/bpfstat.8"), re.M)
@@ -142,15 +145,16 @@ def test_example(tap):
     status, lines = tree.run(
         "gcc", "-Wall", "-Wextra", "-Werror", "-static", "-I",
         "guest-driver/include", "-o", BUILD / "example", BUILD / "example.c")
-    tap.ok(status == 0, "the example compiles", *lines)
+    tap.ok(status == 0, "the example of bpf(4) compiles", *lines)
     done = vm(["--add", str(BUILD / "example")], ["sh", "-c", SCRIPT])
     *packets, error = done.stdout.splitlines() or [""]
     bad = [line for line in packets if not re.fullmatch(
         r"\d{10}\.\d{6}: (\d+) of \1 bytes", line)]
-    tap.ok(len(packets) >= 4 and not bad, "it prints ARP packets",
+    tap.ok(len(packets) >= 4 and not bad,
+           "the example of bpf(4) prints ARP packets",
            done.stdout, done.stderr)
     tap.equal(error, "example: nosuch: No such device or address",
-              "and tells of an unknown interface")
+              "the example of bpf(4) tells of an unknown interface")
 
 
 def check(tap):

@@ -39,15 +39,19 @@ def check(tap):
                       "[ \"$word\" != -static ] || exit 1\ndone\nexec gcc \"$@\"\n")
     static.chmod(0o755)
     tap.equal(make("KDIR=/nosuch", path=few), (2, [COMPILER, HEADERS]),
-              "neither a compiler nor headers")
-    tap.equal(make(path=few), (2, [COMPILER]), "no compiler")
-    tap.equal(make("KDIR=/nosuch"), (2, [HEADERS]), "no headers")
+              "without compiler and headers make names the packages of both")
+    tap.equal(make(path=few), (2, [COMPILER]),
+              "without a compiler make names the packages")
+    tap.equal(make("KDIR=/nosuch"), (2, [HEADERS]),
+              "without kernel headers make names the package")
     tap.equal(make("install", f"DESTDIR={OUT / 'root'}", path=few),
-              (2, [COMPILER]), "no compiler for bpfstat, which is installed")
+              (2, [COMPILER]),
+              "make install of a built tree without a compiler says so for bpfstat")
     tap.equal(make("KDIR=/nosuch", f"CC={static}"),
               (2, ["no static C library: install libc6-dev",
-                   HEADERS]), "no libc6-dev")
-    tap.ok(not list((OUT / "out").rglob("*.o")), "nothing was built")
+                   HEADERS]), "without libc6-dev make names the package")
+    tap.ok(not list((OUT / "out").rglob("*.o")),
+           "where something is missing nothing is built")
 
 
 tree.main(check)

@@ -31,16 +31,16 @@ def test_processor(tap, arch):
         tap.skip(arch, f"Debian's server does not have {gone}, which its list "
                  "has", is_lacking=False)
         return
-    if not tap.ok(status == 0, f"{arch}: make succeeds", *lines):
+    if not tap.ok(status == 0, f"{arch}: make of the driver succeeds", *lines):
         return
     warnings = [line for line in lines if "warning:" in line.lower()]
-    tap.equal(warnings, [], f"{arch}: without a warning")
+    tap.equal(warnings, [], f"{arch}: make of the driver gives no warning")
     for file in ("virtio_capture.ko", "bpfstat"):
         head = (BUILD / arch / "guest-driver" / file).read_bytes()[:20]
         order = ">" if head[5] == 2 else "<"
         machine, = struct.unpack_from(f"{order}H", head, 18)
         tap.equal((machine, order), PROCESSORS[arch],
-                  f"{arch}: {file} is for it")
+                  f"{arch}: {file} is for that processor")
     # bpfstat is linked statically; what configure scripts try is not.
     _, lines = tree.run("images/fetch-compiler", f"{arch}-linux-gnu")
     status, lines = tree.run(f"{lines[-1]}gcc", "-x", "c", "-", "-o",

@@ -108,19 +108,21 @@ def check(tap):
     tool.APPARMOR = base
 
     without, errors = compile_profile(base, "without")
-    tap.ok(without, "Debian's profile is there", errors)
+    tap.ok(without, "Debian's AppArmor profile of libvirtd is there", errors)
     for path in ALLOWED:
-        tap.equal(ask_tool(path), "", f"{path}: the tool is content")
+        tap.equal(ask_tool(path), "",
+                  f"{path}: libvirt-capture prints no hint")
     message, line = ask_tool(OTHER).rstrip("\n").split("\n  ")
     tap.contains(message, f"unless this line is in {local}:",
-                 f"{OTHER}: the tool says where a line is missing")
+                 f"{OTHER}: libvirt-capture says which line is missing where")
     local.write_text(f"{line}\n")
-    tap.equal(ask_tool(OTHER), "", f"{OTHER}: with the line it is content")
+    tap.equal(ask_tool(OTHER), "",
+              f"{OTHER}: with the line libvirt-capture prints no hint")
     page = (tree.TOP / "qemu-device/man/libvirt-capture.8").read_text()
-    tap.contains(page, f".Dl {line}\n", "the manual page has the same line")
+    tap.contains(page, f".Dl {line}\n", "libvirt-capture(8) has the same line")
 
     added, errors = compile_profile(base, "with")
-    tap.ok(added, "the parser takes that line", errors)
+    tap.ok(added, "apparmor_parser takes the profile with the line", errors)
     (folder / "with").write_bytes(added)
     (folder / "without").write_bytes(without)
     (folder / "try.c").write_text(PROGRAM)
@@ -136,8 +138,8 @@ def check(tap):
         f"{profile} {file} {result}" for (profile, file), result in zip(
             [(profile, file) for profile in ("without", "with")
              for file in files], results)],
-        "in a guest, AppArmor lets it map just those")
-    tap.ok(done.returncode == 0, "the guest is well", done.stderr)
+              "AppArmor in a guest lets a program map just those plug-ins")
+    tap.ok(done.returncode == 0, "the guest's script succeeds", done.stderr)
 
 
 if ARCH != "x86_64":

@@ -88,7 +88,7 @@ def define(tap, libvirt, folder, machine, link):
     tap.equal((done.returncode, done.stderr), (
         0, "libvirt-capture: the domain is defined; changes take effect at its "
            "next start\n"),
-        f"{machine}: the tool defines the domain")
+              f"{machine}: libvirt-capture defines the domain")
     xml = libvirt("dumpxml", "--inactive", machine)
     text = shown("What is added").replace(INSTALLED, str(PLUGIN)).replace(
         "type='kvm'", "type='qemu'")
@@ -96,7 +96,8 @@ def define(tap, libvirt, folder, machine, link):
         text = text.replace("bus=pci.0,addr=0x1f", "bus=pcie.0,addr=0x1c")
     there = {line.strip() for line in xml.splitlines()}
     wanted = {line.strip() for line in text.splitlines()} - {"..."}
-    tap.equal(wanted - there, set(), f"{machine}: as the manual page shows it")
+    tap.equal(wanted - there, set(),
+              f"{machine}: the domain's XML has what the manual page shows")
     # A single user has no network of libvirt's.
     file.write_text(re.sub(r"type='network'(.*?)<source [^>]*>", r"type='user'\1",
                            xml, flags=re.S))
@@ -159,7 +160,8 @@ def plugged(tap, libvirt, guest, link, name, bus):
 
     netdev = f"host{alias(libvirt('dumpxml', name), MACS[1])}"
     tap.equal(monitor(f"device_add virtio-capture-pci,netdev={netdev},id=c1,"
-                      f"{bus}"), "", f"{name}: QEMU takes the device")
+                      f"{bus}"), "",
+              f"{name}: device_add of a capture device succeeds")
     one = Descriptor(guest, immediate=True)
     wait_for(lambda: one.error("setif", "capture1") == "0", "the device")
     one.call("filter", "88b5")
@@ -167,11 +169,11 @@ def plugged(tap, libvirt, guest, link, name, bus):
     link.send(*[frame(i) for i in range(20)], frame(END))
     error, text = guest.result(reading)
     tap.equal((error, numbers(text)), ("0", [*range(20), END]),
-              f"{name}: it captures every frame, in order")
+              f"{name}: the capture device captures every frame, in order")
     one.close()
     monitor("device_del c1")
     wait_for(lambda: '"c1"' not in monitor("info qtree"), "unplug")
-    tap.ok(True, f"{name}: it is unplugged again")
+    tap.ok(True, f"{name}: the capture device is unplugged again")
 
 
 def forgotten(tap, libvirt, guest, name, place):
@@ -182,10 +184,11 @@ def forgotten(tap, libvirt, guest, name, place):
     libvirt("save", name, guest.folder / "saved")
     try:
         libvirt("restore", guest.folder / "saved")
-        tap.ok(False, f"{name}: a device is left, and the restore succeeds")
+        tap.ok(False,
+               f"{name}: the restore with a capture device that was plugged in fails")
     except virsh.Failure as error:
-        tap.contains(str(error), "/virtio-capture", f"{name}: with a device that "
-                     "was plugged in, the restore fails, and tells which")
+        tap.contains(str(error), "/virtio-capture",
+                     f"{name}: the restore's error names the device that was plugged in")
 
 
 def machine_test(name, place=None):
@@ -207,7 +210,9 @@ def machine_test(name, place=None):
                                name)
             left = libvirt("dumpxml", "--inactive", name)
             tap.ok(done.returncode == 0 and "capture" not in
-                   re.sub(r"/tmp/\S*", "", left), f"{name}: --remove", left)
+                   re.sub(r"/tmp/\S*", "", left),
+                   f"{name}: --remove leaves nothing of the capture device in the XML",
+                   left)
     return test
 
 

@@ -65,7 +65,7 @@ def both_ways(tap, guest, end, what):
     while got[14:18] != bytes([0, 0, 0, 7]):
         got = end.recv(2048)
     tap.equal(one.stats()[2], before + 1,
-              f"{what}: and one that the guest sends to it")
+              f"{what}: a frame that the guest sends to the bridge is captured")
     one.close()
 
 
@@ -77,15 +77,15 @@ def bridged(tap):
         libvirt("define", folder / "domain.xml")
         done = libvirt.run(TOOL, "-c", libvirt.uri, "--plugin", PLUGIN,
                            "--define", NAME)
-        tap.equal(done.returncode, 0, "the tool defines the domain")
+        tap.equal(done.returncode, 0, "libvirt-capture defines the domain")
         tap.contains(libvirt("dumpxml", NAME), "<driver name='qemu'/>",
-                     "QEMU itself is to serve the tap")
+                     "the domain's interface has QEMU's driver, not vhost")
         libvirt("start", NAME)
         with virsh.Domain(libvirt, NAME, folder).connect() as guest:
             guest.ready()
             tap.contains(libvirt("qemu-monitor-command", NAME, "--hmp",
                                  "info network"), "hostua-nic0: index=0,type=tap",
-                         "the netdev is a tap")
+                         "the domain's netdev is a tap")
             both_ways(tap, guest, end, "started")
             libvirt("save", NAME, folder / "saved")
             libvirt("restore", folder / "saved")

@@ -70,10 +70,11 @@ def changed(tap, name, xml, *options):
     """The tool's output, which it must take back to what it was, and which it
     leaves as it is when it runs again."""
     status, out, errors = run(xml, *options)
-    tap.equal(status, 0, f"{name}: it is done")
-    tap.ok(run(out, *options)[1] == out, f"{name}: once more changes nothing",
-           out, errors)
-    tap.equal(run(out, "--remove")[1], xml, f"{name}: --remove undoes it")
+    tap.equal(status, 0, f"{name}: libvirt-capture succeeds")
+    tap.ok(run(out, *options)[1] == out,
+           f"{name}: a second run changes nothing", out, errors)
+    tap.equal(run(out, "--remove")[1], xml,
+              f"{name}: --remove restores the XML")
     return out
 
 
@@ -102,7 +103,8 @@ def plain(tap):
     xml = domain(nic())
     out = changed(tap, "an interface", xml)
     first, *lines = out.splitlines()
-    tap.equal(first, f"<domain type='kvm' {NS}>", "an interface: namespace")
+    tap.equal(first, f"<domain type='kvm' {NS}>",
+              "one interface: the domain gets the namespace")
     tap.equal(added("\n".join(xml.splitlines()[1:]), "\n".join(lines)), [
         "<alias name='ua-nic0'/>",
         "<driver name='qemu'/>",
@@ -117,7 +119,8 @@ def plain(tap):
         "<capture:added xmlns:capture='urn:virtio-capture:libvirt'>",
         "<capture:interface alias='ua-nic0' new='yes' driver=''/>",
         "</capture:added>",
-        "</metadata>"], "an interface: no other line is new")
+        "</metadata>"],
+              "one interface: only the capture device's lines are new")
 
 
 def kinds(tap):
@@ -128,7 +131,7 @@ def kinds(tap):
             out = changed(tap, name, domain(nic(kind, model=model)))
             tap.equal("<driver name='qemu'/>" in out,
                       model != "e1000e" and kind not in ("user", "udp"),
-                      f"{name}: driver")
+                      f"{name}: the interface has QEMU's driver where it needs it")
 
 
 def drivers(tap):
@@ -145,11 +148,11 @@ def drivers(tap):
              "<driver name='qemu' queues='1'/>", ["--single-queue"])):
         xml = domain(nic(more=f"\n      {before}"))
         out = run(xml, *option)[1]
-        tap.contains(out, after, f"{before}: changed")
+        tap.contains(out, after, f"{before}: changed to what QEMU needs")
         back = run(out, "--remove")[1]
         tap.equal(back.replace('"', "'").replace(" = ", "="),
                   xml.replace('"', "'").replace(" = ", "="),
-                  f"{before}: --remove undoes it")
+                  f"{before}: --remove changes it back")
 
 
 def several(tap):
@@ -157,31 +160,36 @@ def several(tap):
     xml = domain(nic(), nic("user", 57), nic("bridge", 58, "e1000"))
     out = changed(tap, "all", xml)
     tap.equal(addresses(out), [("pci.0", slot) for slot in
-                               ("0x1f", "0x1e", "0x1d")], "all: a slot each")
-    tap.equal(out.count("-plugin"), 1, "all: the plug-in once")
+                               ("0x1f", "0x1e", "0x1d")],
+              "all interfaces: each device has a slot of its own")
+    tap.equal(out.count("-plugin"), 1,
+              "all interfaces: the plug-in is named once")
     for names in (["1"], ["52:54:00:12:34:57"], ["1", "52:54:00:12:34:57"]):
         words = [word for name in names for word in ("--nic", name)]
         one = changed(tap, f"--nic {names}", xml, *words)
         tap.ok("netdev=hostua-nic1" in one and one.count("-device'") == 1,
-               f"--nic {names}: that one", one)
+               f"--nic {names}: that interface has a device", one)
     two = run(one, "--nic", "2")[1]
     tap.equal(addresses(two), [("pci.0", "0x1f"), ("pci.0", "0x1e")],
-              "one more later: another slot")
+              "another --nic later: the device has another slot")
     tap.equal(run(two, "--remove", "--nic", "ua-nic2")[1], one,
-              "--remove --nic: that one")
+              "--remove --nic: that interface's device is removed")
 
 
 def aliases(tap):
     """Aliases of the user's, and of a running domain."""
     out = changed(tap, "own alias", domain(
         nic("user", more="\n      <alias name='ua-lan'/>")))
-    tap.contains(out, "netdev=hostua-lan,id=capture-lan,", "own alias: used")
+    tap.contains(out, "netdev=hostua-lan,id=capture-lan,",
+                 "alias of the user: used for the device")
     out = run(domain(nic("user", more="\n      <alias name='net0'/>")))[1]
-    tap.contains(out, "<alias name='ua-nic0'/>", "alias of libvirt's: replaced")
-    tap.ok("net0" not in out, "alias of libvirt's: gone")
+    tap.contains(out, "<alias name='ua-nic0'/>",
+                 "alias of libvirt: replaced by one of the tool")
+    tap.ok("net0" not in out, "alias of libvirt: net0 is gone")
     out = changed(tap, "taken alias", domain(
         nic("user"), "<disk><alias name='ua-nic0'/></disk>"))
-    tap.contains(out, "<alias name='ua-nic1'/>", "taken alias: the next one")
+    tap.contains(out, "<alias name='ua-nic1'/>",
+                 "alias that is taken: the next one is used")
 
 
 def texts(tap):
@@ -200,11 +208,11 @@ def texts(tap):
     out = changed(tap, "options of others", domain(nic(), **commandline(
         "-device", "edu", "-plugin", "/other.so")))
     tap.equal(out.count("<qemu:commandline>"), 1,
-              "options of others: one command line")
+              "options of others: there is one qemu:commandline")
     other = domain(nic(), **commandline("-s")).replace(
         "qemu:", "q:").replace("xmlns:qemu", "xmlns:q")
     tap.contains(changed(tap, "another prefix", other), "<q:arg value='-plugin'",
-                 "another prefix: used")
+                 "another namespace prefix: used for the options")
 
 
 def slots(tap):
@@ -215,11 +223,11 @@ def slots(tap):
                  + taken.format("00", "1d") + "</source></x>",
                  **commandline("-device", "edu,addr=1e.0"))
     tap.equal(addresses(run(xml)[1]), [("pci.0", "0x1d")],
-              "pc: neither a device's nor an option's")
+              "pc: the slot is neither a device's nor an option's")
     xml = domain(nic(), nic("user", 57), machine="pc-q35-7.2", **commandline(
         "-device", '{"driver":"edu","bus":"pcie.0","addr":"0x19"}'))
     tap.equal(addresses(run(xml)[1]), [("pcie.0", "0x1c"), ("pcie.0", "0x18")],
-              "q35: not the chipset's")
+              "q35: the slot is none of the chipset")
     full = "".join(f"<x>{taken.format('00', f'{slot:x}')}</x>"
                    for slot in range(3, 32))
     refused(tap, domain(nic(), full), "no slot of pci.0 is free")
@@ -231,26 +239,28 @@ def plugins(tap):
     other.parent.mkdir()
     other.touch()
     out = run(domain(nic()), plugin=other)[1]
-    tap.contains(out, str(other).replace(",", ",,"), "a comma is doubled")
-    tap.equal(run(out, plugin=None)[1], out, "without --plugin: as it is")
+    tap.contains(out, str(other).replace(",", ",,"),
+                 "plug-in with a comma in its path: the comma is doubled")
+    tap.equal(run(out, plugin=None)[1], out,
+              "second run without --plugin: the plug-in stays")
     new = run(out)[1]
     tap.ok(new.count("-plugin") == 1 and f"'{PLUGIN}'" in new,
-           "with --plugin: replaced", new)
+           "second run with --plugin: the plug-in is replaced", new)
     copy = scratch() / "root"
     done = subprocess.run(
         ["make", "-s", "-C", TOP / "qemu-device", "install",
          f"DESTDIR={copy}"], check=False)
-    tap.equal(done.returncode, 0, "make install")
+    tap.equal(done.returncode, 0, "make install succeeds")
     local = copy / "usr/local"
     done = subprocess.run([local / "sbin/libvirt-capture", "--xml", "-"],
                           input=domain(nic()).encode(), check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     tap.contains(done.stdout.decode(), f"'{local}/lib/qemu/virtio-capture.so'",
-                 "installed: it finds the plug-in beside it")
+                 "the installed tool finds the plug-in beside it")
     subprocess.run(["make", "-s", "-C", TOP / "qemu-device", "uninstall",
                     f"DESTDIR={copy}"], check=True)
     tap.equal([path for path in copy.rglob("*") if not path.is_dir()], [],
-              "make uninstall removes all")
+              "make uninstall removes everything")
 
 
 # What is refused.
@@ -260,7 +270,7 @@ def refused(tap, xml, reason, *options, **keywords):
     """An error, and no output."""
     status, out, errors = run(xml, *options, **keywords)
     tap.ok(status == 1 and not out, f"refused: {reason}", status, out, errors)
-    tap.contains(errors, reason, "and that is why")
+    tap.contains(errors, reason, f"refused: the error says {reason}")
 
 
 def wrong(tap):
@@ -300,7 +310,8 @@ def no_xml(tap):
         tap.ok(status == 1 and not out and re.fullmatch(
             r"libvirt-capture: (this is not XML in UTF-8: .*|the XML has a "
             r"document type declaration, but a domain has none)\n", errors),
-            f"{data[:20]!r}: refused", status, out, errors)
+               f"{data[:20]!r} as XML: refused with one line",
+               status, out, errors)
 
 
 def files(tap):
@@ -322,7 +333,7 @@ def files(tap):
     done = subprocess.run([TOOL, "--xml", "-", "guest"], check=False, text=True,
                           stderr=subprocess.PIPE)
     tap.ok(done.returncode == 2 and "either DOMAIN or --xml" in done.stderr,
-           "two domains are too many", done)
+           "two domains as arguments: refused", done)
 
 
 TAP = Tap()

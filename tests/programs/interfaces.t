@@ -66,19 +66,19 @@ def test_hint(tap, text):
     said = text("outbound")
     tap.ok("inbound/outbound not supported" in said
            and "status 0" not in said,
-           "an expression that no frame would match is an error", said)
+           "an expression that can match no frame is an error", said)
 
 
 def test_apparmor(tap, text):
     """Debian's profile, as the kernel applies it."""
     tap.contains(text("profiles"), "tcpdump (enforce)",
-                 "Debian's profile of tcpdump is in force")
+                 "Debian's AppArmor profile of tcpdump is in force")
     said = text("denied")
     tap.ok("failed - root privileges may be required" in said
            and "status 0" not in said,
-           "it alone: /dev/bpf may not be opened", said)
+           "AppArmor profile alone: tcpdump may not open /dev/bpf", said)
     tap.ok("ICMP echo request" in text("allowed/out"),
-           "with the addition: tcpdump captures",
+           "AppArmor profile with the addition: tcpdump captures",
            text("parser"), text("allowed/err"))
 
 
@@ -92,7 +92,8 @@ def check(tap):
             path = Path(folder) / "out" / name
             return path.read_text(errors="replace") if path.exists() else ""
 
-        tap.ok(done.returncode == 0, "the guest did its part", done.stdout,
+        tap.ok(done.returncode == 0, "the guest's script succeeds",
+               done.stdout,
                done.stderr)
         for test in (test_list, test_hint, test_apparmor):
             test(tap, text)
