@@ -17,10 +17,22 @@ NAMES = os.environ.get("PROGRAMS", "").split() or \
 # Little memory: one program uses all there is.
 SMALL = ["--memory", "256M", "--timeout", "300"]
 
-tap = Tap()
+
+class Named(Tap):
+    """Says of each result which guest it is of."""
+    guest = ""
+
+    def ok(self, condition, name, *diagnostics):
+        return super().ok(condition, f"{self.guest}: {name}", *diagnostics)
+
+
+tap = Named()
+tap.guest = "1 CPU"
 run_programs(tap, NAMES, SMALL)
+tap.guest = "2 CPUs"
 run_programs(tap, NAMES, [*SMALL, "--smp", "2"], leaks=True)
 for cpus in () if BIG_ENDIAN else ("1", "2"):
+    tap.guest = f"{cpus} CPU{'s' * (cpus != '1')}, offload=0"
     run_programs(tap, NAMES, [*SMALL, "--smp", cpus, "--append",
                               "virtio_capture.offload=0"])
 sys.exit(tap.done())

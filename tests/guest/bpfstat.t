@@ -128,7 +128,7 @@ def peers(text):
 tap = Tap()
 GUEST, RESULTS = run()
 tap.ok(GUEST.returncode == 0 and "unloaded-totals" in RESULTS,
-       "the script ran to its end", GUEST.stdout[-2000:], GUEST.stderr)
+       "the guest's script ran to its end", GUEST.stdout[-2000:], GUEST.stderr)
 if tap.failed:
     sys.exit(tap.done())
 IN, OUT, NUISANCE = RESULTS["pids"][0]
@@ -139,32 +139,37 @@ def test_json(tap):
     """All that /proc/net/bpf tells is there, and the commands."""
     raw = peers(RESULTS["raw"][1])
     status, out, err = RESULTS["json"]
-    tap.equal((status, err), ([0], ""), "--json succeeds in silence")
+    tap.equal((status, err), ([0], ""),
+              "bpfstat --json: status 0, nothing on standard error")
     got = {peer["pid"]: peer for peer in json.loads(out)["descriptors"]}
-    tap.equal(set(got), set(COMMANDS), "it shows the open descriptors")
+    tap.equal(set(got), set(COMMANDS),
+              "bpfstat --json has the open descriptors")
     tap.equal({pid: peer.pop("command") for pid, peer in got.items()},
-              COMMANDS, "with the names of their processes")
+              COMMANDS, "bpfstat --json has the names of their processes")
     tap.ok(got in (raw, peers(RESULTS["raw-again"][1])),
-           "with what /proc/net/bpf has", got, raw)
+           "bpfstat --json has what /proc/net/bpf has", got, raw)
     tap.equal([(got[OUT][name]) for name in
                ("interface", "captured", "promisc", "immediate", "hdrcmplt",
                 "seesent", "direction", "state")],
               ["capture0", 3, True, True, True, True, "out", "waiting"],
-              "such as tcpdump set it up")
+              "bpfstat --json: the descriptor of tcpdump -Q out --immediate-mode")
     tap.equal([(got[IN][name]) for name in
                ("interface", "bufsize", "promisc", "immediate", "direction")],
-              ["eth0", 65536, False, False, "in"], "and another tcpdump")
+              ["eth0", 65536, False, False, "in"],
+              "bpfstat --json: the descriptor of tcpdump -p -Q in")
     tap.equal((got[NUISANCE]["interface"], got[NUISANCE]["state"]),
-              (None, "unattached"), "null stands for no interface")
+              (None, "unattached"),
+              "bpfstat --json: an unattached descriptor's interface is null")
 
 
 def test_text(tap):
     """The columns for people."""
     status, out, err = RESULTS["text"]
-    tap.equal((status, err), ([0], ""), "without options it succeeds, too")
+    tap.equal((status, err), ([0], ""),
+              "bpfstat: status 0, nothing on standard error")
     heading, *lines = [line.split() for line in out.splitlines()]
     tap.equal(" ".join(heading), "Pid Netif Flags Recv Drop Capt Bufsize"
-              " Buffers State Filter Command", "the heading")
+              " Buffers State Filter Command", "bpfstat: the heading")
     raw = peers(RESULTS["raw"][1])
     flags = {IN: "--h-", OUT: "piho", NUISANCE: "---s"}
     commands = {**COMMANDS, NUISANCE: 'q"\\?????z'}
@@ -175,21 +180,22 @@ def test_text(tap):
                              *[str(peer[name]) for name in
                                ("received", "dropped", "captured", "bufsize",
                                 "buffers", "state", "filter")], commands[pid]],
-                  f"the line of {commands[pid]}, {peer['interface']}")
-    tap.equal(len(lines), 3, "a line for each descriptor")
+                  f"bpfstat: the line of {commands[pid]}, {peer['interface']}")
+    tap.equal(len(lines), 3, "bpfstat: a line for each descriptor")
     tap.equal([line.index(" " + commands[int(line.split()[0])])
                for line in out.splitlines()[1:]],
-              [out.index(" Command")] * 3, "they are in columns")
+              [out.index(" Command")] * 3, "bpfstat: the lines are in columns")
 
 
 def test_selection(tap):
     """-i, --interface"""
     got = json.loads(RESULTS["eth0"][1])["descriptors"]
-    tap.equal([peer["pid"] for peer in got], [IN], "-i selects an interface")
+    tap.equal([peer["pid"] for peer in got], [IN],
+              "bpfstat -i has the descriptors of an interface")
     tap.equal(RESULTS["nosuch"][1].splitlines()[1:], [],
-              "without descriptors there is the heading only")
+              "bpfstat -i without descriptors: the heading only")
     tap.equal(json.loads(RESULTS["nosuch-json"][1]), {"descriptors": []},
-              "or an empty array")
+              "bpfstat -i -j without descriptors: an empty array")
 
 
 def test_totals(tap):
@@ -198,10 +204,12 @@ def test_totals(tap):
     names = ["received", "dropped", "captured"]
     tap.equal(RESULTS["totals"][1].splitlines(),
               [f"{value} packets {name}"
-               for name, value in zip(names, stats)], "-s")
+               for name, value in zip(names, stats)],
+              "bpfstat -s has the totals")
     tap.equal(json.loads(RESULTS["totals-json"][1]),
-              {"totals": dict(zip(names, stats))}, "-s -j")
-    tap.ok(stats[2] >= 3, "they are not all zero", stats)
+              {"totals": dict(zip(names, stats))},
+              "bpfstat -s -j has the totals")
+    tap.ok(stats[2] >= 3, "bpfstat -s: the totals are not zero", stats)
 
 
 def test_format(tap):
@@ -213,7 +221,7 @@ def test_format(tap):
                 "direction": "out", "buffers": "zerocopy",
                 "filter": "jit", "state": "idle",
                 "command": None}],
-              "another order, a new column, a process that has ended")
+              "bpfstat takes another order of columns, a new one, an ended process")
     for name, message in (("permuted", 'duplicate column "state"'),
                           ("twice", 'duplicate column "pid"'),
                           ("missing", 'missing column "received"'),
@@ -229,7 +237,8 @@ def test_format(tap):
 def failure(tap, name, status, message):
     """A command that failed with a message of one line."""
     tap.equal((RESULTS[name][0], RESULTS[name][2]),
-              ([status], f"bpfstat: {message}\n"), f"{name}: {message}")
+              ([status], f"bpfstat: {message}\n"),
+              f"bpfstat, {name}: {message}")
 
 
 def test_usage(tap):
@@ -237,18 +246,18 @@ def test_usage(tap):
     for name in ("option", "argument", "no-value", "both"):
         status, out, err = RESULTS[name]
         tap.ok(status == [2] and not out and "usage: bpfstat" in err,
-               f"{name}: the usage on standard error, status 2",
+               f"bpfstat, {name}: the usage on standard error, status 2",
                *RESULTS[name])
     status, out, err = RESULTS["help"]
     tap.ok(status == [0] and not err and out.startswith("usage: bpfstat"),
-           "--help: the usage on standard output, status 0", out, err)
+           "bpfstat --help: the usage on standard output, status 0", out, err)
 
 
 def test_errors(tap):
     """Each reason has its message."""
     failure(tap, "user", 1,
             "/proc/net/bpf: only root may see the descriptors")
-    tap.equal(RESULTS["user-totals"][0], [0], "anybody may see the totals")
+    tap.equal(RESULTS["user-totals"][0], [0], "bpfstat -s of a user succeeds")
     failure(tap, "namespace", 1, "/proc/net/bpf: exists in the initial "
             "network namespace only")
     for name, path in (("unloaded", "/proc/net/bpf"),

@@ -33,16 +33,16 @@ done = vm([*TWO_NICS, "--smp", "2", "--timeout", str(SECONDS + 100),
           ["sh", "-c", SCRIPT])
 lines = done.stdout.split("\n")
 counts = dict(line.rsplit(" ", 1) for line in lines if line.count(" ") == 1)
-tap.equal(counts.get("processors"), "2", "there are two processors")
+tap.equal(counts.get("processors"), "2", "the guest has two processors")
 for role in ("reads", "polls", "changes", "looks", "closes", "frames"):
     tap.ok(int(counts.get(role, 0)) > SECONDS / TIME_SCALE,
-           f"threads did their part: {role}", done.stdout)
+           f"every thread did its part: {role}", done.stdout)
 print("#", counts)
 numbers = [line for line in lines if line.isdigit()]
 tap.equal(numbers[3:6], numbers[:3],
-          "buffers, descriptors and references are given back")
-tap.equal(numbers[6:], ["0"], "no task was stuck")
+          "buffers, descriptors and references are as before the threads")
+tap.equal(numbers[6:], ["0"], "no task hangs")
 tap.ok(done.returncode in (0, 1) and "kernel" not in done.stderr,
-       "the kernel does not complain",
+       "the kernel's log has no complaint",
        f"exit status {done.returncode}", done.stderr)
 sys.exit(tap.done())

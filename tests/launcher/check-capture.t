@@ -90,14 +90,15 @@ def check(data, said, page=PAGE):
 def refused(tap, what, message, data, said, page=PAGE):
     """That capture must be refused with that message."""
     done = check(data, said, page)
-    tap.ok(done.returncode != 0, f"{what}: refused", done.stdout)
-    tap.contains(done.stderr, message, f"{what}: says why")
+    tap.ok(done.returncode != 0, f"{what}: check-capture fails", done.stdout)
+    tap.contains(done.stderr, message, f"{what}: check-capture says why")
 
 
 def test_whole(tap):
     made = frames()
     done = check(pcap(made), log(len(made)))
-    tap.equal((done.returncode, done.stderr), (0, ""), "a whole capture passes")
+    tap.equal((done.returncode, done.stderr), (0, ""),
+              "a whole capture: check-capture succeeds")
     rows = dict(line.split(None, 1) for line in done.stdout.splitlines()
                 if len(line.split()) == 3)
     segments = -(-len(ANSWER) // STEP)
@@ -105,7 +106,7 @@ def test_whole(tap):
                ("DHCP", "ARP", "ICMP", "TCP", "other")},
               {"DHCP": ["1", "1"], "ARP": ["1", "1"], "ICMP": ["1", "1"],
                "TCP": ["2", str(segments + 2)], "other": ["0", "0"]},
-              "frames are counted by protocol and direction")
+              "check-capture counts frames by protocol and direction")
 
 
 def test_order(tap):
@@ -114,7 +115,7 @@ def test_order(tap):
     made.update({"again": again, "late": moved})
     done = check(pcap(made), log(len(made)))
     tap.equal((done.returncode, done.stderr), (0, ""),
-              "segments out of order and twice pass")
+              "segments out of order and twice: check-capture succeeds")
 
 
 def test_missing(tap):

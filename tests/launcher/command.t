@@ -33,17 +33,20 @@ def test_place(tap):
     tap.equal(done.stdout.splitlines(),
               ["to stdout", "/root", "0", "capture", "virtio_capture",
                ",UP,", ",UP,", "inet 10.0.2.15/24"],
-              "standard output; driver, interfaces and folder are ready")
-    tap.equal(done.stderr, "to stderr\n", "standard error has nothing else")
+              "COMMAND's standard output comes out; driver, interfaces and folder are ready")
+    tap.equal(done.stderr, "to stderr\n",
+              "COMMAND's standard error comes out, and nothing else")
 
 
 def test_binary(tap):
     data = bytes(range(256)) * 4096
     done = with_input(data, "sh", "-c", "tee /dev/stderr")
-    tap.equal(done.returncode, 0, "a filter ends with its input")
-    tap.ok(done.stdout == data, "a megabyte of all bytes through stdout",
+    tap.equal(done.returncode, 0, "a filter as COMMAND ends with its input")
+    tap.ok(done.stdout == data,
+           "a megabyte of all bytes comes out of standard output",
            f"{len(done.stdout)} of {len(data)} bytes")
-    tap.ok(done.stderr == data, "and through stderr",
+    tap.ok(done.stderr == data,
+           "a megabyte of all bytes comes out of standard error",
            f"{len(done.stderr)} of {len(data)} bytes", done.stderr[-300:])
 
 
@@ -54,7 +57,8 @@ def test_slow_reader(tap):
         "(sleep 6; head -c 200000 | wc -c; sleep 4; wc -c)",
         shell=True, capture_output=True, text=True, stdin=subprocess.DEVNULL,
         check=False)
-    tap.equal(done.stdout, "200000\n800000\n", "a slow reader gets all of it")
+    tap.equal(done.stdout, "200000\n800000\n",
+              "a slow reader gets all of COMMAND's output")
 
 
 def test_shell_from_pipe(tap):
@@ -71,7 +75,7 @@ def test_words_and_background(tap):
     tap.equal(done.stdout, "".join(f"<{word}>" for word in words),
               "COMMAND's words arrive as they are")
     tap.equal(done.returncode, 0,
-              "what COMMAND leaves running does not hold the guest up")
+              "a process that COMMAND leaves running does not hold up the guest's end")
 
 
 def test_statuses(tap):
@@ -82,7 +86,7 @@ def test_statuses(tap):
         done = vm(["--no-capture"], command)
         tap.equal(done.returncode, status, f"{what}: status {status}")
     tap.contains(done.stderr, "/etc/passwd: Permission denied",
-                 "why it does not run is told")
+                 "COMMAND that cannot be run: the error says why")
 
 
 def test_reader_gone(tap):
@@ -90,7 +94,8 @@ def test_reader_gone(tap):
         f"'{VM}' --no-capture -- yes | head -n 1; echo ${{PIPESTATUS[0]}}",
         shell=True, executable="/bin/bash", capture_output=True, text=True,
         stdin=subprocess.DEVNULL, check=False)
-    tap.equal(done.stdout, "y\n141\n", "nobody reads stdout: the guest ends")
+    tap.equal(done.stdout, "y\n141\n",
+              "standard output without a reader: the guest ends")
 
 
 tap = Tap()

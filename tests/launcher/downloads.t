@@ -27,12 +27,14 @@ def test_missing_version(tap):
                            ("fetch-source", ["libpcap", "0.not-a-version"])):
         with tempfile.TemporaryDirectory() as folder:
             done = run(program, *words, f"{folder}/out")
-            tap.ok(done.returncode != 0, f"{program}: a missing version fails")
+            tap.ok(done.returncode != 0,
+                   f"{program} of a missing version fails")
             tap.contains(done.stderr, "0.not-a-version",
-                         f"{program}: the error names it")
+                         f"{program} of a missing version: the error names it")
             tap.contains(done.stderr, "images/setup --upgrade",
-                         f"{program}: and what may help")
-            tap.equal(os.listdir(folder), [], f"{program}: leaves nothing")
+                         f"{program} of a missing version: the error says what may help")
+            tap.equal(os.listdir(folder), [],
+                      f"{program} of a missing version leaves nothing")
 
 
 def test_any(tap):
@@ -41,12 +43,14 @@ def test_any(tap):
                    "not-a-package", "libpcap")
         tap.equal(done.returncode, 0, "fetch-any-source: the second package "
                   "is taken if the first cannot be had")
-        tap.contains(done.stderr, "not-a-package", "it names the first")
+        tap.contains(done.stderr, "not-a-package",
+                     "fetch-any-source: the error names the first package")
         tap.ok(os.path.exists(f"{folder}/libpcap/configure"),
-               "the files are those of the second")
+               "fetch-any-source: the files are those of the second package")
         done = run("fetch-any-source", f"{folder}/none", "not-a-package")
         tap.ok(done.returncode == 1 and not os.path.exists(f"{folder}/none"),
-               "without any it fails and leaves nothing", done.stderr)
+               "fetch-any-source without any package fails and leaves nothing",
+               done.stderr)
 
 
 def test_usage(tap):
@@ -57,7 +61,7 @@ def test_usage(tap):
         done = run(program, *words)
         tap.equal(done.returncode, 2, f"{program} {words}: status 2")
         tap.contains(done.stderr, f"usage: images/{program}",
-                     f"{program} {words}: how to use it")
+                     f"{program} {words}: the usage is told")
 
 
 def test_once_and_together(tap):
@@ -67,22 +71,22 @@ def test_once_and_together(tap):
                 for _ in range(2)]
         said = [one.communicate()[0] for one in both]
         tap.equal([one.returncode for one in both], [0, 0],
-                  "two at a time both succeed")
+                  "fetch-package twice at a time: both succeed")
         tap.equal(sorted(said), ["", "images/fetch-package: bc\n"],
-                  "and one of them has nothing to do")
+                  "fetch-package twice at a time: one of them has nothing to do")
         tap.ok(os.access(f"{folder}/bc/usr/bin/bc", os.X_OK),
-               "the package's files are there")
+               "fetch-package: the package's files are there")
         before = os.stat(f"{folder}/bc").st_ino
         done = run("fetch-package", "bc", f"{folder}/bc")
         tap.equal((done.returncode, done.stdout, os.stat(
             f"{folder}/bc").st_ino), (0, "", before),
-            "a second time nothing is done")
+                  "fetch-package a second time does nothing")
 
 
 def test_setup(tap):
     done = run("setup")
     tap.equal((done.returncode, done.stdout, done.stderr), (0, "", ""),
-              "setup has nothing to do here")
+              "setup with all packages installed does nothing")
 
 
 def test_setup_without_root(tap):
@@ -98,8 +102,9 @@ def test_setup_without_root(tap):
         done = run("setup", env={"PATH": folder})
     tap.equal(done.returncode, 1, "setup without root or sudo fails")
     tap.contains(done.stderr, "must be root (there is no sudo) to install: ",
-                 "and says what it needs")
-    tap.contains(done.stderr, "qemu-system-x86", "and for which packages")
+                 "setup without root or sudo says what it needs")
+    tap.contains(done.stderr, "qemu-system-x86",
+                 "setup without root or sudo says for which packages")
 
 
 tap = Tap()

@@ -41,9 +41,9 @@ def test_time_out(tap, folder):
     tap.equal((folder / "got/file").read_text(), "start\nend\n",
               "a time-out: what COMMAND writes on SIGTERM comes out")
     tap.contains(err, "images/vm: the guest was ended after 20 s\n",
-                 "a time-out: it is told")
+                 "a time-out: the error tells of it")
     tap.contains(err, "guest: --get /root/later: No such file",
-                 "a time-out: what did not come out is told")
+                 "a time-out: the error tells what did not come out")
 
 
 def test_time_out_of_tcpdump(tap, folder):
@@ -65,16 +65,17 @@ def test_panic(tap, folder):
                            f"{PANIC}"])
     tap.equal(done.returncode, 125, "a panic: status 125")
     tap.equal(icmp_frames(folder / "file"), 6,
-              "a panic: a file that grew has all that was in it")
+              "a panic: a file that grew comes out with all that was in it")
     tap.equal((folder / "deep/er/it").read_text(), "in\n",
-              "a panic: so have those in a folder")
+              "a panic: a file in a folder comes out")
     for name, what in (("file", f"it was sent; {folder}/file has the "),
                        ("other/deep", f"it was sent; {folder}/deep has the "),
                        ("nothing", "it was sent; nothing came out")):
         tap.contains(done.stderr,
                      f"--get /root/{name}: the guest ended before {what}",
-                     f"a panic: what there is of {name} is told")
-    tap.equal(len(launches.leftovers(folder)), 0, "a panic: nothing else")
+                     f"a panic: the error names {name}, which is not complete")
+    tap.equal(len(launches.leftovers(folder)), 0,
+              "a panic: no temporary file is left")
 
 
 def test_changes(tap, folder):
@@ -95,13 +96,13 @@ def test_changes(tap, folder):
                        ("same", "new\n"), ("gone", "old\n"),
                        ("new\nline", "x\n")):
         tap.equal((folder / name).read_text(), text,
-                  f"a panic: {name!r} is as it was last")
+                  f"files that change, and a panic: {name!r} is as it was last")
     tap.ok((folder / "big").read_bytes() == bytes(6000000),
-           "a panic: a large file is whole")
+           "files that change, and a panic: a large file is whole")
     tap.ok(not (folder / "link").is_symlink(),
-           "a panic: where a symbolic link leads to is not followed")
+           "files that change, and a panic: a symbolic link is not followed")
     tap.contains(err, "--get /root/new?line: the guest ended",
-                 "a message is one line, whatever a file's name")
+                 "files that change, and a panic: a message is one line, whatever the name")
 
 
 def test_stuck(tap, folder):
@@ -123,9 +124,10 @@ def test_blocked(tap, folder):
         "sh", "-c", "echo there >file; echo ready; cat /dev/zero"])
     launches.wait_until(guest, "ready")
     guest.send_signal(signal.SIGTERM)
-    tap.equal(guest.wait(), 143, "SIGTERM while nobody reads: status 143")
+    tap.equal(guest.wait(), 143,
+              "SIGTERM while the output has no reader: status 143")
     tap.equal((folder / "file").read_text(), "there\n",
-              "SIGTERM while nobody reads: the file comes out")
+              "SIGTERM while the output has no reader: the file comes out")
     guest.communicate()
 
 
@@ -136,9 +138,10 @@ def test_dead(tap, folder):
                         "insmod fault.ko kind=dead"])
     tap.equal(status, 124, "a kernel that hangs: status 124")
     tap.equal((folder / "file").read_text(), "there\n",
-              "a kernel that hangs: what had come is there")
+              "a kernel that hangs: what had come of the file is there")
     tap.contains(err, "--get /root/file: the guest ended before it was sent; "
-                 f"{folder}/file has the 6 bytes", "and this is told")
+                 f"{folder}/file has the 6 bytes",
+                 "a kernel that hangs: the error tells what did not come out")
 
 
 tap = Tap()

@@ -29,10 +29,12 @@ def test_warning(tap):
     done = fault("warning")
     tap.equal(done.returncode, 125, "a warning: status 125")
     tap.equal(done.stdout, "started\nended\n", "a warning: COMMAND goes on")
-    tap.contains(done.stderr, "tainted: warning", "a warning: its flag")
+    tap.contains(done.stderr, "tainted: warning",
+                 "a warning: the error names the kernel's taint flag")
     tap.contains(done.stderr, "asked for by a test",
-                 "a warning: the kernel's message is shown")
-    tap.contains(done.stderr, "fault_init+", "a warning: its trace is shown")
+                 "a warning: the error shows the kernel's message")
+    tap.contains(done.stderr, "fault_init+",
+                 "a warning: the error shows the kernel's trace")
 
 
 def test_silenced_warning(tap):
@@ -40,7 +42,7 @@ def test_silenced_warning(tap):
     tap.equal(done.returncode, 125,
               "a warning that the console does not show: status 125")
     tap.contains(done.stderr, "tainted: warning",
-                 "a warning that the console does not show: its flag")
+                 "a warning that the console does not show: the error names the taint flag")
 
 
 def test_oops(tap):
@@ -48,42 +50,45 @@ def test_oops(tap):
     tap.equal(done.returncode, 125, "an oops: status 125")
     tap.equal(done.stdout, "started\n", "an oops: the guest ends")
     tap.contains(done.stderr, "NULL pointer dereference",
-                 "an oops: it is shown")
+                 "an oops: the error shows it")
 
 
 def test_lockup(tap):
     done = fault("lockup", "sysctl -q -w kernel.watchdog_thresh=1")
     tap.equal(done.returncode, 125, "a soft lockup: status 125")
-    tap.contains(done.stderr, "soft lockup", "a soft lockup: it is shown")
+    tap.contains(done.stderr, "soft lockup",
+                 "a soft lockup: the error shows it")
 
 
 def test_hang(tap):
     done = fault("hang", "sysctl -q -w kernel.hung_task_timeout_secs=1")
     tap.equal(done.returncode, 125, "a hung task: status 125")
     tap.contains(done.stderr, "blocked for more than",
-                 "a hung task: it is shown")
+                 "a hung task: the error shows it")
 
 
 def test_panic(tap):
     done = vm(["--no-capture"], ["sh", "-c", "echo c >/proc/sysrq-trigger"])
     tap.equal(done.returncode, 125, "a panic: status 125")
     tap.contains(done.stderr, "Kernel panic - not syncing: sysrq triggered",
-                 "a panic: it is shown")
+                 "a panic: the error shows it")
 
 
 def test_silent_end(tap):
     done = vm(["--no-capture"], ["poweroff", "-f"], acpi=True)
-    tap.equal(done.returncode, 125, "a guest that switches itself off: 125")
+    tap.equal(done.returncode, 125,
+              "a guest that switches itself off: status 125")
     tap.contains(done.stderr, "ended without a verdict",
-                 "a guest that switches itself off: the launcher says so")
+                 "a guest that switches itself off: the error tells of it")
 
 
 def test_time_out(tap):
     done = vm(["--no-capture", "--timeout", str(LIMIT)],
               ["sh", "-c", "echo started; sleep 1000; echo ended"])
     tap.equal(done.returncode, 124, "a time-out: status 124")
-    tap.equal(done.stdout, "started\n", "a time-out: output until then")
-    tap.contains(done.stderr, ENDED, "a time-out: is told")
+    tap.equal(done.stdout, "started\n",
+              "a time-out: the output until then comes out")
+    tap.contains(done.stderr, ENDED, "a time-out: the error tells of it")
 
 
 def test_fault_and_time_out(tap):
@@ -91,9 +96,9 @@ def test_fault_and_time_out(tap):
               ["sh", "-c", "insmod fault.ko kind=warning; sleep 1000"])
     tap.equal(done.returncode, 125, "a warning and a time-out: status 125")
     tap.contains(done.stderr, "asked for by a test",
-                 "a warning and a time-out: the warning is shown")
+                 "a warning and a time-out: the error shows the warning")
     tap.contains(done.stderr, ENDED,
-                 "a warning and a time-out: both are told")
+                 "a warning and a time-out: the error tells of the time-out")
 
 
 # What a debug kernel finds, and what it says of it.
@@ -108,7 +113,7 @@ def test_hidden(tap):
     for kind, message in HIDDEN:
         done = fault(kind, "true")
         tap.equal(done.returncode, 125, f"{kind}: status 125")
-        tap.contains(done.stderr, message, f"{kind}: it is shown")
+        tap.contains(done.stderr, message, f"{kind}: the error shows it")
 
 
 def main():

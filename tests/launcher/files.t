@@ -39,16 +39,17 @@ def test_both_ways(tap, folder):
          "--get", f"relative/link:{out}/"],
         ["sh", "-c", "./program; other; /tmp/program; cat /opt/deep/tree/link"
                      " >result; stat -c '%u:%g %a' program /root; exit 4"])
-    tap.equal(done.returncode, 4, "files come out whatever COMMAND's status")
+    tap.equal(done.returncode, 4,
+              "--get brings files out, and COMMAND's status is passed on")
     tap.equal(done.stdout, "program /root\n" * 3 + "0:0 755\n0:0 755\n",
-              "files are where --add puts them, with their mode, root's")
-    tap.equal(done.stderr, "", "nothing to complain about")
+              "--add puts files where it says, with their mode, root's")
+    tap.equal(done.stderr, "", "--add and --get print no message")
     tap.ok((out / "renamed").read_bytes() == CONTENT,
-           "a file comes out under another name, whole")
+           "--get with another name: the file is whole")
     tap.ok((out / "tree/sub/data").read_bytes() == CONTENT,
-           "a folder comes out")
+           "--get of a folder brings all of it out")
     tap.equal(os.readlink(out / "link"), "sub/data",
-              "a symbolic link comes out as one")
+              "--get of a symbolic link brings the link out")
 
 
 def test_missing_in_guest(tap, folder):
@@ -59,7 +60,7 @@ def test_missing_in_guest(tap, folder):
     tap.contains(done.stderr, "--get /root/nothing: No such file",
                  "--get of a missing file: the error names it")
     tap.contains(done.stderr, "COMMAND's status was 3",
-                 "--get of a missing file: COMMAND's status is told")
+                 "--get of a missing file: the error tells COMMAND's status")
     tap.equal((folder / "there").read_text(), "here\n",
               "--get of a missing file: the other one comes out")
 
@@ -82,7 +83,7 @@ def test_default_place(tap, folder):
         cwd=folder, stdin=subprocess.DEVNULL, check=False)
     tap.equal(done.returncode, 0, "--get without DST succeeds")
     tap.equal((folder / "made").read_text(), "x\n",
-              "--get without DST puts the file here")
+              "--get without DST puts the file into the current folder")
 
 
 tap = Tap()

@@ -51,7 +51,7 @@ def test_wait(tap, folder):
                      command=["sh", "-c", "cat /proc/cmdline; exit 5"])
     tap.equal(launcher.stderr.readline(),
               f"images/vm: the guest waits for gdb: target remote {path}\n",
-              "--gdb-wait: what to tell gdb is told")
+              "--gdb-wait: the error tells how to start gdb")
     while not path.exists():
         time.sleep(0.1)
     time.sleep(1)
@@ -65,10 +65,10 @@ def test_wait(tap, folder):
                   "--gdb-wait: not even the first instruction has run")
         server.sendall(packet("c"))
         status, out, err = finish(launcher)
-    tap.equal((status, err), (5, ""), "when gdb says so, the guest runs to its end")
-    tap.ok("nokaslr" in out.split(),
-           "the kernel does not choose a random address", out)
-    tap.ok(not path.exists(), "the socket is removed")
+    tap.equal((status, err), (5, ""),
+              "--gdb-wait: when gdb says so the guest runs to its end")
+    tap.ok("nokaslr" in out.split(), "--gdb-wait: the kernel has nokaslr", out)
+    tap.ok(not path.exists(), "--gdb-wait: the socket is removed at the end")
 
 
 def test_signal(tap, folder):
@@ -78,8 +78,9 @@ def test_signal(tap, folder):
     connect(path).close()
     launcher.send_signal(signal.SIGTERM)
     tap.equal(finish(launcher)[0], 128 + signal.SIGTERM,
-              "a launcher that waits for gdb ends on a signal")
-    tap.ok(not path.exists(), "the socket is removed then, too")
+              "--gdb-wait: SIGTERM ends the launcher")
+    tap.ok(not path.exists(),
+           "--gdb-wait: the socket is removed after SIGTERM")
 
 
 def test_bad(tap, folder):
@@ -95,7 +96,7 @@ def test_bad(tap, folder):
             what = " ".join(options).replace(taken, "PORT") \
                 .replace(str(folder), "")
             tap.equal(done.returncode, 125, f"{what}: status 125")
-            tap.contains(done.stderr, message, f"{what}: a clear error")
+            tap.contains(done.stderr, message, f"{what}: the error says why")
 
 
 tap = Tap()

@@ -29,9 +29,10 @@ def test_full_target(tap, folder):
                                     f"small:{target}", command=LARGE,
                                     prefix=look)
     tap.equal((status, out), (125, "out\nold\nx\nlarge\nsmall\n"),
-              "--get to a full disk: status 125, the old file, the other one")
+              "--get to a full disk: status 125, the old file stays, the other one comes out")
     tap.ok(err.startswith(f"images/vm: --get large:{target}: ")
-           and err.count("\n") == 1, "--get to a full disk: one line", err)
+           and err.count("\n") == 1,
+           "--get to a full disk: the error is one line", err)
 
 
 def test_full_temporary(tap, folder):
@@ -46,15 +47,17 @@ def test_full_temporary(tap, folder):
             "--get", f"large:{target}", "--get", f"small:{target}", tmp=tmp,
             command=LARGE, prefix=launches.small_disk(tmp, size))
         tap.equal((status, out), expected,
-                  f"no room in TMPDIR for {what}: status 125")
+                  f"no room in TMPDIR for {what}: the status")
         tap.ok(NO_SPACE in err and err.count("\n") == 1,
-               f"no room in TMPDIR for {what}: one line", err)
-    tap.equal(os.listdir(target), ["small"], "what there is room for comes out")
+               f"no room in TMPDIR for {what}: the error is one line", err)
+    tap.equal(os.listdir(target), ["small"],
+              "no room in TMPDIR: what there is room for comes out")
 
 
 def test_no_temporary(tap, folder):
     tap.contains(launches.run(tmp=folder / "no", command=["true"])[2],
-                 f"images/vm: {folder}/no/", "no TMPDIR: one line says so")
+                 f"images/vm: {folder}/no/",
+                 "no TMPDIR: the error is one line")
 
 
 def test_folder_goes(tap, folder):
@@ -65,9 +68,9 @@ def test_folder_goes(tap, folder):
     launches.wait_until(guest, "ready")
     target.rmdir()
     tap.equal(guest.communicate("on\n"), ("", ""),
-              "the target's folder is removed meanwhile")
+              "--get, the target's folder removed meanwhile: no message")
     tap.equal((guest.returncode, (target / "file").read_text()), (0, "x\n"),
-              "it is made again")
+              "--get, the target's folder removed meanwhile: it is made again")
 
 
 def test_signal(tap, folder):
@@ -77,7 +80,7 @@ def test_signal(tap, folder):
                            command=["sh", "-c", "echo x >file"]),
               (143, "", ""), "SIGTERM while --get unpacks: status 143")
     tap.equal((folder / "file").read_text(), "x\n",
-              "SIGTERM while --get unpacks: the file is there")
+              "SIGTERM while --get unpacks: the file comes out")
 
 
 def test_two_launchers(tap, folder):
@@ -86,12 +89,12 @@ def test_two_launchers(tap, folder):
                     f" >tree/file; echo {text} >tree/{text}"])
             for text in "ab"]
     tap.equal([launches.finish(one) for one in both], [(0, "", "")] * 2,
-              "two launchers with the same target")
+              "--get of two launchers to the same target: both succeed")
     tap.ok((folder / "tree/file").read_bytes() in (b"a" * 2000000,
                                                    b"b" * 2000000),
-           "a file is whole, of one of them")
+           "--get of two launchers to the same target: the file is whole, of one of them")
     tap.equal(sorted(os.listdir(folder / "tree")), ["a", "b", "file"],
-              "a folder has what both have")
+              "--get of two launchers to the same target: the folder has what both have")
 
 
 def test_one_place(tap, folder):
@@ -103,10 +106,11 @@ def test_one_place(tap, folder):
                                       command=["true"])
         tap.equal((status, err), (
             125, f"images/vm: --get {second}: --get {first} goes to the same "
-                 "place\n"), f"refused: {first} and {second}")
+                 "place\n"), f"--get {first} and --get {second}: refused")
     status, _, err = launches.run("--get", f"/:{folder}", command=["true"])
     tap.equal((status, err), (125, f"images/vm: --get /:{folder}: the root "
-                                   "folder has no name\n"), "refused: --get /")
+                                   "folder has no name\n"),
+              "--get of /: refused")
 
 
 def test_read_only(tap, folder):
@@ -116,7 +120,7 @@ def test_read_only(tap, folder):
                                   prefix=launches.mounts(script))
     tap.equal((status, err), (125, f"images/vm: --get file:{folder}: cannot "
                                    f"write to {folder}\n"),
-              "a disk that cannot be written is told before COMMAND")
+              "--get to a disk that cannot be written: refused before COMMAND")
 
 
 def test_names(tap, folder):
@@ -125,8 +129,10 @@ def test_names(tap, folder):
         command=["sh", "-c", "echo x >'two\nlines'"])
     tap.equal((status, err), (
         125, "images/vm: guest: --get /root/no?ne: No such file or "
-             "directory\n"), "names with a newline: one line for each problem")
-    tap.equal((folder / "two\nlines").read_text(), "x\n", "and the file")
+             "directory\n"),
+              "--get of names with a newline: one line for each problem")
+    tap.equal((folder / "two\nlines").read_text(), "x\n",
+              "--get of names with a newline: the file comes out")
 
 
 def test_special_targets(tap, folder):
@@ -142,11 +148,11 @@ def test_special_targets(tap, folder):
         "--get", f"a:{fifo}", "--get", f"b:{link}", "--get",
         "c:/dev/stdout", command=[
             "sh", "-c", "for f in a b c; do echo $f >$f; done; echo out"])
-    tap.equal(done, (0, "out\nc\n", ""), "/dev/stdout as a target")
+    tap.equal(done, (0, "out\nc\n", ""), "--get to /dev/stdout")
     reader.join(60)
-    tap.equal(read, ["a\n"], "a FIFO as a target")
+    tap.equal(read, ["a\n"], "--get to a FIFO")
     tap.equal((os.readlink(link), real.read_text()), ("real", "b\n"),
-              "a symbolic link as a target: what it leads to")
+              "--get to a symbolic link writes what it leads to")
 
 
 def test_merge(tap, folder):
@@ -158,18 +164,20 @@ def test_merge(tap, folder):
     tap.equal(launches.run("--get", f"tree:{folder}", command=[
         "sh", "-c", "mkdir -p tree/sub; echo new >tree/old;"
                     "echo new >tree/sub/theirs"]), (0, "", ""),
-              "a folder into one that is there")
+              "--get of a folder into one that exists succeeds")
     found = {str(path.relative_to(tree)): path.read_text()
              for path in tree.rglob("*") if path.is_file()}
     tap.equal(found, {"sub/mine": "mine\n", "sub/theirs": "new\n",
-                      "old": "new\n"}, "has the files of both")
+                      "old": "new\n"},
+              "--get of a folder into one that exists: it has the files of both")
     status, _, err = launches.run("--get", f"tree:{folder}", command=[
         "sh", "-c", "mkdir tree; echo x >tree/folder"])
     tap.equal((status, err), (125, f"images/vm: --get tree:{folder}: {tree}/"
                                    "folder: a folder there, none in the guest"
-                                   "\n"), "a file where a folder is: one line")
+                                   "\n"),
+              "--get of a folder where a file would go: the error is one line")
     tap.equal(launches.leftovers(folder) + launches.leftovers(tree), [],
-              "nothing is left beside")
+              "--get leaves no temporary files")
 
 
 def test_early_reader(tap, folder):
@@ -179,8 +187,9 @@ def test_early_reader(tap, folder):
         shell=True, executable="/bin/bash", capture_output=True, text=True,
         stdin=subprocess.DEVNULL, check=False)
     tap.equal((done.stdout, done.stderr), ("y\n141\n", ""),
-              "nobody reads the output: the guest ends")
-    tap.equal((folder / "file").read_text(), "x\n", "and the file comes out")
+              "--get and output without a reader: the guest ends")
+    tap.equal((folder / "file").read_text(), "x\n",
+              "--get and output without a reader: the file comes out")
 
 
 tap = Tap()

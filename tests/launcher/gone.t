@@ -173,17 +173,20 @@ def test_kernel_gone(tap, copy):
     status, text = copy.run("images/fetch-kernel", "--headers", "trixie")
     tap.ok(status == 1, "fetch-kernel fails if the server lacks a package", text)
     tap.contains(text, f"linux-headers-{RELEASE}_{VERSION}_amd64.deb",
-                 "and the error names it")
+                 "fetch-kernel fails if the server lacks a package: the error names it")
     kept = copy.top / "build" / "downloads" / "kernels" / RELEASE
-    tap.ok(not kept.exists(), "nothing of that kernel is kept")
+    tap.ok(not kept.exists(),
+           "fetch-kernel fails if the server lacks a package: nothing of the kernel is kept")
 
 
 def test_kernels_gone(tap, copy):
     status, text = copy.run("tests/kernels/run", RELEASE)
     tap.ok(status != 0, "check-kernels does not pass if it tested nothing", text)
     tap.contains(text, f"Linux of {RELEASE}: SKIPPED, not tested: Debian's "
-                 "server does not have ", "it tells that it skipped the kernel")
-    tap.contains(text, "none was tested", "and that none was tested")
+                 "server does not have ",
+                 "check-kernels that tested nothing tells that it skipped the kernel")
+    tap.contains(text, "none was tested",
+                 "check-kernels that tested nothing tells that none was tested")
 
 
 def test_release_gone(tap, copy):
@@ -191,10 +194,10 @@ def test_release_gone(tap, copy):
     tap.ok(status == 77, "check-release: status 77 if the server lacks a "
            "package", text)
     tap.contains(text, "SKIPPED: Debian's server does not have ",
-                 "it tells that it did nothing")
+                 "check-release, package lacking: it tells that it did nothing")
     left = copy.top / "build" / "downloads" / "releases"
     tap.equal([path.name for path in left.iterdir() if path.is_dir()], [],
-              "and keeps no half-made system")
+              "check-release, package lacking: no half-made system is kept")
 
 
 def processes_of(session):

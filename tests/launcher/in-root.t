@@ -50,26 +50,30 @@ def unchanged(folder):
 def test_own(tap, folder):
     done = in_root(folder, "exit 3")
     tap.equal((done.returncode, done.stdout, done.stderr), (3, "", ""),
-              "the command's status is passed on")
+              "in-root passes the command's status on")
     done = in_root(folder, "cd /dev; ls; touch /dev/mark; echo x >/dev/null")
     tap.equal((set(done.stdout.split()) - {"kvm"}, done.stderr), (NODES, ""),
-              "/dev is its own, with device nodes that work")
-    tap.ok(not os.path.exists("/dev/mark"), "and not this machine's")
+              "in-root: /dev is its own, with device nodes that work")
+    tap.ok(not os.path.exists("/dev/mark"),
+           "in-root: this machine's /dev is unchanged")
     done = in_root(folder, "grep -c '^[^ ]* [^ ]* [^ ]* [^ ]* / ' "
                    "/proc/self/mountinfo")
-    tap.equal(done.stdout, "1\n", "its root folder is a mount point")
+    tap.equal(done.stdout, "1\n", "in-root: the root folder is a mount point")
     # That which made the mounts, and the shell.
     done = in_root(folder, "set -- /proc/[0-9]*; echo $#")
-    tap.equal(done.stdout, "2\n", "it sees its own processes only")
+    tap.equal(done.stdout, "2\n",
+              "in-root: the command sees its own processes only")
     done = in_root(folder, "echo ${CAPTURE_SECRET-none}; ls /sys/class/net")
     tap.ok(done.stdout.startswith("none\n") and "\nlo\n" in done.stdout,
-           "it has /sys, and nothing of the environment", done.stdout)
+           "in-root: there is /sys, and nothing of the environment",
+           done.stdout)
     done = subprocess.run(
         ["sh", "-c", f"{IN_ROOT} {folder} sh -c 'kill -INT $$; echo no' &"
          "wait $!"], capture_output=True, text=True, check=False)
     tap.equal((done.returncode, done.stdout), (130, ""),
-              "SIGINT ends what is in it, also if in-root is in the background")
-    tap.equal(unchanged(folder), [], "nothing stays mounted")
+              "in-root: SIGINT ends the command, also in the background")
+    tap.equal(unchanged(folder), [],
+              "in-root: after SIGINT nothing stays mounted")
 
 
 def test_killed(tap, folder):
@@ -77,11 +81,12 @@ def test_killed(tap, folder):
     with subprocess.Popen(
             [IN_ROOT, folder, "sh", "-c", "sleep 1000 & echo started; wait"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
-        tap.equal(process.stdout.readline(), b"started\n", "a command runs")
+        tap.equal(process.stdout.readline(), b"started\n",
+                  "in-root that will be killed: a command runs")
         process.kill()
         tap.equal(process.stdout.read(), b"",
-                  "all its processes end with in-root")
-    tap.equal(unchanged(folder), [], "nothing stays mounted of it")
+                  "in-root killed: all its processes end")
+    tap.equal(unchanged(folder), [], "in-root killed: nothing stays mounted")
 
 
 def test_refused(tap, folder):
@@ -89,13 +94,15 @@ def test_refused(tap, folder):
                           check=False)
     tap.equal((done.returncode, done.stderr),
               (2, "usage: images/in-root ROOT COMMAND [ARG...]\n"),
-              "without a command: how it is used")
+              "in-root without a command: the usage")
     done = subprocess.run([IN_ROOT, f"{folder}/none", "true"], text=True,
                           capture_output=True, check=False)
     tap.ok(done.returncode not in (0, None) and "none" in done.stderr,
-           "a folder that is not there is named", done.stderr)
+           "in-root with a folder that does not exist: the error names it",
+           done.stderr)
     done = in_root(folder, "exec nothing")
-    tap.equal(done.returncode, 127, "a command that is not there: 127")
+    tap.equal(done.returncode, 127,
+              "in-root with a command that does not exist: status 127")
 
 
 def main():

@@ -56,16 +56,18 @@ def test_own(tap, modules):
     done = make(f"KERNEL={KERNEL}", f"MODULES={modules}")
     tap.equal(done.returncode, 0, "a kernel that lacks modules: make succeeds")
     print("#", done.stdout.strip())
-    tap.contains(done.stdout, " igb", "and says what the guest will not have")
+    tap.contains(done.stdout, " igb",
+                 "a kernel that lacks modules: make says what the guest will not have")
     tap.ok("virtio_rng" not in done.stdout,
-           "what is built in is not missing", done.stdout)
+           "a kernel that lacks modules: a driver that is built in is not missing",
+           done.stdout)
     os.environ["GUEST_OUT"] = str(OUT)
     done = vm([], ["sh", "-c", SCRIPT])
     tap.equal((done.returncode, done.stdout), (0, f"{release()}\nbpf\n"),
-              "the guest runs, with the driver and without the others")
+              "a kernel that lacks modules: the guest runs, with the driver")
     done = vm(["--kernel", KERNEL], ["uname", "-r"])
     tap.equal((done.returncode, done.stdout), (0, f"{release()}\n"),
-              "images/vm --kernel takes the same file")
+              "a kernel that lacks modules: images/vm --kernel takes the same file")
     test_no_9p(tap)
     del os.environ["GUEST_OUT"]
 
@@ -75,14 +77,15 @@ def test_no_9p(tap):
     tap.equal((done.returncode, done.stderr),
               (125, f"images/vm: --share {OUT}:out: the kernel {release()} has "
                     "neither built in nor as modules: 9p\n"),
-              "--share with a kernel without 9P: a clear error")
+              "--share with a kernel without 9P: the error says so")
     # Of a kernel that does not tell what it has built in, the guest tells.
     (OUT / "images/modules-lacking").write_text("")
     done = vm(["--no-capture", "--share", f"{OUT}:out"], ["true"])
-    tap.equal(done.returncode, 125, "found out in the guest: status 125")
+    tap.equal(done.returncode, 125,
+              "--share, no 9P found out in the guest: status 125")
     tap.contains(done.stderr, "guest: cannot mount the host's folder at "
                  "/mnt/out: the kernel has no file system 9p\n",
-                 "found out in the guest: a clear error")
+                 "--share, no 9P found out in the guest: the error says so")
 
 
 def test_wrong(tap, modules):
@@ -102,7 +105,7 @@ def test_wrong(tap, modules):
         done = make(*variables)
         what = " ".join(word.replace(f"{OUT}/", "") for word in variables)
         tap.ok(done.returncode != 0, f"{what}: make fails")
-        tap.contains(done.stderr, message, f"{what}: a clear error")
+        tap.contains(done.stderr, message, f"{what}: the error says why")
 
 
 def main():

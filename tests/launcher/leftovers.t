@@ -31,13 +31,13 @@ def test_killed(tap, folder):
     tap.equal(len(launches.leftovers(folder)), 2,
               "a launcher that was killed leaves its folder")
     tap.equal(launches.run(tmp=folder, command=["true"])[0], 0,
-              "the next one starts")
+              "the launcher after one that was killed starts")
     tap.equal(len(launches.leftovers(folder)), 1,
-              "the next one removes it, and not that of one that runs")
+              "the launcher after one that was killed removes its folder, no other's")
     tap.equal(running.communicate("on\n")[0], "on\n",
-              "the one that runs goes on")
+              "the launcher that runs meanwhile goes on")
     tap.equal((running.returncode, os.listdir(folder)), (0, []),
-              "and leaves nothing")
+              "the launcher that runs meanwhile leaves nothing")
 
 
 def test_killed_at_get(tap, folder):
@@ -60,9 +60,12 @@ def test_killed_at_get(tap, folder):
     tap.equal(len(launches.leftovers(folder)), 2,
               "killed while --get unpacks: two folders are left")
     tap.equal(launches.run(*options, tmp=folder, command=command),
-              (0, "", ""), "the next one brings its file out")
-    tap.equal((folder / "old").read_text(), "new\n", "and it is there")
-    tap.equal(launches.leftovers(folder), [], "both folders are removed")
+              (0, "", ""),
+              "the launcher after one killed while --get unpacks brings its file out")
+    tap.equal((folder / "old").read_text(), "new\n",
+              "the launcher after one killed while --get unpacks: the new file is there")
+    tap.equal(launches.leftovers(folder), [],
+              "the launcher after one killed while --get unpacks: both folders are removed")
 
 
 def make(folder, mark=True, content=True):
@@ -81,37 +84,38 @@ def make(folder, mark=True, content=True):
 def test_removed(tap, folder):
     path = make(folder)
     workspace.clear(folder)
-    tap.ok(not path.exists(), "a folder with the mark is removed")
+    tap.ok(not path.exists(), "a left folder with the mark is removed")
     path.mkdir()
     workspace.clear(folder)
-    tap.ok(not path.exists(), "so is an empty one")
+    tap.ok(not path.exists(), "a left folder that is empty is removed")
 
 
 def test_not_removed(tap, folder):
     path = make(folder, mark=False)
     workspace.clear(folder)
-    tap.ok((path / "sub/file").exists(), "without the mark: it stays")
+    tap.ok((path / "sub/file").exists(),
+           "a left folder without the mark stays")
     (path / workspace.MARK).write_text("")
 
     descriptor = os.open(path, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_SH)
     workspace.clear(folder)
-    tap.ok((path / "sub/file").exists(), "locked: it stays")
+    tap.ok((path / "sub/file").exists(), "a left folder that is locked stays")
     os.close(descriptor)
 
     path.rename(folder / "else")
     path.symlink_to(folder / "else")
     workspace.clear(folder)
     tap.ok((folder / "else/sub/file").exists(),
-           "a symbolic link: where it leads to stays")
+           "a symbolic link with such a name: what it leads to stays")
     path.unlink()
     path.write_text("")
     workspace.clear(folder)
-    tap.ok(path.exists(), "a file of such a name: it stays")
+    tap.ok(path.exists(), "a file with such a name stays")
     (folder / "else").rename(folder / "another-vm-test")
     workspace.clear(folder)
     tap.ok((folder / "another-vm-test/sub/file").exists(),
-           "another name: it stays")
+           "a folder with another name stays")
     workspace.clear(folder / "missing")
 
 
@@ -139,15 +143,16 @@ def test_taken_at_birth(tap, folder):
     try:
         with workspace.Workspace(folder) as path:
             tap.equal((len(made), made.index(path)), (2, 1),
-                      "a folder that was taken away is made again")
+                      "a temporary folder that was removed is made again")
             tap.equal(stat.S_IMODE(os.stat(path).st_mode), 0o700,
-                      "only its user may look into it")
+                      "a temporary folder has mode 700")
             workspace.clear(folder)
             tap.equal(os.listdir(path), [workspace.MARK],
-                      "and then it stays")
+                      "a temporary folder has the mark")
     finally:
         workspace.tempfile.mkdtemp = mkdtemp
-    tap.equal(os.listdir(folder), [], "until its end")
+    tap.equal(os.listdir(folder), [],
+              "a temporary folder is removed at the end")
 
 
 def test_socket(tap, folder):
@@ -157,7 +162,7 @@ def test_socket(tap, folder):
     guest.send_signal(signal.SIGTERM)
     guest.communicate()
     tap.equal((guest.returncode, os.listdir(folder)), (143, []),
-              "SIGTERM: the QMP socket is removed, too")
+              "SIGTERM: temporary folder and QMP socket are removed")
 
 
 tap = Tap()

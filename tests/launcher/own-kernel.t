@@ -116,7 +116,8 @@ def test_interrupted(tap):
         if number == signal.SIGTERM:
             made = [folder for folder in caches()
                     if (folder / "images/initramfs").exists()]
-            tap.equal(made, [], "SIGTERM: making it has ended, too")
+            tap.equal(made, [],
+                      "SIGTERM while the image is made: no process of that is left")
 
 
 def test_parallel(tap):
@@ -129,13 +130,14 @@ def test_parallel(tap):
         launches = start(), start()
         time.sleep(2)
         tap.ok(not (folder / "images").exists(),
-               "no launch makes the image while another one does")
+               "a launch waits while another one makes the image")
     for launch in launches:
         out, errors = launch.communicate()
         tap.equal((launch.returncode, out, errors), (0, WITH_E1000, ""),
                   "one of two launches at a time: the kernel and its modules, "
                   "without those that it lacks or has built in; it captures")
-    tap.equal(caches(), [folder], "both have the same image")
+    tap.equal(caches(), [folder],
+              "two launches at a time: both have the same image")
 
 
 def test_changed(tap):
@@ -156,7 +158,7 @@ def test_driver(tap):
     depmod()
     done = vm([*OPTIONS, "--driver", str(driver)], ["sh", "-c", SCRIPT])
     tap.equal((done.returncode, done.stdout), (0, WITHOUT_E1000),
-              "--driver FILE, compressed")
+              "--driver with a compressed FILE")
     done = vm(OPTIONS, ["true"])
     tap.equal(done.returncode, 125, "without a driver: status 125")
     for words in (f"no driver for {OTHER}", "there is no virtio_capture.ko",
@@ -171,9 +173,12 @@ def test_driver(tap):
     before = listing()
     done = vm([*OPTIONS, "--no-capture"], ["sh", "-c", "uname -r; ls /dev"])
     tap.equal(done.returncode, 0, "without a driver, --no-capture: status 0")
-    tap.equal(done.stdout.split()[:1], [OTHER], "--no-capture: the kernel")
-    tap.ok("bpf" not in done.stdout.split(), "--no-capture: no /dev/bpf")
-    tap.equal(listing(), before, "nothing is written among the modules")
+    tap.equal(done.stdout.split()[:1], [OTHER],
+              "without a driver, --no-capture: the guest has the kernel")
+    tap.ok("bpf" not in done.stdout.split(),
+           "without a driver, --no-capture: no /dev/bpf")
+    tap.equal(listing(), before,
+              "--kernel writes nothing among the kernel's modules")
 
     updates = MODULES / "updates/dkms"
     updates.mkdir(parents=True)
@@ -182,15 +187,16 @@ def test_driver(tap):
     done = vm(OPTIONS, ["true"])
     tap.contains(done.stderr, "updates/dkms/virtio_capture.ko: the driver is "
                  f"built for {RELEASE}, and the kernel {KERNEL} is {OTHER}",
-                 "a driver for another release among the modules")
+                 "a driver for another release among the modules: the error names it")
     tap.contains(done.stderr, "build leads to no kernel's headers",
-                 "headers that are not there")
+                 "headers that do not exist: the error says so")
     tree = folder("headers/include/generated")
     (tree / "utsrelease.h").write_text('#define UTS_RELEASE "1.2.3"\n')
     (MODULES / "build").unlink()
     (MODULES / "build").symlink_to(OUT / "headers")
     done = vm(OPTIONS, ["true"])
-    tap.contains(done.stderr, "build has is for 1.2.3", "other headers")
+    tap.contains(done.stderr, "build has is for 1.2.3",
+                 "headers of another release: the error says so")
 
 
 def test_needed(tap):
@@ -206,7 +212,8 @@ def test_needed(tap):
     done = vm([*OPTIONS, "--no-capture"], ["true"])
     tap.equal(done.returncode, 125, "no virtio_console: status 125")
     tap.contains(done.stderr, "neither built in nor as modules what every "
-                 "guest needs: virtio_console", "no virtio_console: an error")
+                 "guest needs: virtio_console",
+                 "no virtio_console: the error names it")
 
 
 def folder(name):
@@ -303,8 +310,8 @@ def test_bad(tap):
         done = vm(options, ["true"])
         what = " ".join(map(str, options)).replace(f"{OUT}/", "")
         tap.equal(done.returncode, 125, f"{what}: status 125")
-        tap.contains(done.stderr, message, f"{what}: a clear error")
-        tap.equal(done.stderr.count("\n"), 1, f"{what}: in one line")
+        tap.contains(done.stderr, message, f"{what}: the error says why")
+        tap.equal(done.stderr.count("\n"), 1, f"{what}: the error is one line")
 
 
 def main():

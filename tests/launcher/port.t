@@ -63,29 +63,30 @@ def test_forward(tap):
         said = [launcher.stderr.readline() for _ in range(2)]
         told = [re.fullmatch(r"images/vm: (127\.0\.0\.\d):(\d+) leads to the "
                              r"guest's port (\d)\n", line) for line in said]
-        if not tap.ok(all(told), "the free ports are told", *said):
+        if not tap.ok(all(told), "--port: the free ports are told", *said):
             launcher.kill()
             return
-        tap.equal(launcher.stdout.readline(), "ready\n", "the guest listens")
+        tap.equal(launcher.stdout.readline(), "ready\n",
+                  "--port: the guest's servers listen")
         (first, port, guest), (second, other, _) = map(re.Match.groups, told)
         tap.equal((first, guest, second), ("127.0.0.1", "7", "127.0.0.2"),
-                  "in their order, the loopback where no address is given")
+                  "--port: told in their order, the loopback where no address is given")
 
         done = vm(["--port", f"{port}:7"], ["true"])
         tap.equal((done.returncode, done.stderr),
                   (125, f"images/vm: --port {port}:7: 127.0.0.1:{port}: "
                         "Address already in use\n"),
-                  "a port that is taken: a clear error")
+                  "--port that is taken: the error says so")
         with socket.socket() as connection:
             tap.ok(connection.connect_ex(("127.0.0.3", int(port))) != 0,
-                   "another address of the host is not forwarded")
+                   "--port: another address of the host is not forwarded")
         tap.equal(ask(first, int(port)), "seven: hello\n",
-                  "a connection leads into the guest")
+                  "--port: a connection leads into the guest")
         tap.equal(ask(second, int(other)), "eight: hello\n",
-                  "and so does one to the other address")
+                  "--port with an address: a connection leads into the guest")
         errors = launcher.stderr.read()
-    tap.equal(launcher.returncode, 0, "status 0")
-    tap.ok("images/vm:" not in errors, "nothing to complain about", errors)
+    tap.equal(launcher.returncode, 0, "--port: status 0")
+    tap.ok("images/vm:" not in errors, "--port: no message at the end", errors)
 
 
 def test_bad(tap):
@@ -93,7 +94,7 @@ def test_bad(tap):
         done = vm(["--no-capture", *options], ["true"])
         what = " ".join(options)
         tap.equal(done.returncode, 125, f"{what}: status 125")
-        tap.contains(done.stderr, message, f"{what}: a clear error")
+        tap.contains(done.stderr, message, f"{what}: the error says why")
 
 
 tap = Tap()

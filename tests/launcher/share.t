@@ -105,25 +105,30 @@ def test_both(tap, folder):
     lines = done.stdout.splitlines()
     tap.equal(lines[:3], [hashlib.sha256(CONTENT).hexdigest(), "program",
                           "by link"],
-              "a folder's files are at /mnt and its name, and can be run")
+              "--share: the folder's files are at /mnt and its name, and can be run")
     tap.equal([line for line in lines if line.startswith("followed")], [],
-              "links that lead out of it do not lead to the host's files")
-    tap.ok("remounted" in lines, "the guest can mount it for writing", *lines)
+              "--share: links that lead out of the folder do not lead to the host's files")
+    tap.ok("remounted" in lines,
+           "--share: the guest can mount the folder for writing", *lines)
     tap.equal([line for line in lines if line.startswith("!")], [],
-              "and can change nothing in it")
-    tap.equal(state(shared), before, "nor has anything changed on the host")
+              "--share: the guest changes nothing in the folder")
+    tap.equal(state(shared), before,
+              "--share: nothing has changed on the host")
     tap.equal(lines[-2:], ["/mnt/work", "from the host"],
-              "a folder shared with :rw, by its path with a slash")
-    tap.ok((work / "copy").read_bytes() == CONTENT, "a file that it writes")
+              "--share :rw: a path with a slash")
+    tap.ok((work / "copy").read_bytes() == CONTENT,
+           "--share :rw: a file that the guest writes")
     tap.equal((work / "new/deep/file").read_text(), "made\n",
-              "a folder that it makes")
+              "--share :rw: a folder that the guest makes")
     tap.equal((work / "renamed").stat().st_mode & 0o777, 0o755,
-              "a file that it renames, with a new mode")
-    tap.equal(os.readlink(work / "link"), "copy", "a symbolic link")
+              "--share :rw: a file that the guest renames, with a new mode")
+    tap.equal(os.readlink(work / "link"), "copy",
+              "--share :rw: a symbolic link that the guest makes")
     tap.equal(sorted(os.listdir(work)), ["copy", "link", "new", "renamed"],
-              "what it removes is gone")
+              "--share :rw: what the guest removes is gone")
     tap.equal({path.stat().st_uid for path in work.rglob("*")},
-              {os.geteuid()}, "all of it is of the launcher's user")
+              {os.geteuid()},
+              "--share :rw: all of it is owned by the launcher's user")
 
 
 def test_changes(tap, folder):
@@ -140,10 +145,10 @@ def test_changes(tap, folder):
         (folder / "go").write_text("")
         out, err = launcher.communicate()
     tap.equal(out, "after\nt,a=g 'x\n\u00e4\n",
-              "changes on the host show, and a TAG may have any character")
+              "--share: changes on the host show, and a TAG may have any character")
     tap.equal((launcher.returncode, err),
               (1, "touch: file: Read-only file system\n"),
-              "a folder is shared read-only")
+              "--share of a folder without :rw is read-only")
 
 
 def test_bad(tap, folder):
@@ -154,13 +159,13 @@ def test_bad(tap, folder):
         done = vm(["--no-capture", "--share", spec], ["true"])
         tap.equal((done.returncode, done.stderr),
                   (125, f"images/vm: --share {spec}: {message}\n"),
-                  f"--share {what}: a clear error")
+                  f"--share {what}: the error says why")
     done = vm(["--no-capture", "--share", f"{folder}/work",
                "--share", f"{folder}:work:rw"], ["true"])
     tap.equal((done.returncode, done.stderr),
               (125, f"images/vm: --share {folder}:work:rw: --share "
                     f"{folder}/work has the same TAG, work\n"),
-              "two folders with the same TAG: a clear error")
+              "--share of two folders with the same TAG: the error says so")
 
 
 tap = Tap()

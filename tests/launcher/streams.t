@@ -30,7 +30,7 @@ def test_full(tap):
         done = subprocess.run([VM, "--help"], stdout=full, text=True,
                               stderr=subprocess.PIPE, check=False)
         tap.equal((done.returncode, done.stderr), (125, FULL),
-                  "--help and standard output is full: the same")
+                  "--help to a full disk: one line and status 125")
 
 
 def test_full_and_files(tap):
@@ -60,7 +60,7 @@ def test_closed(tap):
     done = subprocess.run(["sh", "-c", f"exec '{VM}' --bogus 2>&-"],
                           stdout=subprocess.PIPE, text=True, check=False)
     tap.equal((done.returncode, done.stdout), (125, ""),
-              "a message without standard error goes nowhere else")
+              "standard error closed: a message goes nowhere else")
 
 
 def test_order(tap):
@@ -82,7 +82,7 @@ def test_at_once(tap):
               "output and errors come at once, without a newline")
     echo.stdin.write("answer\n")
     echo.stdin.close()
-    tap.equal(echo.stdout.read(), "answer\n", "so does input")
+    tap.equal(echo.stdout.read(), "answer\n", "input comes at once")
     echo.wait()
 
 
@@ -92,9 +92,11 @@ def test_one_is_slow(tap):
                     " wait"])
     tap.ok(launches.readable(slow.stderr)
            and slow.stderr.readline() == "done\n",
-           "errors come through while nobody reads the output")
-    tap.equal(len(slow.stdout.read()), 10000000, "and no output is lost")
-    tap.equal(slow.wait(), 0, "status 0")
+           "standard output without a reader: standard error comes through")
+    tap.equal(len(slow.stdout.read()), 10000000,
+              "standard output without a reader for a while: nothing of it is lost")
+    tap.equal(slow.wait(), 0,
+              "standard output without a reader for a while: status 0")
 
 
 def test_nonblocking(tap):
@@ -108,7 +110,7 @@ def test_nonblocking(tap):
         count += len(data)
     os.close(ours)
     tap.equal((slow.wait(), count), (0, 1000000),
-              "an output that does not block loses nothing")
+              "standard output that does not block: nothing of it is lost")
 
 
 def test_qemu_speaks(tap):
@@ -143,11 +145,12 @@ def test_null_device(tap):
         file.seek(0)
         tap.equal(launches.run(prefix=null_is("a regular file"), stdin=file,
                                command=["cat"]), (0, "line\n", ""),
-                  "so is a file")
+                  "a file as input is passed on where /dev/null is a regular file")
     with open("/dev/zero", "rb") as zero:
         tap.equal(launches.run(prefix=null_is("another device"), stdin=zero,
                                command=["head", "-c", "3"]),
-                  (0, "\0\0\0", ""), "and another device")
+                  (0, "\0\0\0", ""),
+                  "a device as input is passed on where /dev/null is another one")
 
 
 def test_input_error(tap):
@@ -157,7 +160,7 @@ def test_input_error(tap):
                                command=["sh", "-c", "cat; echo end"]),
                   (125, "end\n",
                    "images/vm: standard input: Input/output error\n"),
-                  "input that cannot be read: it ends, status 125")
+                  "input that cannot be read: end of file for COMMAND, status 125")
 
 
 tap = Tap()

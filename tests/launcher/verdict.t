@@ -22,14 +22,16 @@ def test_pieces(tap):
         verdict.feed(bytes([byte]))
         if verdict.complete(received):
             break
-    tap.ok(not verdict.complete(received), "not before its last newline")
+    tap.ok(not verdict.complete(received),
+           "a verdict without its last newline is not complete")
     verdict.feed(WHOLE[-1:])
-    tap.ok(verdict.complete(received), "complete with it")
+    tap.ok(verdict.complete(received),
+           "a verdict with its last newline is complete")
     tap.equal((verdict.status, verdict.taint, verdict.errors, verdict.missing,
                verdict.counts),
               (7, 12288, ["one: two"], {1: "No such file"},
                {"stdout": 1000000, "stderr": 0, "get0": 10240}),
-              "every line is understood")
+              "a verdict's lines are understood")
 
 
 def test_counts(tap):
@@ -51,7 +53,7 @@ def test_garbage(tap):
         verdict = Verdict()
         verdict.feed(line + b"\n")
         tap.equal((len(verdict.errors), verdict.status), (1, None),
-                  f"an error: {line!r}")
+                  f"a verdict with an error: {line!r}")
 
 
 def test_before_port(tap):
@@ -60,7 +62,7 @@ def test_before_port(tap):
                "initcall_blacklist=init_devpts_fs"], ["true"])
     tap.equal(done.returncode, 125, "a failure before the port: status 125")
     tap.contains(done.stderr, "guest: cannot mount /dev/pts: No such device",
-                 "a failure before the port: the launcher tells it")
+                 "a failure before the port: the error tells of it")
 
 
 tap = Tap()
