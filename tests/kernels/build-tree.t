@@ -92,35 +92,41 @@ def test_tree(tap):
     before = snapshot()
     boots(tap, "--kernel TREE", vm("--kernel", TREE))
     changed = set(snapshot()) ^ set(before)
-    tap.equal([path for path, *_ in changed], [], "the tree is as it was")
+    tap.equal([path for path, *_ in changed], [],
+              "images/vm --kernel TREE leaves the tree as it was")
 
     driver, initramfs = "guest-driver/*.ko", "images/initramfs"
     made = times(driver), times(initramfs)
-    tap.equal([len(found) for found in made], [1, 1], "one image of it")
+    tap.equal([len(found) for found in made], [1, 1],
+              "images/vm --kernel TREE: one driver and one image are made")
     boots(tap, "--kernel TREE again", vm("--kernel", TREE))
-    tap.equal((times(driver), times(initramfs)), made, "nothing is made again")
+    tap.equal((times(driver), times(initramfs)), made,
+              "images/vm --kernel TREE again: nothing is made")
 
     os.utime(TREE / "drivers/net/virtio_net.c")
     done = run("make", "-C", TREE, "modules")
-    tap.equal(done.returncode, 0, "a module in the tree is built anew")
+    tap.equal(done.returncode, 0,
+              "make modules of a changed module in the tree succeeds")
     boots(tap, "--kernel TREE after that", vm("--kernel", TREE))
-    tap.ok(times(initramfs) > made[1], "the guest has the new module")
+    tap.ok(times(initramfs) > made[1],
+           "images/vm --kernel TREE with a new module: the image is made again")
 
     os.utime(TREE / "vmlinux")
     boots(tap, "--kernel TREE with another vmlinux", vm("--kernel", TREE))
-    tap.ok(times(driver) > made[0], "the driver is built anew")
+    tap.ok(times(driver) > made[0],
+           "images/vm --kernel TREE with another vmlinux: the driver is built again")
 
 
 def test_installed(tap):
     done = run("make", "-C", TREE, f"INSTALL_MOD_PATH={OUT}/installed",
                "modules_install")
-    tap.equal(done.returncode, 0, "make modules_install")
+    tap.equal(done.returncode, 0, "make modules_install succeeds")
     modules = OUT / "installed/lib/modules" / release()
     before = sorted(modules.rglob("*"))
     boots(tap, "--modules DIR with a folder build",
           vm("--kernel", BZIMAGE, "--modules", modules))
     tap.equal(sorted(modules.rglob("*")), before,
-              "nothing is written among the modules")
+              "--modules DIR writes nothing among the modules")
 
 
 def test_fails(tap):
@@ -135,11 +141,11 @@ def test_fails(tap):
     (modules / "build").unlink()
     (modules / "build").symlink_to(broken)
     done = vm("--kernel", BZIMAGE, "--modules", modules)
-    tap.equal(done.returncode, 125, "the driver cannot be built: status 125")
+    tap.equal(done.returncode, 125, "the driver does not compile: status 125")
     tap.contains(done.stderr, "failed: x.c: error: y",
-                 "the driver cannot be built: why")
+                 "the driver does not compile: the error shows why")
     tap.contains(done.stderr, "guest-driver.log: ",
-                 "the driver cannot be built: where there is more of it")
+                 "the driver does not compile: the error names the log")
 
 
 def test_image(tap):

@@ -53,90 +53,105 @@ def snapshot(tap, system):
 def test_install(tap, system):
     """dpkg installs them, and the driver is there at once."""
     system.has(tap, "dpkg -i /srv/packages/*.deb && dpkg --audit",
-               "they are installed")
+               "dpkg installs the packages")
     release = system.has(tap, "ls /lib/modules", "a kernel is there").strip()
-    text = system.has(tap, "dkms status", "DKMS has the driver")
+    text = system.has(tap, "dkms status", "dkms status has the driver")
     tap.contains(text, f"virtio-capture/{VERSION}, {release}, x86_64: installed",
-                 "built for the kernel whose headers there are")
+                 "DKMS has built the driver for the kernel whose headers are there")
     system.has(tap, f"modinfo -F version {MODULE}", "the module has the version",
                f"{VERSION}\n")
-    system.has(tap, f"modinfo -F signer {MODULE}", "it is signed with DKMS's key",
+    system.has(tap, f"modinfo -F signer {MODULE}", "the module is signed with DKMS's key",
                "DKMS module signing key\n")
-    system.has(tap, "test -s /var/lib/dkms/mok.pub", "whose certificate is there")
+    system.has(tap, "test -s /var/lib/dkms/mok.pub",
+               "the certificate of DKMS's key is there")
     system.has(tap, "modprobe -n -v -S $(ls /lib/modules) "
                "virtio:d0000003Fv00001AF4 | grep -q updates/dkms/virtio_capture",
-               "modprobe finds it for a capture device")
-    text = system.has(tap, "getent group bpf", "the group is there")
-    tap.ok(re.fullmatch(r"bpf:x:\d{3}:\n", text), "a system's group", text)
+               "modprobe finds the module for a capture device")
+    text = system.has(tap, "getent group bpf", "the group bpf is there")
+    tap.ok(re.fullmatch(r"bpf:x:\d{3}:\n", text),
+           "the group bpf is a system group without members", text)
 
 
 def test_programs(tap, system):
     """What they bring works."""
-    system.has(tap, "bpfstat --version", "bpfstat", f"bpfstat {VERSION}\n")
-    system.has(tap, "bpf-run --version", "bpf-run", f"bpf-run {VERSION}\n")
+    system.has(tap, "bpfstat --version", "bpfstat tells its version",
+               f"bpfstat {VERSION}\n")
+    system.has(tap, "bpf-run --version", "bpf-run tells its version",
+               f"bpf-run {VERSION}\n")
     text = system.has(tap, "bpf-run ldd $(command -v tcpdump) 2>/dev/null",
-                      "tcpdump runs with it")
+                      "bpf-run runs ldd of tcpdump")
     tap.contains(text, "/usr/lib/virtio-capture/libpcap.so.0.8",
-                 "and gets its libpcap")
-    system.has(tap, "libvirt-capture --help >/dev/null", "libvirt-capture")
+                 "bpf-run gives tcpdump the library of the package")
+    system.has(tap, "libvirt-capture --help >/dev/null",
+               "libvirt-capture runs")
     system.has(tap, "echo '#include <net/bpf.h>\n#include <net/dlt.h>\n"
                "#include <virtio-capture/virtio_capture.h>' | "
                "cc -Wall -Werror -fsyntax-only -x c -",
                "the headers are where compilers look")
-    system.has(tap, QEMU, "QEMU's of both processors have the device",
+    system.has(tap, QEMU, "QEMU for both processors has the device",
                "dev: virtio-capture-pci\n" * 2)
 
 
 def test_apparmor(tap, system):
     """tcpdump's profile has what it needs, and nothing of the user's is lost."""
     line = f'include if exists "{RULES}"\n'
-    system.has(tap, f"cat {LOCAL}", "the local file has one line", line)
+    system.has(tap, f"cat {LOCAL}", "AppArmor: the local file has one line", line)
     text = system.has(tap, "apparmor_parser -Q -K -p "
                       "/etc/apparmor.d/usr.bin.tcpdump 2>/dev/null",
-                      "the profile can be read")
-    tap.contains(text, "/dev/bpf rw,", "and gives tcpdump /dev/bpf")
+                      "AppArmor: the profile can be read")
+    tap.contains(text, "/dev/bpf rw,",
+                 "AppArmor: the profile gives tcpdump /dev/bpf")
     own = "printf '# mine' >"
     system.has(tap, f"{own} {LOCAL} && dpkg -i /srv/packages/libpcap.deb",
-               "installed again over a user's file")
-    system.has(tap, f"cat {LOCAL}", "his lines stay", f"# mine\n{line}")
+               "AppArmor: the package is installed over a user's local file")
+    system.has(tap, f"cat {LOCAL}", "AppArmor: the user's lines stay",
+               f"# mine\n{line}")
     off = f"# include if exists \"{RULES}\"\n"
     system.has(tap, f"sed -i 's/^incl/# &/' {LOCAL} && "
-               "dpkg -i /srv/packages/libpcap.deb", "with a comment of it")
-    system.has(tap, f"cat {LOCAL}", "it stays a comment", f"# mine\n{off}")
+               "dpkg -i /srv/packages/libpcap.deb",
+               "AppArmor: the package is installed over its line as a comment")
+    system.has(tap, f"cat {LOCAL}", "AppArmor: its line stays a comment",
+               f"# mine\n{off}")
     system.has(tap, f": >{LOCAL} && dpkg-trigger --by-package=tcpdump "
                "/etc/apparmor.d/usr.bin.tcpdump && "
-               "dpkg --triggers-only --pending", "when tcpdump is installed anew")
-    system.has(tap, f"cat {LOCAL}", "the line is added", line)
+               "dpkg --triggers-only --pending",
+               "AppArmor: tcpdump is installed again, with an empty local file")
+    system.has(tap, f"cat {LOCAL}", "AppArmor: the line is added", line)
 
 
 def test_update(tap, system):
     """The same version once more, as dpkg does an update."""
-    system.has(tap, "dpkg -i /srv/packages/dkms.deb", "the driver again")
-    text = system.has(tap, "dkms status", "DKMS")
-    tap.equal(len(re.findall(": installed", text)), 1, "has one of it")
+    system.has(tap, "dpkg -i /srv/packages/dkms.deb",
+               "dpkg installs the same version again")
+    text = system.has(tap, "dkms status", "dkms status after that")
+    tap.equal(len(re.findall(": installed", text)), 1,
+              "DKMS has one version of the driver")
 
 
 def test_remove(tap, system, before):
     """What was not there before is gone."""
-    system.has(tap, f"dpkg --remove {NAMES}", "they are removed")
+    system.has(tap, f"dpkg --remove {NAMES}", "dpkg removes the packages")
     system.has(tap, f"test -z \"$(dkms status)\" && ! ls {MODULE}",
-               "with the module")
-    system.has(tap, f"dpkg --purge {NAMES}", "and purged")
+               "removed: the module is gone, and DKMS has none")
+    system.has(tap, f"dpkg --purge {NAMES}", "dpkg purges the packages")
     after = snapshot(tap, system)
     tap.equal(list(difflib.unified_diff(before, after, "before", "after",
                                         lineterm="", n=0)), [],
-              "no file is left, none has changed")
-    tap.equal(system.run("getent group bpf"), (2, ""), "the group is gone")
+              "purged: no file is left, none has changed")
+    tap.equal(system.run("getent group bpf"), (2, ""),
+              "purged: the group bpf is gone")
 
 
 def test_member(tap, system):
     """A group that has members stays. DKMS need not build for that."""
     system.has(tap, "touch /etc/dkms/no-autoinstall && "
                "dpkg -i /srv/packages/dkms.deb && usermod -a -G bpf games",
-               "a member of the group")
+               "a user becomes a member of the group bpf")
     system.has(tap, "dpkg --purge virtio-capture-dkms && "
-               "rm /etc/dkms/no-autoinstall", "the driver is removed")
-    text = system.has(tap, "getent group bpf", "the group stays")
+               "rm /etc/dkms/no-autoinstall",
+               "dpkg purges the driver with a member in the group")
+    text = system.has(tap, "getent group bpf",
+    "purged with a member: the group bpf stays")
     system.has(tap, "gpasswd -d games bpf && groupdel bpf", text.strip())
 
 
@@ -152,7 +167,8 @@ def test_sources(tap, system):
                       "modinfo -F version "
                       "/srv/tree/build/guest-driver/virtio_capture.ko",
                       "the driver is built from the sources")
-    tap.equal(text.splitlines()[-1:], [VERSION], "and is the driver")
+    tap.equal(text.splitlines()[-1:], [VERSION],
+              "the driver built from the sources has the version")
     subprocess.run(["rm", "-rf", folder], check=True)
 
 
