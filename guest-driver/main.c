@@ -7,8 +7,8 @@
 #include "file.h"
 #include "interface.h"
 #include "ioctl.h"
-#include "quota.h"
 #include "procfs.h"
+#include "quota.h"
 #include "sysctl.h"
 #include "virtio.h"
 

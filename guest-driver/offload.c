@@ -9,9 +9,9 @@
 
 #include "header.h"
 #include "listener.h"
+#include "listener-command.h"
 #include "offload.h"
 #include "record.h"
-#include "listener-command.h"
 
 /* The smallest buffer that devices accept. */
 #define SMALLEST	VIRTIO_CAPTURE_RECORD_SIZE(1)

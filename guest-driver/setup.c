@@ -3,11 +3,11 @@
 #include "device.h"
 #include "interface.h"
 #include "kernel-model.h"
-#include "quota.h"
 #include "listen.h"
 #include "listener.h"
 #include "model.h"
 #include "offload.h"
+#include "quota.h"
 #include "setup.h"
 #include "zerocopy.h"
 

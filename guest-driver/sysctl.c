@@ -3,11 +3,11 @@
 #include <linux/kernel.h>
 #include <linux/sysctl.h>
 
-#include "quota.h"
 #include "procfs.h"
+#include "quota.h"
+#include "stats.h"
 #include "sysctl.h"
 #include "timeout.h"
-#include "stats.h"
 
 static unsigned int lower_limit = BPF_MINBUFSIZE;
 static unsigned int upper_limit = BPF_MAXBUFSIZE;

@@ -16,8 +16,8 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
-#include "quota.h"
 #include "listener.h"
+#include "quota.h"
 #include "timeout.h"
 #include "zerocopy.h"
 
