@@ -108,6 +108,12 @@ struct vcap_dev {
 
 #define VCAP_MALFORMED_QUEUE	"malformed queue"
 
+/** vcap_dev_name() - return the name of a device, "-" for NULL */
+static inline const char *vcap_dev_name(const struct vcap_dev *dev)
+{
+	return dev ? dev->name : "-";
+}
+
 struct vcap_dev *vcap_dev_alloc(struct virtio_device *vdev);
 void vcap_dev_put(struct vcap_dev *dev);
 int vcap_dev_error(struct vcap_dev *dev);

@@ -9,6 +9,7 @@
 #include "kernel-model.h"
 #include "listen.h"
 #include "shared-queue.h"
+#include "trace.h"
 #include "zerocopy.h"
 
 /*
@@ -147,9 +148,20 @@ static u32 kernel_held(const struct vcap_file *file)
 	return file->desc.hold_len;
 }
 
+/* Trace a rotation since @hold was the hold buffer. */
+static void trace_rotation(const struct vcap_file *file, const u8 *hold)
+{
+	if (file->desc.hold != hold)
+		trace_virtio_capture_rotate(file, file->desc.hold_len);
+}
+
 static u32 kernel_read_begin(struct vcap_file *file, bool now)
 {
-	return vcap_desc_read_begin(&file->desc, now);
+	const u8 *hold = file->desc.hold;
+	u32 len = vcap_desc_read_begin(&file->desc, now);
+
+	trace_rotation(file, hold);
+	return len;
 }
 
 static const void *kernel_hold(const struct vcap_file *file)
@@ -164,7 +176,10 @@ static u32 kernel_copy(struct vcap_file *file, u32 len, struct iov_iter *to)
 
 static void kernel_read_end(struct vcap_file *file, bool taken)
 {
+	const u8 *hold = file->desc.hold;
+
 	vcap_desc_read_end(&file->desc, taken);
+	trace_rotation(file, hold);
 }
 
 static void kernel_discard(struct vcap_file *file)

@@ -3,6 +3,7 @@
 #include "listener.h"
 #include "listener-command.h"
 #include "stats.h"
+#include "trace.h"
 
 static void fill_listen(const struct vcap_lq *lq,
 			const struct vcap_needs *needs,
@@ -84,6 +85,8 @@ void vcap_lq_update_counts(struct vcap_file *file,
 		return;
 	vcap_stats_add(recv - desc->recv, drop - desc->drop,
 		       capt - desc->capt);
+	if (drop != desc->drop)
+		trace_virtio_capture_drop(file, drop - desc->drop);
 	desc->recv = recv;
 	desc->drop = drop;
 	desc->capt = capt;

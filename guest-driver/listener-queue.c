@@ -4,6 +4,7 @@
 
 #include "listener.h"
 #include "listener-queue.h"
+#include "trace.h"
 #include "zerocopy.h"
 
 /* Longest descriptor chain that devices accept (QEMU's VIRTQUEUE_MAX_SIZE). */
@@ -333,8 +334,11 @@ int vcap_lq_take_used(struct vcap_lq *lq)
 	 * not seen below sets @event again.
 	 */
 	smp_mb();
-	while (!err && (buffer = virtqueue_get_buf(vq, &len)))
+	while (!err && (buffer = virtqueue_get_buf(vq, &len))) {
+		trace_virtio_capture_buffer_used(vq->vdev->priv,
+						 lq->slot->listener, len);
 		err = take(lq, buffer, len);
+	}
 	return virtqueue_is_broken(vq) ? -EPROTO : err;
 }
 

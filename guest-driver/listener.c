@@ -8,6 +8,7 @@
 #include "model.h"
 #include "queue.h"
 #include "stats.h"
+#include "trace.h"
 
 /** vcap_direction_flags() - convert BPF_D_* to VIRTIO_CAPTURE_L_* flags */
 u32 vcap_direction_flags(u32 direction)
@@ -162,6 +163,7 @@ void vcap_listener_deliver(struct vcap_file *file,
 	const struct vcap_record *rec;
 	u64 recv, drop, capt;
 	bool wake = false;
+	const u8 *hold;
 
 	mutex_lock(&file->lock);
 	/* Buffers that the program has returned make room. */
@@ -169,6 +171,7 @@ void vcap_listener_deliver(struct vcap_file *file,
 		file->model->share(file);
 	/* eBPF programs run with migration disabled. */
 	migrate_disable();
+	hold = desc->hold;
 	recv = desc->recv;
 	drop = desc->drop;
 	capt = desc->capt;
@@ -183,6 +186,11 @@ void vcap_listener_deliver(struct vcap_file *file,
 		wake |= vcap_desc_input(desc, rec, accept);
 	}
 	migrate_enable();
+	/* At most one rotation, as nobody reads the hold buffer meanwhile. */
+	if (desc->hold != hold)
+		trace_virtio_capture_rotate(file, desc->hold_len);
+	if (desc->drop != drop)
+		trace_virtio_capture_drop(file, desc->drop - drop);
 	vcap_stats_add(desc->recv - recv, desc->drop - drop,
 		       desc->capt - capt);
 	if (file->model->share)
@@ -198,6 +206,7 @@ void vcap_listener_add_drops(struct vcap_file *file, u32 n)
 	mutex_lock(&file->lock);
 	vcap_desc_add_drops(&file->desc, n);
 	vcap_stats_add(n, n, 0);
+	trace_virtio_capture_drop(file, n);
 	mutex_unlock(&file->lock);
 }
 

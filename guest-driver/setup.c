@@ -9,6 +9,7 @@
 #include "offload.h"
 #include "quota.h"
 #include "setup.h"
+#include "trace.h"
 #include "zerocopy.h"
 
 /** vcap_setup_current() - get the current settings; config is held */
@@ -144,6 +145,7 @@ int vcap_setup_attach(struct vcap_file *file, const char *name)
 	err = listen(file, dev, own_name ? NULL : name);
 	if (err)
 		goto uncharge;
+	trace_virtio_capture_attach(file);
 	return 0;
 
 uncharge:
@@ -161,6 +163,7 @@ void vcap_setup_detach(struct vcap_file *file)
 
 	if (!dev)
 		return;
+	trace_virtio_capture_detach(file);
 	vcap_listen_del(dev, file);
 	detach(file, dev);
 	if (!file->model->preset)

@@ -7,6 +7,7 @@
 #include "listener.h"
 #include "offload.h"
 #include "shared-queue.h"
+#include "trace.h"
 
 /* Time for woken readers to take a buffer before the work does, jiffies. */
 #define FALLBACK_DELAY	2
@@ -132,6 +133,7 @@ static bool drain(struct vcap_dev *dev, bool hurry)
 		while (budget && (buffer = vcap_queue_take(queue, &len))) {
 			found = true;
 			budget--;
+			trace_virtio_capture_buffer_used(dev, 0, len);
 			if (deliver(dev, buffer, len)) {
 				vcap_dev_break(dev, "malformed capture buffer");
 				return false;

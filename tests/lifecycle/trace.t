@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The tracepoints of the driver, read through tracefs in a guest."""
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from capture import frame  # noqa: E402
+from lifecycle import Descriptor, dgram_guest  # noqa: E402
+from tap import Tap  # noqa: E402
+
+TRACING = "/sys/kernel/tracing"
+EVENTS = f"{TRACING}/events/virtio_capture"
+# A buffer of this size holds three of these packets, with their headers.
+SIZE, LENGTH, PACKET = 4096, 1000, 1032
+FRAMES, DROPS = 10, 4
+
+
+def trace(guest):
+    """The events since the last call: [(name, {field: value})]."""
+    text = guest.shell(f"cat {TRACING}/trace; echo > {TRACING}/trace")
+    return [(name, dict(field.split("=") for field in fields.split()))
+            for name, fields in re.findall(
+                r" virtio_capture_(\w+): (.*)", text)]
+
+
+def overflow(guest, link, sequence):
+    """A descriptor whose buffers overflow; gives the events."""
+    guest.shell(f"echo 1 > {EVENTS}/enable; echo > {TRACING}/trace")
+    one = Descriptor(guest, "eth0", size=SIZE, seesent=False)
+    link.send(*[frame(sequence + i, LENGTH) for i in range(FRAMES)])
+    one.wait_captured(FRAMES)
+    found = one.stats()
+    one.close()
+    return found, trace(guest)
+
+
+def check(tap, stats, events, listener, buffers):
+    """The events of both models."""
+    tap.equal(stats, (FRAMES, DROPS, FRAMES), f"{buffers}: some are dropped")
+    names = [name for name, _ in events]
+    tap.equal((names[0], names[-1]), ("attach", "detach"),
+              f"{buffers}: the first event and the last one", names)
+    first, last = events[0][1], events[-1][1]
+    tap.equal({**first, "pid": int(first["pid"]) > 1},
+              {"dev": "capture0", "pid": True, "buffers": buffers,
+               "listener": listener, "size": str(SIZE)},
+              f"{buffers}: fields of attach")
+    tap.equal(last, first, f"{buffers}: fields of detach")
+    used = [fields for name, fields in events if name == "buffer_used"]
+    tap.ok(used and all(fields["dev"] == "capture0" and
+                        fields["listener"] == listener for fields in used),
+           f"{buffers}: buffer_used, of the listener's queue", used)
+    drops = [fields for name, fields in events if name == "drop"]
+    tap.ok(sum(int(fields["count"]) for fields in drops) == DROPS and
+           all(fields["pid"] == first["pid"] for fields in drops),
+           f"{buffers}: drop, with the number of packets", drops)
+
+
+def main(tap):
+    """Buffers that the device fills, then buffers that the driver fills."""
+    guest, link = dgram_guest()
+    with guest:
+        guest.ready()
+        guest.shell(f"mount -t tracefs tracefs {TRACING}")
+        stats, events = overflow(guest, link, 0)
+        check(tap, stats, events, "1", "device")
+        lengths = [int(fields["len"]) for name, fields in events
+                   if name == "buffer_used"]
+        tap.ok(3 * PACKET in lengths, "device: the length of a full buffer",
+               lengths)
+
+        guest.shell("rmmod virtio_capture; modprobe virtio_capture offload=0")
+        stats, events = overflow(guest, link, 100)
+        check(tap, stats, events, "0", "kernel")
+        tap.equal([fields["len"] for name, fields in events
+                   if name == "rotate"], [str(3 * PACKET)],
+                  "kernel: rotate, with the length of the hold buffer")
+        guest.end(tap)
+
+
+TAP = Tap()
+TAP.run(main)
+sys.exit(TAP.done())
