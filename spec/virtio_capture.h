@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Virtio Capture Device: everything that crosses between device and driver.
+ * Virtio Capture Device: the interface between device and driver.
  *
- * Both sides include this file; spec/capture-device.md explains it. All fields
- * are little-endian. No structure has padding: reserved fields are named, the
- * sender sets them to zero and the receiver ignores them.
+ * Both sides include this file; spec/capture-device.md specifies it. All fields
+ * are little-endian. No structure has padding. The sender sets reserved fields
+ * to zero, and the receiver ignores them.
  */
 #ifndef VIRTIO_CAPTURE_H
 #define VIRTIO_CAPTURE_H
@@ -21,17 +21,17 @@
 #define VIRTIO_CAPTURE_NUM_VQS		3
 
 /*
- * With VIRTIO_CAPTURE_F_LISTENER_QUEUES: listener 0 has the capture queue, and
- * each listener from 1 on has a queue of its own, behind the other three.
+ * With VIRTIO_CAPTURE_F_LISTENER_QUEUES: listener 0 uses the capture queue, and
+ * each listener from 1 on has a queue of its own, after these three.
  */
 #define VIRTIO_CAPTURE_VQ_LISTENER(listener) \
 	(VIRTIO_CAPTURE_NUM_VQS - 1 + (listener))
 #define VIRTIO_CAPTURE_MAX_LISTENER_QUEUES	64
 
 /* Feature bits. */
-#define VIRTIO_CAPTURE_F_NIC_PCI	0	/* the NIC's place on PCI is told */
+#define VIRTIO_CAPTURE_F_NIC_PCI	0	/* configuration: NIC's PCI address */
 #define VIRTIO_CAPTURE_F_FILTER		1	/* the device runs programs */
-#define VIRTIO_CAPTURE_F_LISTENER_QUEUES 2	/* needs FILTER */
+#define VIRTIO_CAPTURE_F_LISTENER_QUEUES 2	/* requires FILTER */
 
 /**
  * struct virtio_capture_config - device configuration space, read-only
@@ -39,20 +39,20 @@
  * @status: VIRTIO_CAPTURE_S_* bits
  * @link_type: LINKTYPE_ (DLT_) number of the captured frames; 1 is Ethernet
  * @mtu: largest payload of a frame to inject, without link-layer header, bytes
- * @max_frame: no frame that the device captures is longer than this, bytes.
- *             A capture buffer that holds a record of such a frame
- *             (VIRTIO_CAPTURE_RECORD_HDRLEN more) never truncates one.
+ * @max_frame: maximum length of a captured frame, bytes. A capture buffer with
+ *             room for a record of such a frame (VIRTIO_CAPTURE_RECORD_HDRLEN
+ *             more) never truncates a frame.
  *
- * These are there with VIRTIO_CAPTURE_F_NIC_PCI only, and zeros unless @status has
- * VIRTIO_CAPTURE_S_PCI:
+ * These exist with VIRTIO_CAPTURE_F_NIC_PCI only, and are zero unless @status
+ * has VIRTIO_CAPTURE_S_PCI:
  *
- * @pci_segment: the PCI segment group of the tapped NIC's function
- * @pci_bus: its bus, as the driver's side has numbered it
- * @pci_devfn: its device number, times 8, plus its function number
+ * @pci_segment: PCI segment group of the tapped NIC's function
+ * @pci_bus: its bus number, as assigned by the guest
+ * @pci_devfn: its device number times 8, plus its function number
  *
- * And these with VIRTIO_CAPTURE_F_LISTENER_QUEUES only:
+ * These exist with VIRTIO_CAPTURE_F_LISTENER_QUEUES only:
  *
- * @listener_queues: how many listeners have a queue of their own, 1 to
+ * @listener_queues: number of listeners with a queue of their own, 1 to
  *                   VIRTIO_CAPTURE_MAX_LISTENER_QUEUES
  * @reserved: zero
  */
@@ -78,7 +78,7 @@ struct virtio_capture_config {
 
 #define VIRTIO_CAPTURE_S_NIC		1	/* a NIC uses the tapped netdev */
 #define VIRTIO_CAPTURE_S_LINK_UP	2	/* its link is up */
-#define VIRTIO_CAPTURE_S_PCI		4	/* it is the PCI function told */
+#define VIRTIO_CAPTURE_S_PCI		4	/* the PCI address is valid */
 #define VIRTIO_CAPTURE_S_OFF		8	/* the host switched capture off */
 
 #define VIRTIO_CAPTURE_LINK_ETHERNET	1
@@ -86,19 +86,19 @@ struct virtio_capture_config {
 /**
  * struct virtio_capture_record - header of one captured frame in a buffer
  * @sec: time at which the frame crossed the tap: seconds
- * @subsec: and microseconds, or nanoseconds with VIRTIO_CAPTURE_R_NANOSECONDS
+ * @subsec: the rest of that time in microseconds, or in nanoseconds with
+ *          VIRTIO_CAPTURE_R_NANOSECONDS
  * @caplen: bytes of the frame that follow the header
  * @datalen: length of the frame on the wire, bytes; at least @caplen
  * @hdrlen: offset from this header to the frame, VIRTIO_CAPTURE_RECORD_HDRLEN
  * @flags: VIRTIO_CAPTURE_R_* bits
- * @dropped: low 32 bits of the device's count of frames that it dropped for
- *           want of a buffer, as it was when it captured this frame; of those
- *           for this listener
+ * @dropped: low 32 bits of the listener's count of dropped frames when this
+ *           frame was captured
  *
  * The first 26 bytes are /dev/bpf's struct bpf_hdr of a little-endian LP64
  * system. Every record starts at a multiple of 8 bytes from the start of the
- * buffer, and zeros fill the space between two records. The used length of a
- * buffer is a multiple of 8.
+ * buffer, and the space between two records is filled with zeros. The used
+ * length of a buffer is a multiple of 8.
  */
 struct virtio_capture_record {
 	__le64 sec;
@@ -113,14 +113,14 @@ struct virtio_capture_record {
 #define VIRTIO_CAPTURE_RECORD_HDRLEN	32
 #define VIRTIO_CAPTURE_RECORD_ALIGN	8
 
-/* Bytes that a record with caplen bytes of frame takes in a buffer. */
+/* Bytes that a record with caplen bytes of a frame occupies in a buffer. */
 #define VIRTIO_CAPTURE_RECORD_SIZE(caplen) \
 	((VIRTIO_CAPTURE_RECORD_HDRLEN + (caplen) + \
 	  VIRTIO_CAPTURE_RECORD_ALIGN - 1) & \
 	 ~(VIRTIO_CAPTURE_RECORD_ALIGN - 1))
 
 #define VIRTIO_CAPTURE_R_SENT		0x0001	/* sent by the guest's NIC */
-#define VIRTIO_CAPTURE_R_OTHERHOST	0x0002	/* only for promiscuous listeners */
+#define VIRTIO_CAPTURE_R_OTHERHOST	0x0002	/* rejected by the receive filter */
 #define VIRTIO_CAPTURE_R_NEEDS_CSUM	0x0004	/* checksum not yet filled in */
 #define VIRTIO_CAPTURE_R_NANOSECONDS	0x0008	/* unit of subsec */
 
@@ -129,9 +129,10 @@ struct virtio_capture_record {
  * @command: VIRTIO_CAPTURE_C_*
  * @reserved: zero
  *
- * The command's own structure, if it has one, follows. The device answers in
- * the same buffer's device-writable part: struct virtio_capture_reply, then
- * the command's own reply. On any status but OK only the former is written.
+ * The command's own structure, if it has one, follows. The device writes the
+ * reply to the device-writable part of the same buffer: struct
+ * virtio_capture_reply, then the command's own reply. With a status other than
+ * OK only the former is written.
  */
 struct virtio_capture_ctrl {
 	__le32 command;
@@ -149,33 +150,33 @@ struct virtio_capture_reply {
 };
 
 #define VIRTIO_CAPTURE_E_OK		0
-#define VIRTIO_CAPTURE_E_UNKNOWN	1	/* no such command */
-#define VIRTIO_CAPTURE_E_INVALID	2	/* wrong length, or a bad field */
+#define VIRTIO_CAPTURE_E_UNKNOWN	1	/* unknown command */
+#define VIRTIO_CAPTURE_E_INVALID	2	/* wrong length, or invalid value */
 #define VIRTIO_CAPTURE_E_GONE		3	/* the tapped netdev is gone */
 #define VIRTIO_CAPTURE_E_OFF		4	/* the host switched capture off */
 
 /*
  * LISTEN: struct virtio_capture_listen; no reply of its own.
- * Replaces what the device captures for a listener from now on. The frames that
- * crossed before stay captured under the old rules; the buffer in progress goes
- * on. With a @snaplen of 0 the device also gives back every buffer of a
- * listener's own queue, with a used length of 0 if it holds no record.
+ * Sets the parameters of a listener. They apply to frames that cross the tap
+ * afterwards; the device continues to fill the buffer in progress. With a
+ * @snaplen of 0 the device also uses every buffer of a listener's own queue,
+ * with a used length of 0 if it holds no record.
  */
 #define VIRTIO_CAPTURE_C_LISTEN		1
 
 /**
- * struct virtio_capture_listen - what a listener wants
- * @snaplen: capture at most this many bytes of a frame; 0: capture nothing,
- *           complete the buffer in progress; the tap leaves the NIC's path when
- *           no listener is left
- * @flags: VIRTIO_CAPTURE_L_* bits; an unknown one is an error
- * @delay: complete a buffer that holds records at the latest so many
- *         microseconds after its first one; 0: at the end of the event loop's
- *         iteration that brought it; VIRTIO_CAPTURE_DELAY_NONE: not for its
- *         age. The last buffer that the driver gave may be kept for a
- *         second; in a listener's own queue it is kept until the driver gives
- *         another.
- * @listener: 0 without VIRTIO_CAPTURE_F_LISTENER_QUEUES, where it is reserved
+ * struct virtio_capture_listen - the parameters of a listener
+ * @snaplen: maximum bytes of a frame to capture; 0: capture nothing, use the
+ *           buffer in progress, and remove the tap from the NIC's path if no
+ *           other listener is active
+ * @flags: VIRTIO_CAPTURE_L_* bits; unknown bits are an error
+ * @delay: use a buffer at most this many microseconds after its first record
+ *         was written; 0: at the end of that main loop iteration;
+ *         VIRTIO_CAPTURE_DELAY_NONE: no limit. If no other buffer is
+ *         available, the device may keep the buffer for up to a second; in a
+ *         listener's own queue it keeps it until another one is available.
+ * @listener: number of the listener; reserved without
+ *            VIRTIO_CAPTURE_F_LISTENER_QUEUES
  */
 struct virtio_capture_listen {
 	__le32 snaplen;
@@ -186,55 +187,56 @@ struct virtio_capture_listen {
 
 #define VIRTIO_CAPTURE_L_RECEIVED	0x0001	/* frames that the NIC receives */
 #define VIRTIO_CAPTURE_L_SENT		0x0002	/* frames that the NIC sends */
-#define VIRTIO_CAPTURE_L_PROMISC	0x0004	/* received ones for others, too */
-#define VIRTIO_CAPTURE_L_NANOSECONDS	0x0008	/* subsec of the records */
+#define VIRTIO_CAPTURE_L_PROMISC	0x0004	/* received for other hosts, too */
+#define VIRTIO_CAPTURE_L_NANOSECONDS	0x0008	/* unit of subsec in records */
 #define VIRTIO_CAPTURE_L_ALL		0x000f
 
 #define VIRTIO_CAPTURE_DELAY_NONE	0xffffffffU
 
 /*
  * FLUSH: struct virtio_capture_flush with VIRTIO_CAPTURE_F_LISTENER_QUEUES,
- * otherwise no structure of its own; replies struct virtio_capture_counters.
- * A barrier: every frame that the NIC had received or transmitted before the
- * command was made available is in a buffer of the listener's or in its counts
- * when the device answers, and before that the device completes the buffer in
- * progress. In a listener's own queue it does not complete the last buffer that
- * the driver gave.
+ * otherwise no structure of its own; the reply is struct
+ * virtio_capture_counters.
+ * A barrier: when the device replies, every frame that the NIC had received or
+ * transmitted before the command was made available is in a buffer of the
+ * listener or counted as dropped. Before it replies, the device uses the buffer
+ * in progress, except for the last available buffer of a listener's own queue.
  */
 #define VIRTIO_CAPTURE_C_FLUSH		2
 
 /**
- * struct virtio_capture_flush - whose frames, and what becomes of them
- * @listener: whose
- * @flags: VIRTIO_CAPTURE_FLUSH_* bits; an unknown one is an error, and so are
- *         both
+ * struct virtio_capture_flush - parameters of FLUSH
+ * @listener: number of the listener
+ * @flags: one of VIRTIO_CAPTURE_FLUSH_*, or 0; both bits together, or unknown
+ *         bits, are an error
  */
 struct virtio_capture_flush {
 	__le32 listener;
 	__le32 flags;
 };
 
-#define VIRTIO_CAPTURE_FLUSH_KEEP	0x0001	/* the buffer in progress goes on */
-#define VIRTIO_CAPTURE_FLUSH_DISCARD	0x0002	/* its records are discarded */
+#define VIRTIO_CAPTURE_FLUSH_KEEP	0x0001	/* keep the buffer in progress */
+#define VIRTIO_CAPTURE_FLUSH_DISCARD	0x0002	/* discard the records in it */
 #define VIRTIO_CAPTURE_FLUSH_ALL	0x0003
 
 /**
  * struct virtio_capture_counters - reply to FLUSH, CLOCK and FILTER
- * @clock: the device's clock when it wrote the reply, ns. It never goes back
- *         and stands still while the virtual machine is stopped.
- * @captured: frames put into buffers since the device was reset
- * @dropped: frames that were to be captured and found no buffer, since then
+ * @clock: device clock when the reply was written, ns. It is monotonic, and
+ *         stops while the virtual machine is stopped.
+ * @captured: frames written to buffers since the reset
+ * @dropped: wanted frames that were dropped since the reset, as no buffer had
+ *           room
  *
- * The rest is there with VIRTIO_CAPTURE_F_FILTER only:
+ * The rest exists with VIRTIO_CAPTURE_F_FILTER only:
  *
- * @seen: frames that the program was run over, or that would have been if there
- *        were one, since the reset
- * @used: buffers of the listener's queue that the device has used, since then.
- *        The frames of all these had crossed the tap before the command was
- *        executed, and those of later ones after it.
+ * @seen: frames that the program was run on since the reset, or that it would
+ *        have been run on if there were one
+ * @used: buffers of the listener's queue that the device has used since the
+ *        reset. The frames in these crossed the tap before the command was
+ *        executed, and those in later buffers after it.
  *
- * All but @clock are of one listener: of that of the command, and of listener 0
- * in the reply to CLOCK.
+ * All except @clock are counts of one listener: the command's, or listener 0 in
+ * the reply to CLOCK.
  */
 struct virtio_capture_counters {
 	__le64 clock;
@@ -248,15 +250,16 @@ struct virtio_capture_counters {
 #define VIRTIO_CAPTURE_COUNTERS_BASE	24
 
 /*
- * CLOCK: struct virtio_capture_clock; replies struct virtio_capture_counters,
- * at once: the round trip bounds the error of a clock comparison.
+ * CLOCK: struct virtio_capture_clock; the reply is struct
+ * virtio_capture_counters. The device replies without delay, as the round-trip
+ * time limits the error of a clock comparison.
  */
 #define VIRTIO_CAPTURE_C_CLOCK		3
 
 /**
- * struct virtio_capture_clock - the offset of record times
- * @offset: signed ns; a record's time is the device's clock plus this
- * @flags: VIRTIO_CAPTURE_CLOCK_SET to set the offset, 0 to leave it
+ * struct virtio_capture_clock - parameters of CLOCK
+ * @offset: signed, ns; a record's time is the device's clock plus this
+ * @flags: VIRTIO_CAPTURE_CLOCK_SET to set the offset, 0 to keep it
  * @reserved: zero
  */
 struct virtio_capture_clock {
@@ -268,10 +271,11 @@ struct virtio_capture_clock {
 #define VIRTIO_CAPTURE_CLOCK_SET	0x0001
 
 /*
- * FILTER, with VIRTIO_CAPTURE_F_FILTER: struct virtio_capture_filter and the
- * program behind it; replies struct virtio_capture_counters. From now on the
- * device captures for the listener those frames only that the program accepts,
- * and no more bytes of them than it returned. The buffer in progress goes on.
+ * FILTER, with VIRTIO_CAPTURE_F_FILTER: struct virtio_capture_filter, followed
+ * by the program; the reply is struct virtio_capture_counters. For the listener
+ * the device then captures only frames that the program accepts, and at most as
+ * many bytes of a frame as it returns. The device continues to fill the buffer
+ * in progress.
  */
 #define VIRTIO_CAPTURE_C_FILTER		4
 
@@ -279,7 +283,7 @@ struct virtio_capture_clock {
  * struct virtio_capture_insn - an instruction of the BSD packet filter
  * @code: class, mode, size or operation, as in bpf(4)
  * @jt: instructions to skip if a condition is true
- * @jf: and if it is false
+ * @jf: instructions to skip if it is false
  * @k: constant
  */
 struct virtio_capture_insn {
@@ -291,11 +295,12 @@ struct virtio_capture_insn {
 
 /**
  * struct virtio_capture_filter - the program of a listener
- * @listener: whose; 0 without VIRTIO_CAPTURE_F_LISTENER_QUEUES, where it is
- *            reserved
- * @flags: VIRTIO_CAPTURE_FILTER_* bits; an unknown one is an error
- * @count: instructions that follow, struct virtio_capture_insn, at most
- *         VIRTIO_CAPTURE_MAX_INSNS; 0: none is run, and every frame is accepted
+ * @listener: number of the listener; reserved without
+ *            VIRTIO_CAPTURE_F_LISTENER_QUEUES
+ * @flags: VIRTIO_CAPTURE_FILTER_* bits; unknown bits are an error
+ * @count: number of struct virtio_capture_insn that follow, at most
+ *         VIRTIO_CAPTURE_MAX_INSNS; 0 removes the program: every frame is
+ *         accepted
  * @reserved: zero
  */
 struct virtio_capture_filter {
@@ -307,28 +312,28 @@ struct virtio_capture_filter {
 
 #define VIRTIO_CAPTURE_MAX_INSNS	512
 
-/* The records in the buffer in progress are discarded at the same moment. */
+/* Discard the records in the buffer in progress at the same moment. */
 #define VIRTIO_CAPTURE_FILTER_DISCARD	0x0001
 #define VIRTIO_CAPTURE_FILTER_ALL	0x0001
 
 /**
  * struct virtio_capture_inject - start of a buffer of the inject queue
- * @flags: VIRTIO_CAPTURE_I_* bits; an unknown one is an error
+ * @flags: VIRTIO_CAPTURE_I_* bits; unknown bits are an error
  * @reserved: zero
  *
- * Device-readable, and so is the frame that follows: at least the link-layer
- * header, at most that and the configuration's mtu. The device sends it as if
- * the tapped NIC did. In the device-writable part it writes a struct
- * virtio_capture_reply, as soon as the backend has the frame: while the backend
- * takes no more, the buffers stay in the queue.
+ * Device-readable. The frame follows, device-readable as well: at least the
+ * link-layer header, at most that plus the mtu in the configuration. The device
+ * sends it as if the tapped NIC did. It writes a struct virtio_capture_reply to
+ * the device-writable part when the netdev has taken the frame: until then the
+ * buffer, and those after it, are not used.
  */
 struct virtio_capture_inject {
 	__le32 flags;
 	__le32 reserved;
 };
 
-#define VIRTIO_CAPTURE_I_SOURCE		0x0001	/* put the NIC's address in */
-#define VIRTIO_CAPTURE_I_FEEDBACK	0x0002	/* the NIC gets it, too, unchanged */
+#define VIRTIO_CAPTURE_I_SOURCE		0x0001	/* set the NIC's source address */
+#define VIRTIO_CAPTURE_I_FEEDBACK	0x0002	/* the NIC receives it as well */
 #define VIRTIO_CAPTURE_I_ALL		0x0003
 
 #endif /* VIRTIO_CAPTURE_H */
