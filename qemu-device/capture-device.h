@@ -213,6 +213,13 @@ void virtio_capture_clock_init(VirtIOCapture *s);
 NetClientState *virtio_capture_find_netdev(VirtIOCapture *s);
 
 /**
+ * virtio_capture_nic_of: the NIC that uses a netdev
+ *
+ * Returns NULL if there is none, and if @netdev is NULL.
+ */
+NetClientState *virtio_capture_nic_of(NetClientState *netdev);
+
+/**
  * virtio_capture_check_netdev: check that the netdev named by property
  * "netdev" exists and can be tapped
  */

@@ -106,14 +106,13 @@ static uint32_t inject_send(VirtIOCapture *s, size_t len, uint32_t flags)
 {
     static const uint8_t no_header[64];
     NetClientState *netdev = virtio_capture_find_netdev(s);
-    NetClientState *nic = netdev ? netdev->peer : NULL;
+    NetClientState *nic = virtio_capture_nic_of(netdev);
     g_autofree uint8_t *copy = NULL;
     uint32_t resets = s->resets;
     struct iovec iov[2];
     ssize_t ret;
 
-    if (!nic || nic->info->type != NET_CLIENT_DRIVER_NIC ||
-        netdev->vnet_hdr_len > sizeof(no_header)) {
+    if (!nic || netdev->vnet_hdr_len > sizeof(no_header)) {
         return VIRTIO_CAPTURE_E_GONE;
     }
     if (s->off) {

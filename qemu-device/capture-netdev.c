@@ -24,6 +24,13 @@ NetClientState *virtio_capture_find_netdev(VirtIOCapture *s)
                                                                   : NULL;
 }
 
+NetClientState *virtio_capture_nic_of(NetClientState *netdev)
+{
+    NetClientState *peer = netdev ? netdev->peer : NULL;
+
+    return peer && peer->info->type == NET_CLIENT_DRIVER_NIC ? peer : NULL;
+}
+
 static bool is_nic(const char *id)
 {
     NetClientState *client;
@@ -90,11 +97,9 @@ static uint32_t nic_mtu(NetClientState *nic)
 
 uint32_t virtio_capture_mtu(VirtIOCapture *s)
 {
-    NetClientState *netdev = virtio_capture_find_netdev(s);
-    NetClientState *nic = netdev ? netdev->peer : NULL;
+    NetClientState *nic = virtio_capture_nic_of(virtio_capture_find_netdev(s));
 
-    return nic && nic->info->type == NET_CLIENT_DRIVER_NIC ? nic_mtu(nic)
-                                                           : DEFAULT_MTU;
+    return nic ? nic_mtu(nic) : DEFAULT_MTU;
 }
 
 /* Search for a NIC's device by the address of the NIC's list of peers. */
@@ -192,8 +197,7 @@ static void set_pci_address(PCIDevice *function,
 void virtio_capture_get_config(VirtIODevice *vdev, uint8_t *data)
 {
     VirtIOCapture *s = VIRTIO_CAPTURE(vdev);
-    NetClientState *netdev = virtio_capture_find_netdev(s);
-    NetClientState *nic = netdev ? netdev->peer : NULL;
+    NetClientState *nic = virtio_capture_nic_of(virtio_capture_find_netdev(s));
     struct virtio_capture_config config = {
         .link_type = cpu_to_le32(VIRTIO_CAPTURE_LINK_ETHERNET),
         .mtu = cpu_to_le32(virtio_capture_mtu(s)),
@@ -202,7 +206,7 @@ void virtio_capture_get_config(VirtIODevice *vdev, uint8_t *data)
     };
     uint16_t status = 0;
 
-    if (nic && nic->info->type == NET_CLIENT_DRIVER_NIC) {
+    if (nic) {
         MACAddr *mac = &qemu_get_nic(nic)->conf->macaddr;
 
         QEMU_BUILD_BUG_ON(sizeof(config.mac) != sizeof(mac->a));

@@ -31,26 +31,28 @@ static uint64_t count_listeners(const VirtIOCapture *s)
     return count;
 }
 
-static uint64_t count_captured(const VirtIOCapture *s)
+/* Sum of the counts at an offset in all listeners. */
+static uint64_t sum_counts(const VirtIOCapture *s, size_t offset)
 {
-    uint64_t count = s->captured_before;
+    uint64_t sum = 0;
     unsigned n;
 
     for (n = 0; n < CAPTURE_LISTENERS; n++) {
-        count += s->listeners[n].captured;
+        sum += *(const uint64_t *)((const char *)&s->listeners[n] + offset);
     }
-    return count;
+    return sum;
+}
+
+static uint64_t count_captured(const VirtIOCapture *s)
+{
+    return s->captured_before +
+           sum_counts(s, offsetof(CaptureListener, captured));
 }
 
 static uint64_t count_dropped(const VirtIOCapture *s)
 {
-    uint64_t count = s->dropped_before;
-    unsigned n;
-
-    for (n = 0; n < CAPTURE_LISTENERS; n++) {
-        count += s->listeners[n].dropped;
-    }
-    return count;
+    return s->dropped_before +
+           sum_counts(s, offsetof(CaptureListener, dropped));
 }
 
 static uint64_t count_injected(const VirtIOCapture *s)
