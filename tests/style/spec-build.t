@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The specification becomes a web page and a PDF file with all that it says."""
+"""The specification becomes a web page and a PDF file with all that it says, and
+the tables of what is tested become web pages."""
 import re
 import sys
 import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import labels  # noqa: E402
 import spectext  # noqa: E402
 import tree  # noqa: E402
 
@@ -18,11 +20,16 @@ def check(tap):
         tap.ok(status == 0, "spec/Makefile:1: builds", *lines)
         page = (Path(folder) / "capture-device.html").read_text()
         paper = (Path(folder) / "capture-device.pdf").read_bytes()
+        tables = "".join((Path(folder) / f"{name}.html").read_text()
+                         for name in ("requirements", "behaviours"))
     tap.ok(paper.startswith(b"%PDF-") and len(paper) > 50000,
            "the PDF file is one", len(paper))
     bad = [label for _, label, _ in spectext.requirements()
            if f"[{label}]" not in page]
     tap.equal(bad, [], "the page has each requirement")
+    tap.equal([label for label in labels.defined()
+               if f"<td>{label}</td>" not in tables], [],
+              "the tables have each requirement and behaviour")
     anchors = set(re.findall(r'\bid="([^"]+)"', page))
     targets = set(re.findall(r'\bhref="#([^"]+)"', page))
     tap.ok(len(targets) > 20, "the page has its links", len(targets))
