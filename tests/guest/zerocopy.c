@@ -101,15 +101,15 @@ static void test_locked(void)
 
 	equal(ioctl(fd, BIOCLOCK), 0, "program's buffers: BIOCLOCK succeeds");
 	equal(set_errno(fd, BIOCSETBUFMODE, BPF_BUFMODE_BUFFER), EPERM,
-	      "locked descriptor: BIOCSETBUFMODE is EPERM");
+	      "locked descriptor: BIOCSETBUFMODE is EPERM [BPF-LOCK-1]");
 	equal(error_of(set_buffers(fd, a, b, PAGE)), EPERM,
-	      "locked descriptor: BIOCSETZBUF is EPERM");
+	      "locked descriptor: BIOCSETZBUF is EPERM [BPF-LOCK-1]");
 	equal(ioctl(fd, BIOCROTZBUF, &zbuf), 0,
-	      "locked descriptor: BIOCROTZBUF succeeds");
+	      "locked descriptor: BIOCROTZBUF succeeds [BPF-LOCK-2]");
 	equal(ioctl(fd, BIOCGETZMAX, &max), 0,
-	      "locked descriptor: BIOCGETZMAX succeeds");
+	      "locked descriptor: BIOCGETZMAX succeeds [BPF-LOCK-2]");
 	equal(get(fd, BIOCGETBUFMODE), BPF_BUFMODE_ZBUF,
-	      "locked descriptor: BIOCGETBUFMODE succeeds");
+	      "locked descriptor: BIOCGETBUFMODE succeeds [BPF-LOCK-2]");
 	close(fd);
 }
 
@@ -455,10 +455,10 @@ static void test_many(void)
 	for (i = 0; i < 20; i++)
 		z[i] = zero_listen(PAGE);
 	equal(told(" zerocopy device "), device_fills() ? 16 : 0,
-	      "20 descriptors: the device fills the buffers of the first 16");
+	      "20 descriptors: the device fills the buffers of the first 16 [BPF-ZBUF-12]");
 	snprintf(others, sizeof(others), " zerocopy %s ", filter_engine());
 	equal(told(others), device_fills() ? 4 : 20,
-	      "20 descriptors: the kernel fills the buffers of the others");
+	      "20 descriptors: the kernel fills the buffers of the others [BPF-ZBUF-12]");
 	send_frames("eth0", 0, 10, 100);
 	for (i = 0; i < 20; i++) {
 		uint32_t seq = 0;
