@@ -187,6 +187,9 @@ static void virtio_capture_realize(DeviceState *dev, Error **errp)
                    s->listener_queues, VIRTIO_CAPTURE_MAX_LISTENER_QUEUES);
         return;
     }
+    if (!virtio_capture_pcapng_start(s, errp)) {
+        return;
+    }
 
     s->proxy = qdev_get_parent_bus(dev)->parent;
     virtio_init(vdev, NAMED_ID, config_size(s));
@@ -208,6 +211,7 @@ static void virtio_capture_unrealize(DeviceState *dev)
     unsigned n;
 
     s->resets++;
+    virtio_capture_pcapng_stop(s);
     virtio_capture_tap_cleanup(s);
     virtio_capture_rxfilter_cleanup(s);
     virtio_capture_inject_cleanup(s);
@@ -247,6 +251,8 @@ static const Property virtio_capture_properties[] = {
     DEFINE_PROP_BIT64("filter", VirtIOCapture, host_features,
                       VIRTIO_CAPTURE_F_FILTER, true),
     DEFINE_PROP_UINT16("listener-queues", VirtIOCapture, listener_queues, 16),
+    DEFINE_PROP_STRING("pcapng", VirtIOCapture, pcapng),
+    DEFINE_PROP_STRING("pcapng-name", VirtIOCapture, pcapng_name),
 };
 
 static void virtio_capture_class_init(ObjectClass *klass, void *data)
@@ -264,6 +270,10 @@ static void virtio_capture_class_init(ObjectClass *klass, void *data)
     object_class_property_set_description(klass, "listener-queues",
         "number of listeners with a queue of their own, at most 64; needs "
         "filter=on (default 16)");
+    object_class_property_set_description(klass, "pcapng",
+        "file to which QEMU writes all frames of the netdev, in pcapng format");
+    object_class_property_set_description(klass, "pcapng-name",
+        "interface name in that file (default: the netdev's ID)");
     virtio_capture_watch_class_init(klass);
     dc->desc = "Virtio capture device";
     dc->vmsd = &vmstate_virtio_capture;

@@ -14,7 +14,8 @@
  * capture-notify.c.
  *
  * The host's side: capture-watch.c has the properties that show what is
- * captured, and the switch that ends it.
+ * captured, and the switch that ends it. capture-pcapng.c writes all frames to a
+ * file of the host, independently of the driver.
  *
  * Everything runs under the big QEMU lock.
  *
@@ -55,6 +56,10 @@ OBJECT_DECLARE_SIMPLE_TYPE(VirtIOCapture, VIRTIO_CAPTURE)
 #define TYPE_CAPTURE_TAP "virtio-capture-tap"
 OBJECT_DECLARE_SIMPLE_TYPE(CaptureTap, CAPTURE_TAP)
 
+/* The network filter that writes a pcapng file. */
+#define TYPE_CAPTURE_PCAPNG "virtio-capture-pcapng"
+OBJECT_DECLARE_SIMPLE_TYPE(CapturePcapng, CAPTURE_PCAPNG)
+
 /*
  * A function that few frames need. It is not inlined, so that its caller need
  * not save registers for it on the common path.
@@ -79,6 +84,8 @@ struct VirtIOCapture {
     uint64_t host_features;     /* properties "nic-pci" and "filter" */
     uint16_t listener_queues;   /* property "listener-queues" */
     bool off;                   /* property "capture" is off */
+    char *pcapng;               /* property "pcapng": a file name, or NULL */
+    char *pcapng_name;          /* property "pcapng-name", or NULL */
     DeviceState *proxy;         /* the transport's device, which embeds this */
     VirtQueue *control_vq;
     VirtQueue *inject_vq;
@@ -104,6 +111,7 @@ struct VirtIOCapture {
     CaptureTap *stopped_tap;    /* disabled, not yet destroyed; or NULL */
     unsigned tap_busy;          /* calls that a tap filter is waiting for */
     QEMUBH *tap_bh;             /* destroys stopped_tap */
+    CapturePcapng *recorder;    /* child object, or NULL: no pcapng file */
     CaptureRxFilter *rxfilter;  /* NULL: not cached */
     QEMUTimer rxfilter_timer;   /* invalidates it */
     /* The NIC model that accepts frames to own_address, or NULL: not known. */
@@ -250,6 +258,30 @@ void virtio_capture_tap_stop(VirtIOCapture *s);
 
 void virtio_capture_tap_init(VirtIOCapture *s);
 void virtio_capture_tap_cleanup(VirtIOCapture *s);
+
+/**
+ * virtio_capture_new_filter: create a network filter at the netdev's tail
+ * @type: its QOM type
+ *
+ * Returns NULL if the netdev cannot have the filter.
+ */
+Object *virtio_capture_new_filter(VirtIOCapture *s, const char *type,
+                                  Error **errp);
+
+/** virtio_capture_filter_class_init: common part of the filters' class_init */
+void virtio_capture_filter_class_init(ObjectClass *klass);
+
+/* capture-pcapng.c */
+
+/**
+ * virtio_capture_pcapng_start: begin the file that property "pcapng" names
+ *
+ * Does nothing, and returns true, if the property is not set.
+ */
+bool virtio_capture_pcapng_start(VirtIOCapture *s, Error **errp);
+
+/** virtio_capture_pcapng_stop: complete the file, if there is one */
+void virtio_capture_pcapng_stop(VirtIOCapture *s);
 
 /* capture-rxfilter.c */
 
@@ -449,6 +481,7 @@ int virtio_capture_post_load(VirtIODevice *vdev);
 /* Type registration; in QEMU's own tree, type_init() calls these. */
 void virtio_capture_register_types(void);
 void virtio_capture_tap_register_types(void);
+void virtio_capture_pcapng_register_types(void);
 void virtio_capture_pci_register_types(void);
 
 #endif /* VIRTIO_CAPTURE_DEVICE_H */

@@ -53,9 +53,9 @@ static void tap_bh(void *opaque)
 }
 
 /*
- * user_creatable_complete() for the tap filter, whose class does not have the
- * interface: see capture_tap_class_init(). The function is that of the parent
- * class.
+ * user_creatable_complete() for the device's filters, whose classes do not have
+ * the interface: see virtio_capture_filter_class_init(). The function is that
+ * of the parent class.
  */
 static bool complete_filter(Object *obj, Error **errp)
 {
@@ -67,9 +67,21 @@ static bool complete_filter(Object *obj, Error **errp)
     return !err;
 }
 
+Object *virtio_capture_new_filter(VirtIOCapture *s, const char *type,
+                                  Error **errp)
+{
+    Object *obj = object_new(type);
+
+    object_property_set_str(obj, "netdev", s->netdev_id, &error_abort);
+    if (!complete_filter(obj, errp)) {
+        object_unref(obj);
+        return NULL;
+    }
+    return obj;
+}
+
 bool virtio_capture_tap_start(VirtIOCapture *s, Error **errp)
 {
-    CaptureTap *tap;
     Object *obj;
 
     if (s->tap) {
@@ -89,18 +101,14 @@ bool virtio_capture_tap_start(VirtIOCapture *s, Error **errp)
         return false;
     }
 
-    obj = object_new(TYPE_CAPTURE_TAP);
-    object_property_set_str(obj, "netdev", s->netdev_id, &error_abort);
-    tap = CAPTURE_TAP(obj);
-    tap->owner = s;
-    if (!complete_filter(obj, errp)) {
-        tap->owner = NULL;
-        object_unref(obj);
+    obj = virtio_capture_new_filter(s, TYPE_CAPTURE_TAP, errp);
+    if (!obj) {
         return false;
     }
     object_property_add_child(OBJECT(s), "tap", obj);
     object_unref(obj);
-    s->tap = tap;
+    s->tap = CAPTURE_TAP(obj);
+    s->tap->owner = s;
     trace_virtio_capture_tap(s, s->netdev_id, true);
     return true;
 }
@@ -263,19 +271,22 @@ static ssize_t capture_tap_receive_iov(NetFilterState *nf,
     return 0; /* pass it on */
 }
 
+/*
+ * QEMU casts the filter's class for each frame. If the class has interfaces,
+ * the cast looks up the type by name, which is slow. The only interface of a
+ * filter is for creation by -object, which the device's filters do not need.
+ */
+void virtio_capture_filter_class_init(ObjectClass *klass)
+{
+    g_slist_free(klass->interfaces);
+    klass->interfaces = NULL;
+}
+
 static void capture_tap_class_init(ObjectClass *klass, void *data)
 {
     NetFilterClass *nfc = NETFILTER_CLASS(klass);
 
-    /*
-     * QEMU casts the filter's class for each frame. If the class has
-     * interfaces, the cast looks up the type by name, which is slow. The only
-     * interface of a filter is for creation by -object, which the tap filter
-     * does not need.
-     */
-    g_slist_free(klass->interfaces);
-    klass->interfaces = NULL;
-
+    virtio_capture_filter_class_init(klass);
     nfc->cleanup = capture_tap_cleanup;
     nfc->receive_iov = capture_tap_receive_iov;
 }

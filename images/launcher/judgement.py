@@ -24,6 +24,7 @@ def judge(options, guest, seen, gets, watched):
     if options.keep and not guest.was_shut_down:
         say(f"--keep: the guest was not shut down; {options.disk.path} has what "
             "was written so far, as after a power failure")
+    reasons += capture_reasons(options, guest)
     problems = bring_out(gets, guest.verdict, guest.received)
     reasons += [problem.text for problem in problems if problem.is_ours]
     missing = [problem.text for problem in problems if not problem.is_ours]
@@ -85,6 +86,19 @@ def stream_reasons(guest):
     if guest.input_error:
         reasons.append(f"standard input: {describe(guest.input_error)}")
     return reasons
+
+
+def capture_reasons(options, guest):
+    """What is wrong with the files of --capture-dir. A QEMU that failed has told
+    why it has not begun them."""
+    wanted = [capture for capture in options.captures if capture]
+    if guest.status is None or guest.status < 0:
+        for capture in wanted:
+            capture.trim()
+    problems = [] if guest.status else [capture.problem()
+                                        for capture in wanted]
+    return [f"--capture-dir {options.capture_dir}: {problem}"
+            for problem in problems if problem]
 
 
 def is_reader_gone(guest):

@@ -6,8 +6,8 @@ import signal
 import stat
 import termios
 
-from . import bootstrap, entry, forwards, gets, live, own, qemu, signals
-from . import streams, workspace
+from . import bootstrap, captures, entry, forwards, gets, live, own, qemu
+from . import signals, streams, workspace
 from .console import Console
 from .errors import Failure, Interrupted, describe
 from .guest import Guest
@@ -158,6 +158,7 @@ def set_limits(options):
 def launch(options, caught, folder):
     """Boots the guest and judges it."""
     set_limits(options)
+    captures.make_folder(options.capture_dir)
     wanted = gets.make_gets(options, folder)
     for get in wanted:
         get.clear()

@@ -4,6 +4,7 @@ import argparse
 import os
 import re
 
+from .captures import choose_captures
 from .disks import choose_disk
 from .errors import Failure
 from .forwards import check_network, choose_ports
@@ -116,6 +117,9 @@ def make_parser():
              f"(default {DEFAULT_NETDEV})")
     add("--no-capture", action="store_true",
         help="the NICs without capture devices, plug-in and driver")
+    add("--capture-dir", metavar="DIR",
+        help="write all frames of each NIC to DIR/ethN.pcapng, from the start "
+             "to the end of QEMU")
     add("--add", metavar="SRC[:DST]", action="append", default=[],
         help="put a host file or folder into the guest (default DST: /root)")
     add("--get", metavar="SRC[:DST]", action="append", default=[],
@@ -245,6 +249,8 @@ def parse(words):
     count = max(len(options.nic), len(options.netdev), 1)
     options.nic += [DEFAULT_NIC] * (count - len(options.nic))
     options.netdev += [DEFAULT_NETDEV] * (count - len(options.netdev))
+    options.captures = choose_captures(options.capture_dir, options.nic,
+                                       options.no_capture)
     options.disk = choose_disk(options)
     if options.memory is None:
         options.memory = DISK_MEMORY if options.disk else DEFAULT_MEMORY

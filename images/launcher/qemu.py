@@ -57,8 +57,8 @@ def nic_options(options, own_ports=()):
         words += ["-device", "qemu-xhci,id=usb"]
     if not options.no_capture:
         words += ["-plugin", quote(product(PLUGIN, "device"))]
-    for number, (model, netdev) in enumerate(zip(options.nic,
-                                                 options.netdev)):
+    for number, (model, netdev, capture) in enumerate(
+            zip(options.nic, options.netdev, options.captures)):
         if number == options.port_nic:
             netdev += netdev_options([*options.port, *own_ports])
         words += ["-netdev", f"{netdev},id=net{number}"]
@@ -73,8 +73,11 @@ def nic_options(options, own_ports=()):
         if name != "none":
             words += ["-device", f"{model},netdev=net{number}"]
         if not options.no_capture:
-            words += ["-device", f"virtio-capture-pci,netdev=net{number},"
-                                 f"id=capture{number}"]
+            device = f"virtio-capture-pci,netdev=net{number}," \
+                     f"id=capture{number}"
+            if capture:
+                device += capture.device_options(quote)
+            words += ["-device", device]
     return words
 
 

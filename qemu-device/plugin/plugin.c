@@ -96,6 +96,7 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id,
     }
 
     virtio_capture_tap_register_types();
+    virtio_capture_pcapng_register_types();
     virtio_capture_register_types();
     virtio_capture_pci_register_types();
     add_version();
