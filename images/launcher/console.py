@@ -3,6 +3,8 @@
 import collections
 import re
 
+from .streams import write_all
+
 FAULTS = re.compile(
     r"Kernel panic|\bOops\b|\bBUG[: ]|\bWARNING:|general protection fault|"
     r"unable to handle|soft lockup|hard LOCKUP|blocked for more than|"
@@ -29,26 +31,38 @@ LONGEST_LINE = 1 << 16
 
 class Console:
     """What the console says, as far as it is worth showing: from just before
-    the first fault, or else the end."""
+    the first fault, or else the end. All of it goes to the file log, if there is
+    one."""
 
-    def __init__(self, of_system=False):
+    def __init__(self, of_system=False, log=None):
         """of_system: other programs than the kernel write there, too, so only
-        lines with its time are looked at."""
+        lines with its time are looked at. log: a descriptor."""
         self.fault = None       # the first line that tells of one
         self._pattern = re.compile(KERNEL_TIME + f".*({FAULTS.pattern})") \
             if of_system else FAULTS
+        self.log_error = None   # why the file does not have all
+        self._log = log
         self._rest = b""
         self._last = collections.deque(maxlen=SHOWN_LINES)
         self._around = []       # the fault
 
     def feed(self, data):
         """Takes in more of it; nothing means its end."""
+        self._keep(data)
         *lines, self._rest = (self._rest + data).split(b"\n")
         if self._rest and (not data or len(self._rest) > LONGEST_LINE):
             lines.append(self._rest)
             self._rest = b""
         for line in lines:
             self._line(line.replace(b"\r", b"").decode(errors="replace"))
+
+    def _keep(self, data):
+        if self._log is None or self.log_error:
+            return
+        try:
+            write_all(self._log, data)
+        except OSError as error:
+            self.log_error = error
 
     def _line(self, line):
         self._last.append(line)

@@ -24,6 +24,9 @@ def judge(options, guest, seen, gets, watched):
     if options.keep and not guest.was_shut_down:
         say(f"--keep: the guest was not shut down; {options.disk.path} has what "
             "was written so far, as after a power failure")
+    if seen.log_error:
+        reasons.append(f"--console-log {options.console_log}: "
+                       f"{describe(seen.log_error)}")
     reasons += capture_reasons(options, guest)
     problems = bring_out(gets, guest.verdict, guest.received)
     reasons += [problem.text for problem in problems if problem.is_ours]

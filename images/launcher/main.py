@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The launcher: from the command line to the exit status."""
+import contextlib
 import os
 import shutil
 import signal
@@ -155,9 +156,27 @@ def set_limits(options):
         setattr(options, name, value * time_scale())
 
 
+def open_log(options, stack):
+    """The file for the console's log, or None."""
+    if options.console_log is None:
+        return None
+    try:
+        log = stack.enter_context(open(options.console_log, "wb", buffering=0))
+    except OSError as error:
+        raise Failure(f"--console-log {options.console_log}: {error.strerror}"
+                      ) from None
+    return log.fileno()
+
+
 def launch(options, caught, folder):
     """Boots the guest and judges it."""
     set_limits(options)
+    with contextlib.ExitStack() as stack:
+        return launch_with(options, caught, folder, open_log(options, stack))
+
+
+def launch_with(options, caught, folder, log):
+    """The same, with the console's log."""
     captures.make_folder(options.capture_dir)
     wanted = gets.make_gets(options, folder)
     for get in wanted:
@@ -171,7 +190,7 @@ def launch(options, caught, folder):
     else:
         boot = own_guest(options, folder, settings)
 
-    seen = Console(of_system=bool(options.disk))
+    seen = Console(of_system=bool(options.disk), log=log)
     follower = gets.Follower(wanted) if wanted else None
     sinks = {"follow": follower}
     if "live" in names:

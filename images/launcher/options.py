@@ -120,6 +120,8 @@ def make_parser():
     add("--capture-dir", metavar="DIR",
         help="write all frames of each NIC to DIR/ethN.pcapng, from the start "
              "to the end of QEMU")
+    add("--console-log", metavar="FILE",
+        help="write all that the guest's console says to FILE")
     add("--add", metavar="SRC[:DST]", action="append", default=[],
         help="put a host file or folder into the guest (default DST: /root)")
     add("--get", metavar="SRC[:DST]", action="append", default=[],

@@ -31,6 +31,8 @@ BAD = (
      "--accel kvm: this machine's processor is x86_64, the guest's is s390x"),
     (["--capture-dir", "folder"],
      "--capture-dir: there are no capture devices with --no-capture"),
+    (["--console-log", "/no/file"],
+     "--console-log /no/file: No such file or directory"),
     (["--netdev", "user,id=mine"], "--netdev user,id=mine: the launcher"),
     (["--kernel", "/no/kernel"], "--kernel /no/kernel: No such file"),
     (["--kernel", __file__], f"--kernel {__file__}: not a Linux kernel"),
@@ -73,7 +75,7 @@ def test_help(tap):
     done = vm(["--help"], ["true"])
     tap.equal(done.returncode, 0, "--help: status 0")
     for option in ("--nic MODEL", "--netdev SPEC", "--no-capture",
-                   "--capture-dir DIR",
+                   "--capture-dir DIR", "--console-log FILE",
                    "--add SRC[:DST]", "--get SRC[:DST]", "--share DIR[:TAG][:rw]",
                    "--env NAME=VALUE",
                    "--port [ADDRESS:]HOST:GUEST",
