@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tree
 
-NAMES = ("qemu", "dkms", "tools", "libpcap", "dev")
+NAMES = ("qemu", "dkms", "tools", "libpcap", "dev", "wireshark")
 # The release of Debian for whose QEMU the plug-in was built, if not this one's.
 QEMU_RELEASE = os.environ.get("QEMU_RELEASE", "")
 VERSION = tree.make_variable("guest-driver", "VERSION")

@@ -42,8 +42,16 @@ FILES = {
             "usr/include/net/dlt.h",
             "usr/include/virtio-capture/virtio_capture.h",
             "usr/share/doc/virtio-capture-dev/capture-device.md"],
+    "wireshark": [
+        "usr/lib/virtio-capture/virtio-capture-extcap",
+        *[f"usr/lib/virtio-capture/virtio_capture_extcap/{name}.py"
+          for name in ("__init__", "agent", "errors", "interfaces", "main",
+                       "messages", "ssh", "stream", "tcpdump", "vm")],
+        "usr/lib/x86_64-linux-gnu/wireshark/extcap/virtio-capture-extcap",
+        "usr/share/man/man1/virtio-capture-extcap.1.gz"],
 }
-PROGRAMS = ("usr/bin/", "usr/sbin/", "usr/lib/virtio-capture/libvirt-capture")
+PROGRAMS = ("usr/bin/", "usr/sbin/", "usr/lib/virtio-capture/libvirt-capture",
+            "usr/lib/virtio-capture/virtio-capture-extcap")
 
 
 def test_files(tap):
