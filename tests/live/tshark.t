@@ -71,7 +71,7 @@ def test_wrong(tap, folder, guest):
                  "and it is told")
     for what, words, message in (
             ("a NIC that is not there", {"nic": "eth2"},
-             f"NIC 'eth2': the guest {pid} has eth0, eth1, capture0, capture1"),
+             "tcpdump: eth2: No such device exists"),
             ("a guest that is not there", {"guest": "1"},
              "guest '1': no images/vm with that number runs that can be "
              f"watched; there are {pid} (sh)"),

@@ -49,13 +49,14 @@ def guest_values():
 
 def nic_values():
     """The interfaces that those guests have."""
-    names = {"eth0"}.union(*(guest.nics for guest in vm.guests()))
+    yield "", "the first one"
+    names = set().union(*(guest.nics for guest in vm.guests()))
     for name in sorted(names, key=lambda name: (name[:3] != "eth", name)):
         yield name, name
 
 
-NIC = Option("nic", "NIC", "The interface in the guest, eth0 or capture0 for "
-                           "one; tcpdump's own choice if it is empty")
+NIC = Option("nic", "NIC", "The interface in the guest, as eth0 or capture0; "
+                           "without one, the first")
 
 COMMON = (
     Option("filter", "Filter", "A capture filter of tcpdump's, which the guest "
@@ -83,7 +84,7 @@ INTERFACES = {
             Option("guest", "Guest", "The number of the process images/vm; which "
                                      "one, if several run",
                    "selector", values=guest_values),
-            NIC._replace(type="selector", default="eth0", values=nic_values),
+            NIC._replace(type="selector", values=nic_values),
             *COMMON)),
     "virtio-capture-ssh": Interface(
         "Guest with virtio-capture, by ssh", ssh.Source, (

@@ -73,8 +73,10 @@ def describe_guest(path):
     with open(file, "rb") as text:
         found = json.loads(text.read(MOST_DESCRIPTION))
     command = " ".join(map(str, found["command"])) or "a shell"
-    return Guest(int(found["pid"]), plain(command, 60),
-                 tuple(map(tcpdump.choose_nic, map(str, found["nics"]))), path)
+    nics = tuple(map(tcpdump.choose_nic, map(str, found["nics"])))
+    if not nics:
+        raise ValueError("no NIC")
+    return Guest(int(found["pid"]), plain(command, 60), nics, path)
 
 
 def guests():
@@ -115,11 +117,9 @@ class Source:
     interval = None
 
     def __init__(self, options):
-        words = tcpdump.arguments(options)
         guest = choose_guest(options.guest)
-        if options.nic not in guest.nics:
-            raise Failure(f"NIC {plain(options.nic)!r}: the guest {guest.pid} "
-                          f"has {', '.join(guest.nics)}")
+        options.nic = options.nic or guest.nics[0]
+        words = tcpdump.arguments(options)
         self.status = None
         self.text = b""
         self._rest = b""
