@@ -212,8 +212,8 @@ check-packages-bookworm check-packages-trixie: check-packages-%: deb
 # images/packages.
 IMAGE_RELEASES := bookworm trixie
 .PHONY: check-images
-check-images: setup device deb
-	images/setup ovmf qemu-utils uidmap
+check-images: setup device deb image
+	images/setup ovmf qemu-utils uidmap openssh-client
 	IMAGE_RELEASES='$(IMAGE_RELEASES)' prove --exec '' --timer \
 		tests/images/options.t tests/images/disks/*.t
 

@@ -112,8 +112,7 @@ class Disk:
             if os.path.exists(code) and os.path.exists(variables):
                 break
         else:
-            raise Failure("--firmware uefi: there is no OVMF in "
-                          f"{os.path.dirname(UEFI[0][0])}: install Debian's "
+            raise Failure("--firmware uefi: OVMF is missing: install Debian's "
                           "package ovmf")
         copy = os.path.join(folder, "uefi-variables")
         shutil.copyfile(variables, copy)

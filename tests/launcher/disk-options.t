@@ -14,7 +14,7 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "lib"), str(TESTS.parent / "images")]
 sys.dont_write_bytecode = True
 from guest import vm  # noqa: E402
-from launcher import agent, ssh  # noqa: E402
+from launcher import agent, disks, ssh  # noqa: E402
 from launcher.errors import Failure  # noqa: E402
 from launcher.options import parse  # noqa: E402
 from tap import Tap  # noqa: E402
@@ -103,11 +103,11 @@ def test_bad(tap):
             message = message.format(disk=disk.name)
             what = " ".join(options).replace(disk.name, "IMAGE")
             tap.contains(str(refused(options)), message,
-                         f"{what}: a clear error")
+                         f"{what}: the error tells what is wrong")
     done = vm(["--keep"], ["true"])
     tap.equal((done.returncode, done.stderr),
               (125, "images/vm: --keep: only with --disk IMAGE\n"),
-              "status 125 and one line")
+              "--keep without --disk: status 125, and one line tells why")
 
 
 def test_formats(tap):
@@ -119,13 +119,13 @@ def test_formats(tap):
             if format_taken:
                 disk = parse(["--disk", str(path), "--", "true"]).disk
                 tap.equal((disk.path, disk.format), (str(path), format_taken),
-                          f"{what}: {format_taken}")
+                          f"--disk takes {what} for {format_taken}")
             else:
                 tap.contains(str(refused(["--disk", str(path)])),
-                             f"say --disk {path},format=", f"{what}: refused")
+                             f"say --disk {path},format=", f"--disk refuses {what}")
             given = parse(["--disk", f"{path},format=vdi", "--", "true"]).disk
             tap.equal((given.path, given.format), (str(path), "vdi"),
-                      f"{what}: format= counts")
+                      f"--disk takes {what} for the format= given")
 
 
 def answered(data):
@@ -153,7 +153,7 @@ def answered(data):
 
 def test_agent(tap):
     for data, message in ANSWERS:
-        tap.equal(answered(data), message, f"an agent that says {data[:30]!r}")
+        tap.equal(answered(data), message, f"an agent that says {data[:30]!r}: {message}")
 
 
 def test_sync(tap):
@@ -161,12 +161,25 @@ def test_sync(tap):
     ours, theirs = socket.socketpair()
     line = agent.Agent(1)
     line.channel.attach(ours)
-    tap.ok(not line.is_ready(), "no agent yet")
-    tap.equal(theirs.recv(1000)[:1], b"\xff", "a sync begins with the byte 0xff")
+    tap.ok(not line.is_ready(), "an agent that has not answered is not ready")
+    tap.equal(theirs.recv(1000)[:1], b"\xff", "what is asked of an agent begins with the byte 0xff")
     line.channel.feed(b'{"error": {"desc": "stray"}}\n\xff{"return": 99}\n')
-    tap.ok(not line.is_ready(), "an answer to something else is none")
+    tap.ok(not line.is_ready(), "an agent that answers something else is not ready")
     line.channel.feed(b'{"error": {"desc": "stray"}}\n\xff{"return": 1}\n')
-    tap.ok(line.is_ready(), "the answer to the sync")
+    tap.ok(line.is_ready(), "an agent that answers is ready")
+
+
+def test_no_firmware(tap):
+    disks.UEFI = ()
+    with tempfile.NamedTemporaryFile() as disk:
+        options = parse(["--disk", disk.name, "--firmware", "uefi", "--",
+                         "true"])
+        try:
+            said = options.disk.options(str, "/tmp")
+        except Failure as error:
+            said = str(error)
+    tap.contains(said, "install Debian's package ovmf",
+                 "--firmware uefi without OVMF: the error tells what to install")
 
 
 def test_ssh(tap):
@@ -175,14 +188,14 @@ def test_ssh(tap):
         ["sh", "-c", "cat; head -c 1000000 /dev/zero; echo last; exit 3"],
         "first\n", 60)
     tap.equal((status, len(said), said[-5:]), (3, ssh.MOST_BYTES, "last\n"),
-              "ssh: only the last part is kept")
+              "of what ssh prints only the last part is kept")
     try:
         said = ssh.run_program(["yes"], "", 1)
     except Failure as error:
         said = str(error)
-    tap.equal(said, "the script does not end", "ssh: it has a limit of time")
+    tap.equal(said, "the script does not end", "ssh is ended when its time is up")
 
 
 tap = Tap()
-tap.run(test_bad, test_formats, test_agent, test_sync, test_ssh)
+tap.run(test_bad, test_formats, test_agent, test_sync, test_no_firmware, test_ssh)
 sys.exit(tap.done())

@@ -57,15 +57,17 @@ def test_command(tap):
                    "--share", OUT / "share", "--get", f"got:{OUT}"),
          "--", "sh", "-c", COMMAND], input=data, capture_output=True,
         check=False)
-    tap.equal(done.returncode, 7, "COMMAND's exit status")
-    tap.ok(done.stdout.startswith(data), "standard input and output",
+    tap.equal(done.returncode, 7, "--disk: the exit status is COMMAND's")
+    tap.ok(done.stdout.startswith(data), "--disk: COMMAND's input and output are the launcher's",
            done.stdout[-200:])
     tap.equal(done.stdout[len(data):].decode().splitlines(),
               ["/root", "a  b", "0", "one", "two", "three", "1"],
-              "folder, --env, user, --add, --share; no file of the runner's")
-    tap.equal(done.stderr, b"err\n", "standard error has nothing else")
-    tap.equal((OUT / "got").read_text(), "out\n", "--get")
-    tap.equal(digest(disk), before, "nothing is written to the image")
+              "--disk: COMMAND's folder, --env, user, --add, --share; no "
+              "file of the runner's stays")
+    tap.equal(done.stderr, b"err\n", "--disk: standard error has COMMAND's, and nothing else")
+    tap.equal((OUT / "got").read_text(), "out\n",
+              "--disk: --get brings a file out")
+    tap.equal(digest(disk), before, "--disk: nothing is written to the image")
 
 
 def test_keep(tap):
@@ -79,19 +81,22 @@ def test_keep(tap):
         said = launcher.stdout.readline()
         for option in ("--keep", "--snapshot"):
             done = vm(boot(disk, option), ["true"])
+            name = f"--disk, {option}, an image that another launcher keeps"
             tap.equal(done.returncode, 125,
-                      f"{option} while another launcher keeps it: status 125")
+                      f"{name}: status 125")
             tap.contains(done.stderr, f"images/vm: --disk {disk}: another "
-                         "process has it open", f"{option}: and a clear error")
-            tap.equal(done.stderr.count("\n"), 1, f"{option}: in one line")
+                         "process has it open", f"{name}: the error tells it")
+            tap.equal(done.stderr.count("\n"), 1,
+                      f"{name}: the error is one line")
         _, errors = launcher.communicate()
     tap.equal((said, launcher.returncode, errors.partition("\n")[0]),
               ("ready\n", 124, "images/vm: the guest was ended after 20 s"),
-              "--keep and a time-out: status 124")
-    tap.equal((OUT / "mark").read_text(), "kept\n", "--get then")
+              "--keep: COMMAND is ended when its time is up, status 124")
+    tap.equal((OUT / "mark").read_text(), "kept\n",
+              "--keep: --get brings a file out when the time is up")
     tap.equal(disks.file_on(disk, "/etc/mark"), "kept\n",
               "--keep: what was written is in the image")
-    tap.ok(disks.is_clean(disk), "--keep: the system was shut down")
+    tap.ok(disks.is_clean(disk), "--keep: the system unmounts its disk")
 
 
 def test_no_driver(tap):
@@ -102,7 +107,7 @@ def test_no_driver(tap):
     done = vm(options, ["true"])
     tap.equal(done.returncode, 125, "a system without the driver: status 125")
     tap.contains(done.stderr, "guest: the disk's system has no driver "
-                 "virtio_capture for its kernel", "and a clear error")
+                 "virtio_capture for its kernel", "a system without the driver: the error tells it")
 
 
 def test_no_entry(tap):
@@ -110,11 +115,11 @@ def test_no_entry(tap):
     options = boot(disk, "--boot-timeout", "40")
     options = [word for word in options if word not in ("--via", "serial")]
     done = vm(options, ["true"])
-    tap.equal(done.returncode, 125, "root has a password: status 125")
+    tap.equal(done.returncode, 125, "a system that no way leads into: status 125")
     for text in ("images/vm: COMMAND could not be brought into the guest",
                  "the guest agent: no answer", "ssh: no server answers",
                  "the serial console: root needs a password there"):
-        tap.contains(done.stderr, text, f"root has a password: {text}")
+        tap.contains(done.stderr, text, f"a system that no way leads into: the error has {text!r}")
 
 
 def main():
