@@ -6,7 +6,7 @@
  * launcher brings into a system that was there before (images/vm --disk).
  *
  * main.c     init's order of events
- * runner.c   the runner's, and how it gets away from what started it
+ * runner.c   the runner's, and how it becomes a daemon
  * launch.c   what they have in common
  * verdict.c  what the launcher is told, and what it asks for meanwhile
  * setup.c    the settings and files that the runner gets from the launcher

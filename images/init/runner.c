@@ -3,10 +3,10 @@
  * The runner: what init does for the launcher, in a system that was booted from
  * a disk of its own and has its own init, network and users.
  *
- * What starts it may be the guest agent, sshd or a shell on the console. It gets
- * away from that, so that the command has the same surroundings by each way:
- * root's environment, no terminal, the console for what is written to no port.
- * Nothing of it stays in the file system.
+ * It is started by the guest agent, by sshd or by a shell on the console, and
+ * becomes a daemon, so that the command runs in the same environment in each case:
+ * root's variables, no terminal, messages of its own on the console. It removes
+ * its own file.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -51,8 +51,8 @@ static void leave_service(void)
     write_text("/sys/fs/cgroup/unified/cgroup.procs", "0");
 }
 
-/* Has nothing any more of what the process that started this one gave it. */
-static void get_away(void)
+/* Becomes a daemon that has inherited nothing. */
+static void become_daemon(void)
 {
     int null = open("/dev/null", O_RDONLY);
     int console = open("/dev/console", O_WRONLY | O_NOCTTY);
@@ -86,8 +86,9 @@ static void get_away(void)
     prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
-/* A kernel that is broken ends the guest at once, and warnings reach the
- * console, as with the parameters of the launcher's own kernel (qemu.py). */
+/* Has a fault of the kernel end the guest, and warnings printed on the console,
+ * like the parameters of the launcher's own kernel (KERNEL_PARAMETERS in qemu.py).
+ */
 static void make_strict(void)
 {
     write_text("/proc/sys/kernel/panic", "-1");
@@ -112,7 +113,7 @@ static bool load_driver(void)
     return driver_serves();
 }
 
-/* Has the system leave the console to the shell. */
+/* Ends the login on the console, which the shell is going to use. */
 static void stop_login(void)
 {
     char path[300], service[350];
@@ -150,7 +151,7 @@ int main(int argc, char *argv[])
 
     (void)argc;
     forget_file(argv[0]);
-    get_away();
+    become_daemon();
     make_strict();
     if (verdict_open() && setup_read(&config) && prepare(&config)) {
         report("start");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the runner gets by the port "setup":
+ * What the runner reads from the port "setup":
  *
  *   the header, text of HEADER_SIZE bytes: the length of the settings, and that
  *   of the archive

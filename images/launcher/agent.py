@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The way into the guest by the QEMU guest agent, qemu-ga(8).
 
-Nothing that it says is trusted: it is a program of the guest's.
+The agent is a program of the guest, so nothing in its answers is trusted: neither
+their length, nor that they are JSON, nor the types of their members.
 """
 import base64
 import binascii
@@ -13,7 +14,7 @@ from .errors import Failure
 
 PORT = "org.qemu.guest_agent.0"
 
-# The longest answer, to what is asked of it here; a longer one loses its start.
+# An answer that is longer loses its start, and so is no JSON.
 MOST_BYTES = 1 << 20
 
 ANSWER_SECONDS = 30
@@ -36,9 +37,9 @@ class Agent:
         self._is_ready = False
 
     def is_ready(self):
-        """Whether it answers; asks again from time to time, as what was asked
-        before its start may be lost. With the answer to what was asked last there
-        are no more to come."""
+        """Whether the agent answers. The request is repeated, because one that was
+        sent before the agent's start may be lost. The agent answers in order, so
+        after the answer to the last request no other one is outstanding."""
         if not self._is_ready:
             while (line := self.channel.line(0)) is not None:
                 answer = self._parsed(line.rpartition(b"\xff")[2])
@@ -48,13 +49,14 @@ class Agent:
             if time.monotonic() >= self._last_sync + SYNC_SECONDS:
                 self._last_sync = time.monotonic()
                 self._sync += 1
-                # A byte that JSON never has: it drops what it has of a message.
+                # This byte, which is never in JSON, resets the agent's parser.
                 self.channel.send(b"\xff")
                 self._send("guest-sync-delimited", id=self._sync)
         return self._is_ready
 
     def run(self, script):
-        """Runs a script as root; fails with what it says when it fails."""
+        """Runs a script as root. If the script fails, its last line of output is
+        the reason."""
         started = self._ask("guest-exec", path="/bin/sh", arg=["-c", script],
                             **{"capture-output": True})
         pid = started.get("pid") if isinstance(started, dict) else None
@@ -73,7 +75,7 @@ class Agent:
 
     @staticmethod
     def _output(state):
-        """The last line that a program has written."""
+        """The last line of a program's output."""
         for name in ("err-data", "out-data"):
             try:
                 text = base64.b64decode(state.get(name, "")).decode(
@@ -89,7 +91,7 @@ class Agent:
         self.channel.send(json.dumps(message).encode() + b"\n")
 
     def _ask(self, command, **arguments):
-        """What it returns for a command."""
+        """Executes a command of the agent and returns its result."""
         self._send(command, **arguments)
         end = time.monotonic() + ANSWER_SECONDS * self._scale
         while (left := end - time.monotonic()) > 0:

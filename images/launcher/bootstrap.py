@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How the runner (images/init) starts in a system that is there already.
 
-By each way into the guest, root's shell gets the same script. It takes the runner
-from the port "runner", and the runner takes what this launch is from the port
-"setup". So all of it is as large as it likes, and only the script has to get
-through what leads into the guest, which may be a serial line.
+Each way into the guest executes the same shell script as root. The script reads
+the runner from the port "runner" and starts it; the runner reads the settings and
+the files of --add from the port "setup". Only the script, which is small, has to
+pass the way itself, which may be a serial line.
 """
 import os
 import subprocess
@@ -13,8 +13,8 @@ from pathlib import Path
 from .errors import Failure
 from .files import copy_addition
 
-# Folders that anybody may write to and some are mounted without permission to
-# execute: mkdir refuses what is there already, and a script is tried first.
+# Some of the folders may be mounted noexec, so a script is tried there first. Any
+# user can write to some of them, so mkdir has to create a new one.
 SCRIPT = """\
 fail() { echo "$*" >&2; exit 1; }
 [ "$(id -u)" = 0 ] || fail "the user is not root"
@@ -51,8 +51,8 @@ def script(runner):
 
 
 def addition_settings(additions):
-    """What the runner is told of --add: each is in the archive, in a folder with
-    its number."""
+    """The runner's settings for --add. Each file is in the archive, in a folder
+    named by its number."""
     for spec in additions:
         source, _, target = spec.partition(":")
         yield "add", os.path.basename(os.path.abspath(source))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A line to the guest: the launcher's main thread feeds it with what comes, and
-another thread waits for what it looks for, and answers."""
+"""A connection to the guest agent or to the serial console. The main thread passes
+received data to it; another thread waits for that data and sends answers."""
 import select
 import threading
 import time
@@ -9,8 +9,8 @@ from .errors import Failure
 
 
 class Channel:
-    """Both directions of a socket. Of what comes and nobody takes only the last
-    part is kept, so the guest can send what it likes."""
+    """Both directions of a socket. At most the last `most` received bytes are
+    kept, so that a guest cannot use up the launcher's memory."""
 
     def __init__(self, most):
         self._most = most
@@ -21,7 +21,7 @@ class Channel:
         self._other = None
 
     def also(self, sink):
-        """Something else that takes in what comes."""
+        """Sets another sink for received data."""
         self._other = sink
 
     def attach(self, end):
@@ -29,7 +29,7 @@ class Channel:
         self._socket = end
 
     def feed(self, data):
-        """Takes in what has come; nothing is the end."""
+        """Takes received data; empty data is the end."""
         if self._other:
             self._other.feed(data)
         with self._changed:
@@ -38,17 +38,17 @@ class Channel:
             self._changed.notify_all()
 
     def data(self):
-        """What has come and was not taken."""
+        """The received data that is kept."""
         with self._changed:
             return self._data
 
     def clear(self):
-        """Takes all of it."""
+        """Drops the received data."""
         with self._changed:
             self._data = b""
 
     def send(self, data):
-        """Writes all of it, however little the guest takes at a time."""
+        """Sends all of the data; waits for the guest if it has to."""
         try:
             while data:
                 try:
@@ -59,8 +59,8 @@ class Channel:
             raise Failure("the guest has ended") from None
 
     def expect(self, find, seconds):
-        """Waits until find(data) gives something, and gives that with the data
-        taken; None when the time is up."""
+        """Waits until find(data) returns something, drops the data and returns
+        that; returns None when the time is up."""
         end = time.monotonic() + seconds
         with self._changed:
             while True:
@@ -74,7 +74,8 @@ class Channel:
                 self._changed.wait(left)
 
     def line(self, seconds):
-        """The next line, without what ends it; None when the time is up."""
+        """Waits for a line and returns it without its newline; returns None when
+        the time is up."""
         end = time.monotonic() + seconds
         with self._changed:
             while b"\n" not in self._data:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from .errors import Failure, describe
 
-# The formats that QEMU writes, by the suffix of an image's name. What an image's
-# content says is not believed: in a raw image the guest can write anything there,
-# as the header of a format that names files of the host.
+# Formats by the suffix of the image's name. The format is never taken from the
+# content: a guest can write any header into a raw image, such as one of a format
+# that refers to files of the host.
 FORMATS = {".raw": "raw", ".qcow2": "qcow2", ".vmdk": "vmdk", ".vdi": "vdi",
            ".vhdx": "vhdx", ".vhd": "vpc"}
 
-# What images of formats other than raw begin with.
+# The first bytes of images of formats other than raw.
 MAGICS = {b"QFI\xfb": "qcow2", b"KDMV": "vmdk", b"# Disk Descriptor": "vmdk",
           b"COWD": "vmdk", b"<<< ": "vdi", b"vhdxfile": "vhdx",
           b"conectix": "vpc"}
@@ -29,8 +29,7 @@ UEFI = (("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
         ("/usr/share/edk2/ovmf/OVMF_CODE.fd",
          "/usr/share/edk2/ovmf/OVMF_VARS.fd"))
 
-# Options that are only for a disk, and those that no disk has a use for: by their
-# names among the options, and as they are written.
+# Options that need --disk, and those that exclude it: attribute and option.
 ONLY_DISK = {name: "--" + name.replace("_", "-") for name in (
     "snapshot", "keep", "firmware", "initrd", "via", "ssh", "ssh_key",
     "boot_timeout")}
@@ -72,8 +71,8 @@ class Disk:
         return name
 
     def _guess_format(self):
-        """The format by the file's name; raw, if the content is no other one's
-        either."""
+        """Chooses the format by the file's name. Without a known suffix it is raw,
+        but a file that begins like another format is refused."""
         known = FORMATS.get(Path(self.path).suffix.lower())
         if known:
             return known
@@ -90,9 +89,9 @@ class Disk:
         return "raw"
 
     def options(self, quote, folder):
-        """What QEMU is told of the disk and the firmware. A snapshot's changes
-        go to a file in that folder, as QEMU's TMPDIR, and what does not fit
-        there is an error that the guest sees."""
+        """QEMU's options for the disk and the firmware. QEMU puts a snapshot's
+        changes into its TMPDIR; when that is full, the guest gets I/O errors
+        instead of being stopped, which is QEMU's default."""
         snapshot = "off" if self.is_kept else "on"
         words = ["-drive", f"if=none,id=disk,file={quote(self.path)},"
                            f"format={self.format},snapshot={snapshot},"
@@ -101,7 +100,7 @@ class Disk:
                             "werror=report,rerror=report"]
         if not self.kernel:
             words[-1] += ",bootindex=0"
-            # What boot loaders and kernels without a serial console write to.
+            # For boot loaders and kernels that need a display.
             words += ["-vga", "std"]
         if self.firmware == "uefi":
             words += self._uefi_options(quote, folder)
@@ -120,8 +119,8 @@ class Disk:
                 "-drive", f"if=pflash,unit=1,format=raw,file={quote(copy)}"]
 
     def kernel_options(self, parameters):
-        """What QEMU is told of a kernel that the disk's boot loader is not asked
-        for."""
+        """QEMU's options for a kernel that is booted instead of the disk's boot
+        loader."""
         if not self.kernel:
             return []
         words = ["-kernel", self.kernel, "-append", " ".join(parameters)]
@@ -129,8 +128,8 @@ class Disk:
 
 
 class Errors:
-    """Takes in what QEMU says on its standard error and passes it on, but for an
-    image's lock: what that means is said in other words."""
+    """Passes QEMU's standard error on, except its messages of a locked image, for
+    which the launcher has a clearer one."""
 
     def __init__(self, output):
         self.is_locked = False
@@ -143,7 +142,7 @@ class Errors:
         return self._output.pending
 
     def feed(self, data):
-        """Takes in more of it; nothing means its end."""
+        """Takes more of it; empty data is the end."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         if self._rest and (not data or len(self._rest) > 1 << 16):
             lines.append(self._rest)
@@ -156,7 +155,8 @@ class Errors:
 
 
 def choose_disk(options):
-    """What --disk asks for, or None; whether the other options fit."""
+    """Returns the Disk of --disk, or None, after checking the options that go with
+    it."""
     if options.disk is None:
         for name, word in ONLY_DISK.items():
             if getattr(options, name):
@@ -176,7 +176,7 @@ def choose_disk(options):
 
 
 def check_boot(options):
-    """Whether kernel, initrd and parameters go together."""
+    """Checks --kernel, --initrd and --append."""
     if options.kernel is None:
         if options.initrd:
             raise Failure(f"--initrd {options.initrd}: for which kernel? "

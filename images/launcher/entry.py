@@ -10,7 +10,7 @@ from .errors import Failure
 from .image import image_folder, product
 from .streams import say
 
-# How long a way that is there waits for one that is better.
+# How long the launcher waits for a better way when one is ready.
 GRACE_SECONDS = 20
 POLL_SECONDS = 0.5
 # How long a system whose disk is kept may take to shut down.
@@ -18,10 +18,11 @@ SHUTDOWN_SECONDS = 120
 
 
 class Entry:
-    """Tries the ways in a thread of its own. When none is left, failure says
-    why, unless whoever sits at the console can do without. session is the user's
-    own use of ssh, between COMMAND's start and its end, or None. The descriptor
-    wakeup can be read after a failure and after the session's end."""
+    """Tries the ways in a thread of its own. If all of them fail, `failure` has the
+    reasons, unless is_optional: then the user has the system's own login on the
+    console. session, if not None, is called when COMMAND has started, and
+    session_status is what it returns. The descriptor wakeup becomes readable when
+    failure or session_status is set."""
 
     def __init__(self, ways, runner, scale, is_optional, session):
         self.is_optional = is_optional
@@ -35,7 +36,7 @@ class Entry:
         self.failure = None
         self.used = None            # the way that led in
         self.wakeup, self._end = os.pipe()
-        self._ways = list(ways)     # that may still lead in
+        self._ways = list(ways)     # that have not failed
         self._script = bootstrap.script(runner)
         self._grace = GRACE_SECONDS * scale
         self._is_attended = os.isatty(2)
@@ -44,8 +45,8 @@ class Entry:
         self._lock = threading.Lock()
 
     def sinks(self, console):
-        """What takes in data of the guest's, by the ways' names. console takes in
-        the console's, too."""
+        """The sinks of the ways' ports, by the ways' names. console gets the data
+        of the serial console as well."""
         sinks = {way.name: way.channel for way in self._ways
                  if hasattr(way, "channel")}
         if serial.Serial.name in sinks:
@@ -53,13 +54,13 @@ class Entry:
         return sinks
 
     def ports(self):
-        """The names of the ports that are needed. The runner's is the last to be
-        there, so that with it all are."""
+        """The names of the ports that are needed. The guest finds the runner's
+        last, so when that one is there, all are."""
         return [*(way.name for way in self._ways if hasattr(way, "channel")),
                 "setup", "runner"]
 
     def start(self):
-        """Begins."""
+        """Starts the thread."""
         if self._is_attended:
             say("waiting for " + " or ".join(way.title for way in self._ways))
         threading.Thread(target=self._enter, daemon=True).start()
@@ -80,7 +81,8 @@ class Entry:
             os.write(self._end, b"!")
 
     def _step(self):
-        """Takes the best way that is there, if it is time; gives whether."""
+        """Uses the first way that is ready; one that is not the preferred one only
+        after the grace time. Returns whether a way was used."""
         now = time.monotonic()
         for number, way in enumerate(self._ways):
             if not way.is_ready():
@@ -100,7 +102,7 @@ class Entry:
         return False
 
     def give_up(self, seconds=None):
-        """No way leads in, or none has in that time."""
+        """Sets failure: all ways have failed, or the time is up."""
         with self._lock:
             if self.failure:
                 return
@@ -110,7 +112,7 @@ class Entry:
             when = f" in {seconds:g} s" if seconds else ""
             text = "; ".join(reasons or ["the script is under way"])
             if self.is_optional:
-                say(f"there is no shell but what the console has: {text}")
+                say(f"no root shell, only the system's own console: {text}")
                 return
             self.failure = \
                 f"COMMAND could not be brought into the guest{when}: {text}"
@@ -118,7 +120,7 @@ class Entry:
 
 
 def make_entry(options, scale):
-    """The ways that the options leave, in their order."""
+    """Makes the Entry for a launch, with the ways that the options allow."""
     runner = str(product(image_folder(options.arch) / "runner", "image"))
     user = options.ssh or "root"
     ways = [agent.Agent(scale)]

@@ -17,7 +17,7 @@ PROMPT = re.compile(rb"[#$] (\x1b\[[0-9;?]*[a-zA-Z])*$")
 REFUSED = re.compile(rb"assword: *$|login incorrect|permission denied\s*$",
                      re.IGNORECASE)
 
-# What the shell makes of it is not what was typed.
+# The echo of the question does not contain the answer.
 QUESTION, ANSWER = b"echo vm-$((6 * 7))-shell\n", b"vm-42-shell"
 END = "virtio-capture-end"
 
@@ -27,7 +27,7 @@ class Serial:
 
     name = "serial"
     title = "the serial console"
-    missing = "no prompt for a login and no shell's"
+    missing = "no login prompt and no shell"
 
     def __init__(self, scale):
         self.channel = Channel(MOST_BYTES)
@@ -43,10 +43,11 @@ class Serial:
         return bool(LOGIN.search(data[-2000:]) or PROMPT.search(data))
 
     def run(self, script):
-        """Runs a script as root; fails with what it says when it fails."""
+        """Runs a script as root. If the script fails, its last line of output is
+        the reason."""
         self._log_in()
         self.channel.clear()
-        # Lines are short: a terminal and a shell take no long ones.
+        # The script's lines are short, because a terminal limits their length.
         self.channel.send(f"stty -echo 2>/dev/null; sh <<'{END}'\n".encode())
         time.sleep(1)
         self.channel.send(f"{script}{END}\n".encode())

@@ -14,18 +14,18 @@ SECONDS_BETWEEN = 5
 CONNECT_SECONDS = 60
 SCRIPT_SECONDS = 120
 
-# Its own failure, and not that of what it runs.
+# ssh's status for a failure of its own.
 SSH_FAILED = 255
 
 MOST_BYTES = 1 << 16
 
-# As which user, the script has to run as root.
+# The script has to run as root, whoever the user is.
 BECOME_ROOT = 'if [ "$(id -u)" = 0 ]; then exec sh; else exec sudo -n sh; fi'
 
 
 def run_program(words, script, seconds):
-    """Runs a program with that input: its status, and the last part of what it
-    says, as the guest may have it say anything."""
+    """Runs a program with that input and returns its status and its output. At most
+    the last MOST_BYTES of the output are kept, because it comes from the guest."""
     end = time.monotonic() + seconds
     said = b""
     try:
@@ -69,8 +69,8 @@ class Ssh:
         self._is_ready = False
 
     def is_ready(self):
-        """Whether a server greets. QEMU takes any connection, so it is only known
-        by that."""
+        """Whether a server sends its greeting. That a connection is accepted says
+        nothing: QEMU accepts it before it connects to the guest."""
         if self._is_ready:
             return True
         try:
@@ -93,8 +93,8 @@ class Ssh:
         self._probe = None
 
     def command(self, *words, terminal=False):
-        """ssh and its arguments. Nobody else has the guest's host key, so there
-        is nothing to compare it with."""
+        """ssh and its arguments. The host key is not checked: it is not known, and
+        the connection leads into the launcher's own QEMU."""
         options = {"StrictHostKeyChecking": "no",
                    "UserKnownHostsFile": "/dev/null", "LogLevel": "ERROR",
                    "ConnectTimeout": round(CONNECT_SECONDS * self._scale),
@@ -109,10 +109,11 @@ class Ssh:
                 self.port.address, *words]
 
     def run(self, script):
-        """Runs a script as root; fails with what it says when it fails."""
+        """Runs a script as root. If the script fails, its last line of output is
+        the reason."""
         for number in range(TRIES):
             if number:
-                # While a system starts it may let in nobody.
+                # A system that is still starting may refuse logins.
                 time.sleep(SECONDS_BETWEEN)
             status, said = run_program(self.command(BECOME_ROOT), script,
                                        SCRIPT_SECONDS * self._scale)
@@ -125,7 +126,7 @@ class Ssh:
                       else f"ssh ended with status {status}")
 
     def session(self, variables):
-        """A shell for whoever is at the terminal; gives its status."""
+        """Runs an interactive shell on the terminal and returns its status."""
         words = []
         if variables:
             words = ["exec env " + " ".join(map(shlex.quote, variables))
