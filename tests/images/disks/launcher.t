@@ -11,7 +11,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
 import diskimage  # noqa: E402
-from guest import vm  # noqa: E402
+import live  # noqa: E402
+from guest import VM, vm  # noqa: E402
 from tap import Tap  # noqa: E402
 from terminal import shell  # noqa: E402
 
@@ -26,6 +27,12 @@ tcpdump -n -i $name --immediate-mode -U -c 2 -w ping.pcap icmp 2>log &
 until grep -q listening log; do kill -0 $!; sleep 0.2; done
 ping -q -c 1 10.0.2.2
 wait $!
+"""
+
+PINGS = """
+until ip route | grep -q default; do sleep 1; done
+(while :; do ping -c 1 -W 1 10.0.2.2; sleep 0.2; done) >/dev/null &
+echo ready
 """
 
 # Left for what the next guest finds; sshd takes the key then.
@@ -84,6 +91,26 @@ def test_serial(tap):
            "--disk: the driver of the image captures a ping")
 
 
+def test_live(tap):
+    """What the extcap for Wireshark gets from the system's own tcpdump."""
+    folder = KEY.parent
+    with subprocess.Popen([VM, "--disk", OVERLAY, "--", "sh"], text=True,
+                          env=live.environment(folder), stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as launcher:
+        launcher.stdin.write(PINGS)
+        launcher.stdin.flush()
+        tap.equal(launcher.stdout.readline(), "ready\n",
+                  "--disk, by the guest agent: sh reads the input")
+        with live.Capture(folder, "virtio-capture-vm", nic="capture0",
+                          filter="icmp") as capture:
+            size = len(capture.read(24 + 2 * (16 + 98)))
+            tap.equal((size, capture.stop()), (24 + 2 * (16 + 98), (0, "")),
+                      "--disk: the extcap captures a ping on capture0")
+        launcher.communicate()
+    tap.equal(launcher.returncode, 0, "--disk, by the guest agent: sh ends with "
+              "its input, status 0")
+
+
 def test_console(tap):
     status, said = shell(["--disk", str(OVERLAY), "--timeout", "300"],
                          b"echo hello; exit 4", prompt=b"\n# ")
@@ -119,7 +146,8 @@ with tempfile.TemporaryDirectory() as FOLDER:
     OVERLAY, KEY = Path(FOLDER, "overlay.qcow2"), Path(FOLDER, "key")
     try:
         prepare(TAP)
-        TAP.run(test_agent, test_ssh, test_serial, test_console, test_session)
+        TAP.run(test_agent, test_ssh, test_serial, test_live, test_console,
+                test_session)
     except diskimage.Skipped:
         pass
 sys.exit(TAP.done())
