@@ -167,6 +167,7 @@ UP = "systemctl is-system-running --wait; systemctl --failed --plain --no-legend
 # through /dev/bpf meanwhile.
 CAPTURE = """\
 nic=$(ls /sys/class/net | grep -v '^lo$')
+until ip -4 address show dev $nic | grep -q inet; do sleep 0.2; done
 %s -l -n -c 2 -i $nic icmp >/root/seen 2>/root/errors &
 until grep -qs 'listening on' /root/errors; do
     kill -0 $! || break

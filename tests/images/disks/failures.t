@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
-import diskimage  # noqa: E402
+import diskimage as disk  # noqa: E402
 from tap import Tap  # noqa: E402
 
 SCRIPT = """\
@@ -27,7 +27,7 @@ exit 3
 
 def build(folder, *words):
     """Runs images/build in a folder, with its temporary files there."""
-    return subprocess.run([diskimage.BUILD, *words], text=True, check=False,
+    return subprocess.run([disk.BUILD, *words], text=True, check=False,
                           cwd=folder, stdin=subprocess.DEVNULL,
                           capture_output=True,
                           env={**os.environ, "TMPDIR": str(folder)})

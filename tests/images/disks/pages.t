@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
-import diskimage  # noqa: E402
+import diskimage as disk  # noqa: E402
 import tree  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -47,7 +47,7 @@ def prepare(folder):
 
 def system_has(tap, machine, name):
     """The driver and what goes with it."""
-    diskimage.equal(tap, machine, "stat -c '%U %G %a' /dev/bpf; "
+    disk.equal(tap, machine, "stat -c '%U %G %a' /dev/bpf; "
                "lsmod | grep -o '^virtio_capture'; modinfo -F filename "
                "virtio_capture | grep -o updates/dkms",
                "root bpf 660\nvirtio_capture\nupdates/dkms\n",
@@ -56,15 +56,15 @@ def system_has(tap, machine, name):
     machine.run("ip link set $(ls /sys/class/net | grep -v '^lo$') up; "
                 "ip address add 10.0.2.15/24 dev "
                 "$(ls /sys/class/net | grep -v '^lo$')")
-    diskimage.captures(tap, machine, name, "bpf-run tcpdump")
+    disk.captures(tap, machine, name, "bpf-run tcpdump")
 
 
 def test_mmdebstrap(tap):
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         prepare(folder)
-        diskimage.build(tap, "mmdebstrap: the page's commands",
+        disk.build(tap, "mmdebstrap: the page's commands",
                    ["sh", "-ec", commands("mmdebstrap") + MAKE_DISK], folder)
-        with diskimage.Machine(folder, Path(folder, "root.raw"), more=[
+        with disk.Machine(folder, Path(folder, "root.raw"), more=[
                 "-kernel", f"{folder}/vmlinuz", "-initrd",
                 f"{folder}/initrd.img", "-append",
                 "root=/dev/vda console=ttyS0"]) as machine:
@@ -76,12 +76,12 @@ def mkosi_root():
     script = f"""\
 exec 8>{MKOSI_ROOT}.lock
 flock 8
-[ ! -e {MKOSI_ROOT}/.made ] || exit 0
-rm -rf {MKOSI_ROOT}
 lock_downloads
 private_apt_configure
+[ ! -e {MKOSI_ROOT}/.made ] || exit 0
+rm -rf {MKOSI_ROOT}
 unshare --mount --pid --fork --kill-child mmdebstrap --mode=root \\
-    --variant=apt --include=mkosi,systemd-boot,apt-utils,ca-certificates \\
+    --variant=apt --include=mkosi,reprepro,ca-certificates \\
     --aptopt='APT::Install-Recommends "false"' \\
     --dpkgopt=force-unsafe-io trixie {MKOSI_ROOT} "$apt_dir"/parts/* 8>&-
 touch {MKOSI_ROOT}/.made
@@ -94,7 +94,7 @@ touch {MKOSI_ROOT}/.made
 def test_mkosi(tap):
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         os.environ["DEBIAN_RELEASE"] = "trixie"
-        diskimage.build(tap, "mkosi: a system of Debian 13 with it", mkosi_root(),
+        disk.build(tap, "mkosi: a system of Debian 13 with it", mkosi_root(),
                    folder)
         del os.environ["DEBIAN_RELEASE"]
         place = MKOSI_ROOT / "srv" / "page"
@@ -105,13 +105,13 @@ def test_mkosi(tap):
         sources = place / "image" / "mkosi.sandbox" / "etc/apt/sources.list.d"
         sources.mkdir(parents=True)
         (sources / "mkosi.sources").write_text("".join(
-            path.read_text() for path in
+            path.read_text().replace("deb deb-src", "deb") for path in
             (tree.DOWNLOADS / "apt-trixie" / "parts").glob("*.sources")))
         shutil.copy("/etc/resolv.conf", MKOSI_ROOT / "etc" / "resolv.conf")
-        diskimage.build(tap, "mkosi: the page's commands",
+        disk.build(tap, "mkosi: the page's commands",
                    [tree.TOP / "images" / "in-root", MKOSI_ROOT, "sh", "-ec",
                     f"cd /srv/page\n{commands('mkosi')}"], folder)
-        with diskimage.Machine(folder, place / "image" / "capture.raw", "uefi") \
+        with disk.Machine(folder, place / "image" / "capture.raw", "uefi") \
                 as machine:
             system_has(tap, machine, "mkosi")
         shutil.rmtree(place)
@@ -126,7 +126,7 @@ def main():
     for test in (test_mmdebstrap, test_mkosi):
         try:
             test(tap)
-        except diskimage.Skipped:
+        except disk.Skipped:
             pass
         except (OSError, AssertionError, subprocess.SubprocessError) as error:
             tap.ok(False, f"{test.__name__}: {error}")

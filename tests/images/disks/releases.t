@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
-import diskimage  # noqa: E402
+import diskimage as disk  # noqa: E402
 from tap import Tap  # noqa: E402
 
 VERSIONS = {"bookworm": "12", "trixie": "13"}
@@ -47,16 +47,16 @@ def make(tap, release, folder):
         Path(folder, name).write_text(text)
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f",
                     Path(folder, "key")], check=True)
-    diskimage.user_tree(folder)
+    disk.user_tree(folder)
     image = Path(folder, "image.qcow2")
-    told = diskimage.build(
+    told = disk.build(
         tap, f"{release}: made without root",
-        [*diskimage.as_user(folder), Path(folder, "tree/images/build"),
+        [*disk.as_user(folder), Path(folder, "tree/images/build"),
          "--release", release, "--package", "jq", "--package", package,
          *scripts, "--ssh-key", Path(folder, "key.pub"), "--size", "3G",
          "--hostname", "a-capture", image], folder)
     tap.contains(told, f"{image}: ", "the file is told")
-    tap.equal(os.stat(image).st_uid, diskimage.USER, "it is the user's")
+    tap.equal(os.stat(image).st_uid, disk.USER, "it is the user's")
     left = [path.name for path in Path(folder).iterdir()
             if path.name.startswith(".virtio")]
     tap.equal(left, [], "nothing else is left")
@@ -65,35 +65,35 @@ def make(tap, release, folder):
 
 def test_system(tap, machine, release):
     """What the options have done, and the driver."""
-    status, output = machine.run(diskimage.UP)
+    status, output = machine.run(disk.UP)
     tap.equal((status, output), (0, "running\n"), "every service is well")
-    diskimage.equal(tap, machine, ". /etc/os-release; echo $VERSION_ID",
+    disk.equal(tap, machine, ". /etc/os-release; echo $VERSION_ID",
                f"{VERSIONS[release]}\n", "the release")
-    diskimage.equal(tap, machine, "hostname", "a-capture\n", "--hostname")
-    diskimage.equal(tap, machine, "cat /root/scripts",
+    disk.equal(tap, machine, "hostname", "a-capture\n", "--hostname")
+    disk.equal(tap, machine, "cat /root/scripts",
                "0\n/usr/bin/jq\nsecond\n",
                "--script, twice, as root, after --package")
-    diskimage.equal(tap, machine, "cat /srv/hello; ls /usr/bin/nc.openbsd",
+    disk.equal(tap, machine, "cat /srv/hello; ls /usr/bin/nc.openbsd",
                "hello\n/usr/bin/nc.openbsd\n",
                "--package with a file, and what it depends on")
-    diskimage.equal(tap, machine, "ls /srv; ls -A /tmp | grep -v '^\\.\\|systemd'",
+    disk.equal(tap, machine, "ls /srv; ls -A /tmp | grep -v '^\\.\\|systemd'",
                "hello\n", "no file of the making is in the image")
     status, output = machine.run("blockdev --getsize64 /dev/vda; df -B1M "
                                  "--output=size / | tail -n 1")
     size, room = output.split()
     tap.ok(size == str(3 << 30) and 2700 < int(room) <= 3072,
            "--size of disk and file system", output)
-    diskimage.equal(tap, machine, "stat -c '%U %G %a' /dev/bpf; "
+    disk.equal(tap, machine, "stat -c '%U %G %a' /dev/bpf; "
                "lsmod | grep -o '^virtio_capture'; ls /sys/class/misc | "
                "grep '^bpf'", "root bpf 660\nvirtio_capture\nbpf\nbpf0\n",
                "the driver, /dev/bpf and its group")
-    diskimage.equal(tap, machine, "dpkg --verify | sed '/^missing/d'", "",
+    disk.equal(tap, machine, "dpkg --verify | sed '/^missing/d'", "",
                "no file of a package's is another one")
-    diskimage.equal(tap, machine, "apt-mark showhold", "linux-image-amd64\n",
+    disk.equal(tap, machine, "apt-mark showhold", "linux-image-amd64\n",
                "the kernel is held")
-    diskimage.equal(tap, machine, "find / -xdev -nouser -o -xdev -nogroup",
+    disk.equal(tap, machine, "find / -xdev -nouser -o -xdev -nogroup",
                "", "every file has an owner that there is")
-    diskimage.equal(tap, machine, "stat -c '%U %a' /root/.ssh/authorized_keys "
+    disk.equal(tap, machine, "stat -c '%U %a' /root/.ssh/authorized_keys "
                "/usr/bin/su; getcap /usr/bin/ping",
                "root 600\nroot 4755\n/usr/bin/ping cap_net_raw=ep\n",
                "owners, modes and capabilities of files")
@@ -131,25 +131,25 @@ def test_release(tap, release):
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         os.chmod(folder, 0o755)
         image = make(tap, release, folder)
-        with diskimage.Machine(folder, image) as machine:
+        with disk.Machine(folder, image) as machine:
             test_system(tap, machine, release)
-            diskimage.captures(tap, machine, f"{release}, BIOS")
+            disk.captures(tap, machine, f"{release}, BIOS")
             test_login(tap, machine, folder)
             tap.ok(re.search(r"a-capture login:", machine.console()),
                    "the serial port has a login", machine.console()[-500:])
-        with diskimage.Machine(folder, image, "uefi") as machine:
-            diskimage.equal(tap, machine, "ls -d /sys/firmware/efi",
+        with disk.Machine(folder, image, "uefi") as machine:
+            disk.equal(tap, machine, "ls -d /sys/firmware/efi",
                        "/sys/firmware/efi\n", f"{release}: booted by UEFI")
-            diskimage.captures(tap, machine, f"{release}, UEFI")
+            disk.captures(tap, machine, f"{release}, UEFI")
 
 
 def main():
     """All releases."""
     tap = Tap()
-    for release in diskimage.releases():
+    for release in disk.releases():
         try:
             test_release(tap, release)
-        except diskimage.Skipped:
+        except disk.Skipped:
             pass
         except Exception as error:
             tap.ok(False, f"{release}: {error}")
