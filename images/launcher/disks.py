@@ -21,6 +21,8 @@ MAGICS = {b"QFI\xfb": "qcow2", b"KDMV": "vmdk", b"# Disk Descriptor": "vmdk",
 # What QEMU says, in two lines, when another process has the image.
 LOCK = re.compile(rb"Failed to get .*lock|Is another process using the image")
 
+LONGEST_LINE = 1 << 16
+
 ARCHS = ("x86_64",)
 
 # Where distributions have UEFI: the code, and the variables to begin with.
@@ -143,15 +145,17 @@ class Errors:
 
     def feed(self, data):
         """Takes more of it; empty data is the end."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        if self._rest and (not data or len(self._rest) > 1 << 16):
+        *lines, self._rest = (self._rest + data).splitlines(keepends=True) \
+            or [b""]
+        if not data or self._rest.endswith(b"\n") \
+                or len(self._rest) > LONGEST_LINE:
             lines.append(self._rest)
             self._rest = b""
         for line in lines:
             if LOCK.search(line):
                 self.is_locked = True
             else:
-                self._output.feed(line + b"\n")
+                self._output.feed(line)
 
 
 def choose_disk(options):
