@@ -26,8 +26,8 @@
 #define TERM_MS 2000
 #define KILL_MS 1000
 
-/* How long those who watch see what is still on its way when the command has
- * ended, and how long their tcpdumps then have for their end. */
+/* After the end of the command viewers' captures go on for LINGER_MS, to get
+ * frames that are under way; then each tcpdump has FLUSH_MS to end. */
 #define LINGER_MS 200
 #define FLUSH_MS 2000
 
@@ -46,8 +46,8 @@ struct stream {
 /* What is being waited for. */
 enum phase {
     RUNNING, /* the command's end */
-    LINGERING, /* the last frames for those who watch; it has ended */
-    FLUSHING, /* the end of their tcpdumps, which have got SIGTERM */
+    LINGERING, /* the last frames for viewers; the command has ended */
+    FLUSHING, /* the end of viewers' tcpdumps, which have got SIGTERM */
     ENDED, /* the end of what it left running, which has got SIGKILL */
     TERMINATED, /* everything's end, for TERM_MS after SIGTERM */
     KILLED, /* everything's end, for KILL_MS after SIGKILL */
@@ -134,7 +134,7 @@ static bool advance(void)
     case RUNNING:
         return true;
     case LINGERING:
-        /* Mostly nobody watches, and nothing of this takes any time. */
+        /* Without viewers this does not wait. */
         if (live_is_watched() && !is_late) {
             return true;
         }

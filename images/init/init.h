@@ -19,7 +19,7 @@
  * command.c  the command's life, its output
  * archive.c  files for the launcher, as they are at the end
  * follow.c   files for the launcher, as they grow
- * live.c     frames for those who watch from the host
+ * live.c     captures for viewers on the host
  * checks.c   what a debug kernel found
  * text.c     short texts in files
  */
@@ -33,8 +33,7 @@
 
 #define MAX_ITEMS 64
 
-/* How many may watch the guest's frames at a time; their output and errors, and
- * the port. */
+/* Viewers at a time; descriptors to poll: two pipes for each, and the port. */
 #define MAX_VIEWERS 8
 #define LIVE_FDS (1 + 2 * MAX_VIEWERS)
 

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Captures for those who watch the guest from the host while the command runs: a
- * tcpdump for each of them, all by way of the port "live", in both directions in
- * records:
+ * Captures for viewers on the host while the command runs: a tcpdump for each
+ * viewer. All of them share the port "live", which carries records in both
+ * directions:
  *
- *   the header, text of HEADER_SIZE bytes: the kind, a letter; the number of the
- *   viewer; a number N; and where the kind has data, N bytes of that
+ *   a header, text of HEADER_SIZE bytes: the kind, a letter; the number of the
+ *   viewer; a number N. N bytes of data follow if the kind has data.
  *
  * From the launcher:
  *   s  start tcpdump; the data is its arguments, a NUL after each
- *   c  N more bytes of d and t may be sent to the viewer, who has taken as many
- *   e  the viewer has gone: end tcpdump
+ *   c  credit: the viewer has taken N bytes of d and t, and may be sent as many
+ *   e  the viewer has disconnected: end tcpdump
  * To it:
  *   d  data that tcpdump has written to its standard output
  *   t  text that it has written to its standard error
- *   x  tcpdump has ended with the status N, and nothing more comes
+ *   x  tcpdump has ended with the status N; this is the viewer's last record
  *
- * A viewer who does not read holds up his own tcpdump only: no more than WINDOW
- * bytes are under way to him, headers included.
+ * No more than WINDOW bytes, headers included, are under way to a viewer, so that
+ * one that does not read blocks its own tcpdump only.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -35,14 +35,14 @@
 #define WINDOW 262144
 /* A record goes to the port at once or not at all; it takes no more. */
 #define RECORD_SIZE 32768
-/* What the launcher lets a viewer ask for. */
+/* The longest request that the launcher accepts from a viewer. */
 #define REQUEST_SIZE 8192
 #define MAX_WORDS 32
 #define BPF_RUN "/usr/bin/bpf-run"
 
 struct viewer {
     bool used;
-    bool gone; /* what comes is for nobody */
+    bool gone; /* disconnected: discard the output */
     pid_t pid; /* -1 after its end */
     int status;
     int pipes[2]; /* tcpdump's output and errors, -1 after their ends */
@@ -57,7 +57,7 @@ static struct {
     char request[HEADER_SIZE + REQUEST_SIZE];
     size_t request_length;
     char record[RECORD_SIZE + 1]; /* for the port */
-    size_t record_length; /* 0: none waits for room */
+    size_t record_length; /* 0: no record is pending */
 } live = { .port = -1 };
 
 /* The kinds of the two pipes' records. */
@@ -70,7 +70,7 @@ void live_start(const struct config *config)
     }
 }
 
-/* Sends the record that waits, if there is room for it. */
+/* Sends the pending record if the port has room. */
 static void flush(void)
 {
     ssize_t n;
@@ -88,7 +88,7 @@ static void flush(void)
     live.record_length = 0;
 }
 
-/* Makes the record of the data that is in its place already, and sends it. */
+/* Sends a record; its data, if it has any, is in live.record already. */
 static void send_record(char kind, const struct viewer *viewer, size_t number,
                         size_t length)
 {
@@ -101,7 +101,7 @@ static void send_record(char kind, const struct viewer *viewer, size_t number,
     flush();
 }
 
-/* Starts tcpdump; args: its own name and the arguments. */
+/* Starts tcpdump; args includes its name. */
 static void viewer_start(struct viewer *viewer, char *const args[])
 {
     int out[2] = { -1, -1 }, err[2] = { -1, -1 };
@@ -123,7 +123,7 @@ static void viewer_start(struct viewer *viewer, char *const args[])
     viewer->pipes[1] = err[0];
 }
 
-/* Takes the launcher's request, whose data is the NUL-terminated words. */
+/* Carries out a request of the launcher; words: its data, NUL-terminated words. */
 static void request_do(char kind, struct viewer *viewer, size_t number,
                        char *words)
 {
@@ -132,7 +132,7 @@ static void request_do(char kind, struct viewer *viewer, size_t number,
 
     switch (kind) {
     case 's':
-        /* The tcpdump of a system on a disk captures by other means. */
+        /* A disk's own tcpdump would capture by AF_PACKET. */
         if (!access(BPF_RUN, X_OK)) {
             args[0] = BPF_RUN;
             args[n++] = "tcpdump";
@@ -157,7 +157,7 @@ static void request_do(char kind, struct viewer *viewer, size_t number,
     }
 }
 
-/* Takes the first request if it has all come. */
+/* Carries out the first request if it is complete; false if it is not. */
 static bool request_next(void)
 {
     size_t length = HEADER_SIZE;
@@ -178,7 +178,7 @@ static bool request_next(void)
         return false;
     }
     if (kind == 's' && (!value || live.request[length - 1])) {
-        value = 0; /* the last word has no end */
+        value = 0; /* the last word has no NUL */
     }
     request_do(kind, &live.viewers[number], value, live.request + HEADER_SIZE);
     live.request_length -= length;
@@ -186,7 +186,7 @@ static bool request_next(void)
     return true;
 }
 
-/* The launcher is no longer there, nor is anybody who watches. */
+/* The launcher has closed the port: end all captures, discard their output. */
 static void abandon(void)
 {
     live_end();
@@ -213,7 +213,7 @@ static void requests_take(void)
     }
 }
 
-/* Passes on what a pipe has, as much as the viewer may be sent. */
+/* Passes on what a pipe has, as far as the viewer has credit. */
 static void pipe_relay(struct viewer *viewer, int i)
 {
     size_t room = RECORD_SIZE - HEADER_SIZE;
@@ -235,7 +235,7 @@ static void pipe_relay(struct viewer *viewer, int i)
     }
 }
 
-/* Whether there is something to read from the pipe, for somebody who takes it. */
+/* Whether the pipe is to be read: its data can be sent, or is discarded. */
 static bool pipe_is_wanted(const struct viewer *viewer, int i)
 {
     return viewer->used && viewer->pipes[i] >= 0 && !live.record_length &&
@@ -248,7 +248,7 @@ static bool viewer_has_ended(const struct viewer *viewer)
            viewer->pipes[1] < 0;
 }
 
-/* What to wait for, LIVE_FDS of them. */
+/* Fills in what poll() is to wait for: LIVE_FDS entries. */
 void live_poll(struct pollfd *fds)
 {
     fds[0] = (struct pollfd){ .fd = live.port, .events = POLLIN };
@@ -265,7 +265,7 @@ void live_poll(struct pollfd *fds)
     }
 }
 
-/* Does what can be done without waiting, after poll(). */
+/* Handles what poll() has found, without blocking. */
 void live_relay(const struct pollfd *fds)
 {
     if (fds[0].revents & (POLLIN | POLLHUP)) {
@@ -287,7 +287,7 @@ void live_relay(const struct pollfd *fds)
     }
 }
 
-/* Takes note of a child that has ended; it may be a viewer's. */
+/* Takes note of an ended child, which may be a viewer's tcpdump. */
 void live_reaped(pid_t pid, int status)
 {
     for (size_t i = 0; i < MAX_VIEWERS; i++) {
@@ -298,7 +298,7 @@ void live_reaped(pid_t pid, int status)
     }
 }
 
-/* Whether somebody watches, or is to be told of an end. */
+/* Whether there are viewers, or records that are not sent yet. */
 bool live_is_watched(void)
 {
     bool watched = live.record_length;
@@ -309,7 +309,7 @@ bool live_is_watched(void)
     return watched;
 }
 
-/* Ends all captures; their last frames are still passed on. */
+/* Ends all captures; frames that tcpdump has already are still sent. */
 void live_end(void)
 {
     live.ending = true;
@@ -320,7 +320,7 @@ void live_end(void)
     }
 }
 
-/* How many bytes went to the port; -1 when there is none. */
+/* The number of bytes sent to the port; -1 without a port. */
 ssize_t live_count(void)
 {
     return live.port < 0 ? -1 : (ssize_t)live.count;

@@ -15,7 +15,7 @@ serial.py     by the serial console
 channel.py    what the guest agent and the console say, and are told
 bootstrap.py  what is the same by each way
 gets.py       files out of the guest: --get
-live.py       the guest's frames for those who watch it
+live.py       viewers of the guest's frames
 captures.py   files with the NICs' frames: --capture-dir
 shares.py     folders of the host in the guest: --share
 forwards.py   ports of the host that lead into the guest: --port

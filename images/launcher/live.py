@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Frames of the running guest for those who watch it: the socket "live" in the
-launcher's folder, and the guest's port of that name.
+"""Viewers of the running guest's frames. They connect to the socket "live" in the
+launcher's folder; the guest has a port of that name.
 
-A viewer connects, sends one record "s" with tcpdump's arguments, and gets the
-records "d", "t" and "x" that images/init/live.c tells of, with 0 for the number
-of the viewer. When it leaves, its tcpdump ends. The file "live.json" in the
-folder says who can be watched; both are for the user whose guest it is.
+A viewer sends one record "s" with tcpdump's arguments, and gets the records "d",
+"t" and "x" of images/init/live.c, with 0 for the number of the viewer. When it
+disconnects, its tcpdump is ended. The file "live.json" in the folder describes the
+guest. The folder is accessible only to the user who runs the launcher.
 """
 import json
 import os
@@ -15,20 +15,20 @@ import time
 
 HEADER_SIZE = 15
 
-# As in images/init: how many can watch, what they can ask for, the largest
-# record's data, and how many bytes can be under way to one of them.
+# As in images/init/live.c: viewers at a time, the longest request, the most data of
+# a record, and how many bytes can be under way to a viewer.
 MOST_VIEWERS = 8
 MOST_REQUEST = 8192
 MOST_WORDS = 32
 MOST_DATA = 1 << 15
 WINDOW = 1 << 18
 
-# The guest is told of what a viewer has taken when it is so much.
+# Credit is given in portions of at least this size, unless nothing is pending.
 CREDIT = WINDOW // 4
 
-# Connections that are open at a time; some only look whether the guest is there.
+# Open connections; some only check whether the guest runs.
 MOST_CONNECTIONS = 32
-# What somebody who does not read his last frames has for that.
+# How long viewers have to read the last frames when the guest has ended.
 LAST_SECONDS = 2
 
 
@@ -44,20 +44,21 @@ def parse_header(data):
 
 
 class Viewer:
-    """A connection. number: that of its tcpdump in the guest, None before it is
-    started."""
+    """A connection. number: that of its tcpdump in the guest, None before the
+    request and after the end of tcpdump."""
 
     def __init__(self, connection):
         self.connection = connection
         self.number = None
-        self.pending = b""      # for it
-        self.under_way = 0      # bytes that the guest has no credit for yet
-        self.taken = 0          # of them, by the viewer
-        self.is_last = False    # nothing more comes
+        self.pending = b""      # not yet written to the connection
+        self.under_way = 0      # bytes from the guest without credit so far
+        self.taken = 0          # those of them that were written
+        self.is_last = False    # the last record is pending or written
         self.request = b""
 
     def push(self):
-        """Writes as much as does not block; false when it has gone."""
+        """Writes as much as does not block; false if the viewer has
+        disconnected."""
         try:
             while self.pending:
                 sent = self.connection.send(self.pending)
@@ -70,8 +71,8 @@ class Viewer:
 
 
 class Live:
-    """Takes in the port "live"; nothing of what comes is trusted. selectors call
-    handle() for what register() asked for."""
+    """Takes in the port "live", whose data is untrusted. The main loop registers
+    the sockets with register() and passes events to handle()."""
 
     def __init__(self, folder, description):
         self.error = None
@@ -79,7 +80,7 @@ class Live:
         self._port = None
         self._rest = b""
         self._connections = []
-        self._numbers = {}      # the viewers by their tcpdumps; None: it has gone
+        self._numbers = {}      # viewers by number; None: disconnected
         self._listener = self._listen(folder)
         with open(f"{folder}/live.new", "w", encoding="ascii") as file:
             json.dump(description, file)
@@ -87,7 +88,7 @@ class Live:
 
     @staticmethod
     def _listen(folder):
-        """Listens in the folder, whose name may be too long for a socket's."""
+        """Listens in the folder, whose path may be too long for a socket address."""
         listener = socket.socket(socket.AF_UNIX)
         descriptor = os.open(folder, os.O_PATH)
         try:
@@ -99,11 +100,11 @@ class Live:
         return listener
 
     def attach(self, port):
-        """The port's end that does not block."""
+        """Sets the launcher's end of the port, which is non-blocking."""
         self._port = port
 
     def register(self, selector):
-        """Tells what there is to wait for."""
+        """Registers the sockets."""
         read, write = selectors.EVENT_READ, selectors.EVENT_WRITE
         if len(self._connections) < MOST_CONNECTIONS:
             selector.register(self._listener, read, self)
@@ -112,7 +113,7 @@ class Live:
                               read | (write if viewer.pending else 0), viewer)
 
     def handle(self, events):
-        """Does what can be done without waiting."""
+        """Handles events, without blocking."""
         for key, mask in events:
             if key.data is self:
                 self._accept()
@@ -130,21 +131,22 @@ class Live:
         self._connections.append(Viewer(connection))
 
     def _serve(self, viewer, mask):
-        """One of those who watch can be read from or written to."""
+        """Handles a viewer's events."""
         if mask & selectors.EVENT_READ and not self._read(viewer):
             self._drop(viewer)
             return
         self._push(viewer)
 
     def _read(self, viewer):
-        """Takes the viewer's request; false when it leaves."""
+        """Takes the viewer's request; false if it disconnects or the request is
+        malformed."""
         try:
             data = viewer.connection.recv(MOST_REQUEST)
         except BlockingIOError:
             return True
         except OSError:
             return False
-        # After its request a viewer has nothing to say.
+        # A viewer sends nothing after its request.
         if not data or viewer.number is not None or viewer.is_last:
             return False
         viewer.request += data
@@ -180,8 +182,8 @@ class Live:
         self.unsent += record(b"s", viewer.number, len(words), words)
 
     def _push(self, viewer):
-        """Passes on what there is for the viewer; it has gone if that fails, and
-        is to go after the last record."""
+        """Writes pending data to the viewer and gives the guest credit for it.
+        Drops a viewer that has disconnected or has got its last record."""
         before = len(viewer.pending)
         is_there = viewer.push()
         viewer.taken += before - len(viewer.pending)
@@ -194,7 +196,7 @@ class Live:
             viewer.taken = 0
 
     def _drop(self, viewer):
-        """The viewer has gone; its tcpdump may still have to end."""
+        """Closes the connection, and has the guest end its tcpdump."""
         viewer.connection.close()
         self._connections.remove(viewer)
         if viewer.number is not None and not viewer.is_last:
@@ -202,7 +204,7 @@ class Live:
             self.unsent += record(b"e", viewer.number, 0)
 
     def _tell(self):
-        """Passes on what there is for the guest."""
+        """Writes unsent requests to the port."""
         try:
             while self.unsent:
                 self.unsent = self.unsent[
@@ -228,7 +230,7 @@ class Live:
         self._tell()
 
     def _record(self):
-        """Takes the next record; false when it is not all there."""
+        """Takes the next record; false if it is incomplete."""
         if len(self._rest) < HEADER_SIZE:
             return False
         kind, number, value = parse_header(self._rest[:HEADER_SIZE])
@@ -258,7 +260,7 @@ class Live:
         return True
 
     def close(self):
-        """The guest has ended; those who read get the rest."""
+        """The guest has ended: writes pending data, as far as viewers read it."""
         self._listener.close()
         end = time.monotonic() + LAST_SECONDS
         for viewer in list(self._connections):

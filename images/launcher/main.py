@@ -111,7 +111,7 @@ def guest_settings(options, wanted, ports):
 
 
 def live_description(options):
-    """What those who may watch are told of the guest."""
+    """The description of the guest for viewers."""
     there = [model.split(",")[0] != "none" for model in options.nic]
     return {"pid": os.getpid(), "command": options.command,
             "nics": [f"eth{number}" for number in range(sum(there))

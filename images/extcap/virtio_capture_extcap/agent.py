@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Guests with the QEMU guest agent. It can run a program and read a file, but not
-a pipe: so tcpdump writes to a file in the guest, which is read as it grows.
+"""Guests with the QEMU guest agent. It can run a program and read files, but cannot
+stream a program's output, so tcpdump writes to a file in the guest, which is read
+as it grows.
 
-The agent's socket is found by QMP, or is named. A script in the guest ends tcpdump
-and removes the file when nobody reads it any more, also if this program was
-killed."""
+The agent's socket is given, or found by QMP. A script in the guest ends tcpdump and
+removes the file when it is not read any longer, even if this program was killed."""
 import base64
 import binascii
 import os
@@ -17,20 +17,20 @@ from .messages import Agent, Qmp, Refused
 AGENT_PORT = "org.qemu.guest_agent.0"
 DEVICE = "virtio-capture-pci"
 
-# At most so much is read at a time, and an answer may be so much longer.
+# The most that is read at a time, and the longest answer that is accepted: base64
+# takes a third more.
 CHUNK = 1 << 18
 MOST_ANSWER = 2 * CHUNK
-# So often a file is looked at that has not grown, and the guest is told that
-# somebody reads.
+# How often a file is read that has not grown, and how often the script is told how
+# much was read.
 LOOK_SECONDS = 0.2
 TELL_SECONDS = 2
 START_SECONDS = 15
 
-# For sh in the guest: its folder, how many KiB the file can have that were not
-# read, after how many seconds nobody reads any more, tcpdump's arguments. The file
-# "read" has a number that changes, and how many bytes were read: where fallocate
-# can, they are given back. What tcpdump's own profile of AppArmor lets it write is
-# named *.pcap.
+# For sh in the guest; its arguments are a folder, how many KiB of unread frames the
+# file may have, how many seconds it may go unread, and tcpdump's arguments. The file
+# "read" has a counter and the number of bytes read so far, which fallocate frees,
+# where it can. tcpdump's AppArmor profile lets it write to *.pcap.
 SCRIPT = """
 folder=$1 most=$2 patience=$3
 shift 3
@@ -141,7 +141,7 @@ class Source:
             raise
 
     def descriptors(self):
-        """Nothing tells that there is more."""
+        """There is nothing to poll."""
         return []
 
     def _start(self, words):
@@ -163,7 +163,7 @@ class Source:
                                   f"{plain(str(handle))}")
                 self._handles.append(handle)
             except Refused as error:
-                # It is not there yet, unless the script has failed.
+                # The file does not exist yet, or the script has failed.
                 self._look()
                 if self.status is not None:
                     raise Failure(tcpdump.complaint(self.text, self.status)
@@ -190,7 +190,7 @@ class Source:
                           ) from None
 
     def _look(self):
-        """Has the script ended?"""
+        """Looks whether the script has ended."""
         answer = self._agent.ask("guest-exec-status", pid=self._pid)
         if self._field(answer, "exited", bool):
             self.status = answer.get("exitcode", answer.get("signal"))
@@ -199,7 +199,7 @@ class Source:
             self.text = self._bytes(answer, "err-data")[-tcpdump.MOST_TEXT:]
 
     def _tell(self):
-        """Tells the script that somebody reads, and how much was read."""
+        """Tells the script how much was read."""
         number, last = self._told
         now = time.monotonic()
         if number and now - last < TELL_SECONDS:
@@ -214,7 +214,7 @@ class Source:
 
     def step(self):
         """Takes what the file has gained; None when tcpdump has ended."""
-        # What is there before it has ended is all that comes.
+        # Before the read, so that no data can be missed after the end.
         if self.status is None:
             self._look()
         answer = self._agent.ask("guest-file-read", handle=self._handles[0],
@@ -231,8 +231,8 @@ class Source:
         return data
 
     def close(self):
-        """Has the script end, which need not be waited for."""
-        # An answer may be under way, to what was interrupted.
+        """Ends the script, without waiting for it."""
+        # A new connection: an interrupted command may still be answered.
         self._agent.close()
         try:
             agent = Agent(self._path, MOST_ANSWER, END_PATIENCE)

@@ -132,10 +132,10 @@ def write_all(fifo, data):
 
 
 def relay(source, fifo):
-    """Passes frames on until one end has gone."""
+    """Passes frames on until either end is closed."""
     stream = Stream()
     poll = select.poll()
-    poll.register(fifo, 0)      # tells when nobody reads from it any more
+    poll.register(fifo, 0)      # an error when its reader has closed it
     while True:
         there = source.descriptors()
         for descriptor in there:
@@ -156,8 +156,8 @@ def relay(source, fifo):
 
 
 def open_fifo(path):
-    """Where Wireshark reads. It waits for somebody to open this, and looks for an
-    error only when it is closed again."""
+    """Opens the FIFO that Wireshark reads. tshark 4.0 notices the end of an extcap
+    only when the FIFO was opened and is closed again."""
     if not path:
         raise Failure("--capture needs --fifo")
     try:
@@ -167,7 +167,7 @@ def open_fifo(path):
 
 
 def capture(options, interface, fifo):
-    """Captures until somebody ends it."""
+    """Captures until either end is closed."""
     try:
         source = interface.source(options)
         try:
@@ -201,7 +201,7 @@ def run(words):
         return list_options(interface)
     if options.capture:
         capture(options, interface, fifo)
-    # Else Wireshark asks whether a filter is right: only the guest can tell.
+    # Otherwise Wireshark asks for a check of a filter, which only the guest can do.
     return ()
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""QMP's and the guest agent's messages: JSON over a Unix socket. Neither end is
-trusted to say no more than it was asked for, nor to answer at all."""
+"""Messages of QMP and of the guest agent: JSON over a Unix socket. The peer is
+untrusted: answers are limited in size and time."""
 import json
 import os
 import random
@@ -37,11 +37,11 @@ class Channel:
             raise Failure(f"{self.name}: {describe(error)}") from None
 
     def close(self):
-        """Others can have it now."""
+        """Closes the connection."""
         self._socket.close()
 
     def line(self, separator=b"\n"):
-        """What comes next, up to that separator."""
+        """Receives up to the separator."""
         end = time.monotonic() + self._patience
         while separator not in self._rest:
             if len(self._rest) > self._most:
@@ -93,7 +93,7 @@ class Channel:
 
 
 class Refused(Failure):
-    """The other end does not do what it was asked for."""
+    """The peer answered a command with an error."""
 
     def __init__(self, name, command, error):
         text = error.get("desc") if isinstance(error, dict) else error
@@ -129,13 +129,13 @@ class Qmp(Channel):
 
 
 class Agent(Channel):
-    """A guest's agent. It has no beginning and no end of a conversation, so that
-    the first answer may be to somebody else's question."""
+    """A guest's agent. Its protocol has no sessions: what it sends first may answer
+    a command of an earlier client."""
 
     def __init__(self, path, most, patience):
         super().__init__("the guest agent's socket", path, most, patience)
         mark = random.randrange(1 << 30)
-        # The byte ends what somebody may have left there, half a message.
+        # The byte 0xff ends an incomplete message of an earlier client.
         self.send(b"\xff" + json.dumps(
             {"execute": "guest-sync-delimited", "arguments": {"id": mark}}
         ).encode() + b"\n")

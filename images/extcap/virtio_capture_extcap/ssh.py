@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Guests that can be reached by ssh, the user's own with all its settings: it
-asks for what it needs, and host keys are checked as ever."""
+"""Guests that can be reached by ssh. It runs with the user's configuration; host
+keys are checked as usual."""
 import os
 import shlex
 import subprocess
@@ -9,14 +9,14 @@ from . import tcpdump
 from .errors import Failure, describe, plain
 
 CHUNK = 1 << 16
-# What the program has to end after it was asked to.
+# How long ssh has to end after its input was closed.
 END_SECONDS = 5
 
-# For sh in the guest: the ends of the connection as sshd there sees them, the
-# filter, tcpdump's other arguments. The connection's own packets are left out, as
-# each of them would make another. sshd does not end what it has started when the
-# connection goes, and tcpdump would not notice before the next packet: so the end of
-# the input is what ends it.
+# For sh in the guest; its arguments are SSH_CONNECTION, the filter, and tcpdump's
+# other arguments. Packets of the connection itself are excluded: to send one would
+# cause another. When the connection is closed, sshd does not end what it has
+# started, and tcpdump would not notice before it writes the next packet, so the end
+# of the input ends it.
 SCRIPT = """\
 read -r client port server own_port <<end
 $1
@@ -61,7 +61,7 @@ def command_line(options):
     *arguments, wanted = tcpdump.arguments(options)
     words = ["sudo", "-n"] if options.sudo else []
     words += ["sh", "-c", SCRIPT, "sh"]
-    # The user's shell there sees quoted words, whatever is in them.
+    # The user's shell in the guest gets quoted words.
     there = " ".join([*map(shlex.quote, words), '"$SSH_CONNECTION"',
                       *map(shlex.quote, [wanted, *arguments])])
     return ["ssh", "-T", *more, "--", host, there]

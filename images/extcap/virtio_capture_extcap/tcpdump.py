@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the guest's tcpdump is told, and what it says."""
+"""tcpdump in the guest: its arguments and its messages."""
 import re
 
 from .errors import Failure, plain
@@ -7,16 +7,16 @@ from .stream import MOST_LENGTH
 
 DIRECTIONS = ("inout", "in", "out")
 MOST_FILTER = 4096
-# Of what it says, that much is kept: its end.
+# How much of its messages is kept, from the end.
 MOST_TEXT = 1 << 14
 
-# It says so whenever it begins to capture, or ends.
+# Messages that are no errors.
 CHATTER = re.compile(rb"^tcpdump: (listening on|data link type)|"
                      rb"^[0-9]+ packets? (captured|received|dropped)|"
                      rb"verbose output suppressed")
 
-# For sh in the guest: its own tcpdump where that has /dev/bpf, else Debian's with
-# a libpcap that has. Without the driver that one would capture by other means.
+# For sh in the guest: choose a tcpdump that captures through /dev/bpf. Debian's
+# needs bpf-run for that; without it, or without the driver, it uses AF_PACKET.
 CHOOSE = """\
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin
 if [ ! -e /dev/bpf ]; then
@@ -39,7 +39,7 @@ def choose_nic(name):
 
 
 def choose_snaplen(text):
-    """How much of each packet is wanted; 0 is all."""
+    """The snapshot length; 0: tcpdump's own."""
     if not re.fullmatch("[0-9]{1,9}", text) or int(text) > MOST_LENGTH:
         raise Failure(f"snapshot length {plain(text)!r}: it is a number from 0, "
                       f"for all, to {MOST_LENGTH}")
@@ -47,7 +47,7 @@ def choose_snaplen(text):
 
 
 def choose_direction(text):
-    """Which packets are wanted, as tcpdump's -Q has them."""
+    """The direction of packets, as tcpdump's -Q takes it."""
     if text not in DIRECTIONS:
         raise Failure(f"direction {plain(text)!r}: it is one of "
                       f"{', '.join(DIRECTIONS)}")
@@ -55,8 +55,8 @@ def choose_direction(text):
 
 
 def choose_filter(*texts):
-    """The filter of all that are not empty. Only the guest can tell whether it
-    is right."""
+    """One filter of those that are not empty. Its syntax is left to the guest's
+    tcpdump."""
     texts = [text.strip() for text in texts if text.strip()]
     whole = texts[0] if len(texts) == 1 else \
         " and ".join(f"({text})" for text in texts)
@@ -82,7 +82,7 @@ def arguments(options):
         words += ["-Q", direction]
     if not options.promiscuous:
         words.append("-p")
-    # Whatever the filter begins with, it is no option.
+    # After "--" a filter that begins with "-" is not taken for an option.
     return [*words, "--", choose_filter(options.filter,
                                         options.extcap_capture_filter)]
 

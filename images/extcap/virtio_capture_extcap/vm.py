@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Guests of images/vm that the same user runs: their launchers' folders have a
-description of them, live.json, and a socket, live (images/launcher/live.py)."""
+"""Guests that images/vm runs for the same user: the launcher's folder has a
+description of the guest, live.json, and a socket, live (images/launcher/live.py)."""
 import json
 import os
 import socket
@@ -40,7 +40,8 @@ def folders():
 
 
 def open_folder(path):
-    """A folder of the user's own; others may give theirs such a name, too."""
+    """Opens a folder if it is the user's own: other users can make folders of such
+    names in /tmp."""
     descriptor = os.open(path, FOLDER)
     if os.fstat(descriptor).st_uid == os.geteuid():
         return descriptor
@@ -80,7 +81,7 @@ def describe_guest(path):
 
 
 def guests():
-    """All that run, the latest first."""
+    """All that run, the newest first."""
     found = []
     for path in folders():
         try:
@@ -88,7 +89,7 @@ def guests():
             connect(path).close()
             found.append((os.stat(path).st_ctime, guest))
         except (OSError, ValueError, KeyError, TypeError, Failure):
-            pass    # one that has ended, is about to start, or is not watched
+            pass    # ended, not started yet, or without capture devices
     return [guest for _, guest in sorted(found, reverse=True)]
 
 
@@ -173,5 +174,5 @@ class Source:
         return kind, value, content
 
     def close(self):
-        """The launcher sees that nobody watches any more."""
+        """Disconnects; the launcher then ends tcpdump."""
         self._connection.close()
