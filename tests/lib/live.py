@@ -17,10 +17,12 @@ MOST_SECONDS = 60
 def environment(folder):
     """For programs that are to know nothing but a folder: the guests that were
     started with this, and the extcap in the place for a user's own."""
-    place = Path(folder, "config", "wireshark", "extcap")
-    if not place.exists():
-        place.mkdir(parents=True)
-        Path(place, EXTCAP.name).symlink_to(EXTCAP)
+    # Wireshark 4.0 looks in the first, later releases in the second.
+    for place in (Path(folder, "config", "wireshark", "extcap"),
+                  Path(folder, ".local", "lib", "wireshark", "extcap")):
+        if not place.exists():
+            place.mkdir(parents=True)
+            Path(place, EXTCAP.name).symlink_to(EXTCAP)
     return {**os.environ, "HOME": str(folder), "TMPDIR": str(folder),
             "XDG_CONFIG_HOME": f"{folder}/config", "LC_ALL": "C.UTF-8"}
 

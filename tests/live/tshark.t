@@ -24,9 +24,9 @@ MOST_VIEWERS = 8
 def test_none(tap, folder):
     with Tshark(folder, INTERFACE) as tshark:
         status, output, errors = tshark.finish()
-    tap.equal((status, output), (1, ""), "no guest: status 1")
+    tap.equal((status, output), (1, ""), "tshark without a guest: status 1")
     tap.contains(errors, "no guest of images/vm runs that can be watched",
-                 "and it is told")
+                 "tshark without a guest: the error says so")
 
 
 def test_filter(tap, folder):
@@ -35,8 +35,8 @@ def test_filter(tap, folder):
                 "3", *FIELDS) as tshark:
         status, output, errors = tshark.finish()
     tap.equal((status, output), (0, "10.0.2.15\t10.0.2.2\t98\n" * 3),
-              "frames of the filter's, of the first NIC, while the command runs")
-    tap.ok("rror" not in errors, "nothing to complain about", errors)
+              "tshark shows the frames that the filter accepts, of the first NIC")
+    tap.ok("rror" not in errors, "tshark has no error to report for them", errors)
 
 
 def test_settings(tap, folder, guest):
@@ -46,7 +46,7 @@ def test_settings(tap, folder, guest):
                 snaplen="40", promiscuous="false") as tshark:
         status, output, _ = tshark.finish()
     tap.equal((status, output), (0, "10.0.3.2\t10.0.3.15\t40\n" * 3),
-              "another NIC, another filter, a direction, a snapshot length")
+              "tshark with guest, NIC, filter, direction and snapshot length set")
 
 
 def test_listed(tap, folder, guest):
@@ -56,32 +56,33 @@ def test_listed(tap, folder, guest):
                  f"{{display={guest.launcher.pid}: sh}}",
                  "{value=eth1}", "{value=capture1}", "{call=--filter}",
                  "{call=--snaplen}", "{value=in}", "{call=--promiscuous}"):
-        tap.contains(lines, part, f"there is {part} to choose")
+        tap.contains(lines, part, f"the options of the interface have {part}")
     lines = ask(folder, "--extcap-interface", INTERFACE,
                 "--extcap-reload-option", "guest")[1]
-    tap.equal(lines.count("value {"), 2, "and the guests can be looked up anew")
+    tap.equal(lines.count("value {"), 2, "--extcap-reload-option lists the guests again")
 
 
 def test_wrong(tap, folder, guest):
     pid = guest.launcher.pid
     with Tshark(folder, INTERFACE, "-f", "no filter") as tshark:
         status, output, errors = tshark.finish()
-    tap.equal((status, output), (1, ""), "a filter that is none: status 1")
+    tap.equal((status, output), (1, ""), "tshark with an invalid filter: status 1")
     tap.contains(errors, "tcpdump: can't parse filter expression",
-                 "and it is told")
+                 "tshark with an invalid filter: tcpdump's error is shown")
     for what, words, message in (
-            ("a NIC that is not there", {"nic": "eth2"},
+            ("an unknown NIC", {"nic": "eth2"},
              "tcpdump: eth2: No such device exists"),
-            ("a guest that is not there", {"guest": "1"},
+            ("an unknown guest", {"guest": "1"},
              "guest '1': no images/vm with that number runs that can be "
              f"watched; there are {pid} (sh)"),
-            ("a snapshot length that is none", {"snaplen": "1e3"},
+            ("an invalid snapshot length", {"snaplen": "1e3"},
              "snapshot length '1e3': it is a number from 0, for all, to 262144"),
             ("an option for tcpdump as a filter", {"filter": "-w /root/x"},
              "tcpdump: can't parse filter expression: syntax error")):
         with Capture(folder, INTERFACE, **words) as capture:
             tap.equal((capture.read(1), *capture.finish()),
-                      (b"", 1, f"virtio-capture-extcap: {message}"), what)
+                      (b"", 1, f"virtio-capture-extcap: {message}"),
+                      f"{what}: the error names it")
 
 
 def test_many(tap, folder, guest):
@@ -92,28 +93,28 @@ def test_many(tap, folder, guest):
                     for _ in range(MOST_VIEWERS)]
         sizes = [len(capture.read(HEADER_SIZE)) for capture in captures]
         tap.equal(sizes, [HEADER_SIZE] * MOST_VIEWERS,
-                  f"{MOST_VIEWERS} can watch at a time")
+                  f"{MOST_VIEWERS} viewers at a time")
         with Capture(folder, INTERFACE) as another:
             tap.equal(another.finish(),
                       (1, "virtio-capture-extcap: there are 8 viewers already"),
-                      "another one is told that there are so many")
-        tap.equal(guest.ask(count), str(MOST_VIEWERS), "each has a tcpdump")
-        tap.equal(captures[0].stop(), (0, ""), "one ends as Wireshark ends it")
+                      "a ninth viewer is refused with an error")
+        tap.equal(guest.ask(count), str(MOST_VIEWERS), "each viewer has a tcpdump in the guest")
+        tap.equal(captures[0].stop(), (0, ""), "a viewer that gets SIGTERM ends with status 0")
         captures[1].kill()
         captures[2].leave()
-        tap.equal(captures[2].finish(), (0, ""), "one has no reader any more")
+        tap.equal(captures[2].finish(), (0, ""), "a viewer whose FIFO is closed ends with status 0")
         # 2 MB: more than may be under way to one who does not read.
         guest.tell("ping -q -s 1000 -c 1000 -i 0.001 10.0.2.2 >/dev/null")
         tap.ok(len(captures[4].read(1 << 20)) == 1 << 20,
-               "another one gets its frames while one does not read")
+               "a viewer gets its frames while another one does not read")
         tap.equal(guest.ask(count), str(MOST_VIEWERS - 3),
-                  "the tcpdumps of those who have gone have ended")
+                  "the tcpdumps of viewers that have ended are gone")
         captures[3].leave()
         guest.tell("while pidof tcpdump | grep -q ' .* .* .* '; do sleep 0.1; "
                    "done")
         with Capture(folder, INTERFACE) as another:
             tap.equal(len(another.read(HEADER_SIZE)), HEADER_SIZE,
-                      "there is room for others again")
+                      "a new viewer can take the place of one that has ended")
 
 
 def test_end(tap, folder, guest):
@@ -122,19 +123,21 @@ def test_end(tap, folder, guest):
                 *FIELDS) as tshark:
         guest.tell("until [ $(ping -q -c 1 -W 1 10.0.2.3 | wc -l) = 0 ] || "
                    "pidof tcpdump; do sleep 0.1; done; ping -c 1 10.0.2.3 >x")
-        tap.ok(tshark.line(), "it sees a frame")
+        tap.ok(tshark.line(), "tshark shows a frame before the guest ends")
         guest_status, guest_errors = guest.end()
         status, output, errors = tshark.finish()
-    tap.equal(status, 0, "it ends well, when the guest does")
+    tap.equal(status, 0, "tshark ends with status 0 when the guest ends")
     tap.ok(output.splitlines()[-1:] == ["10.0.2.3\t10.0.2.15\t98"],
-           "the last frame was seen", output, errors)
-    tap.equal((guest_status, guest_errors), (0, ""), "and the guest ends well")
+           "tshark shows the last frame before the end of the command",
+           output, errors)
+    tap.equal((guest_status, guest_errors), (0, ""),
+              "images/vm with a viewer ends with status 0, without messages")
 
 
 def test_guest(tap, folder):
     with Guest(folder, *NICS) as guest:
         guest.tell(ECHOES)
-        tap.equal(guest.ask("echo ready"), "ready", "the guest runs")
+        tap.equal(guest.ask("echo ready"), "ready", "the guest for tshark has booted")
         tap.run(lambda tap: test_filter(tap, folder),
                 lambda tap: test_settings(tap, folder, guest),
                 lambda tap: test_listed(tap, folder, guest),
