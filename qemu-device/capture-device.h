@@ -14,8 +14,8 @@
  * capture-notify.c.
  *
  * The host's side: capture-watch.c has the properties that show what is
- * captured, and the switch that ends it. capture-pcapng.c writes all frames to a
- * file of the host, independently of the driver.
+ * captured, and the switch that ends it. capture-pcapng.c writes all frames to
+ * a file of the host, independently of the driver.
  *
  * Everything runs under the big QEMU lock.
  *

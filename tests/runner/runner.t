@@ -192,7 +192,7 @@ def test_matrix(tap, folder):
     again = [path.read_text() for path in folder.glob("kept/*/again")]
     tap.equal((len(again), sum(f"GUEST_OUT={folder}/kernel" in text
                                for text in again),
-               sum(f"--memory 300M --env 'A=b c' --no-capture --append=one "
+               sum("--memory 300M --env 'A=b c' --no-capture --append=one "
                    in re.sub(f"--qemu {QEMU} ", "", text) for text in again)),
               (2, 1, 2), "--keep-all, with the options of each")
     tap.equal(err.count("# artifacts in kept/"), 2, "and where that is")
