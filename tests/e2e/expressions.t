@@ -169,21 +169,21 @@ def test_expressions(tap):
                     for name, (text, snaplen) in names.items()}
         chosen = sum(0 < len(some) < len(sent) for some in expected.values())
         tap.ok(chosen > len(names) // 2,
-               f"{what}: {chosen} expressions select some frames")
+               f"{chosen} expressions select some frames")
         if not BIG_ENDIAN:
             engines = judge(tap, "device", names, expected,
                             *run_guest(folder, names, True))
             tap.equal(set(engines), {"device"},
-                      f"{what}: the device has run all filters")
+                      "device: it has run all filters")
         engines = judge(tap, "driver", names, expected,
                         *run_guest(folder, names, False))
     tap.equal(set(engines), {FILTER_ENGINE, "constant"},
-              f"{what}: the kernel has run all filters, or there was nothing to run")
+              "driver: the kernel has run all filters, or there was nothing to run")
     # Of a program with a loop, which is not valid, libpcap itself is the engine.
     no_filter = [text for text, _ in names.values()
                  if not text or "protochain" in text]
     tap.equal(engines.count("constant"), len(no_filter),
-              f"{what}: nothing was to be run for filters that ask for nothing, or for a loop")
+              "driver: nothing was to be run for filters that ask for nothing, or for a loop")
 
 
 TAP = Tap()

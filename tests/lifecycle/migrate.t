@@ -212,15 +212,15 @@ def moved(tap):
         seen = end_of_stream(one, reading, new_end)
         judge(tap, "moved", seen, stream.sent - 1, one.stats(), 1)
         tap.ok("waiting" in target.shell("cat /proc/net/bpf"),
-               f"{what}: a blocked reader is still blocked")
+               "moved: a blocked reader is still blocked")
         one.call("write", 7, 1, 60)
         sent = new_end.receive()
         while sent[12:14] != b"\x88\xb5":
             sent = new_end.receive()
         tap.equal(sent[14:18], bytes([0, 0, 0, 7]),
-                  f"{what}: write sends a frame")
+                  "moved: write sends a frame")
         tap.equal(target.shell("cat /proc/sys/kernel/tainted"), taint,
-                  f"{what}: the guest's kernel is not tainted by it")
+                  "moved: the guest's kernel is not tainted by it")
 
 
 TAP = Tap()

@@ -151,7 +151,7 @@ def test_member(tap, system):
                "rm /etc/dkms/no-autoinstall",
                "dpkg purges the driver with a member in the group")
     text = system.has(tap, "getent group bpf",
-    "purged with a member: the group bpf stays")
+                      "purged with a member: the group bpf stays")
     system.has(tap, "gpasswd -d games bpf && groupdel bpf", text.strip())
 
 
