@@ -83,7 +83,7 @@ static bool is_waiting(VirtIOCapture *s)
 
 /*
  * Have the NIC receive a frame. It is not captured here, but when it is sent.
- * If the NIC has no room the frame is dropped; QEMU would queue a copy of it.
+ * If the NIC has no room, drop the frame: QEMU would queue a copy of it.
  */
 static void feed_back(NetClientState *netdev, const struct iovec *iov,
                       int iovcnt)

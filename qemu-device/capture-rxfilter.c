@@ -76,7 +76,7 @@ static void query_nic(VirtIOCapture *s, NetClientState *nic)
     const intList *vlan;
     int64_t cost;
 
-    /* A query re-enables an event for QMP clients, but none has queried. */
+    /* A query re-enables NIC_RX_FILTER_CHANGED, which is for QMP's queries. */
     nic->rxfilter_notify_enabled = notify;
 
     virtio_capture_rxfilter_invalidate(s);
@@ -187,7 +187,7 @@ static void copy_head(const CaptureFrame *frame, uint8_t *to, size_t len)
     }
 }
 
-/* Whether any NIC accepts any frame. */
+/* The slow path of virtio_capture_nic_accepts(): any NIC and any frame. */
 static COLD bool nic_accepts(VirtIOCapture *s, NetClientState *nic,
                              const CaptureFrame *frame)
 {

@@ -150,9 +150,8 @@ void virtio_capture_tap_cleanup(VirtIOCapture *s)
 }
 
 /*
- * The tap filter is being destroyed. If it has an owner, this is because the
- * netdev, whose filters QEMU deletes, is being deleted: the configuration
- * changes.
+ * The tap filter is being destroyed. If it still has an owner, QEMU is deleting
+ * the netdev together with its filters, and the configuration changes.
  */
 static void capture_tap_cleanup(NetFilterState *nf)
 {
@@ -219,7 +218,7 @@ static ssize_t capture_tap_receive_iov(NetFilterState *nf,
                                        const struct iovec *iov, int iovcnt,
                                        NetPacketSent *sent_cb)
 {
-    /* QEMU called this method of the object's class: its type is known. */
+    /* No cast: QEMU has found this method through the object's class. */
     VirtIOCapture *s = container_of(nf, CaptureTap, parent_obj)->owner;
     size_t size = iovcnt == 1 ? iov->iov_len : iov_size(iov, iovcnt);
     size_t skip = nf->netdev->vnet_hdr_len;
