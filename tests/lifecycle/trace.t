@@ -38,24 +38,26 @@ def overflow(guest, link, sequence):
 
 def check(tap, stats, events, listener, buffers):
     """The events of both models."""
-    tap.equal(stats, (FRAMES, DROPS, FRAMES), f"{buffers}: some are dropped")
-    names = [name for name, _ in events]
-    tap.equal((names[0], names[-1]), ("attach", "detach"),
-              f"{buffers}: the first event and the last one", names)
-    first, last = events[0][1], events[-1][1]
+    who = f"tracepoints, buffers {buffers!r}"
+    tap.equal(stats, (FRAMES, DROPS, FRAMES),
+              f"{who}: 4 of 10 packets are dropped")
+    both = [event for event in events if event[0] in ("attach", "detach")]
+    tap.equal([name for name, _ in both], ["attach", "detach"],
+              f"{who}: one attach and one detach")
+    first, last = both[0][1], both[-1][1]
     tap.equal({**first, "pid": int(first["pid"]) > 1},
               {"dev": "capture0", "pid": True, "buffers": buffers,
                "listener": listener, "size": str(SIZE)},
-              f"{buffers}: fields of attach")
-    tap.equal(last, first, f"{buffers}: fields of detach")
+              f"{who}: attach has the descriptor's fields")
+    tap.equal(last, first, f"{who}: detach has the same fields as attach")
     used = [fields for name, fields in events if name == "buffer_used"]
     tap.ok(used and all(fields["dev"] == "capture0" and
                         fields["listener"] == listener for fields in used),
-           f"{buffers}: buffer_used, of the listener's queue", used)
+           f"{who}: buffer_used has the device and the queue", used)
     drops = [fields for name, fields in events if name == "drop"]
     tap.ok(sum(int(fields["count"]) for fields in drops) == DROPS and
            all(fields["pid"] == first["pid"] for fields in drops),
-           f"{buffers}: drop, with the number of packets", drops)
+           f"{who}: drop counts the dropped packets", drops)
 
 
 def main(tap):
@@ -68,7 +70,8 @@ def main(tap):
         check(tap, stats, events, "1", "device")
         lengths = [int(fields["len"]) for name, fields in events
                    if name == "buffer_used"]
-        tap.ok(3 * PACKET in lengths, "device: the length of a full buffer",
+        tap.ok(3 * PACKET in lengths,
+               "tracepoints: buffer_used has the length of a full buffer",
                lengths)
 
         guest.shell("rmmod virtio_capture; modprobe virtio_capture offload=0")
@@ -76,7 +79,7 @@ def main(tap):
         check(tap, stats, events, "0", "kernel")
         tap.equal([fields["len"] for name, fields in events
                    if name == "rotate"], [str(3 * PACKET)],
-                  "kernel: rotate, with the length of the hold buffer")
+                  "tracepoints: rotate has the length of the hold buffer")
         guest.end(tap)
 
 
