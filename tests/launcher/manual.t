@@ -23,11 +23,16 @@ def test_examples(tap):
     count = 0
     for intro, lines in manpage.displays(manpage.text_of(PAGE)):
         count += 1
+        # Commands for which there has to be a disk image: tests/images/disks.
+        if not any(line.startswith("$ ") for line in lines):
+            tap.ok("--disk" in lines[0], f"{intro} only commands for a disk "
+                   "image are not run", *lines)
+            continue
         with tempfile.TemporaryDirectory() as folder:
             manpage.prepare(folder)
             manpage.check(tap, intro, lines, folder)
     tap.equal(count, PAGE.read_text().count(".Bd -literal"),
-              "each example has been run")
+              "each example has been looked at")
 
 
 tap = Tap()
