@@ -91,4 +91,7 @@ def complaint(text, status):
     """Why tcpdump, or what was to start it, has ended with that status."""
     lines = [plain(line.rstrip(b"\r")) for line in text.split(b"\n")
              if line.strip() and not CHATTER.search(line)]
+    # libpcap's own words may follow in parentheses, and be the same.
+    lines = [line for before, line in zip(["", *lines], lines)
+             if line.strip("()") not in before]
     return "; ".join(lines[-4:]) or f"the guest's tcpdump ended with {status}"
