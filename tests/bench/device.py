@@ -28,6 +28,7 @@ import capture  # noqa: E402
 import nics  # noqa: E402
 import qtest  # noqa: E402
 import virtio_pci  # noqa: E402
+import waiting  # noqa: E402
 
 SIZES = (64, 512, 1514)
 FEW, MANY = 500, 2500
@@ -102,7 +103,7 @@ def start(variant, valgrind):
     wrapper.write_text(f'#!/bin/sh\nexec {valgrind} {qtest.QEMU} "$@"\n')
     wrapper.chmod(0o755)
     stock, qtest.QEMU = qtest.QEMU, str(wrapper)
-    qtest.PATIENCE = 120
+    waiting.PATIENCE = 120
     try:
         option, link = qtest.link()
         return qtest.Machine(*options(variant, option)), link

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A guest with one NIC that is fed by sender, and what it costs to capture."""
-import json
 import os
 import re
 import select
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "lib"))
+from qmp import Qmp  # noqa: E402
 
 TOP = Path(__file__).resolve().parents[2]
 VM = TOP / "images" / "vm"
@@ -92,29 +95,6 @@ class Lines:
         return line.decode(errors="replace")
 
 
-class Monitor:
-    """QEMU's QMP."""
-
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(PATIENCE)
-        self.socket.connect(str(path))
-        self.file = self.socket.makefile("r")
-        self.file.readline()
-        self.command("qmp_capabilities")
-
-    def command(self, execute, **arguments):
-        """Executes a command and gives what it returns."""
-        self.socket.sendall((json.dumps(
-            {"execute": execute, "arguments": arguments}) + "\n").encode())
-        while True:
-            answer = json.loads(self.file.readline())
-            if "error" in answer:
-                raise Failure(f"QMP {execute}: {answer['error']['desc']}")
-            if "return" in answer:
-                return answer["return"]
-
-
 class Trace:
     """How often the capture devices and their driver call each other."""
 
@@ -124,7 +104,7 @@ class Trace:
         self.file, self.rest, self.devices = open(path), "", set()
         for event in ("virtio_queue_notify", "virtio_notify",
                       "virtio_capture_listen") if capture else ():
-            monitor.command("trace-event-set-state", name=event, enable=True)
+            monitor("trace-event-set-state", name=event, enable=True)
 
     def count(self):
         """Notifications and interrupts since the last call."""
@@ -195,8 +175,9 @@ class Guest:
                              folder / "errors")
         self.feeds = [Lines(sender, "sender") for sender in self.senders]
         self._expect("serving")
-        self.monitor = Monitor(folder / "qmp")
-        processor = self.monitor.command("query-cpus-fast")[0]["thread-id"]
+        self.monitor = Qmp.connect(folder / "qmp")
+        self.monitor.channel.socket.settimeout(PATIENCE)
+        processor = self.monitor("query-cpus-fast")[0]["thread-id"]
         with open(f"/proc/{processor}/status") as file:
             main = re.search(r"^Tgid:\s+(\d+)$", file.read(), re.MULTILINE)[1]
         self.threads = (processor, main)

@@ -141,10 +141,10 @@ def shape(tap):
         tap.equal(machine.qmp("qom-get", path="/machine/peripheral/cap",
                               property="vectors"), spec.NUM_VQS + 16 + 1,
                   "the device has an MSI-X vector for each queue and one for the configuration")
-        tap.contains(machine.hmp("info qtree"), 'netdev = "n0"',
+        tap.contains(machine.qmp.hmp("info qtree"), 'netdev = "n0"',
                      "'info qtree' shows the netdev")
-        tap.contains(machine.hmp("info virtio-status /machine/peripheral/"
-                                 "cap/virtio-backend"), "virtio-capture",
+        tap.contains(machine.qmp.hmp("info virtio-status /machine/peripheral/"
+                                     "cap/virtio-backend"), "virtio-capture",
                      "'info virtio-status' shows the device")
 
 

@@ -11,6 +11,7 @@ import nics  # noqa: E402
 import qtest  # noqa: E402
 import spectext  # noqa: E402
 import virtio_pci  # noqa: E402
+import waiting  # noqa: E402
 from capture import CTRL, LISTEN, BOTH, frame, records, spec  # noqa: E402
 from stage import Stage  # noqa: E402
 from tap import Tap  # noqa: E402
@@ -60,7 +61,7 @@ def permanent_address(tap):
     """The guest gives its NIC another address."""
     with Stage() as stage:
         stage.nic.address(bytes.fromhex("020000000077"))
-        tap.contains(stage.machine.hmp("info network"), "02:00:00:00:00:77",
+        tap.contains(stage.machine.qmp.hmp("info network"), "02:00:00:00:00:77",
                      "address changed by the driver: QEMU shows it for the NIC")
         tap.equal(stage.cap.read_config().mac, nics.MAC_BYTES,
                   "address changed by the driver: the configuration has the permanent one"
@@ -256,7 +257,7 @@ def saved_state(tap):
                                                      0x10)))
     with Stage("-incoming", "defer", adopt=stage) as target:
         target.machine.qmp("migrate-incoming", uri=f"exec:cat {file}")
-        target.machine.process.wait(qtest.PATIENCE)
+        target.machine.process.wait(waiting.PATIENCE)
         tap.contains(target.machine.output(),
                      "bad saved state: unknown listen_flags 0x10",
                      "a saved state with an unknown flag is refused [CAP-DEV-MIG-3]")

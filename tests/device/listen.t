@@ -13,13 +13,13 @@ from tap import Tap  # noqa: E402
 def off(tap):
     """Nobody listens: nothing is in the NIC's path."""
     with Stage() as stage:
-        network = stage.machine.hmp("info network")
+        network = stage.machine.qmp.hmp("info network")
         tap.ok("filters:" not in network and not stage.cap.tap_exists(),
                "before LISTEN: there is no tap on the NIC's path", network)
         for turn in range(3):
             tap.equal(stage.cap.listen(delay=spec.DELAY_NONE), spec.E_OK,
                       f"turn {turn}: LISTEN succeeds")
-            network = stage.machine.hmp("info network")
+            network = stage.machine.qmp.hmp("info network")
             tap.contains(network, "type=virtio-capture-tap",
                          f"turn {turn}: LISTEN puts the tap on the NIC's path")
             tap.equal(network.count("type="), 3,
@@ -34,7 +34,7 @@ def off(tap):
                       [frame(turn)],
                       f"turn {turn}: LISTEN to nothing completes the buffer"
                       " [CAP-DEV-LSN-4]")
-            network = stage.machine.hmp("info network")
+            network = stage.machine.qmp.hmp("info network")
             tap.ok("filters:" not in network and not stage.cap.tap_exists(),
                    f"turn {turn}: LISTEN to nothing takes the tap from the path",
                    network)

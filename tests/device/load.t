@@ -10,6 +10,7 @@ import subprocess  # noqa: E402
 
 import capture  # noqa: E402
 import qtest  # noqa: E402
+import waiting  # noqa: E402
 from tap import Tap  # noqa: E402
 
 INSTALLED = subprocess.run(
@@ -114,7 +115,7 @@ def targets(tap):
              "-device", "virtio-net-pci,netdev=n0,romfile=",
              *capture.options(), "-monitor", "stdio"],
             input=b"info qtree\nquit\n", capture_output=True, check=False,
-            timeout=qtest.PATIENCE)
+            timeout=waiting.PATIENCE)
         tap.contains(done.stdout.decode(), 'dev: virtio-capture-pci, id "cap"',
                      f"{target}: the device is there")
         tap.equal((done.returncode, done.stderr), (0, b""),

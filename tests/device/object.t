@@ -34,13 +34,13 @@ def walks(tap, stage, when):
     tap.ok("netdev" in [one["name"] for one in properties],
            f"{when}: qom-list-properties of the tap's type has netdev",
            properties)
-    machine.hmp("info qom-tree")
+    machine.qmp.hmp("info qom-tree")
     for command in ("object-add", "device_add"):
         key = "driver" if command == "device_add" else "qom_type"
-        response = machine.qmp_raw(command, **{key: TYPE}, id="t0")
+        response = machine.qmp.raw(command, **{key: TYPE}, id="t0")
         tap.ok("error" in response,
                f"{when}: {command} of the tap's type is refused")
-    tap.contains(machine.hmp(f"object_add {TYPE},id=t0,netdev=n0"), "Error:",
+    tap.contains(machine.qmp.hmp(f"object_add {TYPE},id=t0,netdev=n0"), "Error:",
                  f"{when}: the monitor's object_add of the tap's type is refused")
 
 
@@ -54,7 +54,7 @@ def found(tap):
             tap.equal(stage.machine.qmp("qom-get", path=PATH,
                                         property="netdev"), "n0",
                       f"turn {turn}: the tap's netdev property can be read")
-            tap.contains(stage.machine.hmp("info network"), TYPE,
+            tap.contains(stage.machine.qmp.hmp("info network"), TYPE,
                          f"turn {turn}: 'info network' shows the tap at the netdev")
             stage.receive(frame(turn))
             tap.equal([r.data for r in stage.cap.wait_records(1)],

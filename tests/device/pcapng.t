@@ -128,8 +128,8 @@ def goes(tap):
             stage.machine.qmp(command, **arguments)
             if what == "device":
                 stage.machine.qmp("system_reset")   # nobody else lets it go
-                stage.machine.event("DEVICE_DELETED")
-                stage.machine.event("DEVICE_DELETED")
+                stage.machine.qmp.event("DEVICE_DELETED")
+                stage.machine.qmp.event("DEVICE_DELETED")
             file = pcapng.read(path)
             tap.equal(told(file), [("in", frame(1))], f"the {what} goes")
             tap.ok(file.end > file.packets[0].time + 10_000_000,

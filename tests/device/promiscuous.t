@@ -174,12 +174,12 @@ def events(tap):
     with Stage() as stage:
         machine = stage.machine
         stage.nic.promiscuous(False)    # the first change is always told
-        machine.event("NIC_RX_FILTER_CHANGED")
+        machine.qmp.event("NIC_RX_FILTER_CHANGED")
         stage.cap.listen(flags=spec.L_RECEIVED)
         stage.receive(frame(1))
         stage.nic.promiscuous(True)
         machine.qmp("query-status")
-        tap.equal([e for e in machine.events
+        tap.equal([e for e in machine.qmp.events
                    if e["event"] == "NIC_RX_FILTER_CHANGED"], [],
                   "the device's look at the NIC's tables makes no NIC_RX_FILTER_CHANGED")
 

@@ -306,7 +306,7 @@ def interrupt(tap, stage, name, source):
     wait_for(lambda: happened(stage, name), f"{source.__name__}: {name}")
     drain(stage)
     if name == "slot power":
-        machine.event("DEVICE_DELETED")
+        machine.qmp.event("DEVICE_DELETED")
         tap.equal(machine.pci_get("l", slot, 0), 0xffffffff,
                   f"{source.__doc__} {name}, which unplugs it [CAP-DEV-SEC-5]")
         machine.qmp("query-status")

@@ -147,11 +147,11 @@ def vhost_user(tap):
 def hot_plugged(tap):
     """The same check when the device is added to a running machine."""
     with qtest.Machine("-netdev", "user,id=n0") as machine:
-        response = machine.qmp_raw("device_add", driver=DEVICE, netdev="n1")
+        response = machine.qmp.raw("device_add", driver=DEVICE, netdev="n1")
         tap.equal(response.get("error", {}).get("desc"),
                   "'netdev' names 'n1', which does not exist",
                   "device_add has the same error")
-        response = machine.qmp_raw("object-add", qom_type="virtio-capture-tap",
+        response = machine.qmp.raw("object-add", qom_type="virtio-capture-tap",
                                    id="t0", netdev="n0")
         tap.ok("error" in response, "a user cannot make a tap of its own")
         tap.ok(machine.alive(), "QEMU goes on")

@@ -70,7 +70,7 @@ def machine(tap):
     with Stage() as stage:
         in_progress(stage)
         stage.machine.qmp("system_reset")
-        stage.machine.event("RESET")
+        stage.machine.qmp.event("RESET")
         stage.machine.next_bar = 0xe0000000
         stage.nic = type(stage.nic)(stage.machine)
         tap.ok(not stage.cap.tap_exists(),

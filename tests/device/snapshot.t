@@ -37,7 +37,7 @@ def snapshot(stage):
     """Saves a listener that no driver can have made; gives what it should be."""
     stage.cap.listen(0x0badcafe, spec.L_SENT)
     disk = add_disk(stage.machine)
-    said = stage.machine.hmp("savevm one")
+    said = stage.machine.qmp.hmp("savevm one")
     assert not said, said
     data = disk.read_bytes()
     good = struct.pack(">II", 0x0badcafe, spec.L_SENT)
@@ -52,7 +52,7 @@ def refused(tap):
     with Stage() as stage:
         machine = stage.machine
         snapshot(stage)
-        tap.contains(machine.hmp("loadvm one"), "virtio-capture: bad saved "
+        tap.contains(machine.qmp.hmp("loadvm one"), "virtio-capture: bad saved "
                      "state: unknown listen_flags 0x10",
                      "loadvm of a state with an unknown flag is refused")
         tap.equal([machine.qmp("qom-get", path=PATH, property=name)
@@ -75,7 +75,7 @@ def without_reset(tap):
     """A driver that goes on with a device that was not loaded."""
     with Stage() as stage:
         snapshot(stage)
-        stage.machine.hmp("loadvm one")
+        stage.machine.qmp.hmp("loadvm one")
         stage.machine.qmp("cont")
         stage.machine.next_bar = 0xe0000000
         stage.cap._find_capabilities()

@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import qtest  # noqa: E402
 import sanitizer  # noqa: E402
 import virtio_pci  # noqa: E402
+import waiting  # noqa: E402
 from capture import frame, spec  # noqa: E402
 from stage import Stage  # noqa: E402
 from tap import Tap  # noqa: E402
@@ -261,7 +262,7 @@ def packed(tap):
             target = Stage("-incoming", "defer", adopt=stage,
                            capture_args=",packed=on", plugin=sanitizer.PLUGIN)
             target.machine.qmp("migrate-incoming", uri=f"exec:cat {file}")
-            status = target.machine.process.wait(qtest.PATIENCE)
+            status = target.machine.process.wait(waiting.PATIENCE)
             tap.ok(status == 1 and "bad saved state: queue 0 of" in
                    target.machine.output(), f"index {index} is refused [CAP-DEV-MIG-3]",
                    status, target.machine.output())

@@ -186,7 +186,7 @@ def no_way_round(tap):
         machine.qmp("set_link", name="nic", up=True)
         quiet("the link goes, and comes back")
         machine.qmp("system_reset")
-        machine.event("RESET")
+        machine.qmp.event("RESET")
         machine.next_bar = 0xe0000000
         stage.nic = type(stage.nic)(machine)
         stage.cap = cap = Capture(machine, 0, features=QUEUES)
@@ -357,7 +357,7 @@ def unplugged(tap):
         for on in (True, False):
             machine.qmp("device_del", id="cap")
             machine.command(f"outl 0xae08 {1 << stage.cap.slot}")
-            while machine.event("DEVICE_DELETED").get("device") != "cap":
+            while machine.qmp.event("DEVICE_DELETED").get("device") != "cap":
                 pass
             machine.qmp("device_add", driver="virtio-capture-pci",
                         netdev="n0", id="cap", capture=on)
@@ -387,7 +387,7 @@ def traced(tap):
         stage.machine.qmp("trace-event-set-state",
                           name="virtio_capture_switch", enable=True)
         for value in "off", "on":
-            tap.equal(stage.machine.hmp(f"qom-set {PATH} capture {value}"),
+            tap.equal(stage.machine.qmp.hmp(f"qom-set {PATH} capture {value}"),
                       "",
                       f"the monitor's qom-set of capture to {value} succeeds")
         lines = [line.rpartition(" ")[2]

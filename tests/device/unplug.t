@@ -25,7 +25,7 @@ def unplug(machine, device_id, slot):
     """device_del, and the guest's consent."""
     machine.qmp("device_del", id=device_id)
     machine.command(f"outl {EJECT} {1 << slot}")
-    while machine.event("DEVICE_DELETED").get("device") != device_id:
+    while machine.qmp.event("DEVICE_DELETED").get("device") != device_id:
         pass
 
 
@@ -112,7 +112,7 @@ def device(tap):
             stage.receive(frame(turn))
             stage.cap.wait_counted(1)
             unplug(machine, "cap", stage.cap.slot)
-            tap.ok("filters:" not in machine.hmp("info network"),
+            tap.ok("filters:" not in machine.qmp.hmp("info network"),
                    "capture device unplugged: the tap is gone")
             stage.receive(frame(100))
             stage.send(frame(101))
@@ -142,7 +142,7 @@ def listeners(tap):
             tap.equal(stage.cap.look(16)[1:], (2, 0, 2, 0),
                       "capture device with listener queues: they capture")
             unplug(machine, "cap", stage.cap.slot)
-            tap.ok("filters:" not in machine.hmp("info network"),
+            tap.ok("filters:" not in machine.qmp.hmp("info network"),
                    "capture device with listener queues unplugged: the tap is gone")
             stage.receive(frame(100))
             machine.qmp("device_add", driver="virtio-capture-pci",

@@ -31,7 +31,7 @@ def read(stage, *names):
 def described(tap):
     """The human monitor's help, and QMP."""
     with Stage() as stage:
-        text = stage.machine.hmp("device_add virtio-capture-pci,help")
+        text = stage.machine.qmp.hmp("device_add virtio-capture-pci,help")
         lines = {line.split("=")[0].strip(): line
                  for line in text.splitlines()}
         tap.contains(lines.get("capture", ""), " - off: nothing is captured",
@@ -51,7 +51,7 @@ def version(tap):
     if not qtest.PLUGIN:
         return
     with Stage() as stage:
-        tap.contains(stage.machine.hmp("device_add virtio-capture-pci,help"),
+        tap.contains(stage.machine.qmp.hmp("device_add virtio-capture-pci,help"),
                      f"version of virtio-capture: {VERSION} (read-only)",
                      "the help tells the plug-in's version")
         tap.equal(stage.machine.qmp("qom-get", path=PATHS[0],
@@ -63,7 +63,7 @@ def read_only(tap):
     """What is told cannot be set."""
     with Stage() as stage:
         for name in READ_ONLY:
-            response = stage.machine.qmp_raw(
+            response = stage.machine.qmp.raw(
                 "qom-set", path=PATHS[0], property=name, value=1)
             tap.ok("error" in response, f"qom-set of {name} is refused",
                    response)

@@ -248,11 +248,11 @@ class Fuzzer:
 
     def switch(self, on=None):
         """The host's switch, mostly on; and what the host sees."""
-        self.machine.qmp_raw(
+        self.machine.qmp.raw(
             "qom-set", path="/machine/peripheral/cap", property="capture",
             value=self.rng.random() < 0.8 if on is None else on)
         for name in ("listener-state", "captured", "dropped", "tapped"):
-            self.machine.qmp_raw("qom-get", path="/machine/peripheral/cap",
+            self.machine.qmp.raw("qom-get", path="/machine/peripheral/cap",
                                  property=name)
 
     def interrupts(self):

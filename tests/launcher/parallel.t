@@ -1,11 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """images/vm: several at a time, QMP, and an end by signal."""
-import json
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,6 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from guest import VM  # noqa: E402
+from qmp import Qmp  # noqa: E402
 from tap import Tap  # noqa: E402
 
 
@@ -39,25 +38,13 @@ def is_alive(pid):
         return False
 
 
-def qmp_status(path):
-    """The state of the machine behind a QMP socket."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(path)
-        stream = connection.makefile("rw")
-        stream.readline()
-        for command in ("qmp_capabilities", "query-status"):
-            stream.write(json.dumps({"execute": command}))
-            stream.flush()
-            answer = json.loads(stream.readline())
-    return answer["return"]["status"]
-
-
 def test_side_by_side(tap, folder):
     first, second = start(folder, "--qmp", f"{folder}/qmp"), start(folder)
     both = (first, second)
     tap.equal([one.stdout.readline() for one in both], ["ready\n"] * 2,
               "two guests are up at the same time")
-    tap.equal(qmp_status(f"{folder}/qmp"), "running", "--qmp answers")
+    monitor = Qmp.connect(f"{folder}/qmp")
+    tap.equal(monitor("query-status")["status"], "running", "--qmp answers")
 
     machines = children(first.pid)
     tap.equal(len(machines), 1, "a launcher has one QEMU")

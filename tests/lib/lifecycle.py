@@ -54,7 +54,7 @@ class Guest:
              *map(str, options), "--", "./agent"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             stderr=self.errors)
-        self.qmp = Qmp(self.folder / "qmp")
+        self.qmp = Qmp.connect(self.folder / "qmp")
 
     def __enter__(self):
         return self

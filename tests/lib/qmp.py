@@ -1,58 +1,66 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A client of QEMU's monitor."""
+"""A client of QEMU's monitor, QMP."""
 import json
 import socket
 
-from qtest import Channel, wait_for
+import channel
+import waiting
 
 
 class Qmp:
-    """A connection to a QEMU that listens for QMP on a Unix socket."""
+    """A QMP session over a connected socket."""
 
-    def __init__(self, path):
+    def __init__(self, connection):
         self.events = []
-        self.channel = Channel(wait_for(lambda: self._connect(path),
-                                        f"QMP on {path}"))
+        self.channel = channel.Channel(connection)
         self._message()         # the greeting
         self("qmp_capabilities")
 
-    @staticmethod
-    def _connect(path):
-        connection = socket.socket(socket.AF_UNIX)
-        try:
-            connection.connect(str(path))
-        except OSError:
-            connection.close()
-            return None
-        return connection
+    @classmethod
+    def connect(cls, path):
+        """A session with a QEMU that listens, or soon does, on that path."""
+        def attempt():
+            connection = socket.socket(socket.AF_UNIX)
+            try:
+                connection.connect(str(path))
+            except OSError:
+                connection.close()
+                return None
+            return connection
+        return cls(waiting.wait_for(attempt, f"QMP on {path}"))
 
     def _message(self):
         return json.loads(self.channel.line())
 
-    def __call__(self, command, **arguments):
-        """A command that must succeed; gives what it returns."""
+    def raw(self, command, **arguments):
+        """A command; returns the whole response, also an error."""
         self.channel.send(json.dumps({
             "execute": command,
             "arguments": {name.replace("_", "-"): value
                           for name, value in arguments.items()}}) + "\n")
         while True:
             message = self._message()
-            if "error" in message:
-                raise RuntimeError(f"{command}: {message['error']['desc']}")
-            if "return" in message:
-                return message["return"]
+            if "event" not in message:
+                return message
             self.events.append(message)
 
+    def __call__(self, command, **arguments):
+        """A command that must succeed; returns its result."""
+        response = self.raw(command, **arguments)
+        if "error" in response:
+            raise RuntimeError(f"{command}: {response['error']['desc']}")
+        return response["return"]
+
     def hmp(self, command):
-        """A command of the human monitor; gives its output."""
+        """A command of the human monitor; returns its output."""
         return self("human-monitor-command", command_line=command)
 
     def event(self, name, **data):
-        """Waits for an event that has this data, and takes it."""
+        """Waits for an event with this data; removes it, returns all its data."""
         while True:
             for message in self.events:
-                if message["event"] == name and \
-                        data.items() <= message.get("data", {}).items():
+                found = message.get("data", {})
+                if message["event"] == name and data.items() <= found.items():
                     self.events.remove(message)
-                    return
+                    return found
             self.events.append(self._message())

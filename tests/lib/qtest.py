@@ -9,7 +9,6 @@ the qtest protocol, and commands QEMU over QMP.
 import atexit
 import base64
 import fcntl
-import json
 import os
 import shutil
 import select
@@ -17,8 +16,12 @@ import socket
 import subprocess
 import tempfile
 import termios
-import time
 from pathlib import Path
+
+import waiting
+from channel import Channel
+from qmp import Qmp
+from waiting import wait_for
 
 TOP = Path(__file__).resolve().parents[2]
 # QEMU_RELEASE: see the Makefile.
@@ -36,25 +39,9 @@ if os.environ.get("QEMU_IN_TREE"):
     FIRMWARE = ["-L", "/usr/share/qemu", "-L", "/usr/share/seabios",
                 "-L", "/usr/lib/ipxe/qemu"]
 
-# How long to wait for what must come. Only a failure takes so long.
-# TIME_SCALE: see images/vm.1.
-PATIENCE = 20 * float(os.environ.get("TIME_SCALE") or "1")
-
 RAM = 64 << 20
 FIRST_FREE = 1 << 20            # guest memory below belongs to the firmware
 FIRST_BAR = 0xe0000000
-
-
-def wait_for(condition, what):
-    """Waits until condition() is true, and gives what it returned."""
-    end = time.monotonic() + PATIENCE
-    while True:
-        result = condition()
-        if result:
-            return result
-        if time.monotonic() > end:
-            raise TimeoutError(f"no {what} after {PATIENCE} s")
-        time.sleep(0.001)
 
 
 def scratch():
@@ -84,28 +71,8 @@ def run_qemu(*args, plugin=PLUGIN, **options):
     """A QEMU that is to end by itself: its exit status and error output."""
     done = subprocess.run(command_line(*args, plugin=plugin), check=False,
                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.PIPE, timeout=PATIENCE, **options)
+                          stderr=subprocess.PIPE, timeout=waiting.PATIENCE, **options)
     return done.returncode, done.stderr.decode()
-
-
-class Channel:
-    """A line-based connection to QEMU."""
-
-    def __init__(self, connection):
-        self.socket = connection
-        self.socket.settimeout(PATIENCE)
-        self.file = connection.makefile("rb")
-
-    def send(self, text):
-        """Sends one or several lines."""
-        self.socket.sendall(text.encode())
-
-    def line(self):
-        """Receives one line."""
-        line = self.file.readline()
-        if not line:
-            raise EOFError("QEMU has gone")
-        return line.decode().rstrip("\n")
 
 
 class Machine:
@@ -113,7 +80,6 @@ class Machine:
 
     def __init__(self, *args, plugin=PLUGIN, stopped=False):
         self.folder = scratch()
-        self.events = []
         self.next_memory = FIRST_FREE
         self.next_bar = FIRST_BAR
         self.buses = [0]        # of PCI, as far as they can be reached
@@ -126,10 +92,9 @@ class Machine:
                          *(["-S"] if stopped else []), *args, plugin=plugin),
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         atexit.register(self.close)
-        self.qtest, self.monitor = [self._accept(listener)
-                                    for listener in listeners]
-        self._qmp_read()
-        self.qmp("qmp_capabilities")
+        protocol, monitor = [self._accept(listener) for listener in listeners]
+        self.qtest = Channel(protocol)
+        self.qmp = Qmp(monitor)
 
     def __enter__(self):
         return self
@@ -152,7 +117,7 @@ class Machine:
                 return listener.accept()[0]
             except socket.timeout:
                 return None
-        return Channel(wait_for(attempt, "connection from QEMU"))
+        return wait_for(attempt, "connection from QEMU")
 
     def output(self):
         """What QEMU wrote to its standard output and error."""
@@ -175,49 +140,12 @@ class Machine:
             except (EOFError, OSError):
                 pass
         try:
-            status = self.process.wait(PATIENCE)
+            status = self.process.wait(waiting.PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             status = self.process.wait()
         self.log.close()
         return status
-
-    # The monitor.
-
-    def _qmp_read(self):
-        return json.loads(self.monitor.line())
-
-    def qmp_raw(self, command, **arguments):
-        """A QMP command; gives the whole response, good or bad."""
-        self.monitor.send(json.dumps({
-            "execute": command,
-            "arguments": {name.replace("_", "-"): value
-                          for name, value in arguments.items()}}) + "\n")
-        while True:
-            message = self._qmp_read()
-            if "event" not in message:
-                return message
-            self.events.append(message)
-
-    def qmp(self, command, **arguments):
-        """A QMP command that must succeed; gives what it returns."""
-        response = self.qmp_raw(command, **arguments)
-        if "error" in response:
-            raise RuntimeError(f"{command}: {response['error']['desc']}")
-        return response["return"]
-
-    def hmp(self, command):
-        """A command of the human monitor; gives its output."""
-        return self.qmp("human-monitor-command", command_line=command)
-
-    def event(self, name):
-        """Waits for a QMP event and takes it."""
-        while True:
-            for message in self.events:
-                if message["event"] == name:
-                    self.events.remove(message)
-                    return message["data"] if "data" in message else {}
-            self.events.append(self._qmp_read())
 
     # The qtest protocol.
 
@@ -316,7 +244,7 @@ def link(folder=None):
     ours, theirs = folder / "test", folder / "qemu"
     end = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     end.bind(str(ours))
-    end.settimeout(PATIENCE)
+    end.settimeout(waiting.PATIENCE)
     end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
     option = (f"dgram,local.type=unix,local.path={theirs},"
               f"remote.type=unix,remote.path={ours}")

@@ -15,9 +15,11 @@ import sys
 from pathlib import Path
 
 from guest import ARCH, TIME_SCALE, TOP
+from channel import Channel
 from lifecycle import AGENT, Guest
-from qtest import PATIENCE, QEMU, Channel, scratch, wait_for
+from qtest import QEMU, scratch
 from tap import skip_all
+from waiting import PATIENCE, wait_for
 
 sys.path.insert(0, str(Path(TOP, "images")))
 from launcher import image, qemu  # noqa: E402

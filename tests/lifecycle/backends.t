@@ -9,8 +9,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from capture import frame  # noqa: E402
 from lifecycle import Descriptor, Guest  # noqa: E402
-from qtest import PATIENCE, link, scratch  # noqa: E402
+from qtest import link, scratch  # noqa: E402
 from tap import Tap  # noqa: E402
+from waiting import PATIENCE  # noqa: E402
 
 BPF_D_OUT = 2
 SIZES = (60, 61, 1000, 1513, 1514)

@@ -10,8 +10,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from capture import frame  # noqa: E402
 from lifecycle import SOAK, Descriptor, dgram_guest  # noqa: E402
-from qtest import PATIENCE  # noqa: E402
 from tap import Tap  # noqa: E402
+from waiting import PATIENCE  # noqa: E402
 
 LOOPS = int(os.environ.get("MODULE_LOOPS", 1000 if SOAK else 100))
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from lifecycle import Descriptor, Guest, dgram_guest  # noqa: E402
-from qtest import PATIENCE, scratch, wait_for  # noqa: E402
+from qtest import scratch, wait_for  # noqa: E402
 from tap import Tap  # noqa: E402
+from waiting import PATIENCE  # noqa: E402
 
 LENGTH = 1000
 TYPE = b"\x88\xb5"
