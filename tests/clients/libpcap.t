@@ -7,9 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from scapy.utils import RawPcapReader, wrpcap
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import pcap  # noqa: E402
 from clients import BY_LINES, CLIENTS, add_programs  # noqa: E402
 from guest import PROGRAMS, TWO_NICS, vm  # noqa: E402
 from tap import Tap  # noqa: E402
@@ -147,8 +146,7 @@ class Results:
 
     def frames(self, name):
         """The frames in a file that a program wrote."""
-        with open(f"{self.folder}/{name}.pcap", "rb") as file:
-            return [data for data, _ in RawPcapReader(file)]
+        return pcap.read(f"{self.folder}/{name}.pcap").frames()
 
     def seen(self, name):
         """The packets that a program says it saw."""
@@ -253,7 +251,7 @@ def programs(tap):
     sent = [bytes.fromhex("ffffffffffff52540099999988b5")
             + os.urandom(86 + 10 * number) for number in range(COUNT)]
     with tempfile.TemporaryDirectory() as folder:
-        wrpcap(f"{folder}/sent.pcap", sent, linktype=1)
+        pcap.write(f"{folder}/sent.pcap", sent)
         done = vm([*TWO_NICS, "--timeout", "300", "--add", REPLAY,
                    "--add", f"{folder}/sent.pcap",
                    *add_programs(*(f"{CLIENTS}/libpcap/{name}"

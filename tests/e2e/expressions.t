@@ -3,17 +3,15 @@
 """In the guest, tcpdump's expressions select through /dev/bpf exactly what
 tcpdump selects from the same frames on the host: where the driver runs the
 programs, and where the device does."""
-import io
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 
-from scapy.all import RawPcapReader, wrpcap
-
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 import frames  # noqa: E402
+import pcap  # noqa: E402
 from guest import BIG_ENDIAN, FILTER_ENGINE  # noqa: E402
 from guest import PROGRAMS, TOP, TWO_NICS, vm  # noqa: E402
 from tap import Tap  # noqa: E402
@@ -97,11 +95,6 @@ def write_batches(folder, expressions):
     return names
 
 
-def read_pcap(data):
-    """[frame] of the contents of a pcap file."""
-    return [frame for frame, _ in RawPcapReader(io.BytesIO(data))]
-
-
 def select(path, expression):
     """What the host's tcpdump selects."""
     words = [expression] if expression else []
@@ -109,7 +102,7 @@ def select(path, expression):
                           capture_output=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{expression}: {done.stderr.decode()}")
-    return read_pcap(done.stdout)
+    return pcap.parse(done.stdout).frames()
 
 
 def run_guest(folder, names, offload):
@@ -135,7 +128,7 @@ def run_guest(folder, names, offload):
     captured = {}
     for name in names:
         with open(f"{folder}/out/{name}", "rb") as file:
-            captured[name] = read_pcap(file.read())
+            captured[name] = pcap.parse(file.read()).frames()
     with open(f"{folder}/out/peers", encoding="ascii") as file:
         return captured, [line.split() for line in file
                           if not line.startswith("pid")]
@@ -163,7 +156,7 @@ def test_expressions(tap):
     sent = [frame.ljust(60, b"\0") for frame in frames.varied(COUNT, 3)]
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/sent.pcap"
-        wrpcap(path, sent, linktype=1)
+        pcap.write(path, sent)
         names = write_batches(folder, read_expressions())
         expected = {name: [frame[:snaplen] for frame in select(path, text)]
                     for name, (text, snaplen) in names.items()}

@@ -9,6 +9,8 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import numbered  # noqa: E402
+import pcap  # noqa: E402
 from guest import ARCH, BIG_ENDIAN, PROGRAMS, TWO_NICS, vm  # noqa: E402
 from tap import Tap  # noqa: E402
 from terminal import shell  # noqa: E402
@@ -41,35 +43,9 @@ wait $tcpdump
 """
 
 
-def write_frames(path):
-    """Numbered frames, in a file that replay reads."""
-    with open(path, "wb") as file:
-        file.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
-        for number in range(COUNT):
-            frame = bytes.fromhex("ffffffffffff52540099999988b5") \
-                + struct.pack(">I", number)
-            frame += bytes(SIZE - len(frame))
-            file.write(struct.pack("<IIII", 0, 0, SIZE, SIZE) + frame)
-
-
-def read_frames(path):
-    """The byte order of a file of tcpdump's, and its frames' numbers."""
-    with open(path, "rb") as file:
-        data = file.read()
-    order = "<" if data.startswith(b"\xd4\xc3\xb2\xa1") else ">"
-    numbers, offset = [], 24
-    while offset + 16 <= len(data):
-        caplen, length = struct.unpack_from(order + "8xII", data, offset)
-        if (caplen, length) != (SIZE, SIZE):
-            return order, f"lengths {caplen} and {length}"
-        numbers += struct.unpack_from(">I", data, offset + 16 + 14)
-        offset += 16 + caplen
-    return order, numbers
-
-
 def capture(folder):
     """Runs the guest; gives how that ended, and the texts it has written."""
-    write_frames(f"{folder}/frames.pcap")
+    pcap.write(f"{folder}/frames.pcap", numbered.frames(range(COUNT), SIZE))
     files = ("machine", "log", "counts", "even.pcap")
     options = [*TWO_NICS, "--add", f"{folder}/frames.pcap",
                "--add", os.path.join(PROGRAMS, "tools", "replay")]
@@ -92,11 +68,11 @@ def test_capture(tap):
                       "the guest and its kernel are well [CAP-DEV-CFG-5]",
                       done.returncode, done.stdout, done.stderr):
             return
-        order, numbers = read_frames(f"{folder}/even.pcap")
+        even = pcap.read(f"{folder}/even.pcap")
     machine, log, counts = texts
     tap.equal(machine, f"{ARCH}\n", "the guest's processor")
-    tap.equal(order, ">" if BIG_ENDIAN else "<", "its byte order")
-    tap.equal(numbers, list(range(0, COUNT, 2)),
+    tap.equal(even.order, ">" if BIG_ENDIAN else "<", "its byte order")
+    tap.equal(even.frames(), numbered.frames(range(0, COUNT, 2), SIZE),
               "tcpdump's filter takes every second frame")
     tap.ok(f"{COUNT // 2} packets captured" in log
            and f"\n{COUNT} packets received by filter" in log

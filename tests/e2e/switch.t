@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The host's owner switches capture off and on while tcpdump runs in the guest."""
 import base64
-import struct
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import numbered  # noqa: E402
+import pcap  # noqa: E402
 from capture import frame  # noqa: E402
 from guest import BIG_ENDIAN  # noqa: E402
 from lifecycle import Descriptor, dgram_guest  # noqa: E402
@@ -42,13 +43,7 @@ class Tcpdump:
     def seen(self):
         """The numbers of the frames that it has written."""
         data = base64.b64decode(self.guest.shell(f"base64 {self.name}"))
-        numbers, at = [], 24
-        order = ">" if BIG_ENDIAN else "<"
-        while at < len(data):
-            length = struct.unpack_from(order + "I", data, at + 8)[0]
-            numbers.append(struct.unpack_from(">I", data, at + 16 + 14)[0])
-            at += 16 + length
-        return numbers
+        return [numbered.number(one) for one in pcap.parse(data).frames()]
 
     def wait(self, count):
         """The same, as soon as there are so many."""

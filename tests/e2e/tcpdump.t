@@ -3,17 +3,17 @@
 """What tcpdump's options for capturing do through /dev/bpf, unmodified."""
 import os
 import re
-import struct
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+import numbered  # noqa: E402
 from guest import PROGRAMS, TWO_NICS, vm  # noqa: E402
+from pcap import MICRO, NANO, read, write  # noqa: E402
 from tap import Tap  # noqa: E402
 
 REPLAY = os.path.join(PROGRAMS, "tools", "replay")
 COUNT, SIZE = 20, 200
-MICRO, NANO = 0xa1b2c3d4, 0xa1b23c4d
 OURS = "ether proto 0x88b5"
 
 # eth0 is captured: what it sends, and what eth1 on the same hub sends. The
@@ -86,35 +86,16 @@ wait $!
 """
 
 
-def write_pcap(path, first, count):
-    """Frames with these numbers."""
-    with open(path, "wb") as file:
-        file.write(struct.pack("<IHHiIII", MICRO, 2, 4, 0, 0, 65535, 1))
-        for number in range(first, first + count):
-            frame = bytes.fromhex("ffffffffffff52540099999988b5") \
-                + struct.pack(">I", number)
-            frame += bytes(SIZE - len(frame))
-            file.write(struct.pack("<IIII", 0, 0, SIZE, SIZE) + frame)
-
-
-class Pcap:
+class Written:
     """What tcpdump wrote."""
 
     def __init__(self, path):
-        with open(path, "rb") as file:
-            data = file.read()
-        # It is in the byte order of the guest's processor.
-        order = "<" if data[0] in (MICRO & 0xff, NANO & 0xff) else ">"
-        self.magic = struct.unpack_from(f"{order}I", data)[0]
-        self.numbers, self.fractions, self.lengths = [], [], []
-        offset = 24
-        while offset < len(data):
-            _, part, caplen, length = struct.unpack_from(f"{order}IIII", data,
-                                                         offset)
-            self.fractions.append(part)
-            self.lengths.append((caplen, length))
-            self.numbers += struct.unpack_from(">I", data, offset + 16 + 14)
-            offset += 16 + caplen
+        file = read(path)
+        self.magic = file.magic
+        self.numbers = [numbered.number(data) for data in file.frames()]
+        self.fractions = [packet.fraction for packet in file.packets]
+        self.lengths = [(len(packet.data), packet.length)
+                        for packet in file.packets]
 
 
 def numbers(*firsts):
@@ -164,7 +145,8 @@ def check(tap, folder):
     """Everything, in one guest."""
     for name, first, count in (("first", 0, COUNT), ("second", 100, COUNT),
                                ("third", 200, COUNT), ("one", 900, 1)):
-        write_pcap(f"{folder}/{name}.pcap", first, count)
+        write(f"{folder}/{name}.pcap",
+              numbered.frames(range(first, first + count), SIZE))
     files = ["in.pcap", "out.pcap", "inout.pcap", "micro.pcap", "nano.pcap",
              "short.pcap", "member.pcap", "precision.text", "links",
              "interfaces", "refused"]
@@ -179,7 +161,7 @@ def check(tap, folder):
         return
 
     def got(name):
-        return Pcap(f"{folder}/{name}.pcap")
+        return Written(f"{folder}/{name}.pcap")
 
     def text(name):
         with open(f"{folder}/{name}") as file:

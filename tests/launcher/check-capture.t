@@ -16,6 +16,7 @@ logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
 from scapy.layers.dhcp import BOOTP, DHCP  # noqa: E402
 from scapy.layers.inet import ICMP, IP, TCP, UDP  # noqa: E402
 from scapy.layers.l2 import ARP, Ether  # noqa: E402
+import pcap  # noqa: E402
 from tap import Tap  # noqa: E402
 
 CHECK = Path(__file__).resolve().parents[2] / "images" / "check-capture"
@@ -60,13 +61,9 @@ def frames():
     return made
 
 
-def pcap(made):
+def file(made):
     """A pcap file of those frames."""
-    data = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 262144, 1)
-    for frame in made.values():
-        content = bytes(frame)
-        data += struct.pack("<4I", 1, 2, len(content), len(content)) + content
-    return data
+    return pcap.contents(made.values())
 
 
 def log(captured, dropped=0):
@@ -96,7 +93,7 @@ def refused(tap, what, message, data, said, page=PAGE):
 
 def test_whole(tap):
     made = frames()
-    done = check(pcap(made), log(len(made)))
+    done = check(file(made), log(len(made)))
     tap.equal((done.returncode, done.stderr), (0, ""),
               "a whole capture: check-capture succeeds")
     rows = dict(line.split(None, 1) for line in done.stdout.splitlines()
@@ -113,7 +110,7 @@ def test_order(tap):
     made = frames()
     again, moved = made["data 3"], made.pop("data 2")
     made.update({"again": again, "late": moved})
-    done = check(pcap(made), log(len(made)))
+    done = check(file(made), log(len(made)))
     tap.equal((done.returncode, done.stderr), (0, ""),
               "segments out of order and twice: check-capture succeeds")
 
@@ -132,20 +129,20 @@ def test_missing(tap):
             (LAST, "is not the one that was served")):
         made = frames()
         del made[name]
-        refused(tap, f"without {name}", message, pcap(made), log(len(made)))
+        refused(tap, f"without {name}", message, file(made), log(len(made)))
 
 
 def test_no_tcp(tap):
     for way, source in (("sent", GUEST), ("received", HOST)):
         made = {name: frame for name, frame in frames().items()
                 if not (TCP in frame and frame.src == source)}
-        refused(tap, f"no TCP {way}", f"no TCP frame was {way}", pcap(made),
+        refused(tap, f"no TCP {way}", f"no TCP frame was {way}", file(made),
                 log(len(made)))
 
 
 def test_damaged(tap):
     made = frames()
-    data, said = pcap(made), log(len(made))
+    data, said = file(made), log(len(made))
     refused(tap, "no file", "No such file", None, said)
     refused(tap, "an empty file", "0 bytes are no pcap file", b"", said)
     refused(tap, "another file", "not a pcap file", b"#" * 100, said)
@@ -166,7 +163,7 @@ def test_damaged(tap):
 
 def test_log(tap):
     made = frames()
-    data = pcap(made)
+    data = file(made)
     refused(tap, "dropped frames", "3 frames were dropped", data,
             log(len(made), 3))
     refused(tap, "another count", f"captured {len(made) + 1} frames, the file "

@@ -3,13 +3,13 @@
 """images/vm --get when the guest ends before COMMAND does: a time-out, a
 signal, a panic, a kernel that hangs."""
 import signal
-import struct
 import sys
 import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import launches  # noqa: E402
+import pcap  # noqa: E402
 from guest import vm  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -21,14 +21,8 @@ LET_COME = "sleep 3"
 
 def icmp_frames(path):
     """How many pings and answers a pcap file has; it must be whole."""
-    data, offset, count = path.read_bytes(), 24, 0
-    while offset < len(data):
-        length = struct.unpack_from("<I", data, offset + 8)[0]
-        frame = data[offset + 16:offset + 16 + length]
-        assert len(frame) == length, "the file ends inside a frame"
-        count += frame[12:14] == b"\x08\0" and frame[23] == 1
-        offset += 16 + length
-    return count
+    return sum(frame[12:14] == b"\x08\0" and frame[23] == 1
+               for frame in pcap.read(path).frames())
 
 
 def test_time_out(tap, folder):

@@ -11,9 +11,9 @@ import subprocess
 import tempfile
 import threading
 
-from scapy.all import (ARP, Dot1Q, Ether, ICMP, IP, IPv6, Raw, TCP, UDP,
-                       RawPcapReader, wrpcap)
+from scapy.all import (ARP, Dot1Q, Ether, ICMP, IP, IPv6, Raw, TCP, UDP)
 
+import pcap
 from guest import PROGRAMS, VM
 
 HOST_MAC = "52:54:00:aa:aa:aa"
@@ -71,8 +71,8 @@ def make_frames(source, target, seed, count):
 
 def read_pcap(path):
     """[(time in us, frame)] of a pcap file."""
-    return [(meta.sec * 1000000 + meta.usec, frame)
-            for frame, meta in RawPcapReader(path)]
+    return [(packet.seconds * 1000000 + packet.fraction, packet.data)
+            for packet in pcap.read(path).packets]
 
 
 def same(tap, got, expected, name):
@@ -99,7 +99,7 @@ class Nic:
         self.received = []
         threading.Thread(target=self.receive, daemon=True).start()
         self.file = f"{folder}/sent{number}.pcap"
-        wrpcap(self.file, self.from_guest, linktype=1)
+        pcap.write(self.file, self.from_guest)
 
     def options(self):
         """The launcher's."""
