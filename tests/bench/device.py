@@ -25,6 +25,9 @@ from guest import OUT, Failure
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import capture  # noqa: E402
+import emulator  # noqa: E402
+import folders  # noqa: E402
+import links  # noqa: E402
 import nics  # noqa: E402
 import qtest  # noqa: E402
 import virtio_pci  # noqa: E402
@@ -99,16 +102,16 @@ def calls(path, function):
 
 def start(variant, valgrind):
     """A machine under valgrind, and the link to its NIC."""
-    wrapper = qtest.scratch() / "qemu"
-    wrapper.write_text(f'#!/bin/sh\nexec {valgrind} {qtest.QEMU} "$@"\n')
+    wrapper = folders.scratch() / "qemu"
+    wrapper.write_text(f'#!/bin/sh\nexec {valgrind} {emulator.QEMU} "$@"\n')
     wrapper.chmod(0o755)
-    stock, qtest.QEMU = qtest.QEMU, str(wrapper)
+    stock, emulator.QEMU = emulator.QEMU, str(wrapper)
     waiting.PATIENCE = 120
     try:
-        option, link = qtest.link()
+        option, link = links.link()
         return qtest.Machine(*options(variant, option)), link
     finally:
-        qtest.QEMU = stock
+        emulator.QEMU = stock
 
 
 def packet(variant, size):
@@ -134,7 +137,7 @@ def program():
 
 def has_filter():
     """Whether the device runs programs."""
-    with qtest.Machine(*options("tap", qtest.link()[0])) as machine:
+    with qtest.Machine(*options("tap", links.link()[0])) as machine:
         return bool(capture.Capture(machine).offered() >> F_FILTER & 1)
 
 
@@ -171,14 +174,14 @@ def await_frames(device, variant, count, filters):
     def enough():
         now = counters(device)
         return (now[3] if rejects else now[1] + now[2]) >= count and now
-    now = qtest.wait_for(enough, f"{count} frames in the counters")
+    now = waiting.wait_for(enough, f"{count} frames in the counters")
     if now[2] or rejects and now[1]:
         raise Failure(f"{variant}: {now[1]} frames captured, {now[2]} dropped")
 
 
 def run(variant, size, count, filters=False):
     """Instructions for so many frames, without what is done once."""
-    counts = qtest.scratch() / "callgrind"
+    counts = folders.scratch() / "callgrind"
     function = TAP if variant == "tap" else FILTERS
     machine, link = start(variant, CALLGRIND.format(function, counts))
     with machine:
@@ -210,7 +213,7 @@ def latency(size):
     NIC has no driver that it could notify. The first frame asks the NIC for its
     filter, so the figures are the median.
     """
-    folder = qtest.scratch()
+    folder = folders.scratch()
 
     def parts(trigger):
         return [path for path in folder.glob("callgrind.*")
@@ -223,8 +226,8 @@ def latency(size):
         for number in range(PACED):
             before = len(parts(RAISE))
             link.send(capture.frame(number, size, nics.MAC_BYTES))
-            qtest.wait_for(lambda count=before: len(parts(RAISE)) > count,
-                           "notification")
+            waiting.wait_for(lambda count=before: len(parts(RAISE)) > count,
+                             "notification")
         device.wait_records(PACED)
     if len(parts(TAP)) != PACED:
         raise Failure("the tap has not seen the frames")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import capture  # noqa: E402
+import links  # noqa: E402
 import nics  # noqa: E402
 import qtest  # noqa: E402
 import virtio_pci  # noqa: E402
@@ -20,7 +21,7 @@ RNG, RNG_SIZE = 4, 8
 
 def configuration(tap, *nic):
     """The configuration of a device beside this NIC, created after it."""
-    option, _ = qtest.link()
+    option, _ = links.link()
     with qtest.Machine("-netdev", f"{option},id=n0", *capture.options(),
                        *nic) as machine:
         slot = machine.pci_find(0x1af4, 0x107f)
@@ -57,7 +58,7 @@ def no_nic(tap):
 def told(tap, *devices, features=(virtio_pci.F_VERSION_1, spec.F_NIC_PCI),
          bridge=None):
     """What the device tells of the place of a NIC: whether, and where."""
-    option, _ = qtest.link()
+    option, _ = links.link()
     with qtest.Machine("-netdev", f"{option},id=n0", *capture.options(),
                        *devices) as machine:
         if bridge:
@@ -91,7 +92,7 @@ def place(tap):
 
 def place_off(tap):
     """The feature turned off, for the sake of a migration."""
-    option, _ = qtest.link()
+    option, _ = links.link()
     cap_options = ["-device", "virtio-capture-pci,netdev=n0,nic-pci=off"]
     with qtest.Machine("-netdev", f"{option},id=n0", *nics.options(),
                        *cap_options) as machine:
@@ -104,7 +105,7 @@ def place_off(tap):
 
 def link_status(tap):
     """The link goes down and up while the machine runs."""
-    option, _ = qtest.link()
+    option, _ = links.link()
     with qtest.Machine("-netdev", f"{option},id=n0", *nics.options(),
                        *capture.options()) as machine:
         cap = capture.Capture(machine)
@@ -119,7 +120,7 @@ def link_status(tap):
 
 def shape(tap):
     """Queues and what the user can look at."""
-    option, _ = qtest.link()
+    option, _ = links.link()
     with qtest.Machine("-netdev", f"{option},id=n0", *capture.options(),
                        "-device", "virtio-rng-pci,disable-legacy=on"
                        ) as machine:

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import folders  # noqa: E402
 import nics  # noqa: E402
-import qtest  # noqa: E402
 import spectext  # noqa: E402
 import virtio_pci  # noqa: E402
 import waiting  # noqa: E402
@@ -140,7 +140,7 @@ def refused_buffers(tap):
                                    [(where + 4096, writable)])
             stage.cap.listen()
             stage.receive(frame(1))
-            qtest.wait_for(stage.cap.broken, "broken device")
+            waiting.wait_for(stage.cap.broken, "broken device")
             tap.equal(stage.machine.read(where, 8192), b"\xa5" * 8192,
                       f"{name}: a readable buffer is not written [CAP-DEV-BUF-7]")
 
@@ -153,7 +153,7 @@ def no_reply(tap):
             cap.submit(CTRL.pack(spec.C_LISTEN, 0)
                        + LISTEN.pack(100, BOTH, 0, 0), room)
             cap.controls.kick()
-            qtest.wait_for(cap.broken, "broken device")
+            waiting.wait_for(cap.broken, "broken device")
             tap.ok(not cap.tap_exists(),
                    f"{room} bytes for the reply: LISTEN is not executed"
                    " [CAP-DEV-CTRL-6]")
@@ -246,10 +246,10 @@ def saved_state(tap):
     """A saved state with what no driver may ask for."""
     with Stage() as stage:
         stage.cap.listen(0x0badcafe, spec.L_SENT)
-        file = qtest.scratch() / "state"
+        file = folders.scratch() / "state"
         stage.machine.qmp("migrate", uri=f"exec:cat >{file}")
-        qtest.wait_for(lambda: stage.machine.qmp("query-migrate")
-                       .get("status") == "completed", "migration")
+        waiting.wait_for(lambda: stage.machine.qmp("query-migrate")
+                         .get("status") == "completed", "migration")
     state = file.read_bytes()
     good = struct.pack(">II", 0x0badcafe, spec.L_SENT)
     tap.equal(state.count(good), 1, "the saved state has snaplen and flags")

@@ -6,10 +6,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from capture import CLOCK, CTRL, LISTEN, frame, spec  # noqa: E402
-from qtest import RAM, wait_for  # noqa: E402
+from emulator import RAM  # noqa: E402
 from stage import Stage  # noqa: E402
 from tap import Tap  # noqa: E402
 from virtio_pci import NEEDS_RESET  # noqa: E402
+from waiting import wait_for  # noqa: E402
 
 GOOD = LISTEN.pack(100, spec.L_ALL, 0, 0)
 

@@ -11,8 +11,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import nics  # noqa: E402
 from capture import Capture, frame, spec  # noqa: E402
-from qtest import Machine, wait_for  # noqa: E402
+from qtest import Machine  # noqa: E402
 from tap import Tap  # noqa: E402
+from waiting import wait_for  # noqa: E402
 
 ETHERTYPE, RARP = 0x88b5, 0x8035
 OTHER = bytes.fromhex("525400999999")

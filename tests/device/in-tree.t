@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-import qtest  # noqa: E402
+import emulator  # noqa: E402
+import folders  # noqa: E402
 from tap import Tap  # noqa: E402
 
-DEVICE = qtest.TOP / "qemu-device"
-SOURCE = qtest.BUILD.parents[1] / "qemu-device" / "qemu-source"
-TREE = qtest.BUILD / "in-tree"
+DEVICE = emulator.TOP / "qemu-device"
+SOURCE = emulator.BUILD.parents[1] / "qemu-device" / "qemu-source"
+TREE = emulator.BUILD / "in-tree"
 
 
 def run(*words, **options):
@@ -42,7 +43,7 @@ def patches(tap):
     """They apply to QEMU's sources as they are, and give the same tree."""
     series = sorted(str(path) for path in (TREE / "series").glob("*.patch"))
     tap.ok(len(series) > 1, "there are patches and a cover letter", series)
-    copy = qtest.scratch()
+    copy = folders.scratch()
     changed = "MAINTAINERS meson.build hw/Kconfig hw/meson.build".split()
     for name in changed:
         (copy / name).parent.mkdir(exist_ok=True)
@@ -64,7 +65,7 @@ def usage(tap):
     script = str(DEVICE / "in-tree")
     tap.equal(run(script), (2, "usage: in-tree SOURCE DIR [TARGET...]\n"),
               "without arguments")
-    empty = qtest.scratch()
+    empty = folders.scratch()
     tap.equal(run(script, str(empty), str(empty / "out")),
               (1, f"in-tree: no QEMU sources in {empty}\n"), "without sources")
     tap.ok(not (empty / "out").exists(), "which leaves nothing behind")

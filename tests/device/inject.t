@@ -8,9 +8,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import nics  # noqa: E402
 from capture import (Capture, frame, inject, offer, options,  # noqa: E402
                      spec)
-from qtest import Machine, link, wait_for  # noqa: E402
+from links import link  # noqa: E402
+from qtest import Machine  # noqa: E402
 from stage import Stage  # noqa: E402
 from tap import Tap  # noqa: E402
+from waiting import wait_for  # noqa: E402
 
 
 def sent(tap):

@@ -9,9 +9,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import bpf  # noqa: E402
 import virtio_pci  # noqa: E402
 from capture import BOTH, FLUSH, frame, records, spec  # noqa: E402
-from qtest import wait_for  # noqa: E402
 from stage import Stage  # noqa: E402
 from tap import Tap  # noqa: E402
+from waiting import wait_for  # noqa: E402
 
 NONE = spec.DELAY_NONE
 FEATURES = (virtio_pci.F_VERSION_1, spec.F_FILTER, spec.F_LISTENER_QUEUES)

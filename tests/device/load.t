@@ -9,19 +9,22 @@ import shutil  # noqa: E402
 import subprocess  # noqa: E402
 
 import capture  # noqa: E402
+import emulator  # noqa: E402
+import folders  # noqa: E402
+import links  # noqa: E402
 import qtest  # noqa: E402
 import waiting  # noqa: E402
 from tap import Tap  # noqa: E402
 
 INSTALLED = subprocess.run(
-    [qtest.QEMU, "--version"], check=True, stdout=subprocess.PIPE).stdout \
+    [emulator.QEMU, "--version"], check=True, stdout=subprocess.PIPE).stdout \
     .decode().splitlines()[0].split(" ", 3)[3]
 
 
 def build(name, *variables):
     """The plug-in, built with other make variables."""
-    out = qtest.BUILD / name
-    subprocess.run(["make", "-s", "-C", qtest.TOP / "qemu-device",
+    out = emulator.BUILD / name
+    subprocess.run(["make", "-s", "-C", emulator.TOP / "qemu-device",
                     f"OUT={out}", *variables], check=True,
                    stdout=subprocess.DEVNULL)
     return out / "virtio-capture.so"
@@ -32,7 +35,7 @@ def version(tap):
     for other in ("7.1.0 (Debian 1:7.1+dfsg-7)",
                   INSTALLED.replace(")", "+local)")):
         plugin = build("other-version", f"BUILT_FOR={other}")
-        status, errors = qtest.run_qemu(plugin=plugin)
+        status, errors = emulator.run_qemu(plugin=plugin)
         tap.equal(errors.splitlines()[0],
                   f"virtio-capture.so: it was built for QEMU {other}, but "
                   f"this is QEMU {INSTALLED}; rebuild it for this QEMU",
@@ -45,9 +48,9 @@ def version(tap):
 def refuse_layout(tap, structure, define, type_name, member):
     """One structure is another when that is defined."""
     # What make has built otherwise is the file that asks.
-    (qtest.BUILD / "other-layout/plugin/layout.o").unlink(missing_ok=True)
+    (emulator.BUILD / "other-layout/plugin/layout.o").unlink(missing_ok=True)
     plugin = build("other-layout", f"DEFINES={define}")
-    status, errors = qtest.run_qemu(plugin=plugin)
+    status, errors = emulator.run_qemu(plugin=plugin)
     tap.contains(errors, "this QEMU has the right version, but was built "
                  f"with other options: its '{type_name}' has '{member}' "
                  "at byte ",
@@ -58,10 +61,10 @@ def refuse_layout(tap, structure, define, type_name, member):
 def other_filter_header(line):
     """A file to include first: NetFilterState has one member more before the
     one in that line."""
-    source = qtest.BUILD.parents[1] / "qemu-device" / "qemu-source"
+    source = emulator.BUILD.parents[1] / "qemu-device" / "qemu-source"
     text = (source / "include/net/filter.h").read_text()
     assert line in text
-    path = qtest.scratch() / "filter.h"
+    path = folders.scratch() / "filter.h"
     path.write_text('#include "qemu/osdep.h"\n' +
                     text.replace(line, f"    char more[64];\n{line}"))
     return path
@@ -90,13 +93,13 @@ def layout(tap):
 
 def usage(tap):
     """Given twice, or with arguments."""
-    copy = qtest.scratch() / "copy.so"
-    copy.write_bytes(qtest.PLUGIN.read_bytes())
-    status, errors = qtest.run_qemu("-plugin", copy)
+    copy = folders.scratch() / "copy.so"
+    copy.write_bytes(emulator.PLUGIN.read_bytes())
+    status, errors = emulator.run_qemu("-plugin", copy)
     tap.equal((status, errors.splitlines()[0]),
               (1, "virtio-capture.so: it is already loaded"),
               "plug-in loaded twice: the error tells of it")
-    status, errors = qtest.run_qemu(plugin=f"{qtest.PLUGIN},colour=blue")
+    status, errors = emulator.run_qemu(plugin=f"{emulator.PLUGIN},colour=blue")
     tap.equal((status, errors.splitlines()[0]),
               (1, "virtio-capture.so: it takes no arguments, but got "
                   "'colour=blue'"),
@@ -106,11 +109,11 @@ def usage(tap):
 def targets(tap):
     """One plug-in serves the QEMUs of other processors."""
     for target, machine in (("aarch64", "virt"), ("s390x", "s390-ccw-virtio")):
-        option, _ = qtest.link()
-        qemu = Path(shutil.which(qtest.QEMU)).with_name(f"qemu-system-{target}")
+        option, _ = links.link()
+        qemu = Path(shutil.which(emulator.QEMU)).with_name(f"qemu-system-{target}")
         done = subprocess.run(
             [qemu, "-nodefaults", "-no-user-config", "-display", "none", "-S",
-             "-machine", machine, "-accel", "tcg", "-plugin", qtest.PLUGIN,
+             "-machine", machine, "-accel", "tcg", "-plugin", emulator.PLUGIN,
              "-netdev", f"{option},id=n0",
              "-device", "virtio-net-pci,netdev=n0,romfile=",
              *capture.options(), "-monitor", "stdio"],

@@ -9,9 +9,9 @@ import bpf  # noqa: E402
 import virtio_pci  # noqa: E402
 from capture import (BOTH, CLOCK, FILTER, FLUSH, INSN, LISTEN,  # noqa: E402
                      frame, spec)
-from qtest import wait_for  # noqa: E402
 from stage import Stage  # noqa: E402
 from tap import Tap  # noqa: E402
+from waiting import wait_for  # noqa: E402
 
 NONE = spec.DELAY_NONE
 VERSION_1 = virtio_pci.F_VERSION_1

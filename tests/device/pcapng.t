@@ -10,9 +10,12 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import emulator  # noqa: E402
+import folders  # noqa: E402
 import nics  # noqa: E402
 import pcapng  # noqa: E402
 import qtest  # noqa: E402
+import waiting  # noqa: E402
 from capture import frame, inject, spec  # noqa: E402
 from launches import small_disk  # noqa: E402
 from stage import Stage  # noqa: E402
@@ -42,7 +45,7 @@ def tcpdump(path):
 
 def frames_in_file(tap):
     """All frames, in order, in the file when QEMU has passed them on."""
-    path = qtest.scratch() / "file"
+    path = folders.scratch() / "file"
     path.write_bytes(bytes(100000))
     before = time.time_ns()
     with recorded(path, "eth7") as stage:
@@ -77,7 +80,7 @@ def frames_in_file(tap):
 
 def beside_listeners(tap):
     """What the driver captures and injects, and the switch."""
-    path = qtest.scratch() / "file"
+    path = folders.scratch() / "file"
     with recorded(path) as stage:
         stage.cap.listen()
         stage.receive(frame(1))
@@ -103,7 +106,7 @@ def beside_listeners(tap):
 
 def killed(tap):
     """SIGKILL leaves all that QEMU has passed on."""
-    path = qtest.scratch() / "file"
+    path = folders.scratch() / "file"
     with recorded(path) as stage:
         for number in range(20):
             stage.send(frame(number, 1000))
@@ -117,7 +120,7 @@ def killed(tap):
 
 def goes(tap):
     """The device or its netdev goes while QEMU runs."""
-    folder = qtest.scratch()
+    folder = folders.scratch()
     for what, command, arguments in (
             ("netdev", "netdev_del", {"id": "n0"}),
             ("device", "device_del", {"id": "cap"})):
@@ -143,20 +146,20 @@ def goes(tap):
 
 def full(tap):
     """A file system that is full for a while."""
-    folder = qtest.scratch()
+    folder = folders.scratch()
     wrapper = folder / "qemu"
     words = small_disk(folder, 8 * 4096)
     wrapper.write_text("#!/bin/sh\nexec " + " ".join(
-        f"'{word}'" for word in [*words, shutil.which(qtest.QEMU)])
+        f"'{word}'" for word in [*words, shutil.which(emulator.QEMU)])
         .replace(f"'{words[-2]}'", "'" + words[-2].replace("'", "'\\''") + "'")
         + ' "$@"\n')
     wrapper.chmod(0o755)
-    path, old = folder / "file", qtest.QEMU
-    qtest.QEMU = str(wrapper)
+    path, old = folder / "file", emulator.QEMU
+    emulator.QEMU = str(wrapper)
     try:
         stage = recorded(path)
     finally:
-        qtest.QEMU = old
+        emulator.QEMU = old
     with stage:
         there = Path(f"/proc/{stage.machine.process.pid}/root")
         inside = Path(f"{there}{path}")
@@ -188,14 +191,14 @@ def virtio_header(tap):
     if os.geteuid() or not os.path.exists("/dev/net/tun"):
         tap.skip("a netdev with headers", "needs root and /dev/net/tun")
         return
-    path = qtest.scratch() / "file"
+    path = folders.scratch() / "file"
     with qtest.Machine("-netdev", f"tap,id=n0,ifname=cap{os.getpid()},"
                        "script=no,downscript=no,vhost=off", *nics.options(nics.MODEL), "-device",
                        f"virtio-capture-pci,netdev=n0,id=cap,pcapng={path}"
                        ) as machine:
         nic = nics.VirtioNet(machine)
         nic.send(frame(1))
-        qtest.wait_for(lambda: pcapng.read(path).packets, "frame")
+        waiting.wait_for(lambda: pcapng.read(path).packets, "frame")
         data = [one.data for one in pcapng.read(path).packets
                 if one.direction == "out"]
         tap.equal(data, [frame(1)], "a tap: the frame without the header")
@@ -203,7 +206,7 @@ def virtio_header(tap):
 
 def refused(tap):
     """Files that cannot be written."""
-    folder = qtest.scratch()
+    folder = folders.scratch()
     os.mkfifo(folder / "fifo")
     long = "x" * 65536
     netdevs = ["-netdev", "hubport,hubid=0,id=n0",
@@ -222,7 +225,7 @@ def refused(tap):
         devices = [word for number, path in enumerate(paths) for word in (
             "-device", f"virtio-capture-pci,netdev=n{number},pcapng={path}"
                        f"{more}")]
-        status, errors = qtest.run_qemu(*netdevs, *devices)
+        status, errors = emulator.run_qemu(*netdevs, *devices)
         tap.equal(status, 1, f"{error}: QEMU does not start")
         tap.contains(errors, error, f"{error}: it says so")
 

@@ -8,9 +8,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import capture  # noqa: E402
 import nics  # noqa: E402
 from capture import BROADCAST, Capture, frame, spec  # noqa: E402
-from qtest import Machine, link, wait_for  # noqa: E402
+from links import link  # noqa: E402
+from qtest import Machine  # noqa: E402
 from stage import Stage  # noqa: E402
 from tap import Tap  # noqa: E402
+from waiting import wait_for  # noqa: E402
 
 OTHER = bytes.fromhex("525400999999")
 SECOND = bytes.fromhex("525400777777")

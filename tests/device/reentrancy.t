@@ -17,10 +17,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import q35  # noqa: E402
 import sanitizer  # noqa: E402
 from capture import CTRL, LISTEN, Capture, frame, spec  # noqa: E402
-from qtest import wait_for  # noqa: E402
 from stage import Stage  # noqa: E402
 from tap import Tap  # noqa: E402
 from virtio_pci import F_VERSION_1, NEXT, WRITE  # noqa: E402
+from waiting import wait_for  # noqa: E402
 
 ALL = b"\xff" * 6
 LARGE = 40000                   # a used length that has bit 15

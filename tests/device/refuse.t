@@ -11,6 +11,8 @@ import struct  # noqa: E402
 import subprocess  # noqa: E402
 import threading  # noqa: E402
 
+import emulator  # noqa: E402
+import folders  # noqa: E402
 import qtest  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -20,7 +22,7 @@ DEVICE = "virtio-capture-pci"
 def refused(tap, reason, device, *args, **options):
     """QEMU ends with exactly this error; labels may follow the reason."""
     error = f"-device {device}: " + reason.split(" [")[0]
-    status, errors = qtest.run_qemu(*args, "-device", device, **options)
+    status, errors = emulator.run_qemu(*args, "-device", device, **options)
     lines = [line for line in errors.splitlines() if "-device" in line]
     tap.ok(status == 1 and lines == [f"qemu-system-x86_64: {error}"], reason,
            status, errors)
@@ -90,7 +92,7 @@ def vhost_on(tap):
     if not os.access("/dev/net/tun", os.W_OK):
         tap.skip("vhost=on", "no /dev/net/tun")
         return
-    folder = qtest.scratch()
+    folder = folders.scratch()
     (folder / "vhost.c").write_text(VHOST)
     subprocess.run(["cc", "-Wall", "-Werror", "-shared", "-fPIC", "-o",
                     folder / "vhost.so", folder / "vhost.c"], check=True)
@@ -132,7 +134,7 @@ def serve_vhost_user(listener):
 
 def vhost_user(tap):
     """The same with a backend in another process."""
-    path = qtest.scratch() / "socket"
+    path = folders.scratch() / "socket"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen(1)

@@ -8,9 +8,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import virtio_pci  # noqa: E402
 from capture import CTRL, LISTEN, BOTH, frame, spec  # noqa: E402
-from qtest import RAM, wait_for  # noqa: E402
+from emulator import RAM  # noqa: E402
 from stage import Stage  # noqa: E402
 from tap import Tap  # noqa: E402
+from waiting import wait_for  # noqa: E402
 
 NONE = spec.DELAY_NONE
 VERSION_1 = virtio_pci.F_VERSION_1

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-import qtest  # noqa: E402
+import folders  # noqa: E402
+import waiting  # noqa: E402
 from capture import Capture, frame, spec  # noqa: E402
 from stage import Stage  # noqa: E402
 from tap import Tap  # noqa: E402
@@ -17,14 +18,14 @@ PATH = "/machine/peripheral/cap"
 def job(machine, **options):
     """Makes a block device, to its end."""
     machine.qmp("blockdev-create", job_id="job", options=options)
-    qtest.wait_for(lambda: machine.qmp("query-jobs")[0]["status"]
-                   == "concluded", "blockdev-create")
+    waiting.wait_for(lambda: machine.qmp("query-jobs")[0]["status"]
+                     == "concluded", "blockdev-create")
     machine.qmp("job-dismiss", id="job")
 
 
 def add_disk(machine):
     """A disk for the machine's state; gives its file."""
-    path = qtest.scratch() / "disk"
+    path = folders.scratch() / "disk"
     job(machine, driver="file", filename=str(path), size=0)
     machine.qmp("blockdev-add", driver="file", node_name="file",
                 filename=str(path))

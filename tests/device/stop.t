@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-import qtest  # noqa: E402
+import folders  # noqa: E402
+import waiting  # noqa: E402
 from capture import CTRL, COUNTERS, frame, spec  # noqa: E402
 from stage import Stage  # noqa: E402
 from tap import Tap  # noqa: E402
@@ -107,17 +108,17 @@ def frames(tap):
 
 def leave(stage):
     """Migrates a machine to a file; gives the command that reads it."""
-    file = qtest.scratch() / "state"
+    file = folders.scratch() / "state"
     stage.machine.qmp("migrate", uri=f"exec:cat >{file}")
-    qtest.wait_for(lambda: stage.machine.qmp("query-migrate").get("status")
-                   == "completed", "migration")
+    waiting.wait_for(lambda: stage.machine.qmp("query-migrate").get("status")
+                     == "completed", "migration")
     return f"exec:cat {file}"
 
 
 def arrive(stage):
     """Waits until a machine has taken the state over, and runs."""
-    qtest.wait_for(lambda: stage.machine.qmp("query-status")["running"],
-                   "arrival")
+    waiting.wait_for(lambda: stage.machine.qmp("query-status")["running"],
+                     "arrival")
 
 
 def moved(tap):

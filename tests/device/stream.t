@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-import qtest  # noqa: E402
+import folders  # noqa: E402
 import sanitizer  # noqa: E402
 import virtio_pci  # noqa: E402
 import waiting  # noqa: E402
@@ -116,10 +116,10 @@ class State:
 
 def save(stage):
     """The state of a machine that captures."""
-    file = qtest.scratch() / "state"
+    file = folders.scratch() / "state"
     stage.machine.qmp("migrate", uri=f"exec:cat >{file}")
-    qtest.wait_for(lambda: stage.machine.qmp("query-migrate").get("status")
-                   == "completed", "migration")
+    waiting.wait_for(lambda: stage.machine.qmp("query-migrate").get("status")
+                     == "completed", "migration")
     return State(file.read_bytes())
 
 
@@ -128,15 +128,15 @@ def load(stage, data, check):
     Has another QEMU read a state, and calls check(target) if it goes on. Gives
     its exit status and what it said.
     """
-    file = qtest.scratch() / "state"
+    file = folders.scratch() / "state"
     file.write_bytes(data)
     target = Stage("-incoming", "defer", adopt=stage, plugin=sanitizer.PLUGIN,
                    capture_args=CAPTURE_ARGS)
     machine = target.machine
     machine.qmp("migrate-incoming", uri=f"exec:cat {file}")
     try:
-        qtest.wait_for(lambda: machine.qmp("query-status")["running"],
-                       "arrival")
+        waiting.wait_for(lambda: machine.qmp("query-status")["running"],
+                         "arrival")
         check(target)
     except (EOFError, OSError):
         pass                    # it has ended
@@ -249,10 +249,10 @@ def packed(tap):
         for queue in cap.queues:
             queue._enable()
         cap.set("status", 15)
-        file = qtest.scratch() / "state"
+        file = folders.scratch() / "state"
         stage.machine.qmp("migrate", uri=f"exec:cat >{file}")
-        qtest.wait_for(lambda: stage.machine.qmp("query-migrate")
-                       .get("status") == "completed", "migration")
+        waiting.wait_for(lambda: stage.machine.qmp("query-migrate")
+                         .get("status") == "completed", "migration")
         data = bytearray(file.read_bytes())
         name = b"virtio/packed_virtqueues"
         at = data.index(name) + len(name) + 4

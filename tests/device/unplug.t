@@ -9,10 +9,11 @@ import bpf  # noqa: E402
 import capture  # noqa: E402
 import nics  # noqa: E402
 from capture import frame, spec  # noqa: E402
-from qtest import link, wait_for  # noqa: E402
+from links import link  # noqa: E402
 from stage import Stage  # noqa: E402
 from tap import Tap  # noqa: E402
 from virtio_pci import F_VERSION_1  # noqa: E402
+from waiting import wait_for  # noqa: E402
 
 QUEUES = (F_VERSION_1, spec.F_FILTER, spec.F_LISTENER_QUEUES)
 OTHER = "52:54:00:99:99:99"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import bpf  # noqa: E402
-import qtest  # noqa: E402
+import emulator  # noqa: E402
 import tree  # noqa: E402
 from capture import BOTH, frame, inject, spec  # noqa: E402
 from stage import Stage  # noqa: E402
@@ -48,7 +48,7 @@ def described(tap):
 
 def version(tap):
     """The plug-in's version; in QEMU's own tree the device has QEMU's."""
-    if not qtest.PLUGIN:
+    if not emulator.PLUGIN:
         return
     with Stage() as stage:
         tap.contains(stage.machine.qmp.hmp("device_add virtio-capture-pci,help"),
@@ -68,7 +68,7 @@ def read_only(tap):
             tap.ok("error" in response, f"qom-set of {name} is refused",
                    response)
     for name in NUMBERS:
-        status, errors = qtest.run_qemu(
+        status, errors = emulator.run_qemu(
             "-netdev", "user,id=n0", "-device",
             f"virtio-capture-pci,netdev=n0,{name}=1")
         tap.ok(status == 1 and "-device" in errors,

@@ -11,8 +11,8 @@ import pcap  # noqa: E402
 from capture import frame  # noqa: E402
 from guest import BIG_ENDIAN  # noqa: E402
 from lifecycle import Descriptor, dgram_guest  # noqa: E402
-from qtest import wait_for  # noqa: E402
 from tap import Tap  # noqa: E402
+from waiting import wait_for  # noqa: E402
 
 PATH = "/machine/peripheral/capture0"
 LOG = "dmesg | grep -o 'the host has switched.*' || true"

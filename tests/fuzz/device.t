@@ -15,6 +15,7 @@ from tap import Tap
 
 import bpf
 import capture
+import emulator
 import nics
 import q35
 import qtest
@@ -72,7 +73,7 @@ class Fuzzer:
         cap, rng = self.cap, self.rng
         if rng.random() < 0.8:
             return self.area + rng.randrange(AREA - 65536)
-        return rng.choice([0, qtest.RAM - 8, qtest.RAM, 1 << 40, 1 << 63,
+        return rng.choice([0, emulator.RAM - 8, emulator.RAM, 1 << 40, 1 << 63,
                            (1 << 64) - 16, cap.captures.desc,
                            cap.captures.used, cap.controls.avail,
                            *[self.register_address() for _ in range(5)]])
@@ -126,7 +127,7 @@ class Fuzzer:
         """Random descriptors in a queue, or as an indirect table."""
         rng, queue = self.rng, self.rng.choice(self.cap.queues)
         where = queue.desc if rng.random() < 0.9 else self.address()
-        if where < qtest.RAM - 4096:
+        if where < emulator.RAM - 4096:
             self.machine.write(where, b"".join(
                 self.descriptor(i == 8) for i in range(9)))
         for _ in range(rng.choice([1, 1, 2, 5])):

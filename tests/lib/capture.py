@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import virtio_pci
-from qtest import wait_for
+from waiting import wait_for
 
 HEADER = Path(__file__).resolve().parents[2] / "spec" / "virtio_capture.h"
 

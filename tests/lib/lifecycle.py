@@ -8,9 +8,11 @@ import os
 import re
 import subprocess
 
+from folders import scratch
 from guest import PROGRAMS, VM, parameters
+from links import link
 from qmp import Qmp
-from qtest import link, scratch, wait_for
+from waiting import wait_for
 
 AGENT = os.path.join(PROGRAMS, "tools", "agent")
 DRIVER = "/sys/bus/virtio/drivers/virtio_capture"

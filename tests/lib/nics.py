@@ -3,7 +3,7 @@
 import struct
 
 import virtio_pci
-from qtest import wait_for
+from waiting import wait_for
 
 MODEL = "virtio-net-pci-non-transitional"
 MAC = "52:54:00:12:34:56"

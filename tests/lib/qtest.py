@@ -8,47 +8,17 @@ the qtest protocol, and commands QEMU over QMP.
 """
 import atexit
 import base64
-import fcntl
-import os
-import shutil
-import select
 import socket
 import subprocess
-import tempfile
-import termios
-from pathlib import Path
 
 import waiting
 from channel import Channel
+from emulator import PLUGIN, RAM, command_line
+from folders import scratch
 from qmp import Qmp
-from waiting import wait_for
 
-TOP = Path(__file__).resolve().parents[2]
-# QEMU_RELEASE: see the Makefile.
-RELEASE = os.environ.get("QEMU_RELEASE") or ""
-BUILD = TOP / "build" / RELEASE / "tests" / "device"
-PLUGIN = TOP / "build" / RELEASE / "qemu-device" / "virtio-capture.so"
-QEMU = "qemu-system-x86_64"
-if RELEASE:
-    QEMU = str(TOP / "build" / "downloads" / f"qemu-{RELEASE}" / "run-qemu" / QEMU)
-
-# A QEMU which has the device in its own tree, and no firmware: make check-in-tree.
-FIRMWARE = []
-if os.environ.get("QEMU_IN_TREE"):
-    QEMU, PLUGIN = os.environ["QEMU_IN_TREE"], None
-    FIRMWARE = ["-L", "/usr/share/qemu", "-L", "/usr/share/seabios",
-                "-L", "/usr/lib/ipxe/qemu"]
-
-RAM = 64 << 20
 FIRST_FREE = 1 << 20            # guest memory below belongs to the firmware
 FIRST_BAR = 0xe0000000
-
-
-def scratch():
-    """A new folder for sockets and files, which goes with the test."""
-    folder = tempfile.mkdtemp(prefix="capture-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
 
 
 def firmware(folder):
@@ -58,21 +28,6 @@ def firmware(folder):
     path = folder / "halt.bin"
     path.write_bytes(image)
     return path
-
-
-def command_line(*args, plugin=PLUGIN):
-    """QEMU with the plug-in, without any device that is not asked for."""
-    return [QEMU, "-nodefaults", "-no-user-config", "-display", "none",
-            "-machine", "pc", "-accel", "tcg", "-m", str(RAM >> 20), *FIRMWARE,
-            *(["-plugin", str(plugin)] if plugin else []), *map(str, args)]
-
-
-def run_qemu(*args, plugin=PLUGIN, **options):
-    """A QEMU that is to end by itself: its exit status and error output."""
-    done = subprocess.run(command_line(*args, plugin=plugin), check=False,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.PIPE, timeout=waiting.PATIENCE, **options)
-    return done.returncode, done.stderr.decode()
 
 
 class Machine:
@@ -117,7 +72,7 @@ class Machine:
                 return listener.accept()[0]
             except socket.timeout:
                 return None
-        return wait_for(attempt, "connection from QEMU")
+        return waiting.wait_for(attempt, "connection from QEMU")
 
     def output(self):
         """What QEMU wrote to its standard output and error."""
@@ -232,46 +187,3 @@ class Machine:
             self.pci_put("l", slot, offset + 4, 0)
         self.pci_put("w", slot, 4, 0x106)       # memory, bus master, SERR
         return address
-
-
-def link(folder=None):
-    """
-    A netdev whose other end is a socket of the test, one datagram a frame.
-
-    Gives the option for -netdev, without the ID, and the socket.
-    """
-    folder = folder or scratch()
-    ours, theirs = folder / "test", folder / "qemu"
-    end = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    end.bind(str(ours))
-    end.settimeout(waiting.PATIENCE)
-    end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
-    option = (f"dgram,local.type=unix,local.path={theirs},"
-              f"remote.type=unix,remote.path={ours}")
-    return option, Link(end, theirs)
-
-
-class Link:
-    """The test's end of a netdev."""
-
-    def __init__(self, end, peer):
-        self.socket = end
-        self.peer = str(peer)
-
-    def send(self, *frames):
-        """Frames on their way to the NIC."""
-        for frame in frames:
-            self.socket.sendto(frame, self.peer)
-
-    def wait_taken(self):
-        """Waits until QEMU has taken all that was sent."""
-        wait_for(lambda: not any(fcntl.ioctl(
-            self.socket, termios.TIOCOUTQ, bytes(4))), "room in the socket")
-
-    def receive(self):
-        """The next frame that the NIC sent."""
-        return self.socket.recv(1 << 17)
-
-    def empty(self):
-        """Whether no frame waits."""
-        return not select.select([self.socket], [], [], 0)[0]

@@ -11,7 +11,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from qtest import BUILD, TOP
+from emulator import BUILD, TOP
 
 OUT = BUILD / "asan"
 PLUGIN = OUT / "virtio-capture.so"

@@ -3,9 +3,12 @@
 import copy
 
 import capture
+import folders
+import links
 import nics
 import qtest
 import virtio_pci
+import waiting
 
 
 class Stage:
@@ -24,7 +27,7 @@ class Stage:
     def __init__(self, *args, model=nics.MODEL, driver=nics.VirtioNet,
                  buffers=4, size=65536, capture_args="", adopt=None, first=(),
                  prepare=None, features=(virtio_pci.F_VERSION_1,), **keywords):
-        option, self.link = qtest.link()
+        option, self.link = links.link()
         device = capture.options()
         device[-1] += capture_args
         self.machine = qtest.Machine(
@@ -62,18 +65,18 @@ class Stage:
 
     def save(self):
         """Stops the machine and saves its state; gives the file."""
-        file = qtest.scratch() / "state"
+        file = folders.scratch() / "state"
         self.machine.qmp("migrate", uri=f"exec:cat >{file}")
-        qtest.wait_for(lambda: self.machine.qmp("query-migrate")
-                       .get("status") == "completed", "migration")
+        waiting.wait_for(lambda: self.machine.qmp("query-migrate")
+                         .get("status") == "completed", "migration")
         return file
 
     def moved(self, **keywords):
         """Another machine, which has got this one's state and runs."""
         target = Stage("-incoming", f"exec:cat {self.save()}", adopt=self,
                        **keywords)
-        qtest.wait_for(lambda: target.machine.qmp("query-status")["running"],
-                       "arrival")
+        waiting.wait_for(lambda: target.machine.qmp("query-status")["running"],
+                         "arrival")
         return target
 
     def receive(self, *frames):

@@ -14,10 +14,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from emulator import QEMU
+from folders import scratch
 from guest import ARCH, TIME_SCALE, TOP
 from channel import Channel
 from lifecycle import AGENT, Guest
-from qtest import QEMU, scratch
 from tap import skip_all
 from waiting import PATIENCE, wait_for
 

@@ -2,7 +2,7 @@
 """A driver for modern virtio devices on PCI, for tests over qtest.py."""
 import struct
 
-from qtest import wait_for
+from waiting import wait_for
 
 VENDOR = 0x1af4
 FIRST_DEVICE = 0x1040

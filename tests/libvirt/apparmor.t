@@ -16,9 +16,9 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "lib"),
                 str(Path(__file__).resolve().parents[2] / "qemu-device")]
 import tree  # noqa: E402
+from folders import scratch  # noqa: E402
 from guest import ARCH, vm  # noqa: E402
 from libvirt_capture import main as tool  # noqa: E402
-from qtest import scratch  # noqa: E402
 from tap import skip_all  # noqa: E402
 
 UNPACKED = tree.DOWNLOADS / "libvirt-apparmor"

@@ -11,9 +11,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import virsh  # noqa: E402
 from capture import frame  # noqa: E402
+from emulator import PLUGIN  # noqa: E402
+from folders import scratch  # noqa: E402
 from lifecycle import Descriptor, numbers  # noqa: E402
-from qtest import PLUGIN, scratch, wait_for  # noqa: E402
 from tap import Tap  # noqa: E402
+from waiting import wait_for  # noqa: E402
 
 TOOL = Path(virsh.TOP, "qemu-device", "libvirt-capture")
 PAGE = Path(virsh.TOP, "qemu-device", "man", "libvirt-capture.8")

@@ -10,8 +10,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import virsh  # noqa: E402
 from capture import frame  # noqa: E402
+from emulator import PLUGIN  # noqa: E402
+from folders import scratch  # noqa: E402
 from lifecycle import MAC, Descriptor, numbers  # noqa: E402
-from qtest import PLUGIN, scratch  # noqa: E402
 from tap import Tap  # noqa: E402
 from waiting import PATIENCE  # noqa: E402
 

@@ -13,7 +13,8 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "lib"),
                 str(Path(__file__).resolve().parents[2] / "qemu-device")]
 from libvirt_capture.main import main  # noqa: E402
-from qtest import TOP, scratch  # noqa: E402
+from emulator import TOP  # noqa: E402
+from folders import scratch  # noqa: E402
 from tap import Tap  # noqa: E402
 
 TOOL = TOP / "qemu-device" / "libvirt-capture"

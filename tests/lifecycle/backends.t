@@ -8,8 +8,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from capture import frame  # noqa: E402
+from folders import scratch  # noqa: E402
 from lifecycle import Descriptor, Guest  # noqa: E402
-from qtest import link, scratch  # noqa: E402
+from links import link  # noqa: E402
 from tap import Tap  # noqa: E402
 from waiting import PATIENCE  # noqa: E402
 

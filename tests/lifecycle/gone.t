@@ -8,8 +8,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from capture import frame  # noqa: E402
 from lifecycle import Descriptor, dgram_guest  # noqa: E402
-from qtest import wait_for  # noqa: E402
 from tap import Tap  # noqa: E402
+from waiting import wait_for  # noqa: E402
 
 # 42 packets of 60 bytes fill a buffer of this size: 18 are in the other one.
 SIZE, FULL, COUNT = 4096, 42, 60

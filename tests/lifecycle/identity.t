@@ -10,8 +10,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from capture import frame  # noqa: E402
 from guest import PROGRAMS, kernel_module  # noqa: E402
 from lifecycle import MAC, Descriptor, dgram_guest  # noqa: E402
-from qtest import wait_for  # noqa: E402
 from tap import Tap  # noqa: E402
+from waiting import wait_for  # noqa: E402
 
 # The modules of interfaces that are software, in this order.
 MODULES = [kernel_module(f"drivers/net/{path}")

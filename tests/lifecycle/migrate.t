@@ -12,8 +12,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from capture import frame  # noqa: E402
 from lifecycle import Descriptor, dgram_guest, numbers  # noqa: E402
-from qtest import wait_for  # noqa: E402
 from tap import Tap  # noqa: E402
+from waiting import wait_for  # noqa: E402
 
 # Frames that a QEMU which does not read has room for: those in the socket's
 # queue (net.unix.max_dgram_qlen), the one before and the one behind it.

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from folders import scratch  # noqa: E402
 from lifecycle import Descriptor, Guest, dgram_guest  # noqa: E402
-from qtest import scratch, wait_for  # noqa: E402
 from tap import Tap  # noqa: E402
-from waiting import PATIENCE  # noqa: E402
+from waiting import PATIENCE, wait_for  # noqa: E402
 
 LENGTH = 1000
 TYPE = b"\x88\xb5"

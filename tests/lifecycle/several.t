@@ -8,8 +8,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from capture import frame  # noqa: E402
 from lifecycle import DRIVER, Descriptor, Guest  # noqa: E402
-from qtest import link, wait_for  # noqa: E402
+from links import link  # noqa: E402
 from tap import Tap  # noqa: E402
+from waiting import wait_for  # noqa: E402
 
 # The names that the driver gives: in the order of the slots.
 NO_NIC, SECOND = "capture2", "capture3"

@@ -15,10 +15,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from capture import frame  # noqa: E402
+from folders import scratch  # noqa: E402
 from lifecycle import Descriptor, Guest  # noqa: E402
-from qtest import scratch, wait_for  # noqa: E402
 from tap import Tap, skip_all  # noqa: E402
-from waiting import PATIENCE  # noqa: E402
+from waiting import PATIENCE, wait_for  # noqa: E402
 
 HOST, GUEST = "192.0.2.1", "192.0.2.2"
 DATA = bytes(i * i >> 8 & 0xff for i in range(300000))

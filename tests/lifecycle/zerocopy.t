@@ -11,8 +11,8 @@ from capture import frame  # noqa: E402
 from guest import PROGRAMS  # noqa: E402
 from lifecycle import (  # noqa: E402
     dgram_guest, unbind, unplug, unplug_nic)
-from qtest import wait_for  # noqa: E402
 from tap import Tap  # noqa: E402
+from waiting import wait_for  # noqa: E402
 
 PROGRAM = os.path.join(PROGRAMS, "tools", "zerocopy")
 FOLDER = "/tmp/zero"
