@@ -1,143 +1,173 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Runs the interpreter, and programs translated to eBPF on a machine that does
- * not trust them, against libpcap's bpf_filter():
+ * A libFuzzer target: the validator; and the interpreter, and programs that the
+ * translator made, on a machine that does not trust them, against libpcap's
+ * bpf_filter().
  *
- *   differential SEED PAIRS [PROGRAMS FRAMES]
+ * To have every input run, what of its program is invalid is made valid.
  *
- * tries so many pairs of a program and a frame; the files are compile.c's
- * output and a capture file of Ethernet frames.
+ * With PAIRS=FILE in the environment, the pairs of a program and a frame that
+ * the inputs make are appended to FILE.
  */
 #include <stdlib.h>
 
 #include "ebpf.h"
 #include "filter.h"
 #include "filters.h"
-#include "programs.h"
-#include "tap.h"
+#include "input.h"
+#include "pairs.h"
 #include "translate.h"
 
-#define FRAMES		32
-#define EACH		16	/* of them for a program */
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
-static struct vcap_translation translation;
+static FILE *pairs;
 
-static u32 interpret(const struct program *p, const struct frame *f)
+/* Make a code one of those that there are. */
+static u16 known_code(u16 code)
 {
-	return run_filter(p->insns, p->len, f->data, f->wirelen, f->buflen);
+	static const u8 codes[] = {
+		0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x0c, 0x14,
+		0x15, 0x16, 0x1c, 0x1d, 0x20, 0x24, 0x25, 0x28, 0x2c, 0x2d,
+		0x30, 0x34, 0x35, 0x3c, 0x3d, 0x40, 0x44, 0x45, 0x48, 0x4c,
+		0x4d, 0x50, 0x54, 0x5c, 0x60, 0x61, 0x64, 0x6c, 0x74, 0x7c,
+		0x80, 0x81, 0x84, 0x87, 0x94, 0x9c, 0xa4, 0xac, 0xb1,
+	};
+
+	if (code <= 0xff && memchr(codes, code, sizeof(codes)))
+		return code;
+	return codes[code % sizeof(codes)];
 }
 
-static bool interpreter_differs(const struct program *p, const struct frame *f)
+/* @after: instructions behind it */
+static void make_valid_insn(struct bsd_insn *in, u32 after)
 {
-	return interpret(p, f) != reference(p, f);
+	in->code = known_code(in->code);
+	switch (in->code) {
+	case BPF_LD | BPF_MEM:
+	case BPF_LDX | BPF_MEM:
+	case BPF_ST:
+	case BPF_STX:
+		in->k %= BPF_MEMWORDS;
+		break;
+	case BPF_ALU | BPF_DIV | BPF_K:
+	case BPF_ALU | BPF_MOD | BPF_K:
+		in->k += !in->k;
+		break;
+	}
+	if (!after) {
+		if (BPF_CLASS(in->code) != BPF_RET)
+			in->code = BPF_RET | BPF_A;
+	} else if (in->code == (BPF_JMP | BPF_JA)) {
+		in->k %= after;
+	} else if (BPF_CLASS(in->code) == BPF_JMP) {
+		in->jt %= after;
+		in->jf %= after;
+	}
 }
 
-/* Runs the last translation. */
-static const char *run_translation(const struct frame *f, u32 *answer)
+static void demand(bool condition, const struct pair *pair, const char *what)
 {
-	struct vcap_packet packet = { f->data, f->wirelen, f->buflen };
-
-	return ebpf_run(&translation, &packet, answer);
+	if (condition)
+		return;
+	printf("# %s:\n", what);
+	print_pair(pair);
+	fflush(stdout);
+	abort();
 }
 
-static bool translation_differs(const struct program *p, const struct frame *f)
+/* The validator is to refuse what is not valid, and nothing else. */
+static void make_valid(struct pair *pair)
 {
-	u32 answer;
-
-	vcap_filter_translate(p->insns, p->len, &translation);
-	return run_translation(f, &answer) || answer != reference(p, f);
-}
-
-/* No mismatch: true. Else it is shown, as small as it gets. */
-static bool agree(bool differ, struct program *p, struct frame *f,
-		  differs_fn *differs, const char *what)
-{
-	const char *wrong;
-	u32 answer = 0;
-
-	if (!differ)
-		return true;
-	printf("# %s\n", what);
-	minimize(p, f, differs);
-	print_case(p, f);
-	vcap_filter_translate(p->insns, p->len, &translation);
-	wrong = run_translation(f, &answer);
-	printf("# interpreter %#x, eBPF %#x (%s), libpcap %#x\n",
-	       interpret(p, f), answer, wrong ? wrong : "well", reference(p, f));
-	return false;
-}
-
-static unsigned long accepted, rejected;
-
-static bool try_frame(struct program *p, struct frame *f,
-		      const struct vcap_decoded *decoded)
-{
-	u32 expected = reference(p, f), answer;
-
-	if (expected)
-		accepted++;
-	else
-		rejected++;
-	answer = vcap_filter_run(decoded, f->data, f->wirelen, f->buflen);
-	if (!agree(answer != expected, p, f, interpreter_differs,
-		   "the interpreter answers otherwise than libpcap"))
-		return false;
-	return agree(run_translation(f, &answer) || answer != expected, p, f,
-		     translation_differs,
-		     "the translation answers otherwise than libpcap");
-}
-
-static bool try_program(struct program *p, struct frame *frames, u32 first)
-{
-	struct vcap_decoded *decoded = decode_filter(p->insns, p->len);
-	bool same = true;
+	static struct bsd_insn before[BPF_MAXINSNS];
+	size_t size = pair->len * sizeof(before[0]);
+	bool valid;
 	u32 i;
 
-	memset(&translation, 0xa5, sizeof(translation));
-	vcap_filter_translate(p->insns, p->len, &translation);
-	for (i = 0; i < EACH && same; i++)
-		same = try_frame(p, &frames[(first + i) % FRAMES], decoded);
-	free(decoded);
-	return same;
+	memcpy(before, pair->insns, size);
+	for (i = 0; i < pair->len; i++)
+		make_valid_insn(&pair->insns[i], pair->len - 1 - i);
+	valid = !memcmp(before, pair->insns, size);
+	demand(vcap_filter_valid(before, pair->len) == valid, pair,
+	       "the validator accepts or refuses other programs than valid ones");
+	demand(vcap_filter_valid(pair->insns, pair->len), pair,
+	       "the validator refuses a valid program");
 }
 
-int main(int argc, char **argv)
+/* Room for the translation, filled as far as it may be used. */
+static struct vcap_translation *translate(const struct pair *pair)
 {
-	static struct program p;
-	struct frame frames[FRAMES] = { 0 };
-	unsigned long pairs, done, kinds[KINDS] = { 0 };
-	bool same = true;
-	u32 i, n = 0;
+	struct vcap_translation *t = malloc(sizeof(*t));
 
-	if (argc != 3 && argc != 5) {
-		fprintf(stderr,
-			"usage: differential SEED PAIRS [PROGRAMS FRAMES]\n");
-		return 2;
-	}
-	seed_random(strtoull(argv[1], NULL, 0));
-	pairs = strtoul(argv[2], NULL, 0);
-	printf("# seed %s\n", argv[1]);
-	if (argc == 5) {
-		ok(read_programs(argv[3]), "there are compiled programs");
-		ok(read_frames(argv[4]), "there are real frames");
-	}
-	for (done = 0; done < pairs && same; done += EACH, n++) {
-		/* One new frame for each program is enough of a change. */
-		for (i = 0; i < (n == 0 ? FRAMES : 1U); i++) {
-			u32 slot = (n + i) % FRAMES;
+	memset(t->insns, 0xa5, sizeof(t->insns[0]) *
+	       (pair->len * VCAP_TRANSLATE_GROWTH + VCAP_TRANSLATE_FRAME));
+	vcap_filter_translate(pair->insns, pair->len, t);
+	return t;
+}
 
-			free(frames[slot].data);
-			make_frame(&frames[slot]);
-		}
-		kinds[make_program(&p)]++;
-		same = try_program(&p, frames, n);
+/* A frame that is cut where the program needs no more is as good as a whole. */
+static void check_snaplen(const struct pair *pair, u32 expected)
+{
+	u32 need = vcap_filter_snaplen(pair->insns, pair->len);
+	struct pair cut = *pair;
+
+	if (need >= pair->buflen)
+		return;
+	cut.buflen = need;
+	demand(expected <= need && reference(&cut) == expected, pair,
+	       "the program needs more of the frame than its snapshot length");
+}
+
+static void check_answers(const struct pair *pair)
+{
+	u32 expected = reference(pair), answer;
+	struct vcap_translation *t = translate(pair);
+	struct vcap_packet packet = { pair->data, pair->wirelen, pair->buflen };
+	const char *wrong;
+
+	answer = run_filter(pair->insns, pair->len, pair->data, pair->wirelen,
+			    pair->buflen);
+	demand(answer == expected, pair,
+	       "the interpreter's answer differs from libpcap's");
+	wrong = ebpf_run(t, &packet, &answer);
+	demand(!wrong, pair, wrong);
+	demand(answer == expected, pair,
+	       "the translation's answer differs from libpcap's");
+	check_snaplen(pair, expected);
+	free(t);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	const char *path = getenv("PAIRS");
+
+	(void)argc;
+	(void)argv;
+	pairs = path ? fopen(path, "ab") : NULL;
+	if (path && !pairs) {
+		perror(path);
+		exit(2);
 	}
-	for (i = 0; i < FRAMES; i++)
-		free(frames[i].data);
-	ok(same, "no answer is another than libpcap's in %lu pairs", done);
-	printf("# programs: %lu random, %lu long, %lu compiled, %lu mutated\n",
-	       kinds[RANDOM], kinds[LONG], kinds[COMPILED], kinds[MUTATED]);
-	ok(accepted > done / 20, "%lu packets accepted", accepted);
-	ok(rejected > done / 20, "%lu rejected", rejected);
-	return done_testing();
+	return 0;
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+	struct pair pair = { .len = input_insns(data, size) };
+	u32 bytes = pair.len * sizeof(pair.insns[0]);
+
+	if (!pair.len)
+		return 0;
+	pair.buflen = size - INPUT_HEADER - bytes;
+	pair.wirelen = input_wirelen(data, pair.buflen);
+	pair.insns = malloc(bytes);
+	pair.data = malloc(pair.buflen);
+	memcpy(pair.insns, data + INPUT_HEADER, bytes);
+	memcpy(pair.data, data + INPUT_HEADER + bytes, pair.buflen);
+	make_valid(&pair);
+	check_answers(&pair);
+	if (pairs && !write_pair(pairs, &pair))
+		abort();
+	free_pair(&pair);
+	return 0;
 }

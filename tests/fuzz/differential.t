@@ -1,14 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The interpreter and programs translated to eBPF answer as libpcap's
-bpf_filter() does. FUZZ_SEED and FUZZ_PAIRS set what is tried."""
-import os
+"""libFuzzer finds no filter program and frame for which the interpreter, or the
+program translated to eBPF, answers otherwise than libpcap's bpf_filter().
+FUZZ_SECONDS sets for how long it tries; what it keeps is under build/."""
 import sys
 
 import fuzzing
+import pairs
+from tap import Tap
 
-fuzzing.write_frames()
-os.execv(fuzzing.built("differential"),
-         ["differential", fuzzing.seed(), fuzzing.pairs(10_000_000),
-          fuzzing.built("programs"), fuzzing.FRAMES])
-sys.exit(1)
+tap = Tap()
+SEEDS = pairs.seeds()
+tap.ok(len(SEEDS) > 500, "there are compiled programs with real frames")
+fuzzing.libfuzzer(tap, "differential", SEEDS, pairs.LONGEST, "pair")
+sys.exit(tap.done())

@@ -1,22 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the tests of this folder share: seeds, numbers, real frames, and the
-running of libFuzzer."""
+"""What the tests of this folder share: seeds, times, and runs of libFuzzer."""
 import os
 import re
 import subprocess
 import sys
-import tempfile
-
-from scapy.all import wrpcap
 
 LIB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib")
 sys.path.insert(0, LIB)
 
-import frames  # noqa: E402
-
 TOP = os.path.abspath(os.path.join(LIB, "..", ".."))
 OUT = os.path.join(TOP, "build", "tests", "fuzz")
-FRAMES = os.path.join(OUT, "frames.pcap")
+
+# For how long libFuzzer makes an input smaller that fails.
+MINIMIZE_SECONDS = 10
 
 
 def built(name):
@@ -29,13 +25,8 @@ def seed():
     return os.environ.get("FUZZ_SEED", "1")
 
 
-def pairs(default):
-    """How many pairs of a program and a frame to try."""
-    return os.environ.get("FUZZ_PAIRS", str(default))
-
-
 def seconds():
-    """For how long to try what is not told in pairs."""
+    """For how long to try."""
     return float(os.environ.get("FUZZ_SECONDS", "60"))
 
 
@@ -47,31 +38,52 @@ def kept(name):
                 if not line.startswith("#")]
 
 
+def write_inputs(inputs, folder):
+    """A file for each input."""
+    os.makedirs(folder, exist_ok=True)
+    for number, data in enumerate(inputs):
+        with open(os.path.join(folder, f"seed{number}"), "wb") as file:
+            file.write(data)
+
+
+def run(name, *options, **environment):
+    """Runs a program of libFuzzer's; gives a CompletedProcess with text."""
+    return subprocess.run([built(name), *options], text=True, check=False,
+                          capture_output=True, errors="replace",
+                          env={**os.environ, **environment})
+
+
+def minimized(name, failure):
+    """Has libFuzzer make an input that fails smaller; gives the smallest that
+    it finds, and what the program says of that."""
+    smallest = f"{failure}-minimized"
+    run(name, "-minimize_crash=1", f"-max_total_time={MINIMIZE_SECONDS}",
+        f"-exact_artifact_path={smallest}", failure)
+    if not os.path.exists(smallest):
+        smallest = failure
+    done = run(name, smallest)
+    return smallest, done.stdout + done.stderr[-6000:]
+
+
 def libfuzzer(tap, name, inputs, longest, thing):
     """
     Results of a program of libFuzzer's, which begins with some inputs and
     keeps what it finds among them under build/.
     """
     corpus, failure = built(f"{name}-corpus"), built(f"{name}-failure")
-    os.makedirs(corpus, exist_ok=True)
-    for number, data in enumerate(inputs):
-        with open(os.path.join(corpus, f"seed{number}"), "wb") as file:
-            file.write(data)
-    done = subprocess.run(
-        [built(name), f"-seed={seed()}", f"-max_len={longest}",
-         f"-max_total_time={max(1, round(seconds()))}",
-         f"-exact_artifact_path={failure}", corpus],
-        text=True, capture_output=True, check=False, errors="replace")
+    for old in (failure, f"{failure}-minimized"):
+        if os.path.exists(old):
+            os.remove(old)
+    write_inputs(inputs, corpus)
+    done = run(name, f"-seed={seed()}", f"-max_len={longest}",
+               f"-max_total_time={max(1, round(seconds()))}",
+               f"-exact_artifact_path={failure}", corpus)
     runs = re.search(r"^Done (\d+) runs", done.stderr, re.MULTILINE)
-    print(f"# seed {seed()}, {runs[1] if runs else 'no'} executions")
+    found = re.findall(r" cov: (\d+) ft: (\d+) corp: (\d+)", done.stderr)
+    print(f"# seed {seed()}, {runs[1] if runs else 'no'} executions"
+          + (", cov: {} ft: {} corp: {}".format(*found[-1]) if found else ""))
     tap.ok(done.returncode == 0, f"no {thing} goes wrong",
-           f"the one that does: {failure}", done.stderr[-6000:])
+           *(minimized(name, failure) if os.path.exists(failure)
+             else [done.stdout, done.stderr[-6000:]]))
     tap.ok(runs and int(runs[1]) > 10000, f"many {thing}s were tried",
            done.stderr[-2000:])
-
-
-def write_frames():
-    """Makes the file of real frames; tests may do that at the same time."""
-    with tempfile.NamedTemporaryFile(dir=OUT, delete=False) as file:
-        wrpcap(file.name, frames.varied(500, 1), linktype=1)
-    os.replace(file.name, FRAMES)

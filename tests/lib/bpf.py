@@ -7,12 +7,13 @@ import ctypes
 
 PCAP = ctypes.CDLL("libpcap.so.0.8")
 ETHERNET = 1
-MEMWORDS = 16
+NETMASK = 0xffffff00            # for "ip broadcast"
+MEMWORDS, MAXINSNS = 16, 512
 
 # Codes: loads, stores, arithmetic, jumps, and what is left.
 LD_IMM, LDX_IMM, ST = 0x00, 0x01, 0x02
 LDH_ABS, LDB_ABS, JEQ, JA, RET_K, RET_A = 0x28, 0x30, 0x15, 0x05, 0x06, 0x16
-LSH_K, RSH_K, DIV_K, MOD_K = 0x64, 0x74, 0x34, 0x94
+ADD_K, LSH_K, RSH_K, DIV_K, MOD_K = 0x04, 0x64, 0x74, 0x34, 0x94
 SCRATCH = (0x02, 0x03, 0x60, 0x61)
 CODES = (0x20, 0x28, 0x30, 0x40, 0x48, 0x50, 0x40, 0x48, 0x50, 0xb1, 0xb1,
          0x00, 0x01, 0x80, 0x81, *SCRATCH, *SCRATCH,
@@ -43,12 +44,12 @@ PCAP.pcap_geterr.restype = ctypes.c_char_p
 PCAP.bpf_filter.restype = ctypes.c_uint
 
 
-def compiled(expression):
+def compiled(expression, optimize=True):
     """What libpcap makes of a filter expression."""
     pcap = ctypes.c_void_p(PCAP.pcap_open_dead(ETHERNET, 262144))
     program = Program()
-    if PCAP.pcap_compile(pcap, ctypes.byref(program), expression.encode(), 1,
-                         ctypes.c_uint(0xffffffff)):
+    if PCAP.pcap_compile(pcap, ctypes.byref(program), expression.encode(),
+                         int(optimize), ctypes.c_uint(NETMASK)):
         raise ValueError(PCAP.pcap_geterr(pcap).decode())
     found = [(one.code, one.jt, one.jf, one.k)
              for one in program.insns[:program.length]]
