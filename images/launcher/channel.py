@@ -8,6 +8,13 @@ import time
 from .errors import Failure
 
 
+class Ended(Failure):
+    """The guest has ended, so there is no other end any more."""
+
+    def __init__(self):
+        super().__init__("the guest has ended")
+
+
 class Channel:
     """Both directions of a socket. At most the last `most` received bytes are
     kept, so that a guest cannot use up the launcher's memory."""
@@ -56,7 +63,7 @@ class Channel:
                 except BlockingIOError:
                     select.select([], [self._socket], [], 1)
         except OSError:
-            raise Failure("the guest has ended") from None
+            raise Ended from None
 
     def expect(self, find, seconds):
         """Waits until find(data) returns something, drops the data and returns
@@ -69,7 +76,9 @@ class Channel:
                     self._data = b""
                     return found
                 left = end - time.monotonic()
-                if self._is_closed or left <= 0:
+                if self._is_closed:
+                    raise Ended
+                if left <= 0:
                     return None
                 self._changed.wait(left)
 
@@ -80,7 +89,9 @@ class Channel:
         with self._changed:
             while b"\n" not in self._data:
                 left = end - time.monotonic()
-                if self._is_closed or left <= 0:
+                if self._is_closed:
+                    raise Ended
+                if left <= 0:
                     return None
                 self._changed.wait(left)
             line, self._data = self._data.split(b"\n", 1)

@@ -6,6 +6,7 @@ import threading
 import time
 
 from . import agent, bootstrap, forwards, serial, ssh
+from .channel import Ended
 from .errors import Failure
 from .image import image_folder, product
 from .streams import say
@@ -70,6 +71,8 @@ class Entry:
             while self._ways and not self.used:
                 if not self._step():
                     time.sleep(POLL_SECONDS)
+        except Ended:
+            return      # why it has ended is told elsewhere
         except (Failure, OSError) as error:
             self._reasons.append(str(error))
             self._ways = []
@@ -95,6 +98,8 @@ class Entry:
                 self.used = way
                 if self._is_attended:
                     say(f"the guest was entered by {way.title}")
+            except Ended:
+                raise
             except Failure as error:
                 self._reasons.append(f"{way.title}: {error}")
                 self._ways.remove(way)

@@ -39,6 +39,7 @@ class Guest:
         self.status = None          # QEMU's, None when it was killed
         self.was_ended = False      # asked to end, or killed
         self.is_timed_out = False
+        self.is_unreached = False   # ended because no way led into it
         self.input_error = None
         self.received = {}
         self.outputs = {number: streams.Output(number) for number in (1, 2)}
@@ -166,7 +167,9 @@ class Guest:
                 self._answer()
             if signals.number is not None or self._output_error():
                 self._end(ask=has_files or signals.number is None)
-            elif self.entry and self.entry.failure:
+            elif self.entry and self.entry.failure \
+                    and self.process.poll() is None:
+                self.is_unreached = True
                 self._end(ask=False)
             elif self.entry and self.entry.session_status is not None:
                 self._end(ask=True)
@@ -263,6 +266,7 @@ class Guest:
                 output.give_up()
         elif not self._has_begun:
             self.entry.give_up(self._boot_limit)
+            self.is_unreached = True
             self._end(ask=False)
         else:
             self.is_timed_out = True

@@ -19,7 +19,7 @@ def judge(options, guest, seen, gets, watched):
     if guest.is_timed_out:
         say(f"the guest was ended after {options.timeout:g} s")
     reasons = kernel_reasons(guest, seen) + stream_reasons(guest)
-    if guest.entry and guest.entry.failure:
+    if guest.is_unreached and guest.entry.failure:
         reasons.append(guest.entry.failure)
     if options.keep and not guest.was_shut_down:
         say(f"--keep: the guest was not shut down; {options.disk.path} has what "
@@ -116,6 +116,6 @@ def is_console_wanted(guest, seen):
         return False
     is_on_purpose = guest.was_ended and not guest.is_timed_out
     return bool(seen.fault or guest.verdict.errors
-                or guest.entry and guest.entry.failure
+                or guest.is_unreached
                 or (guest.is_timed_out or guest.verdict.status is None)
                 and not is_on_purpose)
