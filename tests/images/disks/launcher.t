@@ -123,7 +123,7 @@ def test_session(tap):
                           "--env", "NAME=hello", "--timeout", "300"],
                          b'echo "<$NAME>"; exit 4', prompt=b"# ")
     tap.equal(status, 4, "--ssh without COMMAND: the status of ssh's shell")
-    tap.ok(b"\n<hello>" in said,
+    tap.ok(b"<hello>" in said,
            "--ssh without COMMAND: the shell has the variable of --env",
            said[-2000:])
 
