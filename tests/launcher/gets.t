@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import launches  # noqa: E402
-from guest import TOP  # noqa: E402
+from guest import TOP, vm  # noqa: E402
 from tap import Tap  # noqa: E402
 
 NO_SPACE = "No space left on device"
@@ -192,11 +192,25 @@ def test_early_reader(tap, folder):
               "--get and output without a reader: the file comes out")
 
 
+def test_many(tap, folder):
+    """More ports than one controller has."""
+    names = [f"file{number}" for number in range(40)]
+    done = vm([word for name in names
+               for word in ("--get", f"{name}:{folder}/{name}")],
+              ["sh", "-c", "for i in $(seq 0 39); do echo $i >file$i; done; "
+               "sleep 3; echo end"])
+    tap.equal((done.returncode, done.stdout), (0, "end\n"),
+              "40 files to get: the command runs to its end")
+    tap.equal([(folder / name).read_text() for name in names],
+              [f"{number}\n" for number in range(40)],
+              "40 files to get: all of them come out")
+
+
 tap = Tap()
 for test in (test_full_target, test_full_temporary, test_no_temporary,
              test_folder_goes, test_signal, test_two_launchers, test_one_place,
              test_read_only, test_names, test_special_targets, test_merge,
-             test_early_reader):
+             test_early_reader, test_many):
     with tempfile.TemporaryDirectory() as name:
         tap.run(lambda tap: test(tap, Path(name)))
 sys.exit(tap.done())
