@@ -137,7 +137,7 @@ def test_own(tap, ways):
 
 def test_host(tap, ways, guest):
     """What the host has to say, and a guest without driver."""
-    qmp = Qmp(f"{ways.folder}/qmp")
+    qmp = Qmp.connect(f"{ways.folder}/qmp")
     qmp("qom-set", path="/machine/peripheral/capture0", property="capture",
         value=False)
     # QEMU has one connection at a time.
