@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -34,7 +35,8 @@ const char *archive_send(const char *path, int port, size_t *count)
     char *args[] = { "tar", "-cf", "-", "-C", NULL, "--", NULL, NULL };
     char *slash = strrchr(copy, '/');
     const char *error = NULL;
-    int pipe_fds[2];
+    char inside[32];
+    int pipe_fds[2], fd;
     struct stat st;
     pid_t pid;
 
@@ -43,12 +45,15 @@ const char *archive_send(const char *path, int port, size_t *count)
         name = slash + 1;
         folder = slash == copy ? "/" : copy;
     }
-    args[4] = folder;
+    /* tar may run in another root, see process.c. */
+    fd = open(folder, O_PATH | O_DIRECTORY);
+    snprintf(inside, sizeof(inside), "/proc/self/fd/%d", fd);
+    args[4] = inside;
     args[6] = name;
-    if (lstat(path, &st) || pipe2(pipe_fds, O_CLOEXEC)) {
+    if (fd < 0 || lstat(path, &st) || pipe2(pipe_fds, O_CLOEXEC)) {
         error = strerror(errno);
     } else {
-        pid = spawn(args, -1, pipe_fds[1], -1);
+        pid = spawn_own(args, -1, pipe_fds[1], -1);
         close(pipe_fds[1]);
         while (relay(pipe_fds[0], port, count)) {
         }
@@ -56,6 +61,9 @@ const char *archive_send(const char *path, int port, size_t *count)
         if (wait_status(pid)) {
             error = "tar failed (see the console)";
         }
+    }
+    if (fd >= 0) {
+        close(fd);
     }
     free(copy);
     return error;

@@ -328,7 +328,7 @@ static void become_shell(const struct config *config)
     struct winsize size = { .ws_row = config->rows,
                             .ws_col = config->columns };
     char path[300];
-    int tty;
+    int tty, error;
 
     setsid();
     children_unblock();
@@ -345,7 +345,9 @@ static void become_shell(const struct config *config)
         dup2(tty, fd);
     }
     execl("/bin/sh", "-sh", NULL);
-    _exit(127);
+    error = errno;
+    fprintf(stderr, "init: /bin/sh: %s\n", strerror(error));
+    _exit(error == ENOENT ? 127 : 126);
 }
 
 /* Runs a shell on the console; returns its status. */

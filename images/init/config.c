@@ -6,11 +6,13 @@
  *   nic=MAC      the next NIC; dhcp=1 after it: take a lease for it
  *   share=NAME   mount the next folder of the host at /mnt/NAME; writable=1 after
  *                it: not read-only
+ *   root=ro, root=rw  the command's root file system is a folder of the host;
+ *                ro: what the guest writes stays in its memory
  *   get=PATH     bring that file or folder out after the command
  *   arg=WORD     the next word of the command; none: a shell on the console
  *   env=NAME=VALUE  of the command's environment
- *   add=NAME     a file for the runner to put into its place; to=PATH after it:
- *                where cp would put it
+ *   add=NAME     a file to put into its place, for the runner and with root=;
+ *                to=PATH after it: where cp would put it
  *   keep=1       the runner is to shut the system down after the command
  *   capture=1    load the capture driver
  *   stdin=1      the command reads the port "stdin"
@@ -39,6 +41,9 @@ static void config_set(struct config *config, const char *key, char *value)
         config->shares[config->num_shares++].name = value;
     } else if (!strcmp(key, "writable") && config->num_shares) {
         config->shares[config->num_shares - 1].writable = true;
+    } else if (!strcmp(key, "root")) {
+        config->root = true;
+        config->root_writable = !strcmp(value, "rw");
     } else if (!strcmp(key, "get") && config->num_gets < MAX_ITEMS) {
         config->gets[config->num_gets++] = value;
     } else if (!strcmp(key, "add") && config->num_adds < MAX_ITEMS) {

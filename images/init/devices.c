@@ -21,7 +21,8 @@
 static char aliases[MAX_ALIASES][ALIAS_SIZE];
 static size_t num_aliases;
 
-void devices_mount(void)
+/* Mounts the kernel's file systems in this process's root. */
+void file_systems_mount(void)
 {
     static const struct {
         const char *type, *where;
@@ -33,13 +34,6 @@ void devices_mount(void)
         { "devpts", "/dev/pts", false },
         { "debugfs", "/sys/kernel/debug", true },
     };
-    static const char *const links[][2] = {
-        { "/proc/self/fd", "/dev/fd" },
-        { "/proc/self/fd/0", "/dev/stdin" },
-        { "/proc/self/fd/1", "/dev/stdout" },
-        { "/proc/self/fd/2", "/dev/stderr" },
-    };
-    int console;
 
     for (size_t i = 0; i < sizeof(mounts) / sizeof(*mounts); i++) {
         mkdir(mounts[i].where, 0755);
@@ -48,6 +42,19 @@ void devices_mount(void)
             fail("cannot mount %s: %s", mounts[i].where, strerror(errno));
         }
     }
+}
+
+void devices_mount(void)
+{
+    static const char *const links[][2] = {
+        { "/proc/self/fd", "/dev/fd" },
+        { "/proc/self/fd/0", "/dev/stdin" },
+        { "/proc/self/fd/1", "/dev/stdout" },
+        { "/proc/self/fd/2", "/dev/stderr" },
+    };
+    int console;
+
+    file_systems_mount();
     for (size_t i = 0; i < sizeof(links) / sizeof(*links); i++) {
         if (symlink(links[i][0], links[i][1])) {
             fail("cannot make %s: %s", links[i][1], strerror(errno));
@@ -249,7 +256,7 @@ bool devices_ready(const struct config *config, const char **missing)
         { "stdin", config->num_args && config->has_stdin },
         { "live", config->live },
     };
-    static char name[64];
+    static char name[320];
     char get[16];
     const char *share, *mac;
 
@@ -268,7 +275,7 @@ bool devices_ready(const struct config *config, const char **missing)
     }
     share = share_missing(config);
     if (share) {
-        snprintf(name, sizeof(name), "the host's folder for /mnt/%s", share);
+        snprintf(name, sizeof(name), "the host's folder for %s", share);
         return false;
     }
     mac = network_missing(config);

@@ -14,6 +14,8 @@
  * config.c   the settings
  * devices.c  file systems, modules, the launcher's ports
  * shares.c   folders of the host
+ * root.c     a folder of the host as the root file system, for init
+ * additions.c  files of the launcher's, and their places
  * network.c  names and state of the interfaces
  * process.c  how processes are started and their ends noticed
  * command.c  the command's life, its output
@@ -49,7 +51,7 @@ struct share {
     bool writable;
 };
 
-/* A file or folder of the launcher's, for the runner to put into its place. */
+/* A file or folder of the launcher's, to be put into its place. */
 struct addition {
     const char *base; /* its name */
     const char *target; /* where cp would put it */
@@ -61,6 +63,8 @@ struct config {
     size_t num_nics;
     struct share shares[MAX_ITEMS];
     size_t num_shares;
+    bool root; /* the command's root is a folder of the host, tag "root" */
+    bool root_writable;
     const char *gets[MAX_ITEMS]; /* files to bring out */
     size_t num_gets;
     struct addition adds[MAX_ITEMS];
@@ -101,6 +105,7 @@ bool config_parse(struct config *config, char *text, size_t size);
 
 /* devices.c */
 void devices_mount(void);
+void file_systems_mount(void);
 bool devices_ready(const struct config *config, const char **missing);
 bool devices_coldplug(void);
 bool driver_load(void);
@@ -108,8 +113,17 @@ bool driver_serves(void);
 int port_open(const char *name, int flags);
 
 /* shares.c */
+/* A message as large as the transport takes saves round trips. */
+#define SHARE_OPTIONS "trans=virtio,version=9p2000.L,msize=262144"
 const char *share_missing(const struct config *config);
 bool shares_mount(const struct config *config);
+
+/* root.c */
+bool root_enter(const struct config *config);
+
+/* additions.c */
+bool addition_place(const char *folder, size_t n,
+                    const struct addition *add);
 
 /* network.c */
 const char *network_missing(const struct config *config);
@@ -119,6 +133,9 @@ void network_dhcp(const struct config *config);
 
 /* process.c */
 pid_t spawn(char *const args[], int in, int out, int err);
+pid_t spawn_own(char *const args[], int in, int out, int err);
+bool own_root_keep(void);
+bool own_root_is_kept(void);
 int shell_status(int status);
 int wait_status(pid_t pid);
 int children_watch(void);

@@ -114,7 +114,7 @@ static void viewer_start(struct viewer *viewer, char *const args[])
         close(out[1]);
         return;
     }
-    viewer->pid = spawn(args, -1, out[1], err[1]);
+    viewer->pid = spawn_own(args, -1, out[1], err[1]);
     close(out[1]);
     close(err[1]);
     fcntl(out[0], F_SETFL, O_NONBLOCK);
@@ -132,8 +132,9 @@ static void request_do(char kind, struct viewer *viewer, size_t number,
 
     switch (kind) {
     case 's':
-        /* A disk's own tcpdump would capture by AF_PACKET. */
-        if (!access(BPF_RUN, X_OK)) {
+        /* A disk's own tcpdump would capture by AF_PACKET; init's own does
+         * not, and is not in the root of --root. */
+        if (!own_root_is_kept() && !access(BPF_RUN, X_OK)) {
             args[0] = BPF_RUN;
             args[n++] = "tcpdump";
         }

@@ -21,19 +21,25 @@ static bool prepare(const struct config *config)
     char name[64];
 
     if (!wait_for_devices(config) || !network_name(config) ||
-        !shares_mount(config) ||
         (config->capture && !driver_load())) {
         return false;
     }
     if (read_text("/etc/hostname", name, sizeof(name))) {
         sethostname(name, strlen(name));
     }
-    if (chdir("/root")) {
-        fail("/root: %s", strerror(errno));
-    }
     network_up(config);
     if (!verdict_failed()) {
         network_dhcp(config);
+    }
+    if (!root_enter(config) || !shares_mount(config)) {
+        return false;
+    }
+    if (config->root) {
+        setenv("PATH", "/usr/local/sbin:/usr/local/bin:"
+               "/usr/sbin:/usr/bin:/sbin:/bin", 1);
+    }
+    if (chdir("/root")) {
+        fail("/root: %s", strerror(errno));
     }
     return !verdict_failed();
 }

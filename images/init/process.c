@@ -25,9 +25,34 @@ static void become(char *const args[])
     _exit(error == ENOENT ? 127 : 126);
 }
 
-/* Starts a program; a descriptor of -1 is /dev/null for input and the console
- * for output. */
-pid_t spawn(char *const args[], int in, int out, int err)
+/* The root with init's own programs, after init has changed to another one. */
+static int own_root = -1;
+
+/* Keeps the root as it is now for spawn_own(); false, errno is set. */
+bool own_root_keep(void)
+{
+    own_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return own_root >= 0;
+}
+
+/* Whether init's own programs are in another root. */
+bool own_root_is_kept(void)
+{
+    return own_root >= 0;
+}
+
+/* In the child: change to the root with init's own programs. */
+static void return_to_own_root(void)
+{
+    if (fchdir(own_root) || chroot(".")) {
+        fprintf(stderr, "init: its own root: %s\n", strerror(errno));
+        _exit(126);
+    }
+    setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
+}
+
+/* Starts a program, of init's own or another one; see below. */
+static pid_t start(char *const args[], int in, int out, int err, bool is_own)
 {
     pid_t pid = fork();
 
@@ -46,8 +71,24 @@ pid_t spawn(char *const args[], int in, int out, int err)
     if (err >= 0) {
         dup2(err, 2);
     }
+    if (is_own && own_root >= 0) {
+        return_to_own_root();
+    }
     become(args);
     return -1;
+}
+
+/* Starts a program; a descriptor of -1 is /dev/null for input and the console
+ * for output. */
+pid_t spawn(char *const args[], int in, int out, int err)
+{
+    return start(args, in, out, err, false);
+}
+
+/* The same with a program of init's own, in the root that has it. */
+pid_t spawn_own(char *const args[], int in, int out, int err)
+{
+    return start(args, in, out, err, true);
 }
 
 /* A wait status as a shell gives it. */

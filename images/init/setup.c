@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "init.h"
@@ -87,50 +86,6 @@ static void relay(int to)
     }
 }
 
-/* Makes a folder and those above it; an error shows when they are used. */
-static void make_folders(const char *path)
-{
-    char *copy = strdup(path);
-
-    for (char *slash = strchr(copy + 1, '/'); slash;
-         slash = strchr(slash + 1, '/')) {
-        *slash = 0;
-        mkdir(copy, 0755);
-        *slash = '/';
-    }
-    mkdir(copy, 0755);
-    free(copy);
-}
-
-/* Copies the n-th addition from the folder with all of them to its place. */
-static bool place(const char *folder, size_t n, const struct addition *add)
-{
-    char *source, *parent = strdup(add->target);
-    size_t length = strlen(parent);
-    char *slash = strrchr(parent, '/');
-    bool ok;
-
-    if (slash && slash != parent) {
-        *slash = 0;
-        make_folders(parent);
-    }
-    if (asprintf(&source, "%s/%zu/%s", folder, n, add->base) < 0) {
-        return false;
-    }
-    if (length && add->target[length - 1] == '/') {
-        make_folders(add->target);
-    }
-    ok = !wait_status(spawn((char *[]){ "cp", "-a", "--", source,
-                                        (char *)add->target, NULL },
-                            -1, -1, -1));
-    if (!ok) {
-        fail("cannot put %s to %s (see the console)", add->base, add->target);
-    }
-    free(source);
-    free(parent);
-    return ok;
-}
-
 /* Puts the files of the archive into their places; false after fail(). */
 bool setup_add(const struct config *config)
 {
@@ -162,7 +117,7 @@ bool setup_add(const struct config *config)
         fail("cannot unpack what --add names (see the console)");
     }
     for (size_t i = 0; i < config->num_adds && ok; i++) {
-        ok = place(folder, i, &config->adds[i]);
+        ok = addition_place(folder, i, &config->adds[i]);
     }
     wait_status(spawn((char *[]){ "rm", "-rf", folder, NULL }, -1, -1, -1));
     return ok;

@@ -12,9 +12,6 @@
 
 #include "init.h"
 
-/* A message as large as the transport takes saves round trips. */
-#define SHARE_OPTIONS "trans=virtio,version=9p2000.L,msize=262144"
-
 static bool tag_exists(const char *tag)
 {
     bool matches = false;
@@ -32,15 +29,21 @@ static bool tag_exists(const char *tag)
     return matches;
 }
 
-/* The name of a share whose device has no driver, NULL when all have one. */
+/* The place of a folder whose device has no driver, NULL when all have one. */
 const char *share_missing(const struct config *config)
 {
+    static char place[300];
     char tag[32];
 
+    if (config->root && !tag_exists("root")) {
+        return "/";
+    }
     for (size_t i = 0; i < config->num_shares; i++) {
         snprintf(tag, sizeof(tag), "share%zu", i);
         if (!tag_exists(tag)) {
-            return config->shares[i].name;
+            snprintf(place, sizeof(place), "/mnt/%s",
+                     config->shares[i].name);
+            return place;
         }
     }
     return NULL;
@@ -56,7 +59,7 @@ bool shares_mount(const struct config *config)
         return true;
     }
     /* It may be built in: mount(2) tells whether it is there. */
-    wait_status(spawn(load, -1, -1, -1));
+    wait_status(spawn_own(load, -1, -1, -1));
     mkdir("/mnt", 0755);
     for (size_t i = 0; i < config->num_shares; i++) {
         const struct share *share = &config->shares[i];

@@ -17,7 +17,7 @@ bootstrap.py  what is the same by each way
 gets.py       files out of the guest: --get
 live.py       viewers of the guest's frames
 captures.py   files with the NICs' frames: --capture-dir
-shares.py     folders of the host in the guest: --share
+shares.py     folders of the host in the guest: --share, --root
 forwards.py   ports of the host that lead into the guest: --port
 place.py      how a file that came out gets to its place
 qemu.py       QEMU's command line

@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 from .errors import Failure
-from .files import copy_addition
+from .files import stage_numbered
 
 # Some of the folders may be mounted noexec, so a script is tried there first. Any
 # user can write to some of them, so mkdir has to create a new one.
@@ -50,23 +50,11 @@ def script(runner):
         "WAIT", str(WAIT_SECONDS))
 
 
-def addition_settings(additions):
-    """The runner's settings for --add. Each file is in the archive, in a folder
-    named by its number."""
-    for spec in additions:
-        source, _, target = spec.partition(":")
-        yield "add", os.path.basename(os.path.abspath(source))
-        yield "to", os.path.join("/root", target) if target else "/root"
-
-
 def write_setup(path, settings, additions, folder):
     """The file with what goes to the port "setup"; see setup.c in images/init."""
     stage = Path(folder, "added")
     stage.mkdir()
-    for number, spec in enumerate(additions):
-        source = spec.partition(":")[0]
-        base = os.path.basename(os.path.abspath(source))
-        copy_addition(spec, source, f"{stage}/{number}/{base}")
+    stage_numbered(additions, stage)
     archive = f"{folder}/added.tar"
     done = subprocess.run(
         ["tar", "--numeric-owner", "--owner=0", "--group=0", "-cf", archive,

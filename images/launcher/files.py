@@ -28,6 +28,23 @@ def stage_additions(additions, stage, folders):
                       f"{stage}/{os.path.normpath(target).lstrip('/')}")
 
 
+def addition_settings(additions):
+    """What a guest is told that has to put them into their places itself: each
+    is in a folder named by its number. See images/init/config.c."""
+    for spec in additions:
+        source, _, target = spec.partition(":")
+        yield "add", os.path.basename(os.path.abspath(source))
+        yield "to", os.path.join("/root", target) if target else "/root"
+
+
+def stage_numbered(additions, stage):
+    """Copies what --add names into those folders."""
+    for number, spec in enumerate(additions):
+        source = spec.partition(":")[0]
+        base = os.path.basename(os.path.abspath(source))
+        copy_addition(spec, source, f"{stage}/{number}/{base}")
+
+
 def copy_addition(spec, source, place):
     """Copies what one --add names to a place of the launcher's."""
     if not os.path.exists(source):

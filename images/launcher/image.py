@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from .errors import Failure
-from .files import stage_additions
+from .files import stage_additions, stage_numbered
 from .kernels import check_arch, read_kernel
 
 TOP = Path(__file__).resolve().parents[2]
@@ -85,13 +85,18 @@ def pack(stage):
     return packer.stdout
 
 
-def write_initrd(path, image, settings, additions, folder):
+def write_initrd(path, image, settings, additions, folder,
+                 in_places=True):
     """The initramfs in the folder image, and after it an archive with what this
-    launch adds. The kernel unpacks both. settings: see images/init/config.c."""
+    launch adds. The kernel unpacks both. settings: see images/init/config.c.
+    in_places: of what --add names; else init puts it there, into another root."""
     stage = Path(folder, "added")
     stage.mkdir()
-    stage_additions(additions, stage,
-                    (image / "folders").read_text().splitlines())
+    if in_places:
+        stage_additions(additions, stage,
+                        (image / "folders").read_text().splitlines())
+    else:
+        stage_numbered(additions, stage / "added")
     (stage / "launcher").write_bytes(b"".join(
         os.fsencode(f"{key}={value}") + b"\0" for key, value in settings))
     archive = pack(stage)

@@ -11,12 +11,13 @@ from . import bootstrap, captures, entry, forwards, gets, live, own, qemu
 from . import signals, streams, workspace
 from .console import Console
 from .errors import Failure, Interrupted, describe
+from .files import addition_settings
 from .guest import Guest
 from .image import write_initrd
 from .judgement import FAILED, judge
 from .options import DEFAULT_BOOT_TIMEOUT, DEFAULT_TIMEOUT, parse
 from .options import time_scale
-from .shares import check_kernel
+from .shares import check_kernel, served
 from .streams import say
 
 
@@ -84,10 +85,11 @@ def restore_terminal(saved):
 
 def guest_settings(options, wanted, ports):
     """What init or the runner is told: see images/init/config.c."""
-    settings = list(nic_settings(options)) if not options.disk \
-        else list(bootstrap.addition_settings(options.add))
+    settings = [] if options.disk else list(nic_settings(options))
+    if options.disk or options.root:
+        settings += addition_settings(options.add)
     settings += [("get", get.path) for get in wanted]
-    settings += [setting for share in options.share
+    settings += [setting for share in served(options)
                  for setting in share.settings()]
     settings += [("env", variable) for variable in options.env]
     if options.keep:
@@ -228,8 +230,9 @@ def own_guest(options, folder, settings):
     """Makes what the launcher's own guest boots; what QEMU is told of it."""
     initrd = f"{folder}/initrd"
     with own.chosen_image(options, folder) as (kernel, image):
-        check_kernel(options.share, image)
-        write_initrd(initrd, image, settings, options.add, folder)
+        check_kernel(served(options), image)
+        write_initrd(initrd, image, settings, options.add, folder,
+                     in_places=not options.root)
     return qemu.boot_options(kernel, initrd, qemu.kernel_parameters(options))
 
 

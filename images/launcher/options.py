@@ -10,7 +10,7 @@ from .errors import Failure
 from .forwards import check_network, choose_ports
 from .gdb import DEFAULT_PORT, choose_server
 from .machines import MACHINES, check_machine
-from .shares import choose_shares
+from .shares import Root, choose_shares
 from .ssh import check_key
 from .streams import write_all
 
@@ -37,8 +37,8 @@ is full; 128 and the signal's number after SIGINT, SIGTERM, SIGHUP or SIGQUIT,
 
 The n-th NIC, from 0, has netdev netN, device nicN, capture device captureN.
 
-The manual page has the rest: files out of the guest, shared folders, other
-kernels, disk images, environment, examples (man images/vm.1).
+The manual page has the rest: files out of the guest, shared folders, a folder
+as the root, other kernels, disk images, environment, examples (man images/vm.1).
 """
 
 
@@ -130,6 +130,10 @@ def make_parser():
     add("--share", metavar="DIR[:TAG][:rw]", action="append", default=[],
         help="have a host folder in the guest, as /mnt/TAG, read-only "
              "without :rw; repeatable (default TAG: the folder's name)")
+    add("--root", metavar="DIR[:rw]",
+        help="run COMMAND in a host folder as its root file system, as of a "
+             "Debian or a container; without :rw what the guest writes is "
+             "lost")
     add("--env", metavar="NAME=VALUE", action="append", default=[],
         help="a variable in COMMAND's environment, or the shell's; "
              "repeatable")
@@ -264,6 +268,7 @@ def parse(words):
         options.via = "ssh"
     options.gdb = choose_server(options.gdb, options.gdb_wait)
     options.share = choose_shares(options.share)
+    options.root = Root(options) if options.root is not None else None
     options.port = choose_ports(options.port)
     options.port_nic = check_network(options.port, options.nic,
                                      options.netdev)

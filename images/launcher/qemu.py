@@ -7,7 +7,7 @@ from .forwards import netdev_options
 from .image import PLUGIN, choose_qemu, product
 from .machines import MACHINES, choose_accelerator
 from .options import time_scale
-from .shares import share_options
+from .shares import served, share_options
 
 KERNEL_PARAMETERS = (
     # A guest that is broken ends at once, and -no-reboot ends QEMU with it.
@@ -153,7 +153,7 @@ def command_line(options, boot, console_path, ports, own_ports=()):
     words += ["-object", "rng-builtin,id=rng",
               "-device", "virtio-rng-pci,rng=rng"]
     words += nic_options(options, own_ports)
-    words += share_options(options.share, quote)
+    words += share_options(served(options), quote)
     if options.qmp:
         words += ["-qmp", f"unix:{quote(options.qmp)},server=on,wait=off"]
     if options.gdb:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Folders of the host in the guest, by 9P over virtio: --share."""
+"""Folders of the host in the guest, by 9P over virtio: --share and --root."""
 import os
 
 from .errors import Failure
@@ -8,12 +8,55 @@ from .errors import Failure
 MODULES = ("9pnet_virtio", "9p")
 
 
+def check_folder(folder, is_writable):
+    """Why QEMU cannot serve a folder, or None."""
+    if not os.path.isdir(folder):
+        return "not a folder" if os.path.exists(folder) else "no such folder"
+    needed = os.R_OK | os.X_OK | (os.W_OK if is_writable else 0)
+    if not os.access(folder, needed):
+        return f"no permission to {'write to' if is_writable else 'read'} it"
+    return None
+
+
+class Root:
+    """What --root names."""
+
+    name = "root"
+
+    def __init__(self, options):
+        self.option = f"--root {options.root}"
+        self.folder, *rest = options.root.split(":")
+        self.is_writable = rest == ["rw"]
+        # What the guest's kernel needs.
+        self.modules = MODULES if self.is_writable else (*MODULES, "overlay")
+        if rest and not self.is_writable:
+            self._fail("it is DIR or DIR:rw, and DIR has no colon in it")
+        why = check_folder(self.folder, self.is_writable)
+        if why:
+            self._fail(why)
+        if options.disk:
+            self._fail("not with --disk, whose system is on the disk")
+        if options.add and self.is_writable:
+            raise Failure(f"--add {options.add[0]}: not with --root DIR:rw, "
+                          "which would keep it: copy it to DIR, or --share it")
+
+    def _fail(self, why):
+        raise Failure(f"{self.option}: {why}")
+
+    def settings(self):
+        """What init is told."""
+        yield "root", "rw" if self.is_writable else "ro"
+
+
 class Share:
     """One --share: number is its place among them. QEMU and the guest know it
     by that; the tag, which may be any name, is where it is mounted."""
 
+    modules = MODULES
+
     def __init__(self, number, spec):
         self.spec = spec
+        self.option = f"--share {spec}"
         self.name = f"share{number}"
         self.folder, *rest = spec.split(":")
         self.is_writable = rest[-1:] == ["rw"]
@@ -27,13 +70,9 @@ class Share:
         self._check()
 
     def _check(self):
-        if not os.path.isdir(self.folder):
-            self._fail("not a folder" if os.path.exists(self.folder)
-                       else "no such folder")
-        needed = os.R_OK | os.X_OK | (os.W_OK if self.is_writable else 0)
-        if not os.access(self.folder, needed):
-            self._fail("no permission to "
-                       f"{'write to' if self.is_writable else 'read'} it")
+        why = check_folder(self.folder, self.is_writable)
+        if why:
+            self._fail(why)
         if not self.tag:
             self._fail("the root folder has no name: give it a TAG")
         if "/" in self.tag or self.tag in (".", ".."):
@@ -42,7 +81,7 @@ class Share:
             self._fail("the TAG is longer than 255 bytes")
 
     def _fail(self, why):
-        raise Failure(f"--share {self.spec}: {why}")
+        raise Failure(f"{self.option}: {why}")
 
     def settings(self):
         """What init is told."""
@@ -63,18 +102,24 @@ def choose_shares(specs):
     return shares
 
 
+def served(options):
+    """All folders that QEMU serves."""
+    return [*([options.root] if options.root else []), *options.share]
+
+
 def check_kernel(shares, image):
     """Whether the kernel of the image in that folder has what it needs."""
-    if not shares:
-        return
-    lacking = (image / "modules-lacking").read_text().split()
-    lacking = [name for name in MODULES if name in lacking]
     # Without this file nothing tells what is built in: init has to see.
-    if lacking \
-            and list(image.glob("root/lib/modules/*/modules.builtin")):
-        release = (image / "release").read_text().split()[0]
-        raise Failure(f"--share {shares[0].spec}: the kernel {release} has "
-                      f"neither built in nor as modules: {', '.join(lacking)}")
+    if not shares \
+            or not list(image.glob("root/lib/modules/*/modules.builtin")):
+        return
+    all_lacking = (image / "modules-lacking").read_text().split()
+    for share in shares:
+        lacking = [name for name in share.modules if name in all_lacking]
+        if lacking:
+            release = (image / "release").read_text().split()[0]
+            raise Failure(f"{share.option}: the kernel {release} has neither "
+                          f"built in nor as modules: {', '.join(lacking)}")
 
 
 def share_options(shares, quote):

@@ -43,6 +43,8 @@ BAD = (
      "--snapshot and --keep: one or the other"),
     (("--disk", "{disk}", "--modules", "x"), "--modules: not with --disk"),
     (("--disk", "{disk}", "--driver", "x"), "--driver: not with --disk"),
+    (("--disk", "{disk}", "--root", "/"),
+     "--root /: not with --disk, whose system is on the disk"),
     (("--disk", "{disk}", "--arch", "s390x"),
      "--disk: only in guests of x86_64, and --arch is s390x"),
     (("--disk", "{disk}", "--append", "quiet"),

@@ -38,6 +38,7 @@ def prepare():
     modules = OUT / "modules" / release()
     shutil.copytree(MODULES, modules, symlinks=True)
     for name in ("drivers/net/ethernet/intel/igb/igb", "fs/9p/9p",
+                 "fs/overlayfs/overlay",
                  "drivers/net/vmxnet3/vmxnet3",
                  "drivers/char/hw_random/virtio-rng"):
         for module in modules.glob(f"kernel/{name}.ko*"):
@@ -78,6 +79,13 @@ def test_no_9p(tap):
               (125, f"images/vm: --share {OUT}:out: the kernel {release()} has "
                     "neither built in nor as modules: 9p\n"),
               "--share with a kernel without 9P: the error says so")
+    for spec, lacking in ((str(OUT), "9p, overlay"), (f"{OUT}:rw", "9p")):
+        done = vm(["--root", spec], ["true"])
+        tap.equal((done.returncode, done.stderr),
+                  (125, f"images/vm: --root {spec}: the kernel {release()} has "
+                        f"neither built in nor as modules: {lacking}\n"),
+                  f"--root {spec.replace(str(OUT), 'DIR')} with a kernel without "
+                  f"{lacking}: the error says so")
     # Of a kernel that does not tell what it has built in, the guest tells.
     (OUT / "images/modules-lacking").write_text("")
     done = vm(["--no-capture", "--share", f"{OUT}:out"], ["true"])
@@ -86,6 +94,10 @@ def test_no_9p(tap):
     tap.contains(done.stderr, "guest: cannot mount the host's folder at "
                  "/mnt/out: the kernel has no file system 9p\n",
                  "--share, no 9P found out in the guest: the error says so")
+    done = vm(["--no-capture", "--root", str(OUT)], ["true"])
+    tap.contains(done.stderr, "guest: cannot mount the host's folder at /: the "
+                 "kernel has no file system 9p\n",
+                 "--root, no 9P found out in the guest: the error says so")
 
 
 def test_wrong(tap, modules):

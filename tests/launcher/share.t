@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from guest import VM, vm  # noqa: E402
-from launches import wait_until  # noqa: E402
+from launches import state, wait_until  # noqa: E402
 from tap import Tap  # noqa: E402
 
 CONTENT = bytes(range(256)) * 4096
@@ -86,14 +86,6 @@ def make_folders(folder):
     (work / "old").write_text("from the host\n")
     (work / "gone").write_text("")
     return shared, work
-
-
-def state(folder):
-    """All that a guest could change in a folder."""
-    return sorted((str(path), found.st_mode, found.st_uid, found.st_size,
-                   found.st_mtime_ns, found.st_nlink)
-                  for path in folder.rglob("*")
-                  for found in (path.lstat(),))
 
 
 def test_both(tap, folder):

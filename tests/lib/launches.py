@@ -78,3 +78,11 @@ def leftovers(folder):
 def readable(descriptor):
     """Waits until there is something to read, for a minute."""
     return bool(select.select([descriptor], [], [], 60)[0])
+
+
+def state(folder):
+    """All that a guest could change in a folder."""
+    return sorted((str(path), found.st_mode, found.st_uid, found.st_size,
+                   found.st_mtime_ns, found.st_nlink)
+                  for path in folder.rglob("*")
+                  for found in (path.lstat(),))
