@@ -195,8 +195,9 @@ check-in-tree: setup device
 
 # The packages in systems of Debian's releases: installed, used, removed, and
 # looked at by lintian; and built once more elsewhere. For another release than
-# this machine's it is the plug-in that is built for its QEMU. Four minutes of
-# processor time for each; more the first time, when the systems are made.
+# this machine's it is the plug-in that is built for its QEMU. A quarter
+# of an hour of processor time for each; more the first time, when the systems are
+# made. Also, each part of the tree is built in a system that has nothing else.
 PACKAGE_RELEASES := bookworm
 THIS_RELEASE = $(shell . /etc/os-release && echo $$VERSION_CODENAME)
 .PHONY: check-packages check-packages-bookworm check-packages-trixie
