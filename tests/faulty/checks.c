@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a device that lies demands of its driver: QEMU ends when a buffer is not
- * what the specification asks for.
+ * Checks of the driver's buffers: QEMU exits if a buffer does not meet the
+ * specification.
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
@@ -54,23 +54,23 @@ Command command_of(const VirtQueueElement *elem)
     return command;
 }
 
-static void check_clock(const VirtQueueElement *elem, bool lies)
+static void check_clock(const VirtQueueElement *elem, bool is_faulty)
 {
     struct virtio_capture_clock clock = { 0 };
     int64_t time;
 
     iov_to_buf(elem->out_sg, elem->out_num, sizeof(struct virtio_capture_ctrl),
                &clock, sizeof(clock));
-    /* From lies about the clock no right offset can come. */
-    demand(lies || (!sadd64_overflow(qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL),
-                                     le64_to_cpu(clock.offset), &time) &&
-                    time >= 0),
+    /* With false readings of the clock no offset is right. */
+    demand(is_faulty ||
+           (!sadd64_overflow(qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL),
+                             le64_to_cpu(clock.offset), &time) && time >= 0),
            "an offset with which no time is right [CAP-DRV-CLK-1]");
     demand(!clock.reserved, "a reserved field of CLOCK that is not zero");
 }
 
 /* The device itself has checked lengths, listeners, flags and programs. */
-static void check_command(const VirtQueueElement *elem, bool lies)
+static void check_command(const VirtQueueElement *elem, bool is_faulty)
 {
     struct virtio_capture_ctrl ctrl = { 0 };
     struct virtio_capture_reply reply = { 0 };
@@ -85,7 +85,7 @@ static void check_command(const VirtQueueElement *elem, bool lies)
     demand(!ctrl.reserved,
            "a reserved field that is not zero [CAP-DRV-CTRL-1]");
     if (command_of(elem).number == VIRTIO_CAPTURE_C_CLOCK) {
-        check_clock(elem, lies);
+        check_clock(elem, is_faulty);
     } else if (command_of(elem).number == VIRTIO_CAPTURE_C_FILTER) {
         iov_to_buf(elem->out_sg, elem->out_num, sizeof(ctrl), &filter,
                    sizeof(filter));
@@ -93,7 +93,7 @@ static void check_command(const VirtQueueElement *elem, bool lies)
     }
 }
 
-void check_driver(int queue, const VirtQueueElement *elem, bool lies)
+void check_driver(int queue, const VirtQueueElement *elem, bool is_faulty)
 {
     const size_t longest = VIRTIO_CAPTURE_RECORD_SIZE((size_t)NET_BUFSIZE);
     size_t out = iov_size(elem->out_sg, elem->out_num);
@@ -106,7 +106,7 @@ void check_driver(int queue, const VirtQueueElement *elem, bool lies)
         demand(in >= longest,
                "a capture buffer too short for the longest frame [CAP-DRV-BUF-3]");
     } else if (queue == VIRTIO_CAPTURE_VQ_CONTROL) {
-        check_command(elem, lies);
+        check_command(elem, is_faulty);
     } else if (queue >= VIRTIO_CAPTURE_NUM_VQS) {
         demand(!out && in >= 40 && in % VIRTIO_CAPTURE_RECORD_ALIGN == 0,
                "a listener's buffer that is not good enough");

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The driver with a device that lies: it gives the device up, readers get EIO,
+"""The driver with a misbehaving device: it gives the device up, readers get EIO,
 and nothing else happens to the guest."""
 import os
 import subprocess

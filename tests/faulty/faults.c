@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A capture device that lies, for tests of the driver.
+ * A misbehaving capture device, for tests of the driver.
  *
- * It is the product's object files, linked with --wrap: what they give to the
- * driver passes here. A frame that holds "FAULT=name,count;" tells which lie
- * comes next, and how often; a lie about capture buffers is told of the very
- * buffer that holds that frame.
+ * It consists of the product's object files, linked with --wrap, so that all
+ * buffers that they use pass through this file. A frame that contains
+ * "FAULT=name,count;" selects the next fault and how often to inject it. A
+ * fault of capture buffers begins with the buffer that has this frame.
  *
- * It also looks at what the driver gives (checks.c). What it is to lie about
- * from the beginning is told by the device's id.
+ * It also checks the driver's buffers (checks.c). Faults from the beginning on
+ * are selected by the device's id.
  */
 #include "qemu/osdep.h"
 #include "qemu/iov.h"
@@ -30,8 +30,8 @@ void __wrap_virtio_init(VirtIODevice *vdev, uint16_t id, size_t config_size);
 void __real_virtio_notify(VirtIODevice *vdev, VirtQueue *vq);
 void __wrap_virtio_notify(VirtIODevice *vdev, VirtQueue *vq);
 
-static char fault[32];          /* the lie */
-static unsigned left;           /* how often it is still to be told */
+static char fault[32];          /* the name of the fault */
+static unsigned left;           /* how often it is still to be injected */
 
 /* A reply that is held back. */
 static struct {
@@ -44,7 +44,7 @@ static struct {
     void (*reset)(VirtIODevice *vdev);
 } slow;
 
-/* The device's own, while there is a lie about it. */
+/* The device's own functions, while a fault replaces them. */
 static void (*real_config)(VirtIODevice *vdev, uint8_t *config);
 static void (*real_reset)(VirtIODevice *vdev);
 static VirtIODevice *without_queue;
@@ -60,7 +60,7 @@ static struct {
 } kept[64];
 static unsigned num_kept;
 
-/* Which queue a lie is about: the name starts with its prefix. */
+/* The prefix of the names of faults of a queue. */
 static const char *prefix_of(int queue)
 {
     static const char *const prefixes[] = {
@@ -73,7 +73,7 @@ static const char *prefix_of(int queue)
     return prefixes[MIN(queue, VIRTIO_CAPTURE_NUM_VQS)];
 }
 
-/* A new lie, if the used part of a capture buffer asks for one. */
+/* Select the fault that a frame in a used capture buffer asks for, if any. */
 static void look_for_mark(const VirtQueueElement *elem, size_t len)
 {
     g_autofree char *data = g_malloc0(len + 1);
@@ -94,7 +94,7 @@ static bool tell(const char *name)
     return g_str_equal(fault, name);
 }
 
-/* Is the lie about this reply, or any? */
+/* Return true if the fault is one of this command's reply, or of any. */
 static bool is_about(const VirtQueueElement *elem)
 {
     Command command = command_of(elem);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A device that lies, and what it demands of its driver. */
+/* A misbehaving device, and its checks of the driver. */
 #ifndef FAULTS_H
 #define FAULTS_H
 
@@ -17,8 +17,8 @@ Command command_of(const VirtQueueElement *elem);
 /**
  * check_driver: end QEMU if a buffer is not what a driver may give
  * @queue: the queue's number
- * @lies: the driver's clock follows from lies
+ * @is_faulty: a fault is active: readings of the clock may have been false
  */
-void check_driver(int queue, const VirtQueueElement *elem, bool lies);
+void check_driver(int queue, const VirtQueueElement *elem, bool is_faulty);
 
 #endif /* FAULTS_H */

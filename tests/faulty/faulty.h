@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What programs share that listen to a device that lies (faults.c). */
+/* Shared by the programs that listen to a misbehaving device (faults.c). */
 #ifndef FAULTY_H
 #define FAULTY_H
 
@@ -95,7 +95,7 @@ static inline int listener(void)
 	return listen_on("eth0", 0, O_RDWR);
 }
 
-/* Order a lie, and read the frame with the order, in immediate mode. */
+/* Select a fault by a frame, and read that frame, in immediate mode. */
 static inline void listen_to_order(int fd, const char *what, const char *fault,
 				   unsigned int count)
 {

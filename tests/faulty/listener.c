@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Listens to a device that lies (faults.c), and has it tell one lie after the
- * other. After each the driver is bound to the device anew, which must work.
+ * Listens to a misbehaving device (faults.c), and selects one fault after the
+ * other. After each one the driver is bound to the device again, which must work.
  */
 #define _GNU_SOURCE
 #include "faulty.h"
 
 /*
- * Commands fail: who gave one gets an error, however many there are. In the
- * end the device is to tell the truth again.
+ * Commands fail: each caller gets an error, however many commands there are.
+ * Afterwards the device works again.
  */
 static void command_fails(const char *fault, int expected, const char *line)
 {
@@ -176,8 +176,8 @@ static void endless_frames(void)
 }
 
 /*
- * What is written while the device lies about what it has sent: a lie that makes
- * no sense of the ring is the last.
+ * Write frames while the device misreports what it has sent. With @last, the
+ * fault breaks the queue.
  */
 static void injection(const char *fault, int last)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Listens to a device that lies in the queues of listeners (faults.c), and that
- * does not give back their buffers.
+ * Listens to a device that misbehaves in the queues of listeners (faults.c), and
+ * that does not use their buffers when it must.
  */
 #define _GNU_SOURCE
 #include "../guest/zbuf.h"
