@@ -28,7 +28,7 @@
 
 /* After the end of the command viewers' captures go on for LINGER_MS, to get
  * frames that are under way; then each tcpdump has FLUSH_MS to end. */
-#define LINGER_MS 200
+#define LINGER_MS 1000
 #define FLUSH_MS 2000
 
 /* The most that a virtio-serial port takes at a time. */
