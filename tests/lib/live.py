@@ -87,17 +87,18 @@ class Tshark:
                     for key, value in settings.items()]
         self._process = subprocess.Popen(
             ["tshark", "-l", "-i", interface, *settings, *words],
-            env=environment(folder), text=True, stdin=subprocess.DEVNULL,
+            env=environment(folder), stdin=subprocess.DEVNULL, bufsize=0,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def line(self):
         """The next line that it writes."""
-        return self._process.stdout.readline().rstrip("\n")
+        # Without a buffer: communicate() does not see what is in one.
+        return self._process.stdout.readline().decode().rstrip("\n")
 
     def finish(self):
-        """Waits for its end; gives its status, output and errors."""
+        """Waits for its end; gives its status, and the rest of its output and errors."""
         output, errors = self._process.communicate(timeout=MOST_SECONDS)
-        return self._process.returncode, output, errors
+        return self._process.returncode, output.decode(), errors.decode()
 
     def __enter__(self):
         return self
