@@ -20,7 +20,7 @@ export ALLOW_SKIP
 # A guest with another kernel than Debian's newest whose headers are installed:
 #
 #   KVER=NAME                 another one of Debian's, which is fetched if its
-#                             headers are not installed, see images/fetch-kernel:
+#                             headers are not installed, see images/fetch/kernel:
 #                             a kernel's release, or its packages' version, or
 #                             a release of Debian's for its newest one (bookworm,
 #                             trixie, trixie-backports)
@@ -92,19 +92,19 @@ help:
 	@echo 'make clean    remove what was built, but not the downloads'
 
 setup:
-	images/setup
+	images/fetch/setup
 
 # Each of these installs what it needs itself, and no more.
 device:
-	images/setup --for device
+	images/fetch/setup --for device
 	$(MAKE) -C qemu-device
 
 driver:
-	images/setup --for driver
+	images/fetch/setup --for driver
 	$(MAKE) -C guest-driver
 
 libpcap:
-	images/setup --for libpcap
+	images/fetch/setup --for libpcap
 	$(MAKE) -C guest-driver/libpcap package
 
 deb: setup device libpcap
@@ -112,7 +112,7 @@ deb: setup device libpcap
 
 # The image takes the driver in when it has been built.
 image: driver
-	images/setup --for image
+	images/fetch/setup --for image
 	$(MAKE) -C images
 
 # The image has the libpcap that some of them are built with.
@@ -120,7 +120,7 @@ programs: setup image
 	$(if $(wildcard tests/Makefile),$(MAKE) -C tests)
 
 run: device image
-	images/demo
+	images/demo/run
 
 check: setup device libpcap deb image programs
 	prove --exec '' --timer -j$(TEST_JOBS) $(TESTS)
@@ -134,11 +134,11 @@ check-kernels: device image programs \
 		TEST_JOBS=$(TEST_JOBS) tests/kernels/run $(KERNELS)
 
 # A kernel in its build tree: one that is built like a user's own, from Debian's
-# sources. What only this needs is not in images/packages.
+# sources. What only this needs is not in images/fetch/packages.
 .PHONY: check-build-tree
 check-build-tree: setup device image
-	images/setup libelf-dev
-	$(MAKE) -C images/debug-kernel NAME=small-kernel \
+	images/fetch/setup libelf-dev
+	$(MAKE) -C images/guest/debug-kernel NAME=small-kernel \
 		CONFIG=$(CURDIR)/tests/kernels/small.config
 	prove --exec '' --timer tests/kernels/build-tree.t
 
@@ -170,13 +170,13 @@ check-short: setup device image
 # what grows with them are shorter. Without KVM all of it takes some 80 minutes of
 # processor time, a quarter of that in the fuzzer (FUZZ_TIME), and a quarter of an
 # hour more for the kernel, once. prove tells of each file when it has ended.
-# What only this needs is not in images/packages.
+# What only this needs is not in images/fetch/packages.
 DEBUG_KERNEL := build/downloads/debug-kernel
 DEBUG_TESTS = $(sort $(wildcard tests/guest/*.t tests/faulty/*.t \
 	tests/lifecycle/*.t)) tests/launcher/faults.t tests/fuzz/ioctl.t
 debug-check: device driver image programs
-	images/setup libelf-dev
-	$(MAKE) -C images/debug-kernel
+	images/fetch/setup libelf-dev
+	$(MAKE) -C images/guest/debug-kernel
 	$(MAKE) image GUEST_OUT=build/debug KERNEL=$(DEBUG_KERNEL)/kernel \
 		MODULES=$(DEBUG_KERNEL)/modules
 	GUEST_OUT=build/debug TIME_SCALE=10 FUZZ_TIME=$(or $(FUZZ_TIME),600) \
@@ -205,23 +205,23 @@ check-packages: $(PACKAGE_RELEASES:%=check-packages-%)
 	prove --exec '' --timer tests/packages/rebuild/*.t
 check-packages-bookworm check-packages-trixie: check-packages-%: deb
 	$(if $(filter-out $(THIS_RELEASE),$*),$(MAKE) deb QEMU_RELEASE=$*)
-	images/package-root $*
+	images/fetch/package-root $*
 	PACKAGES_FOR=$* prove --exec '' --timer tests/packages/systems/*.t
 
 # Disk images: of each release, without root where that works, booted by BIOS and
 # by UEFI; and those of images/other-images.md. What only this needs is not in
-# images/packages.
+# images/fetch/packages.
 IMAGE_RELEASES := bookworm trixie
 .PHONY: check-images
 check-images: setup device deb image
-	images/setup ovmf qemu-utils uidmap openssh-client
+	images/fetch/setup ovmf qemu-utils uidmap openssh-client
 	IMAGE_RELEASES='$(IMAGE_RELEASES)' prove --exec '' --timer \
 		tests/images/options.t tests/images/disks/*.t
 
 # On another release of Debian than this machine's, with ARGS for make there.
 .PHONY: check-release check-trixie
 check-release: setup
-	images/check-release '$(RELEASE)' $(ARGS)
+	images/fetch/check-release '$(RELEASE)' $(ARGS)
 
 check-trixie:
 	$(MAKE) check-release RELEASE=trixie
@@ -234,9 +234,9 @@ soak: device libpcap image programs
 	SOAK=1 prove --exec '' --timer tests/lifecycle/hotplug.t \
 		tests/clients/dhcp.t tests/programs/soak/*.t
 
-# What only this needs is not in images/packages.
+# What only this needs is not in images/fetch/packages.
 bench: setup device image
-	images/setup valgrind
+	images/fetch/setup valgrind
 	$(MAKE) -C tests/bench ARGS='$(ARGS)'
 
 spec: setup

@@ -27,7 +27,7 @@ else
 PROGRAMS_OUT := $(TOP)/build/$(GUEST_ARCH)
 # once NAME,VALUE: expands the value when it is first asked for, and keeps it.
 once = $(eval $(1) := $(2))$($(1))
-compiler = $(or $(shell $(TOP)/images/fetch-compiler $(1)),\
+compiler = $(or $(shell $(TOP)/images/fetch/compiler $(1)),\
 	$(error no compiler for $(1)))
 CROSS = $(call once,CROSS,$(call compiler,$(GUEST_ARCH)-linux-gnu))
 GUEST_CC = $(CROSS)gcc

@@ -31,7 +31,7 @@ BLOCK_LIST = SECTOR - 12
 
 def fetch():
     """Download and unpack Debian's packages of GRUB."""
-    run([needs.TOP / "images" / "fetch-package", *PACKAGES, FOLDER], "GRUB")
+    run([needs.TOP / "images" / "fetch" / "package", *PACKAGES, FOLDER], "GRUB")
 
 
 def image(platform, uuid, work):

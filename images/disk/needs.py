@@ -38,7 +38,7 @@ def check_programs(image_format):
     if lacking:
         raise Failure(f"there is no {', no '.join(lacking)}: install "
                       f"{' '.join(sorted(set(lacking.values())))} "
-                      "(images/setup PACKAGE...)")
+                      "(images/fetch/setup PACKAGE...)")
 
 
 def own_packages(with_dkms):

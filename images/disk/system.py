@@ -22,6 +22,7 @@ DKMS_PACKAGES = ("dkms", "linux-headers-amd64")
 
 SOURCES = """\
 . "$(dirname "$0")/private-apt.sh"
+me=images/build
 lock_downloads
 private_apt_configure
 cp "$apt_dir"/parts/* "$1"
@@ -33,7 +34,7 @@ def sources(release, folder):
     files: the sources of this machine, without source packages and
     backports."""
     folder.mkdir()
-    run(["sh", "-euc", SOURCES, needs.TOP / "images" / "build", folder],
+    run(["sh", "-euc", SOURCES, needs.TOP / "images" / "fetch" / "private-apt.sh", folder],
         "the sources of this machine's apt", DEBIAN_RELEASE=release)
     for path in folder.iterdir():
         lines = path.read_text().splitlines(keepends=True)

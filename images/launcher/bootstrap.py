@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How the runner (images/init) starts in a system that is there already.
+"""How the runner (images/guest/init) starts in a system that is there already.
 
 Each way into the guest executes the same shell script as root. The script reads
 the runner from the port "runner" and starts it; the runner reads the settings and
@@ -51,7 +51,7 @@ def script(runner):
 
 
 def write_setup(path, settings, additions, folder):
-    """The file with what goes to the port "setup"; see setup.c in images/init."""
+    """The file with what goes to the port "setup"; see setup.c in images/guest/init."""
     stage = Path(folder, "added")
     stage.mkdir()
     stage_numbered(additions, stage)

@@ -30,7 +30,7 @@ def stage_additions(additions, stage, folders):
 
 def addition_settings(additions):
     """What a guest is told that has to put them into their places itself: each
-    is in a folder named by its number. See images/init/config.c."""
+    is in a folder named by its number. See images/guest/init/config.c."""
     for spec in additions:
         source, _, target = spec.partition(":")
         yield "add", os.path.basename(os.path.abspath(source))

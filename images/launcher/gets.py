@@ -2,7 +2,7 @@
 """Files out of the guest: --get.
 
 What comes is kept in the launcher's folder: each file's archive (archive.c in
-images/init), and copies of files as they grow (follow.c there).
+images/guest/init), and copies of files as they grow (follow.c there).
 """
 import os
 import shutil

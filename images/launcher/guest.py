@@ -19,7 +19,7 @@ CHUNK = 1 << 16
 MOST_SECONDS = 60
 IDLE_SECONDS = 10
 
-ASK, ANSWER = b"e", b"\n"       # see images/init/init.h
+ASK, ANSWER = b"e", b"\n"       # see images/guest/init/init.h
 
 
 class Guest:

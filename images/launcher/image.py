@@ -88,7 +88,7 @@ def pack(stage):
 def write_initrd(path, image, settings, additions, folder,
                  in_places=True):
     """The initramfs in the folder image, and after it an archive with what this
-    launch adds. The kernel unpacks both. settings: see images/init/config.c.
+    launch adds. The kernel unpacks both. settings: see images/guest/init/config.c.
     in_places: of what --add names; else init puts it there, into another root."""
     stage = Path(folder, "added")
     stage.mkdir()

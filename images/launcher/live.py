@@ -3,7 +3,7 @@
 launcher's folder; the guest has a port of that name.
 
 A viewer sends one record "s" with tcpdump's arguments, and gets the records "d",
-"t" and "x" of images/init/live.c, with 0 for the number of the viewer. When it
+"t" and "x" of images/guest/init/live.c, with 0 for the number of the viewer. When it
 disconnects, its tcpdump is ended. The file "live.json" in the folder describes the
 guest. The folder is accessible only to the user who runs the launcher.
 """
@@ -15,7 +15,7 @@ import time
 
 HEADER_SIZE = 15
 
-# As in images/init/live.c: viewers at a time, the longest request, the most data of
+# As in images/guest/init/live.c: viewers at a time, the longest request, the most data of
 # a record, and how many bytes can be under way to a viewer.
 MOST_VIEWERS = 8
 MOST_REQUEST = 8192

@@ -84,7 +84,7 @@ def restore_terminal(saved):
 
 
 def guest_settings(options, wanted, ports):
-    """What init or the runner is told: see images/init/config.c."""
+    """What init or the runner is told: see images/guest/init/config.c."""
     settings = [] if options.disk else list(nic_settings(options))
     if options.disk or options.root:
         settings += addition_settings(options.add)

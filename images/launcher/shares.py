@@ -4,7 +4,7 @@ import os
 
 from .errors import Failure
 
-# What the guest's kernel needs; see images/modules.
+# What the guest's kernel needs; see images/guest/modules.
 MODULES = ("9pnet_virtio", "9p")
 
 

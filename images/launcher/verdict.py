@@ -3,7 +3,7 @@
 
 
 class Verdict:
-    """What comes on the port "result"; see images/init/verdict.c."""
+    """What comes on the port "result"; see images/guest/init/verdict.c."""
 
     def __init__(self):
         self.errors = []

@@ -101,7 +101,7 @@ def test_dkms(tap):
     kdir = Path(tree.make_variable("guest-driver", "KDIR"))
     header = (kdir / "include/generated/utsrelease.h").read_text()
     release = re.search(r'UTS_RELEASE "(.*)"', header)[1]
-    status, lines = tree.run("images/fetch-package", "dkms", DKMS)
+    status, lines = tree.run("images/fetch/package", "dkms", DKMS)
     if status:
         raise tree.Missing("\n".join(["cannot fetch dkms:", *lines]))
     work = BUILD / "dkms"

@@ -18,7 +18,7 @@ OUT = tree.TOP / "build" / "tests" / "install" / "kernels"
 
 
 def namespaces():
-    """Whether images/kbuild may make its name spaces."""
+    """Whether images/guest/kbuild may make its name spaces."""
     user = [] if os.geteuid() == 0 else ["--map-root-user"]
     return tree.run("unshare", *user, "--mount", "--pid", "--fork", "true")[0] \
         == 0
@@ -27,7 +27,7 @@ def namespaces():
 def on(kver):
     """A test for the newest kernel that Debian has under that name."""
     def test(tap):
-        status, lines = tree.run("images/fetch-kernel", "--headers", kver)
+        status, lines = tree.run("images/fetch/kernel", "--headers", kver)
         gone = tree.package_that_is_gone(lines)
         if status and gone:
             tap.skip(kver, f"Debian's server does not have {gone}, which its "

@@ -69,7 +69,7 @@ def debians_libpcap():
         raise tree.Missing("no package of libpcap is installed")
     package = found[1]
     unpacked = tree.DOWNLOADS / package
-    status, lines = tree.run("images/fetch-package", package, unpacked)
+    status, lines = tree.run("images/fetch/package", package, unpacked)
     if status:
         raise tree.Missing("\n".join(lines))
     return next(unpacked.rglob("libpcap.so.0.8"))

@@ -42,7 +42,7 @@ def test_processor(tap, arch):
         tap.equal((machine, order), PROCESSORS[arch],
                   f"{arch}: {file} is for that processor")
     # bpfstat is linked statically; what configure scripts try is not.
-    _, lines = tree.run("images/fetch-compiler", f"{arch}-linux-gnu")
+    _, lines = tree.run("images/fetch/compiler", f"{arch}-linux-gnu")
     status, lines = tree.run(f"{lines[-1]}gcc", "-x", "c", "-", "-o",
                              BUILD / arch / "program",
                              input=b"int main(void) { return 0; }\n")

@@ -30,7 +30,7 @@ stat -c '%n %U %G %a' /dev/bpf /dev/bpf0 /dev/hwrng
 
 def stage():
     """Collects udevadm, its libraries, and the loader, in one folder."""
-    status, lines = tree.run("images/fetch-package", "udev", UDEV)
+    status, lines = tree.run("images/fetch/package", "udev", UDEV)
     if status:
         raise tree.Missing("\n".join(["cannot fetch udev:", *lines]))
     shutil.rmtree(BUILD, ignore_errors=True)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/check-capture takes a whole capture and refuses damaged ones.
+"""images/demo/check-capture takes a whole capture and refuses damaged ones.
 
 The captures are made here, with the system's Python, which has scapy.
 """
@@ -19,7 +19,7 @@ from scapy.layers.l2 import ARP, Ether  # noqa: E402
 import pcap  # noqa: E402
 from tap import Tap  # noqa: E402
 
-CHECK = Path(__file__).resolve().parents[2] / "images" / "check-capture"
+CHECK = Path(__file__).resolve().parents[2] / "images" / "demo" / "check-capture"
 GUEST, HOST = "52:54:00:12:34:56", "52:55:0a:00:02:02"
 PORT = 4242
 PAGE = b"".join(b"line %d of the page\n" % number for number in range(500))

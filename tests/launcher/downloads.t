@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/fetch-source, fetch-any-source, fetch-package and setup: what they refuse, and that
+"""images/fetch/source, fetch/any-source, fetch/package and setup: what they refuse, and that
 they do nothing a second time."""
 import os
 import subprocess
@@ -23,15 +23,15 @@ def run(program, *words, **kwargs):
 
 
 def test_missing_version(tap):
-    for program, words in (("fetch-package", ["kmod=0.not-a-version"]),
-                           ("fetch-source", ["libpcap", "0.not-a-version"])):
+    for program, words in (("fetch/package", ["kmod=0.not-a-version"]),
+                           ("fetch/source", ["libpcap", "0.not-a-version"])):
         with tempfile.TemporaryDirectory() as folder:
             done = run(program, *words, f"{folder}/out")
             tap.ok(done.returncode != 0,
                    f"{program} of a missing version fails")
             tap.contains(done.stderr, "0.not-a-version",
                          f"{program} of a missing version: the error names it")
-            tap.contains(done.stderr, "images/setup --upgrade",
+            tap.contains(done.stderr, "images/fetch/setup --upgrade",
                          f"{program} of a missing version: the error says what may help")
             tap.equal(os.listdir(folder), [],
                       f"{program} of a missing version leaves nothing")
@@ -39,25 +39,25 @@ def test_missing_version(tap):
 
 def test_any(tap):
     with tempfile.TemporaryDirectory() as folder:
-        done = run("fetch-any-source", "--orig", f"{folder}/libpcap",
+        done = run("fetch/any-source", "--orig", f"{folder}/libpcap",
                    "not-a-package", "libpcap")
-        tap.equal(done.returncode, 0, "fetch-any-source: the second package "
+        tap.equal(done.returncode, 0, "fetch/any-source: the second package "
                   "is taken if the first cannot be had")
         tap.contains(done.stderr, "not-a-package",
-                     "fetch-any-source: the error names the first package")
+                     "fetch/any-source: the error names the first package")
         tap.ok(os.path.exists(f"{folder}/libpcap/configure"),
-               "fetch-any-source: the files are those of the second package")
-        done = run("fetch-any-source", f"{folder}/none", "not-a-package")
+               "fetch/any-source: the files are those of the second package")
+        done = run("fetch/any-source", f"{folder}/none", "not-a-package")
         tap.ok(done.returncode == 1 and not os.path.exists(f"{folder}/none"),
-               "fetch-any-source without any package fails and leaves nothing",
+               "fetch/any-source without any package fails and leaves nothing",
                done.stderr)
 
 
 def test_usage(tap):
-    for program, words in (("fetch-package", []), ("fetch-source", ["a"]),
-                           ("fetch-source", ["a", "b", "c", "--other"]),
-                           ("fetch-any-source", ["--orig", "a"]),
-                           ("setup", ["--other"])):
+    for program, words in (("fetch/package", []), ("fetch/source", ["a"]),
+                           ("fetch/source", ["a", "b", "c", "--other"]),
+                           ("fetch/any-source", ["--orig", "a"]),
+                           ("fetch/setup", ["--other"])):
         done = run(program, *words)
         tap.equal(done.returncode, 2, f"{program} {words}: status 2")
         tap.contains(done.stderr, f"usage: images/{program}",
@@ -66,25 +66,25 @@ def test_usage(tap):
 
 def test_once_and_together(tap):
     with tempfile.TemporaryDirectory() as folder:
-        command = [IMAGES / "fetch-package", "bc", f"{folder}/bc"]
+        command = [IMAGES / "fetch/package", "bc", f"{folder}/bc"]
         both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
                 for _ in range(2)]
         said = [one.communicate()[0] for one in both]
         tap.equal([one.returncode for one in both], [0, 0],
-                  "fetch-package twice at a time: both succeed")
-        tap.equal(sorted(said), ["", "images/fetch-package: bc\n"],
-                  "fetch-package twice at a time: one of them has nothing to do")
+                  "fetch/package twice at a time: both succeed")
+        tap.equal(sorted(said), ["", "images/fetch/package: bc\n"],
+                  "fetch/package twice at a time: one of them has nothing to do")
         tap.ok(os.access(f"{folder}/bc/usr/bin/bc", os.X_OK),
-               "fetch-package: the package's files are there")
+               "fetch/package: the package's files are there")
         before = os.stat(f"{folder}/bc").st_ino
-        done = run("fetch-package", "bc", f"{folder}/bc")
+        done = run("fetch/package", "bc", f"{folder}/bc")
         tap.equal((done.returncode, done.stdout, os.stat(
             f"{folder}/bc").st_ino), (0, "", before),
-                  "fetch-package a second time does nothing")
+                  "fetch/package a second time does nothing")
 
 
 def test_setup(tap):
-    done = run("setup")
+    done = run("fetch/setup")
     tap.equal((done.returncode, done.stdout, done.stderr), (0, "", ""),
               "setup with all packages installed does nothing")
 
@@ -99,7 +99,7 @@ def test_setup_without_root(tap):
             path = Path(folder, name)
             path.write_text(f"#!/bin/sh\n{text}\n")
             path.chmod(0o755)
-        done = run("setup", env={"PATH": folder})
+        done = run("fetch/setup", env={"PATH": folder})
     tap.equal(done.returncode, 1, "setup without root or sudo fails")
     tap.contains(done.stderr, "must be root (there is no sudo) to install: ",
                  "setup without root or sudo says what it needs")

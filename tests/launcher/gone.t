@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A package that Debian's list has and its server does not: images/fetch-kernel
+"""A package that Debian's list has and its server does not: images/fetch/kernel
 fails and names it, make check-kernels and make check-release say that they
 tested nothing. The end of make check-release by a signal. And the names of kernels
-that images/fetch-kernel takes.
+that images/fetch/kernel takes.
 
 The server is one of our own, on the loopback interface, which has a list of
 packages and not one of them. A copy of this tree runs in a mount name space in
@@ -157,12 +157,12 @@ def test_kernel_names(tap, copy):
             ("sarge", "Debian has no release of that name"),
             ("1.2.3-4", "none of Debian's releases bookworm trixie"),
             ("1.2.3+deb13-amd64", "none of Debian's releases")):
-        status, text = copy.run("images/fetch-kernel", name)
+        status, text = copy.run("images/fetch/kernel", name)
         tap.ok(status == 1, f"KVER={name} is refused", text)
-        tap.contains(text, f"images/fetch-kernel: KVER={name}: {reason}",
+        tap.contains(text, f"images/fetch/kernel: KVER={name}: {reason}",
                      f"KVER={name}: the error tells why")
     for name in ("trixie", RELEASE, VERSION):
-        status, text = copy.run("images/fetch-kernel", "--headers", name)
+        status, text = copy.run("images/fetch/kernel", "--headers", name)
         found = copy.top / "build" / "downloads" / "kernels" / f"{name}.found"
         tap.equal(found.exists() and found.read_text(),
                   f"trixie {RELEASE} {VERSION}\n",
@@ -170,13 +170,13 @@ def test_kernel_names(tap, copy):
 
 
 def test_kernel_gone(tap, copy):
-    status, text = copy.run("images/fetch-kernel", "--headers", "trixie")
-    tap.ok(status == 1, "fetch-kernel fails if the server lacks a package", text)
+    status, text = copy.run("images/fetch/kernel", "--headers", "trixie")
+    tap.ok(status == 1, "fetch/kernel fails if the server lacks a package", text)
     tap.contains(text, f"linux-headers-{RELEASE}_{VERSION}_amd64.deb",
-                 "fetch-kernel fails if the server lacks a package: the error names it")
+                 "fetch/kernel fails if the server lacks a package: the error names it")
     kept = copy.top / "build" / "downloads" / "kernels" / RELEASE
     tap.ok(not kept.exists(),
-           "fetch-kernel fails if the server lacks a package: nothing of the kernel is kept")
+           "fetch/kernel fails if the server lacks a package: nothing of the kernel is kept")
 
 
 def test_kernels_gone(tap, copy):
@@ -190,7 +190,7 @@ def test_kernels_gone(tap, copy):
 
 
 def test_release_gone(tap, copy):
-    status, text = copy.run("images/check-release", "trixie", "check-short")
+    status, text = copy.run("images/fetch/check-release", "trixie", "check-short")
     tap.ok(status == 77, "check-release: status 77 if the server lacks a "
            "package", text)
     tap.contains(text, "SKIPPED: Debian's server does not have ",
@@ -215,7 +215,7 @@ def test_release_ended(tap, copy, name, end):
     copy.server.asked.clear()
     copy.server.released.clear()
     copy.server.holds = True
-    process = copy.start("images/check-release", "trixie", "check-short")
+    process = copy.start("images/fetch/check-release", "trixie", "check-short")
     tap.ok(copy.server.asked.wait(60),
            f"{name}: check-release asks for a package")
     end(process.pid)

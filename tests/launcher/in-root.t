@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/in-root: what a command in a root folder has of its own, and that
+"""images/fetch/in-root: what a command in a root folder has of its own, and that
 nothing stays of it. make check-release runs in one."""
 import os
 import shutil
@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from tap import Tap, skip_all  # noqa: E402
 
-IN_ROOT = Path(__file__).resolve().parents[2] / "images" / "in-root"
+IN_ROOT = Path(__file__).resolve().parents[2] / "images" / "fetch" / "in-root"
 NODES = {"fd", "full", "net", "null", "ptmx", "pts", "random", "shm",
          "stderr", "stdin", "stdout", "tty", "urandom", "zero"}
 
@@ -93,7 +93,7 @@ def test_refused(tap, folder):
     done = subprocess.run([IN_ROOT, folder], text=True, capture_output=True,
                           check=False)
     tap.equal((done.returncode, done.stderr),
-              (2, "usage: images/in-root ROOT COMMAND [ARG...]\n"),
+              (2, "usage: images/fetch/in-root ROOT COMMAND [ARG...]\n"),
               "in-root without a command: the usage")
     done = subprocess.run([IN_ROOT, f"{folder}/none", "true"], text=True,
                           capture_output=True, check=False)

@@ -104,7 +104,7 @@ def build_module(source):
         shutil.copy(Path(TOP, source), folder)
         Path(folder, "Kbuild").write_text(f"obj-m := {name}.o\n")
         subprocess.run(
-            [os.path.join(TOP, "images", "kbuild"), headers, "-s",
+            [os.path.join(TOP, "images", "guest", "kbuild"), headers, "-s",
              f"M={folder}", "modules"],
             check=True, stdout=subprocess.PIPE)
         os.replace(Path(folder, target.name), target)
@@ -112,7 +112,7 @@ def build_module(source):
 
 
 def is_debug():
-    """Whether the guest's kernel is that of images/debug-kernel."""
+    """Whether the guest's kernel is that of images/guest/debug-kernel."""
     return release().endswith("-debug")
 
 

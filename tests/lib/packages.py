@@ -62,7 +62,7 @@ class System:
         self.release = release
         self.root = tree.DOWNLOADS / "package-roots" / release
         if not (self.root / ".made").exists():
-            raise tree.Missing(f"no {self.root}: run images/package-root "
+            raise tree.Missing(f"no {self.root}: run images/fetch/package-root "
                                f"{release}")
         self.packages = self.root / "srv" / "packages"
         shutil.rmtree(self.packages, ignore_errors=True)
@@ -75,7 +75,7 @@ class System:
     def run(self, script):
         """Runs a shell script in it: (exit status, what it printed)."""
         done = subprocess.run(
-            [tree.TOP / "images" / "in-root", self.root, "sh", "-c", script],
+            [tree.TOP / "images" / "fetch" / "in-root", self.root, "sh", "-c", script],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
         return done.returncode, done.stdout

@@ -147,7 +147,7 @@ def kernel_scripts(names):
     built for, and stay among the downloads: only they do, as the package is
     large.
     """
-    status, lines = run(TOP / "images" / "kernel-version")
+    status, lines = run(TOP / "images" / "fetch" / "kernel-version")
     series = re.match(r"\d+\.\d+", lines[-1] if lines else "")
     if status or not series:
         raise Missing("\n".join(["cannot tell the kernel's version:", *lines]))
@@ -156,7 +156,7 @@ def kernel_scripts(names):
     if all((folder / name).exists() for name in names):
         return folder
     unpacked = DOWNLOADS / package
-    status, lines = run(TOP / "images" / "fetch-package", package, unpacked)
+    status, lines = run(TOP / "images" / "fetch" / "package", package, unpacked)
     if status:
         raise Missing("\n".join([f"cannot fetch {package}:", *lines]))
     # Complete or not there at all, whenever this is stopped.

@@ -45,7 +45,7 @@ mount --bind /run/group /etc/group
 ip link set lo up
 """
 
-# What connects the test to the agent in the guest, as images/init has it.
+# What connects the test to the agent in the guest, as images/guest/init has it.
 PORTS = ("result", "stdin", "stdout")
 
 

@@ -96,7 +96,7 @@ def ask_tool(plugin):
 
 def check(tap):
     """Without the line and with it."""
-    status, lines = tree.run("images/fetch-package", *PACKAGES, UNPACKED)
+    status, lines = tree.run("images/fetch/package", *PACKAGES, UNPACKED)
     if status:
         raise tree.Missing("\n".join(lines))
     folder = scratch()

@@ -24,7 +24,7 @@ IGNORED_USER = {
     "VOLATILE": "programs wait for struct bpf_zbuf_header to change",
 }
 
-FOLDERS = ("guest-driver/", "images/console-resume/")
+FOLDERS = ("guest-driver/", "images/guest/console-resume/")
 USER_HEADERS = "guest-driver/include/"
 
 

@@ -17,7 +17,7 @@ MESSAGE = re.compile(r"^(\S+?):(\d+)(?::\d+)?:\s")
 
 SOURCES = [name for name in tree.files()
            if name.startswith(("guest-driver/", "spec/", "images/arch.mk",
-                               "images/kbuild"))]
+                               "images/guest/kbuild"))]
 
 
 def fresh_copy():

@@ -88,7 +88,7 @@ touch {MKOSI_ROOT}/.made
 """
     MKOSI_ROOT.parent.mkdir(parents=True, exist_ok=True)
     return ["sh", "-euc", f'. "$(dirname "$0")/private-apt.sh"\n{script}',
-            tree.TOP / "images" / "build"]
+            tree.TOP / "images" / "fetch" / "private-apt.sh"]
 
 
 def test_mkosi(tap):
@@ -109,7 +109,7 @@ def test_mkosi(tap):
             (tree.DOWNLOADS / "apt-trixie" / "parts").glob("*.sources")))
         shutil.copy("/etc/resolv.conf", MKOSI_ROOT / "etc" / "resolv.conf")
         disk.build(tap, "mkosi: the page's commands",
-                   [tree.TOP / "images" / "in-root", MKOSI_ROOT, "sh", "-ec",
+                   [tree.TOP / "images" / "fetch" / "in-root", MKOSI_ROOT, "sh", "-ec",
                     f"cd /srv/page\n{commands('mkosi')}"], folder)
         with disk.Machine(folder, place / "image" / "capture.raw", "uefi") \
                 as machine:

@@ -45,7 +45,7 @@ def check(tap):
     subprocess.run(["git", "clone", "--quiet", tree.TOP, CLONE], check=True)
     root = CLONE / "build/downloads/releases" / release
     for part, product, others in PARTS:
-        status, lines = tree.run(CLONE / "images/check-release", release, part)
+        status, lines = tree.run(CLONE / "images/fetch/check-release", release, part)
         if not tap.ok(status == 0, f"make {part} in a new system", *lines[-60:]):
             return
         tap.ok((root / "srv/clone/build" / product).exists(),

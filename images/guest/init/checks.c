@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a debug kernel has to say at the end (images/debug-kernel): has
+/* What a debug kernel has to say at the end (images/guest/debug-kernel): has
  * something leaked, and were its checks at work all the time? */
 #include <errno.h>
 #include <fcntl.h>

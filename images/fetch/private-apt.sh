@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
-# Sourced by the scripts fetch-*: Debian's archive through an apt
+# Sourced by the scripts in this folder: Debian's archive through an apt
 # configuration of our own. It names the system's sources, with their source
 # packages as well, and keeps its lists and files under build/downloads/, so
 # nothing of the system's changes and no root is needed. apt checks the
@@ -10,8 +10,8 @@
 # DEBIAN_ARCH another architecture (arm64), whose files it is to be. The mirrors
 # are those of this system's release.
 
-top=$(cd "$(dirname "$0")/.." && pwd)
-me=images/$(basename "$0")
+top=$(cd "$(dirname "$0")/../.." && pwd)
+me=images/fetch/$(basename "$0")
 downloads=$top/build/downloads
 apt_dir=$downloads/apt${DEBIAN_RELEASE:+-$DEBIAN_RELEASE}${DEBIAN_ARCH:+-$DEBIAN_ARCH}
 archive=$downloads/archive
@@ -137,6 +137,6 @@ private_apt_get() {
     private_apt "$@" >>"$log" 2>&1 || {
         cat "$log" >&2
         fail "apt cannot get $what (see above). If Debian has a newer" \
-            "version now than is installed here: images/setup --upgrade"
+            "version now than is installed here: images/fetch/setup --upgrade"
     }
 }
