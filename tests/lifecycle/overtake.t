@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import tracing  # noqa: E402
 from capture import frame  # noqa: E402
 from lifecycle import Descriptor, dgram_guest  # noqa: E402
 from tap import Tap  # noqa: E402
@@ -43,6 +44,7 @@ def kept(tap, guest, end):
 def overtake(tap, guest, end, first):
     """The driver fills them, when the guest runs again."""
     before = guest.holdings()
+    tracing.start(guest)
     both = burst(guest, end, first)
     for one in both:
         received, dropped, captured = one.stats()
@@ -50,6 +52,9 @@ def overtake(tap, guest, end, first):
         tap.ok(0 < dropped < BURST and captured == BURST - dropped,
                "some of them are dropped, the others captured [CAP-DRV-BUF-2]",
                received, dropped, captured)
+    # Both have room for all frames: none of the drops is the driver's own.
+    tap.equal(tracing.drops(tracing.events(guest)), 2 * dropped,
+              "the tracepoint drop reports what the device has dropped")
     end.send(*[frame(5000 + i) for i in range(10)])
     # Not by the counts: each look takes the device its only buffer away.
     end.wait_taken()
@@ -77,6 +82,7 @@ def main(tap):
     with guest:
         guest.ready()
         guest.shell("sysctl -w kernel.sched_rt_runtime_us=-1")
+        tracing.mount(guest)
         kept(tap, guest, end)
         guest.shell("rmmod virtio_capture && "
                     "modprobe virtio_capture buffers=1 offload=0")

@@ -1,39 +1,29 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The tracepoints of the driver, read through tracefs in a guest."""
-import re
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import tracing  # noqa: E402
 from capture import frame  # noqa: E402
 from lifecycle import Descriptor, dgram_guest  # noqa: E402
 from tap import Tap  # noqa: E402
 
-TRACING = "/sys/kernel/tracing"
-EVENTS = f"{TRACING}/events/virtio_capture"
 # A buffer of this size holds three of these packets, with their headers.
 SIZE, LENGTH, PACKET = 4096, 1000, 1032
 FRAMES, DROPS = 10, 4
 
 
-def trace(guest):
-    """The events since the last call: [(name, {field: value})]."""
-    text = guest.shell(f"cat {TRACING}/trace; echo > {TRACING}/trace")
-    return [(name, dict(field.split("=") for field in fields.split()))
-            for name, fields in re.findall(
-                r" virtio_capture_(\w+): (.*)", text)]
-
-
 def overflow(guest, link, sequence):
     """A descriptor whose buffers overflow; gives the events."""
-    guest.shell(f"echo 1 > {EVENTS}/enable; echo > {TRACING}/trace")
+    tracing.start(guest)
     one = Descriptor(guest, "eth0", size=SIZE, seesent=False)
     link.send(*[frame(sequence + i, LENGTH) for i in range(FRAMES)])
     one.wait_captured(FRAMES)
     found = one.stats()
     one.close()
-    return found, trace(guest)
+    return found, tracing.events(guest)
 
 
 def check(tap, stats, events, listener, buffers):
@@ -55,7 +45,7 @@ def check(tap, stats, events, listener, buffers):
                         fields["listener"] == listener for fields in used),
            f"{who}: buffer_used has the device and the queue", used)
     drops = [fields for name, fields in events if name == "drop"]
-    tap.ok(sum(int(fields["count"]) for fields in drops) == DROPS and
+    tap.ok(tracing.drops(events) == DROPS and
            all(fields["pid"] == first["pid"] for fields in drops),
            f"{who}: drop counts the dropped packets", drops)
 
@@ -65,7 +55,7 @@ def main(tap):
     guest, link = dgram_guest()
     with guest:
         guest.ready()
-        guest.shell(f"mount -t tracefs tracefs {TRACING}")
+        tracing.mount(guest)
         stats, events = overflow(guest, link, 0)
         check(tap, stats, events, "1", "device")
         lengths = [int(fields["len"]) for name, fields in events
