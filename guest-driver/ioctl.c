@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The requests of /dev/bpf: a table of handlers. */
+/* The requests of /dev/bpf: the table of all, and handlers; more in ioctl-*.c. */
 #include <linux/sched.h>
-#include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include <asm/ioctls.h>
@@ -9,126 +8,17 @@
 #include "device.h"
 #include "interface.h"
 #include "ioctl.h"
-#include "kernel-model.h"
 #include "listener.h"
 #include "model.h"
-#include "quota.h"
 #include "setup.h"
 #include "timeout.h"
-#include "zerocopy.h"
 
 /* Timeouts must be below 2^31 ms. */
 #define MAX_TIMEOUT_NS	(2147483648ULL * NSEC_PER_MSEC)
 
-/* Errors are those of bpf(4). The caller holds file->config. */
-typedef int handler(struct vcap_file *file, union vcap_argument *arg);
-
-static int get_blen(struct vcap_file *file, union vcap_argument *arg)
-{
-	arg->value = file->desc.size;
-	return 0;
-}
-
-/* Return true if the buffers are memory of the program. */
-static bool is_zerocopy(const struct vcap_file *file)
-{
-	return file->model == &vcap_zerocopy_model;
-}
-
-static int set_blen(struct vcap_file *file, union vcap_argument *arg)
-{
-	if (is_zerocopy(file))
-		return -EOPNOTSUPP;
-	if (file->dev)
-		return -EINVAL;
-	arg->value = vcap_desc_clamp(arg->value,
-				     READ_ONCE(vcap_max_buffer));
-	mutex_lock(&file->lock);
-	file->desc.size = arg->value;
-	mutex_unlock(&file->lock);
-	return 0;
-}
-
-/* Copy in a program and check it. Returns NULL if it has no instructions. */
-static struct vcap_program *copy_program(const struct bpf_program *user)
-{
-	struct vcap_program *program;
-	int err = -EFAULT;
-
-	if (user->bf_len > BPF_MAXINSNS)
-		return ERR_PTR(-EINVAL);
-	if (user->bf_len == 0)
-		return NULL;
-	program = vcap_program_alloc(user->bf_len);
-	if (!program)
-		return ERR_PTR(-ENOMEM);
-	if (!copy_from_user(program->insns, (void __user *)user->bf_insns,
-			    user->bf_len * sizeof(program->insns[0])))
-		err = vcap_program_install(program);
-	if (err) {
-		vcap_program_free(program);
-		return ERR_PTR(err);
-	}
-	return program;
-}
-
-static int install_filter(struct vcap_file *file, union vcap_argument *arg,
-			  bool flush)
-{
-	struct vcap_program *program = copy_program(&arg->program);
-	int err;
-
-	if (IS_ERR(program))
-		return PTR_ERR(program);
-	err = vcap_setup_filter(file, program, flush);
-	if (err)
-		vcap_program_free(program);
-	return err;
-}
-
-static int set_filter(struct vcap_file *file, union vcap_argument *arg)
-{
-	return install_filter(file, arg, true);
-}
-
-static int set_filter_keep(struct vcap_file *file, union vcap_argument *arg)
-{
-	return install_filter(file, arg, false);
-}
-
-static int set_write_filter(struct vcap_file *file, union vcap_argument *arg)
-{
-	struct vcap_program *program = copy_program(&arg->program);
-
-	if (IS_ERR(program))
-		return PTR_ERR(program);
-	mutex_lock(&file->lock);
-	swap(file->write_filter, program);
-	mutex_unlock(&file->lock);
-	vcap_program_free(program);
-	return 0;
-}
-
 static int lock(struct vcap_file *file, union vcap_argument *arg)
 {
 	file->locked = true;
-	return 0;
-}
-
-static int flush(struct vcap_file *file, union vcap_argument *arg)
-{
-	struct vcap_change next;
-	int err;
-
-	vcap_setup_current(file, &next);
-	next.discard = true;
-	err = vcap_setup_prepare(file, &next);
-	if (err)
-		return err;
-	mutex_lock(&file->lock);
-	file->model->flush(file);
-	mutex_unlock(&file->lock);
-	vcap_setup_finish(file);
 	return 0;
 }
 
@@ -373,69 +263,6 @@ static int set_tstamp(struct vcap_file *file, union vcap_argument *arg)
 	return 0;
 }
 
-static int get_bufmode(struct vcap_file *file, union vcap_argument *arg)
-{
-	arg->value = is_zerocopy(file) ? BPF_BUFMODE_ZBUF : BPF_BUFMODE_BUFFER;
-	return 0;
-}
-
-static int set_bufmode(struct vcap_file *file, union vcap_argument *arg)
-{
-	if (arg->value != BPF_BUFMODE_BUFFER && arg->value != BPF_BUFMODE_ZBUF)
-		return -EINVAL;
-	if (file->dev || file->zerocopy)
-		return -EBUSY;
-	mutex_lock(&file->lock);
-	file->model = arg->value == BPF_BUFMODE_ZBUF ? &vcap_zerocopy_model :
-						       &vcap_kernel_model;
-	mutex_unlock(&file->lock);
-	return 0;
-}
-
-static int get_zbuf_max(struct vcap_file *file, union vcap_argument *arg)
-{
-	if (!is_zerocopy(file))
-		return -EOPNOTSUPP;
-	arg->size = vcap_zerocopy_max();
-	return 0;
-}
-
-static int set_zbuf(struct vcap_file *file, union vcap_argument *arg)
-{
-	if (!is_zerocopy(file))
-		return -EOPNOTSUPP;
-	return vcap_zerocopy_set(file, &arg->zbuf);
-}
-
-static int rotate_zbuf(struct vcap_file *file, union vcap_argument *arg)
-{
-	if (!is_zerocopy(file))
-		return -EOPNOTSUPP;
-	return vcap_zerocopy_rotate(file, &arg->zbuf);
-}
-
-static int get_readable(struct vcap_file *file, union vcap_argument *arg)
-{
-	bool as_they_come;
-	int err;
-
-	mutex_lock(&file->lock);
-	as_they_come = file->desc.immediate || file->desc.timed_out;
-	arg->value = file->model->held(file);
-	mutex_unlock(&file->lock);
-	/* The hold buffer is full: there is no need to ask the device. */
-	if (arg->value)
-		return 0;
-	err = vcap_listener_sync(file, as_they_come ?
-				 VCAP_SYNC_READ : VCAP_SYNC_COUNTS);
-	if (err)
-		return err;
-	mutex_lock(&file->lock);
-	arg->value = file->model->available(file);
-	mutex_unlock(&file->lock);
-	return 0;
-}
-
 /* The number of FIONREAD does not encode its argument, an int to write. */
 #define FIONREAD_TYPED	_IOR('T', _IOC_NR(FIONREAD), int)
 
@@ -447,13 +274,13 @@ enum { ALWAYS = 1, UNLOCKED = 0 };
 
 static const struct request {
 	unsigned int number;
-	handler *handle;
+	vcap_handler *handle;
 	bool always;
 } requests[] = {
-	{ BIOCGBLEN, get_blen, ALWAYS },
-	{ BIOCSBLEN, set_blen, UNLOCKED },
-	{ BIOCSETF, set_filter, UNLOCKED },
-	{ BIOCFLUSH, flush, ALWAYS },
+	{ BIOCGBLEN, vcap_ioctl_get_blen, ALWAYS },
+	{ BIOCSBLEN, vcap_ioctl_set_blen, UNLOCKED },
+	{ BIOCSETF, vcap_ioctl_set_filter, UNLOCKED },
+	{ BIOCFLUSH, vcap_ioctl_flush, ALWAYS },
 	{ BIOCPROMISC, set_promisc, UNLOCKED },
 	{ BIOCGDLT, get_dlt, ALWAYS },
 	{ BIOCGETIF, get_interface, ALWAYS },
@@ -472,18 +299,18 @@ static const struct request {
 	{ BIOCGFEEDBACK, get_feedback, ALWAYS },
 	{ BIOCSFEEDBACK, set_feedback, UNLOCKED },
 	{ BIOCLOCK, lock, ALWAYS },
-	{ BIOCSETWF, set_write_filter, UNLOCKED },
+	{ BIOCSETWF, vcap_ioctl_set_write_filter, UNLOCKED },
 	{ BIOCGDIRECTION, get_direction, ALWAYS },
 	{ BIOCSDIRECTION, set_direction, UNLOCKED },
-	{ BIOCSETFNR, set_filter_keep, UNLOCKED },
+	{ BIOCSETFNR, vcap_ioctl_set_filter_keep, UNLOCKED },
 	{ BIOCGTSTAMP, get_tstamp, ALWAYS },
 	{ BIOCSTSTAMP, set_tstamp, ALWAYS },
-	{ BIOCGETBUFMODE, get_bufmode, ALWAYS },
-	{ BIOCSETBUFMODE, set_bufmode, UNLOCKED },
-	{ BIOCGETZMAX, get_zbuf_max, ALWAYS },
-	{ BIOCROTZBUF, rotate_zbuf, ALWAYS },
-	{ BIOCSETZBUF, set_zbuf, UNLOCKED },
-	{ FIONREAD_TYPED, get_readable, ALWAYS },
+	{ BIOCGETBUFMODE, vcap_ioctl_get_bufmode, ALWAYS },
+	{ BIOCSETBUFMODE, vcap_ioctl_set_bufmode, UNLOCKED },
+	{ BIOCGETZMAX, vcap_ioctl_get_zbuf_max, ALWAYS },
+	{ BIOCROTZBUF, vcap_ioctl_rotate_zbuf, ALWAYS },
+	{ BIOCSETZBUF, vcap_ioctl_set_zbuf, UNLOCKED },
+	{ FIONREAD_TYPED, vcap_ioctl_get_readable, ALWAYS },
 };
 
 static const struct request *find_request(unsigned int number)

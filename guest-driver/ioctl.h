@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Requests of /dev/bpf: declarations shared by ioctl.c and compat-ioctl.c. */
+/* Requests of /dev/bpf: declarations shared by ioctl*.c and compat-ioctl.c. */
 #ifndef VCAP_IOCTL_H
 #define VCAP_IOCTL_H
 
@@ -32,6 +32,28 @@ union vcap_argument {
  */
 int vcap_request(struct vcap_file *file, unsigned int request,
 		 union vcap_argument *arg);
+
+/*
+ * Handlers, named after their requests. The caller holds file->config; errors are
+ * those of bpf(4).
+ */
+typedef int vcap_handler(struct vcap_file *file, union vcap_argument *arg);
+
+/* ioctl-filter.c */
+vcap_handler vcap_ioctl_set_filter;		/* BIOCSETF */
+vcap_handler vcap_ioctl_set_filter_keep;	/* BIOCSETFNR */
+vcap_handler vcap_ioctl_set_write_filter;	/* BIOCSETWF */
+
+/* ioctl-buffer.c */
+vcap_handler vcap_ioctl_get_blen;
+vcap_handler vcap_ioctl_set_blen;
+vcap_handler vcap_ioctl_flush;
+vcap_handler vcap_ioctl_get_bufmode;
+vcap_handler vcap_ioctl_set_bufmode;
+vcap_handler vcap_ioctl_get_zbuf_max;
+vcap_handler vcap_ioctl_set_zbuf;
+vcap_handler vcap_ioctl_rotate_zbuf;
+vcap_handler vcap_ioctl_get_readable;		/* FIONREAD */
 
 long vcap_ioctl(struct file *filp, unsigned int request, unsigned long user);
 
