@@ -16,6 +16,7 @@ VERSION = packages.VERSION
 MODULE = "/lib/modules/*/updates/dkms/virtio_capture.ko*"
 LOCAL = "/etc/apparmor.d/local/usr.bin.tcpdump"
 RULES = "/usr/share/virtio-capture/apparmor/usr.bin.tcpdump"
+EXTCAP = "/usr/lib/x86_64-linux-gnu/wireshark/extcap/virtio-capture-extcap"
 NAMES = " ".join(f"virtio-capture-{name}" for name in packages.NAMES)
 
 # All files but those that dpkg, apt, ldconfig and man-db keep for themselves, and
@@ -84,6 +85,11 @@ def test_programs(tap, system):
                  "bpf-run gives tcpdump the library of the package")
     system.has(tap, "libvirt-capture --help >/dev/null",
                "libvirt-capture runs")
+    text = system.has(tap, f"{EXTCAP} --extcap-interfaces",
+                      "the extcap runs where Wireshark looks for it")
+    tap.contains(text, f"extcap {{version={VERSION}}}",
+                 "the extcap has the version")
+    tap.equal(text.count("\ninterface "), 3, "the extcap has three interfaces")
     system.has(tap, "echo '#include <net/bpf.h>\n#include <net/dlt.h>\n"
                "#include <virtio-capture/virtio_capture.h>' | "
                "cc -Wall -Werror -fsyntax-only -x c -",
