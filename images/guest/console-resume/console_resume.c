@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Brings the launcher's ports back after a suspend of a guest with Linux 7.3.
+ * Reopens the launcher's ports after a suspend of a guest with Linux 7.3.
  *
- * On resume virtio_console has to learn anew which ports the host has open: it
- * sends PORT_READY for each port, and the device answers with PORT_NAME and, for
- * an open port, PORT_OPEN. In Linux 7.3, virtcons_restore() fills the control
- * receive queue after that, not before as earlier kernels did. The device has no
- * buffer for its answers and drops them, and the driver goes on with all ports
- * closed at the host's end: a write waits for ever, a read returns 0.
+ * On resume virtio_console has to find out again which ports the host has open:
+ * it sends PORT_READY for each port, and the device answers with PORT_NAME and,
+ * for an open port, PORT_OPEN. In Linux 7.3, virtcons_restore() fills the
+ * control receive queue after that, not before as earlier kernels did. The
+ * device has no buffer for its answers and drops them, and the driver takes all
+ * ports as closed by the host: a write blocks forever, a read returns 0.
  *
- * So this sends PORT_READY once more when virtcons_restore() returns. A kernel
- * that does it right gets the answers twice, which does no harm.
+ * So this sends PORT_READY again when virtcons_restore() returns. A kernel
+ * without this bug gets the answers twice, which does no harm.
  */
 #include <linux/device.h>
 #include <linux/kmod.h>
@@ -22,7 +22,7 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_console.h>
 
-/* The driver's queue for messages to the device; NULL if it has but one port. */
+/* Returns the control transmit queue; NULL for a device without multiport. */
 static struct virtqueue *control_queue(struct virtio_device *vdev)
 {
 	struct virtqueue *vq;
@@ -34,10 +34,10 @@ static struct virtqueue *control_queue(struct virtio_device *vdev)
 }
 
 /*
- * Sends PORT_READY for one child of the device, if that is a port.
+ * Sends PORT_READY for one child of the device, if it is a port.
  *
- * Nobody else uses the queue, so that the driver's lock is not needed:
- * processes are frozen, and the driver's work on the answers sends nothing.
+ * The driver's lock is not needed, as nothing else uses the queue: processes
+ * are frozen, and the driver's work item for the answers sends nothing.
  */
 static int send_ready(struct device *dev, void *data)
 {
@@ -79,7 +79,7 @@ static int after_restore(struct kretprobe_instance *call, struct pt_regs *regs)
 	if (!message)
 		return 0;
 	device_for_each_child(&vdev->dev, message, send_ready);
-	/* A broken queue may still hold it. */
+	/* A broken queue may still have the buffer. */
 	if (!virtqueue_is_broken(control_queue(vdev)))
 		kfree(message);
 	return 0;
@@ -94,7 +94,7 @@ static struct kretprobe probe = {
 
 static int __init console_resume_init(void)
 {
-	/* The function has to be there. */
+	/* register_kretprobe() needs the function to be loaded. */
 	request_module("virtio_console");
 	return register_kretprobe(&probe);
 }
@@ -109,5 +109,5 @@ module_exit(console_resume_exit);
 
 /* Loaded when there is a virtio_console device. */
 MODULE_ALIAS("virtio:d00000003v*");
-MODULE_DESCRIPTION("Brings ports of virtio_console back after a suspend");
+MODULE_DESCRIPTION("Reopens ports of virtio_console after a suspend");
 MODULE_LICENSE("GPL");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The launcher's files, which are in folders of their own, and their places. */
+/* Copies the files of --add, each in a folder of its own, to their places. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 #include "init.h"
 
-/* Makes a folder and those above it; an error shows when they are used. */
+/* Creates a folder and its parents. Errors are left to their later use. */
 static void make_folders(const char *path)
 {
     char *copy = strdup(path);
@@ -26,9 +26,9 @@ static void make_folders(const char *path)
 }
 
 /*
- * Copies the n-th addition from the folder with all of them to its place; false
- * after fail(). The place is one of this process's root, the folder one of
- * init's own root, where cp runs: it gets the place's folder as a descriptor.
+ * Copies the n-th addition from the folder with all of them to its destination;
+ * false after fail(). cp runs in init's own root, which has the folder; the
+ * destination is in this process's root, so cp gets it as a file descriptor.
  */
 bool addition_place(const char *folder, size_t n, const struct addition *add)
 {
@@ -53,14 +53,14 @@ bool addition_place(const char *folder, size_t n, const struct addition *add)
     }
     if (asprintf(&source, "%s/%zu/%s", folder, n, add->base) < 0 ||
         asprintf(&target, "/proc/self/fd/%d/%s", fd, name) < 0) {
-        fail("no memory for what --add names");
+        fail("out of memory for --add");
         return false;
     }
     ok = fd >= 0 && !wait_status(spawn_own((char *[]){ "cp", "-a", "--", source,
                                                        target, NULL },
                                            -1, -1, -1));
     if (!ok) {
-        fail("cannot put %s to %s (see the console)", add->base, add->target);
+        fail("cannot copy %s to %s (see the console)", add->base, add->target);
     }
     if (fd >= 0) {
         close(fd);

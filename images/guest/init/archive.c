@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Files for the launcher, as they are at the end: one tar archive each. */
+/* Files for the launcher, sent at the end: one tar archive each. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,8 @@
 
 #define CHUNK 65536
 
-/* Passes on what is there to read; false at the end of the input. */
+/* Copies available data from one descriptor to another; false at end of
+ * file. */
 static bool relay(int from, int to, size_t *count)
 {
     static char data[CHUNK];
@@ -27,8 +28,8 @@ static bool relay(int from, int to, size_t *count)
     return true;
 }
 
-/* Sends a file or folder to a port as a tar archive; counts its bytes. Returns
- * NULL, or why the archive is missing or not whole. */
+/* Sends a file or folder to a port as a tar archive, and adds its size to
+ * *count. Returns NULL, or why the archive is missing or incomplete. */
 const char *archive_send(const char *path, int port, size_t *count)
 {
     char *copy = strdup(path), *folder = "/", *name = copy;
@@ -45,7 +46,7 @@ const char *archive_send(const char *path, int port, size_t *count)
         name = slash + 1;
         folder = slash == copy ? "/" : copy;
     }
-    /* tar may run in another root, see process.c. */
+    /* tar may run in another root (process.c), so it gets a descriptor. */
     fd = open(folder, O_PATH | O_DIRECTORY);
     snprintf(inside, sizeof(inside), "/proc/self/fd/%d", fd);
     args[4] = inside;

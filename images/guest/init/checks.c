@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a debug kernel has to say at the end (images/guest/debug-kernel): has
- * something leaked, and were its checks at work all the time? */
+/* Checks at the end on a debug kernel (images/guest/debug-kernel): that kmemleak
+ * found no leak, and that kmemleak and lockdep have not turned themselves
+ * off. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,10 +12,10 @@
 
 #define KMEMLEAK "/sys/kernel/debug/kmemleak"
 
-/* kmemleak does not judge what is younger than 5 s. */
+/* kmemleak does not report objects younger than 5 s. */
 #define LEAK_AGE_S 6
 
-/* Copies kmemleak's report to the console; returns how many leaks it tells. */
+/* Copies kmemleak's report to the console; returns the number of leaks. */
 static unsigned int print_leaks(void)
 {
     FILE *report = fopen(KMEMLEAK, "r");
@@ -34,15 +35,15 @@ static unsigned int print_leaks(void)
 }
 
 /*
- * The first scan takes down what all objects hold, and only the next one tells
- * those without a reference that have not changed since.
+ * Scans twice: the first scan records checksums of the objects, and the second
+ * reports unreferenced objects that have not changed since.
  */
 static void check_leaks(void)
 {
     char parameters[2048];
     unsigned int count;
 
-    /* It may have been told to stay off: it costs much time. */
+    /* Tests turn it off where they do not need it, as it is slow. */
     if (access(KMEMLEAK, F_OK) ||
         (read_text("/proc/cmdline", parameters, sizeof(parameters)) &&
          strstr(parameters, "kmemleak=off"))) {
@@ -51,17 +52,17 @@ static void check_leaks(void)
     sleep(LEAK_AGE_S);
     for (int i = 0; i < 2; i++) {
         if (!write_text(KMEMLEAK, "scan")) {
-            fail("kmemleak is not at work: %s", strerror(errno));
+            fail("kmemleak does not work: %s", strerror(errno));
             return;
         }
     }
     count = print_leaks();
     if (count) {
-        fail("kmemleak tells of %u leaks (see the console)", count);
+        fail("kmemleak reports %u leaks (see the console)", count);
     }
 }
 
-/* lockdep checks nothing more after its first complaint. */
+/* lockdep turns itself off after its first report. */
 static void check_lockdep(void)
 {
     FILE *stats = fopen("/proc/lockdep_stats", "r");
@@ -76,7 +77,7 @@ static void check_lockdep(void)
     }
     fclose(stats);
     if (!on) {
-        fail("lockdep is not at work (see the console)");
+        fail("lockdep has turned itself off (see the console)");
     }
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The command, from its start to the end of all that it left running, and its
- * output's way to the launcher. Nothing here waits for one thing only: the
- * launcher may ask for the end at any time, also while the command cannot be
- * killed or while nobody reads its output.
+ * Runs the command until it and all processes that it started have ended, and
+ * forwards its output to the launcher. It waits in poll() only, so that
+ * a request of the launcher to end is handled at any time, even while the
+ * command cannot be killed or nobody reads its output.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,43 +21,42 @@
 
 #include "init.h"
 
-/* How long processes have for their end after SIGTERM and after SIGKILL, when
- * the launcher has asked for it. */
+/* How long processes have to exit after SIGTERM and after SIGKILL, when the
+ * launcher has requested the end. */
 #define TERM_MS 2000
 #define KILL_MS 1000
 
-/* After the end of the command viewers' captures go on for LINGER_MS, to get
- * frames that are under way; then each tcpdump has FLUSH_MS to end. */
+/* After the command has ended, viewers' captures continue for LINGER_MS to
+ * receive the last frames; then each tcpdump has FLUSH_MS to exit. */
 #define LINGER_MS 1000
 #define FLUSH_MS 2000
 
-/* The most that a virtio-serial port takes at a time. */
+/* The longest write that a virtio-serial port accepts. */
 #define CHUNK 32768
 
-/* One of the command's outputs, from its pipe to the launcher's port. */
+/* The command's stdout or stderr, from its pipe to the launcher's port. */
 struct stream {
-    int pipe; /* -1 after its end */
-    int port; /* does not block */
-    size_t start, end; /* of what is in data and not yet in the port */
-    size_t count; /* bytes that went to the port */
+    int pipe; /* -1 after end of file */
+    int port; /* non-blocking */
+    size_t start, end; /* the part of data to be written to the port */
+    size_t count; /* bytes written to the port */
     char data[CHUNK];
 };
 
-/* What is being waited for. */
 enum phase {
-    RUNNING, /* the command's end */
-    LINGERING, /* the last frames for viewers; the command has ended */
-    FLUSHING, /* the end of viewers' tcpdumps, which have got SIGTERM */
-    ENDED, /* the end of what it left running, which has got SIGKILL */
-    TERMINATED, /* everything's end, for TERM_MS after SIGTERM */
-    KILLED, /* everything's end, for KILL_MS after SIGKILL */
+    RUNNING, /* the command runs */
+    LINGERING, /* it has ended; viewers' captures receive the last frames */
+    FLUSHING, /* viewers' tcpdumps were sent SIGTERM */
+    ENDED, /* the remaining processes were sent SIGKILL */
+    TERMINATED, /* all processes were sent SIGTERM; lasts up to TERM_MS */
+    KILLED, /* all processes were sent SIGKILL; lasts up to KILL_MS */
 };
 
 struct job {
     pid_t command;
     int status; /* the command's wait status */
     enum phase phase;
-    int64_t deadline; /* of the phase, on the clock of now_ms() */
+    int64_t deadline; /* of the phase, as now_ms() returns it; 0: none */
     bool has_children;
     struct stream streams[2];
 };
@@ -77,7 +76,8 @@ static bool stream_is_open(const struct stream *stream)
     return stream->pipe >= 0 || stream->end > stream->start;
 }
 
-/* What the stream waits for: room in the port, or else data in the pipe. */
+/* Returns a poll() entry: for room in the port if data is pending, else for
+ * data in the pipe. */
 static struct pollfd stream_poll(const struct stream *stream)
 {
     if (stream->end > stream->start) {
@@ -86,7 +86,7 @@ static struct pollfd stream_poll(const struct stream *stream)
     return (struct pollfd){ .fd = stream->pipe, .events = POLLIN };
 }
 
-/* Takes what is in the pipe and passes it on, as far as that does not block. */
+/* Forwards data from the pipe to the port without blocking. */
 static void stream_relay(struct stream *stream)
 {
     ssize_t n;
@@ -121,7 +121,8 @@ static void enter(enum phase phase, int signal, int64_t deadline)
     job.deadline = deadline;
 }
 
-/* Goes on to the next phase when it is time; false when all is done. */
+/* Enters the next phase if it is due; false when all processes have ended and
+ * all output is written, or the last deadline has passed. */
 static bool advance(void)
 {
     int64_t now = now_ms();
@@ -134,7 +135,7 @@ static bool advance(void)
     case RUNNING:
         return true;
     case LINGERING:
-        /* Without viewers this does not wait. */
+        /* Not needed without viewers. */
         if (live_is_watched() && !is_late) {
             return true;
         }
@@ -148,7 +149,7 @@ static bool advance(void)
             return true;
         }
         enter(ENDED, SIGKILL, 0);
-        /* Those that the command leaves become children of this process. */
+        /* The command's orphans become children of this process. */
         job.has_children = children_reap(-1, &ended, &job.status);
         /* fall through */
     case ENDED:
@@ -165,7 +166,7 @@ static bool advance(void)
     return false;
 }
 
-/* Takes note of processes that ended. */
+/* Reaps children. */
 static void children_ended(int fd)
 {
     struct signalfd_siginfo info;
@@ -179,12 +180,12 @@ static void children_ended(int fd)
         job.deadline = now_ms() + LINGER_MS;
     } else if (job.has_children &&
                (job.phase == ENDED || job.phase == KILLED)) {
-        /* The runner misses processes that are being forked meanwhile. */
+        /* The runner's processes_kill() may miss processes forked meanwhile. */
         processes_kill(SIGKILL);
     }
 }
 
-/* The launcher wants the end. Programs may still write what they hold. */
+/* Handles REQUEST_END. SIGTERM lets programs write their buffered output. */
 static void end_asked(void)
 {
     if (job.phase == RUNNING || job.phase == LINGERING ||
@@ -195,7 +196,7 @@ static void end_asked(void)
     }
 }
 
-/* How long poll() may sleep, in milliseconds. */
+/* Returns the time-out for poll() in milliseconds. */
 static int patience(int64_t next_look)
 {
     int64_t until = job.deadline, now = now_ms();
@@ -206,7 +207,7 @@ static int patience(int64_t next_look)
     return !until ? -1 : until > now ? until - now : 0;
 }
 
-/* Looks after the command until it and all it started have ended. */
+/* Runs the main loop until the command and all its processes have ended. */
 static int supervise(int children)
 {
     enum { OUT, ERR, CHILDREN, REQUEST, LIVE };
@@ -247,7 +248,7 @@ static int supervise(int children)
     return job.phase == ENDED ? shell_status(job.status) : 128 + SIGKILL;
 }
 
-/* Opens a stream's port and its pipe; returns the command's end, -1 after
+/* Opens a stream's port and its pipe; returns the pipe's write end, -1 after
  * fail(). */
 static int stream_open(struct stream *stream, const char *name)
 {
@@ -273,8 +274,8 @@ static void job_reset(void)
     job.streams[0].pipe = job.streams[1].pipe = -1;
 }
 
-/* Runs the command; returns its status, after fail() 125, and how much it
- * wrote. */
+/* Runs the command; returns its status, 125 after fail(). Sets *out_count and
+ * *err_count to the number of bytes that it wrote. */
 int run_command(const struct config *config, size_t *out_count,
                 size_t *err_count)
 {
@@ -285,7 +286,7 @@ int run_command(const struct config *config, size_t *out_count,
         in = port_open("stdin", 0);
     }
     out = stream_open(&job.streams[0], "stdout");
-    /* One pipe for both keeps the order of what is written. */
+    /* One pipe for both keeps the order of writes. */
     err = config->merged ? out : stream_open(&job.streams[1], "stderr");
     if (out < 0 || err < 0) {
         return 125;
@@ -306,8 +307,8 @@ int run_command(const struct config *config, size_t *out_count,
     return status;
 }
 
-/* Tells the terminal that is the console: /dev/console itself cannot become the
- * terminal of a session. Of several consoles that is the last one. */
+/* Gets the path of the console's terminal, the last of several: /dev/console
+ * itself cannot become a controlling terminal. */
 bool console_path(char *path, size_t size)
 {
     char names[256];
@@ -322,7 +323,7 @@ bool console_path(char *path, size_t size)
     return true;
 }
 
-/* In the child: a login shell on the console. */
+/* In the child: runs a login shell on the console. */
 static void become_shell(const struct config *config)
 {
     struct winsize size = { .ws_row = config->rows,

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The launcher's settings: strings KEY=VALUE, a NUL after each, so that a value
- * can hold any other byte. For init they are in the file /launcher.
+ * The launcher's settings: strings KEY=VALUE, each terminated by a NUL, so that
+ * a value can have any other byte. init reads them from the file /launcher.
  *
- *   nic=MAC      the next NIC; dhcp=1 after it: take a lease for it
- *   share=NAME   mount the next folder of the host at /mnt/NAME; writable=1 after
- *                it: not read-only
+ *   nic=MAC      the next NIC; followed by dhcp=1: get a DHCP lease for it
+ *   share=NAME   mount the next folder of the host at /mnt/NAME, read-only
+ *                unless followed by writable=1
  *   root=ro, root=rw  the command's root file system is a folder of the host;
- *                ro: what the guest writes stays in its memory
- *   get=PATH     bring that file or folder out after the command
- *   arg=WORD     the next word of the command; none: a shell on the console
- *   env=NAME=VALUE  of the command's environment
- *   add=NAME     a file to put into its place, for the runner and with root=;
- *                to=PATH after it: where cp would put it
- *   keep=1       the runner is to shut the system down after the command
+ *                ro: the guest's changes are kept in its memory only
+ *   get=PATH     send that file or folder to the launcher after the command
+ *   arg=WORD     the next word of the command; without any, it is a shell
+ *   env=NAME=VALUE  set a variable in the command's environment
+ *   add=NAME     copy a file, for the runner and with root=; followed by
+ *                to=PATH, the destination as for cp
+ *   keep=1       the runner shuts the system down cleanly after the command
  *   capture=1    load the capture driver
- *   stdin=1      the command reads the port "stdin"
- *   live=1       the launcher lets others watch, by the port "live"
- *   merged=1     the command's errors go to its output's pipe and port
- *   patience=N   wait so many seconds for devices; a guest may be slow
+ *   stdin=1      the command's stdin is the port "stdin"
+ *   live=1       viewers on the host may capture, through the port "live"
+ *   merged=1     the command's stderr goes to the pipe and port of its stdout
+ *   patience=N   wait N seconds for devices; a guest may be slow
  *   term=NAME, rows=N, columns=N: the launcher's terminal
  */
 #include <fcntl.h>
@@ -74,12 +74,12 @@ static void config_set(struct config *config, const char *key, char *value)
     } else if (!strcmp(key, "columns")) {
         config->columns = atoi(value);
     } else {
-        fail("the launcher's settings: cannot take %s=%s", key, value);
+        fail("invalid setting from the launcher: %s=%s", key, value);
     }
 }
 
-/* Takes the settings from a text of that size, with a NUL behind it, which stays
- * in use. False when there is no memory. */
+/* Parses settings. The text has a NUL at text[size] and must stay valid, as the
+ * settings point into it. False if out of memory. */
 bool config_parse(struct config *config, char *text, size_t size)
 {
     *config = (struct config){ .term = "linux", .patience = PATIENCE_S };
@@ -101,8 +101,8 @@ bool config_parse(struct config *config, char *text, size_t size)
     return true;
 }
 
-/* Reads the launcher's file; without one (a guest that somebody else boots)
- * the guest gets a shell. */
+/* Reads the launcher's file. Without it, as when the image is booted without
+ * the launcher, the guest runs a shell. */
 void config_read(struct config *config)
 {
     int fd = open("/launcher", O_RDONLY | O_CLOEXEC);

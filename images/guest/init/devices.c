@@ -11,22 +11,22 @@
 
 #include "init.h"
 
-/* A capture device's alias: its driver is loaded after those of the NICs. */
+/* A capture device's alias: its driver is loaded after the NICs' drivers. */
 #define CAPTURE_ALIAS "virtio:d0000003F"
 
 #define MAX_ALIASES 256
 #define ALIAS_SIZE 128
 
-/* Aliases already offered to modprobe. */
+/* Aliases already passed to modprobe. */
 static char aliases[MAX_ALIASES][ALIAS_SIZE];
 static size_t num_aliases;
 
-/* Mounts the kernel's file systems in this process's root. */
+/* Mounts the kernel's pseudo file systems in this process's root. */
 void file_systems_mount(void)
 {
     static const struct {
         const char *type, *where;
-        bool optional; /* for a kernel without it */
+        bool optional; /* the kernel may lack it */
     } mounts[] = {
         { "devtmpfs", "/dev", false },
         { "proc", "/proc", false },
@@ -69,7 +69,8 @@ void devices_mount(void)
     }
 }
 
-/* Takes an alias into the list; false when it is there or has no place. */
+/* Adds an alias to the list; false if it is there already or the list is
+ * full. */
 static bool alias_add(const char *alias)
 {
     for (size_t i = 0; i < num_aliases; i++) {
@@ -85,9 +86,9 @@ static bool alias_add(const char *alias)
 }
 
 /*
- * Loads the modules for devices that have turned up since the last call;
- * returns whether there were any. A module's devices turn up by and by, so the
- * caller calls until what it waits for is there.
+ * Loads the modules for devices that have appeared since the last call; returns
+ * whether there were any. Loading a module can make more devices appear, with a
+ * delay, so callers repeat this until the device that they wait for is there.
  */
 bool devices_coldplug(void)
 {
@@ -117,12 +118,13 @@ bool devices_coldplug(void)
     if (n == 3) {
         return false;
     }
-    /* Most devices of a bus have no module here: no verdict from this. */
+    /* The status is not checked, as most devices have no module in the
+     * image. */
     wait_status(spawn(args, -1, -1, -1));
     return true;
 }
 
-/* The first capture device that has no driver, NULL when all have one. */
+/* Returns the first capture device without a driver, NULL if all have one. */
 static const char *device_without_driver(void)
 {
     static char name[64];
@@ -151,11 +153,11 @@ static const char *device_without_driver(void)
     return result;
 }
 
-/* The group whose members may open /dev/bpf; as in the image's /etc/group. */
+/* The group whose members may open /dev/bpf, as in the image's /etc/group. */
 #define BPF_GROUP 100
 
-/* Loads the capture driver; false, after fail(), unless it serves all of the
- * capture devices and /dev/bpf is there. */
+/* Loads the capture driver; false after fail() unless it is bound to all
+ * capture devices and /dev/bpf exists. */
 bool driver_load(void)
 {
     static char *const args[] = { "modprobe", "virtio_capture", NULL };
@@ -168,33 +170,34 @@ bool driver_load(void)
     if (!driver_serves()) {
         return false;
     }
-    /* What a udev rule does elsewhere (guest-driver/dist). */
+    /* On other systems a udev rule does this (guest-driver/dist). */
     if (chown("/dev/bpf", 0, BPF_GROUP) || chown("/dev/bpf0", 0, BPF_GROUP)) {
-        fail("cannot give /dev/bpf to its group");
+        fail("cannot change the group of /dev/bpf");
         return false;
     }
     return true;
 }
 
-/* Whether the driver, which is loaded, serves all of the capture devices, and
- * /dev/bpf is there; false after fail(). */
+/* Checks that the loaded driver is bound to all capture devices and that
+ * /dev/bpf exists; false after fail(). */
 bool driver_serves(void)
 {
     const char *device = device_without_driver();
 
     if (device) {
-        fail("virtio_capture does not take the capture device %s (see the "
+        fail("virtio_capture did not bind to the capture device %s (see the "
              "console)", device);
         return false;
     }
     if (access("/dev/bpf", F_OK)) {
-        fail("virtio_capture is loaded and there is no /dev/bpf");
+        fail("virtio_capture is loaded, but there is no /dev/bpf");
         return false;
     }
     return true;
 }
 
-/* The device node of the port of that name; false when it is not there yet. */
+/* Gets the device node of the port of that name; false if it does not exist
+ * yet. */
 static bool port_path(const char *name, char *path, size_t size)
 {
     bool matches = false;
@@ -218,7 +221,7 @@ static bool port_path(const char *name, char *path, size_t size)
     return matches;
 }
 
-/* Opens the launcher's port of that name; flags: O_NONBLOCK or 0. */
+/* Opens the launcher's port of that name; flags is O_NONBLOCK or 0. */
 int port_open(const char *name, int flags)
 {
     char path[128];
@@ -233,7 +236,7 @@ int port_open(const char *name, int flags)
     return fd;
 }
 
-/* Whether a port that the launcher gave the guest is there; names it. */
+/* Returns whether a port exists, and describes it in name. */
 static bool port_ready(const char *port, char *name, size_t size)
 {
     char path[128];
@@ -242,7 +245,9 @@ static bool port_ready(const char *port, char *name, size_t size)
     return port_path(port, path, sizeof(path));
 }
 
-/* Whether all that the launcher gave the guest is there; else names one. */
+/* Returns whether all ports, shared folders and NICs that the launcher
+ * configured are there; else sets *missing to a description of one that is
+ * not. */
 bool devices_ready(const struct config *config, const char **missing)
 {
     const struct {

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Files for the launcher, as they grow: what is left of them when the kernel
- * panics or hangs. Every regular file that is asked for, or is in a folder that
- * is, is looked at several times a second, and what it has gained since goes to
- * the port "follow", in records:
+ * Files for the launcher, sent as they grow, so that it has them when the
+ * kernel panics or hangs. Every regular file that is requested, or is in a
+ * requested folder, is checked several times a second, and data appended to it
+ * is sent to the port "follow", in records:
  *
- *   the header, text of HEADER_SIZE bytes: the number of the path among those
- *   asked for, the offset in the file, the length of the data, the length of
- *   the name; then the name (from the last component of the path on) and
- *   the data
+ *   a header, text of HEADER_SIZE bytes: the number of the requested path, the
+ *   offset in the file, the length of the data, the length of the name; then
+ *   the name (from the last component of the path on) and the data
  *
- * Offset 0 begins the file again: it is new, shorter, another file of that
- * name, or was changed without growing. A change of what was sent that comes
- * together with growth is not noticed.
+ * Offset 0 starts the file again: it is new, truncated, replaced by another
+ * file of that name, or was modified without growing. A modification of data
+ * already sent is not noticed if the file has grown too.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -26,15 +25,16 @@
 
 #include "init.h"
 
-/* A look takes place so often, but takes no more of the time than a tenth. */
+/* The files are checked every LOOK_MS, but in no more than 1/LOOK_SHARE of the
+ * time. */
 #define LOOK_MS 100
 #define LOOK_SHARE 10
 
 #define MAX_FILES 256
 #define HEADER_SIZE 50
-/* A record goes to the port at once or not at all; it takes no more. */
+/* The longest write that the port accepts: a record is written in one write. */
 #define RECORD_SIZE 32768
-/* A look sends no more than so many records. */
+/* The most records for each check. */
 #define MAX_RECORDS 32
 
 struct followed {
@@ -42,17 +42,17 @@ struct followed {
     dev_t device;
     ino_t inode;
     off_t sent;
-    struct timespec changed; /* when all was sent */
+    struct timespec changed; /* modification time at the last check */
 };
 
 static struct {
     const struct config *config;
-    int port; /* does not block */
+    int port; /* non-blocking */
     struct followed files[MAX_FILES];
     size_t num_files;
-    /* of the look under way */
-    size_t get; /* number of the path */
-    size_t folder_length; /* what its names do not have */
+    /* The current check: */
+    size_t get; /* number of the requested path */
+    size_t folder_length; /* length of the part of paths that is not sent */
     int records; /* that may still be sent */
 } follow = { .port = -1 };
 
@@ -82,7 +82,7 @@ static struct followed *find(const char *path)
     return file->path ? file : NULL;
 }
 
-/* Whether what was sent is no longer what the file begins with. */
+/* Returns whether the file no longer begins with the data that was sent. */
 static bool is_stale(const struct followed *file, const struct stat *st)
 {
     return file->sent < 0 || st->st_dev != file->device ||
@@ -92,8 +92,8 @@ static bool is_stale(const struct followed *file, const struct stat *st)
              st->st_mtim.tv_nsec != file->changed.tv_nsec));
 }
 
-/* Sends the next part of a file; false when the port or this look is full, or
- * the file cannot be read. */
+/* Sends the next part of a file; false if the port has no room, this check may
+ * send no more records, or the file cannot be read. */
 static bool send_part(struct followed *file, int fd, off_t size)
 {
     static char record[RECORD_SIZE + 1];
@@ -112,7 +112,7 @@ static bool send_part(struct followed *file, int fd, off_t size)
     if (n < 0 || (n == 0 && room)) {
         return false;
     }
-    /* The name goes over the NUL at the header's end. */
+    /* The name overwrites the NUL at the header's end. */
     snprintf(record, HEADER_SIZE + 1, "%9zu %19lld %9zd %9zu\n", follow.get,
              (long long)file->sent, n, name_length);
     memcpy(record + HEADER_SIZE, name, name_length);
@@ -125,7 +125,7 @@ static bool send_part(struct followed *file, int fd, off_t size)
     return true;
 }
 
-/* Looks at one file of a path; nftw() calls this. */
+/* Checks one file; called by nftw(). */
 static int look_at(const char *path, const struct stat *found, int type,
                    struct FTW *walk)
 {
@@ -162,8 +162,8 @@ static int look_at(const char *path, const struct stat *found, int type,
     return 0;
 }
 
-/* Sends what the files have gained; returns the time of the next look, 0 when
- * there is nothing to look at. */
+/* Sends data appended to the files; returns the time of the next check, 0 if no
+ * files are requested. */
 int64_t follow_look(void)
 {
     int64_t start = now_ms(), end;

@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Two programs that run one command in a guest for the launcher (images/vm), and
- * tell how the command and the kernel fared: init, the first process of the
- * launcher's own image, which makes the guest ready, and the runner, which the
- * launcher brings into a system that was there before (images/vm --disk).
+ * Two programs that run one command in a guest for the launcher (images/vm),
+ * and report its status and errors of the kernel: init, the first process of
+ * the launcher's own image, which sets the guest up, and the runner, which the
+ * launcher copies into a system on a disk (images/vm --disk).
  *
- * main.c     init's order of events
- * runner.c   the runner's, and how it becomes a daemon
- * launch.c   what they have in common
- * verdict.c  what the launcher is told, and what it asks for meanwhile
+ * main.c     init's main program
+ * runner.c   the runner's main program; it becomes a daemon
+ * launch.c   what both have in common
+ * verdict.c  reports to the launcher, and its requests
  * setup.c    the settings and files that the runner gets from the launcher
- * power.c    the end of the machine
+ * power.c    power-off and shutdown
  * config.c   the settings
  * devices.c  file systems, modules, the launcher's ports
  * shares.c   folders of the host
  * root.c     a folder of the host as the root file system, for init
- * additions.c  files of the launcher's, and their places
+ * additions.c  copies the files of --add to their places
  * network.c  names and state of the interfaces
- * process.c  how processes are started and their ends noticed
- * command.c  the command's life, its output
- * archive.c  files for the launcher, as they are at the end
- * follow.c   files for the launcher, as they grow
+ * process.c  starts processes and waits for them
+ * command.c  runs the command and forwards its output
+ * archive.c  files for the launcher, sent at the end
+ * follow.c   files for the launcher, sent as they grow
  * live.c     captures for viewers on the host
- * checks.c   what a debug kernel found
- * text.c     short texts in files
+ * checks.c   the reports of a debug kernel
+ * text.c     reads and writes short text files
  */
 #ifndef INIT_H
 #define INIT_H
@@ -35,26 +35,27 @@
 
 #define MAX_ITEMS 64
 
-/* Viewers at a time; descriptors to poll: two pipes for each, and the port. */
+/* The most viewers at a time; file descriptors to poll: two pipes for each
+ * viewer, and the port. */
 #define MAX_VIEWERS 8
 #define LIVE_FDS (1 + 2 * MAX_VIEWERS)
 
-/* A NIC that the launcher gave the guest; the n-th becomes ethn. */
+/* A NIC that the launcher configured; the n-th becomes ethn. */
 struct nic {
     const char *mac;
     bool dhcp; /* take a lease before the command starts */
 };
 
-/* A folder of the host, by 9P: the n-th one's mount tag is "sharen". */
+/* A folder of the host, shared by 9P; the n-th has the mount tag "sharen". */
 struct share {
-    const char *name; /* of the folder in /mnt */
+    const char *name; /* of the mount point in /mnt */
     bool writable;
 };
 
-/* A file or folder of the launcher's, to be put into its place. */
+/* A file or folder of --add, to be copied to its place. */
 struct addition {
     const char *base; /* its name */
-    const char *target; /* where cp would put it */
+    const char *target; /* the destination, as for cp */
 };
 
 /* The launcher's settings, see config.c. */
@@ -63,40 +64,40 @@ struct config {
     size_t num_nics;
     struct share shares[MAX_ITEMS];
     size_t num_shares;
-    bool root; /* the command's root is a folder of the host, tag "root" */
+    bool root; /* the command's root is the host's folder with the tag "root" */
     bool root_writable;
-    const char *gets[MAX_ITEMS]; /* files to bring out */
+    const char *gets[MAX_ITEMS]; /* files to send to the launcher */
     size_t num_gets;
     struct addition adds[MAX_ITEMS];
     size_t num_adds;
-    char **args; /* the command, NULL at the end; empty: a shell */
+    char **args; /* the command, NULL-terminated; a shell if empty */
     size_t num_args;
     char **env; /* NAME=VALUE for the command */
     size_t num_env;
-    bool capture; /* the driver has to be there */
+    bool capture; /* load the capture driver */
     bool has_stdin;
     bool live; /* there is a port "live" */
-    bool merged; /* the command's errors go to its output */
-    bool keep; /* the system is to be shut down, and not just switched off */
+    bool merged; /* the command's stderr goes to its stdout */
+    bool keep; /* shut the system down cleanly instead of powering off */
     int patience; /* seconds to wait for devices */
     const char *term;
     int rows, columns; /* of the launcher's terminal, 0: unknown */
 };
 
-/* The verdict in the making; every field but the status may already fail it. */
+/* The state of the report to the launcher. */
 struct verdict {
     int port; /* -1 until the port is open */
     int status;
-    bool failed;
-    bool ended_early; /* the launcher asked for the end */
+    bool failed; /* something in the guest has failed */
+    bool ended_early; /* the launcher has sent REQUEST_END */
     bool alone; /* the launcher has closed the port */
 };
 
-/* What the launcher may ask for on the port "result", a byte each. */
+/* The launcher's requests on the port "result", a byte each. */
 enum request {
     REQUEST_NONE = 0,
-    REQUEST_END = 'e', /* end the command and send what is there */
-    REQUEST_OFF = '\n', /* switch off */
+    REQUEST_END = 'e', /* end the command; send its output and files */
+    REQUEST_OFF = '\n', /* power off */
 };
 
 /* config.c */
@@ -113,7 +114,7 @@ bool driver_serves(void);
 int port_open(const char *name, int flags);
 
 /* shares.c */
-/* A message as large as the transport takes saves round trips. */
+/* The largest message size that the transport supports saves round trips. */
 #define SHARE_OPTIONS "trans=virtio,version=9p2000.L,msize=262144"
 const char *share_missing(const struct config *config);
 bool shares_mount(const struct config *config);

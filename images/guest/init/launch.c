@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What init and the runner both do for the launcher: wait for what it gave the
- * guest, run the command, send files. */
+/* What init and the runner have in common: wait for the devices that the
+ * launcher configured, run the command, send files. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -8,8 +8,8 @@
 
 #include "init.h"
 
-/* Waits until the launcher's ports and NICs are there; opens the port for the
- * verdict as soon as possible. */
+/* Waits until the launcher's ports, folders and NICs are there, and opens the
+ * port "result"; false after fail(). */
 bool wait_for_devices(const struct config *config)
 {
     time_t start = time(NULL);
@@ -36,7 +36,7 @@ int launch_run(const struct config *config)
 
     follow_start(config);
     live_start(config);
-    /* Not before: the programs that were run so far were not to see it. */
+    /* Only now, so that the programs that set up the guest do not see it. */
     for (size_t i = 0; i < config->num_env; i++) {
         putenv(config->env[i]);
     }
@@ -55,7 +55,7 @@ int launch_run(const struct config *config)
     return status;
 }
 
-/* Sends the files that are to come out. */
+/* Sends the requested files to the launcher. */
 void launch_send_files(const struct config *config)
 {
     char name[16];

@@ -5,19 +5,19 @@
  * directions:
  *
  *   a header, text of HEADER_SIZE bytes: the kind, a letter; the number of the
- *   viewer; a number N. N bytes of data follow if the kind has data.
+ *   viewer; a number N; then N bytes of data if the kind has data
  *
  * From the launcher:
- *   s  start tcpdump; the data is its arguments, a NUL after each
- *   c  credit: the viewer has taken N bytes of d and t, and may be sent as many
+ *   s  start tcpdump; the data is its arguments, each terminated by a NUL
+ *   c  credit: the viewer has received N bytes of d and t; send as many more
  *   e  the viewer has disconnected: end tcpdump
- * To it:
+ * To the launcher:
  *   d  data that tcpdump has written to its standard output
  *   t  text that it has written to its standard error
  *   x  tcpdump has ended with the status N; this is the viewer's last record
  *
- * No more than WINDOW bytes, headers included, are under way to a viewer, so that
- * one that does not read blocks its own tcpdump only.
+ * At most WINDOW bytes, headers included, are in flight to a viewer, so that a
+ * viewer that does not read blocks its own tcpdump only.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -33,7 +33,7 @@
 
 #define HEADER_SIZE 15
 #define WINDOW 262144
-/* A record goes to the port at once or not at all; it takes no more. */
+/* The longest write that the port accepts: a record is written in one write. */
 #define RECORD_SIZE 32768
 /* The longest request that the launcher accepts from a viewer. */
 #define REQUEST_SIZE 8192
@@ -43,24 +43,24 @@
 struct viewer {
     bool used;
     bool gone; /* disconnected: discard the output */
-    pid_t pid; /* -1 after its end */
+    pid_t pid; /* of tcpdump, -1 after its exit */
     int status;
-    int pipes[2]; /* tcpdump's output and errors, -1 after their ends */
+    int pipes[2]; /* tcpdump's stdout and stderr, -1 after end of file */
     size_t credit; /* bytes that may be sent */
 };
 
 static struct {
-    int port; /* does not block */
+    int port; /* non-blocking */
     bool ending;
-    size_t count; /* bytes that went to the port */
+    size_t count; /* bytes written to the port */
     struct viewer viewers[MAX_VIEWERS];
     char request[HEADER_SIZE + REQUEST_SIZE];
     size_t request_length;
-    char record[RECORD_SIZE + 1]; /* for the port */
+    char record[RECORD_SIZE + 1]; /* to be written to the port */
     size_t record_length; /* 0: no record is pending */
 } live = { .port = -1 };
 
-/* The kinds of the two pipes' records. */
+/* The kinds of records with the data of each pipe. */
 static const char pipe_kinds[2] = { 'd', 't' };
 
 void live_start(const struct config *config)
@@ -88,7 +88,7 @@ static void flush(void)
     live.record_length = 0;
 }
 
-/* Sends a record; its data, if it has any, is in live.record already. */
+/* Sends a record, whose data, if any, is in live.record already. */
 static void send_record(char kind, const struct viewer *viewer, size_t number,
                         size_t length)
 {
@@ -123,7 +123,8 @@ static void viewer_start(struct viewer *viewer, char *const args[])
     viewer->pipes[1] = err[0];
 }
 
-/* Carries out a request of the launcher; words: its data, NUL-terminated words. */
+/* Handles a request of the launcher; words is its data, NUL-terminated
+ * words. */
 static void request_do(char kind, struct viewer *viewer, size_t number,
                        char *words)
 {
@@ -132,8 +133,9 @@ static void request_do(char kind, struct viewer *viewer, size_t number,
 
     switch (kind) {
     case 's':
-        /* A disk's own tcpdump would capture by AF_PACKET; init's own does
-         * not, and is not in the root of --root. */
+        /* bpf-run, as the tcpdump of a disk's system would capture with packet
+         * sockets. The one of init's image captures through /dev/bpf; with
+         * --root it is run in that image's root. */
         if (!own_root_is_kept() && !access(BPF_RUN, X_OK)) {
             args[0] = BPF_RUN;
             args[n++] = "tcpdump";
@@ -158,7 +160,7 @@ static void request_do(char kind, struct viewer *viewer, size_t number,
     }
 }
 
-/* Carries out the first request if it is complete; false if it is not. */
+/* Handles the first request if it is complete; false if it is not. */
 static bool request_next(void)
 {
     size_t length = HEADER_SIZE;
@@ -170,7 +172,7 @@ static bool request_next(void)
     }
     if (sscanf(live.request, "%c %2u %9u\n", &kind, &number, &value) != 3 ||
         number >= MAX_VIEWERS || (kind == 's' && value > REQUEST_SIZE)) {
-        fail("unexpected from the launcher on the port live");
+        fail("malformed request from the launcher on the port live");
         live.request_length = 0;
         return false;
     }
@@ -179,7 +181,7 @@ static bool request_next(void)
         return false;
     }
     if (kind == 's' && (!value || live.request[length - 1])) {
-        value = 0; /* the last word has no NUL */
+        value = 0; /* malformed: the last word has no NUL */
     }
     request_do(kind, &live.viewers[number], value, live.request + HEADER_SIZE);
     live.request_length -= length;
@@ -214,7 +216,7 @@ static void requests_take(void)
     }
 }
 
-/* Passes on what a pipe has, as far as the viewer has credit. */
+/* Forwards data from a pipe, up to the viewer's credit. */
 static void pipe_relay(struct viewer *viewer, int i)
 {
     size_t room = RECORD_SIZE - HEADER_SIZE;
@@ -236,7 +238,7 @@ static void pipe_relay(struct viewer *viewer, int i)
     }
 }
 
-/* Whether the pipe is to be read: its data can be sent, or is discarded. */
+/* Returns whether to read the pipe: its data can be sent, or is discarded. */
 static bool pipe_is_wanted(const struct viewer *viewer, int i)
 {
     return viewer->used && viewer->pipes[i] >= 0 && !live.record_length &&
@@ -249,7 +251,7 @@ static bool viewer_has_ended(const struct viewer *viewer)
            viewer->pipes[1] < 0;
 }
 
-/* Fills in what poll() is to wait for: LIVE_FDS entries. */
+/* Fills in LIVE_FDS entries for poll(). */
 void live_poll(struct pollfd *fds)
 {
     fds[0] = (struct pollfd){ .fd = live.port, .events = POLLIN };
@@ -266,7 +268,7 @@ void live_poll(struct pollfd *fds)
     }
 }
 
-/* Handles what poll() has found, without blocking. */
+/* Handles the events that poll() returned, without blocking. */
 void live_relay(const struct pollfd *fds)
 {
     if (fds[0].revents & (POLLIN | POLLHUP)) {
@@ -288,7 +290,8 @@ void live_relay(const struct pollfd *fds)
     }
 }
 
-/* Takes note of an ended child, which may be a viewer's tcpdump. */
+/* Called for every child that has exited; records the status of a viewer's
+ * tcpdump. */
 void live_reaped(pid_t pid, int status)
 {
     for (size_t i = 0; i < MAX_VIEWERS; i++) {
@@ -299,7 +302,7 @@ void live_reaped(pid_t pid, int status)
     }
 }
 
-/* Whether there are viewers, or records that are not sent yet. */
+/* Returns whether there are viewers or pending records. */
 bool live_is_watched(void)
 {
     bool watched = live.record_length;
@@ -310,7 +313,7 @@ bool live_is_watched(void)
     return watched;
 }
 
-/* Ends all captures; frames that tcpdump has already are still sent. */
+/* Ends all captures; frames that tcpdump has captured are still sent. */
 void live_end(void)
 {
     live.ending = true;
@@ -321,7 +324,7 @@ void live_end(void)
     }
 }
 
-/* The number of bytes sent to the port; -1 without a port. */
+/* Returns the number of bytes written to the port; -1 without a port. */
 ssize_t live_count(void)
 {
     return live.port < 0 ? -1 : (ssize_t)live.count;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * PID 1 of the guest: the order of events.
+ * The main program of the guest's init.
  *
- * The verdict comes after every check: the command's processes are gone, files
- * are sent and the driver is unloaded before a debug kernel is asked what it has
- * found and the kernel's flags are read.
+ * The checks of a debug kernel and of the taint flags come last, after the
+ * command's processes have ended and the driver is unloaded, so that they cover
+ * all of it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 
 #include "init.h"
 
-/* Everything before the command; false after fail(). */
+/* Prepares the guest for the command; false after fail(). */
 static bool prepare(const struct config *config)
 {
     char name[64];
@@ -44,8 +44,8 @@ static bool prepare(const struct config *config)
     return !verdict_failed();
 }
 
-/* The driver's end belongs to what is tested: a kernel that warns here taints
- * itself. The command may have unloaded the driver itself. */
+/* Unloads the driver, as this is tested too: a warning of the kernel taints it.
+ * The command may have unloaded the driver already. */
 static void driver_unload(void)
 {
     if (syscall(SYS_delete_module, "virtio_capture", O_NONBLOCK) &&
@@ -67,7 +67,7 @@ int main(void)
     if (prepare(&config)) {
         status = launch_run(&config);
         launch_send_files(&config);
-        /* A process that cannot be killed may hold it. */
+        /* After an early end, a process that cannot be killed may use it. */
         if (!verdict_is_early()) {
             driver_unload();
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guest's interfaces: the launcher's n-th NIC is ethn, whatever order its
- * driver was loaded in.
+ * The guest's interfaces: the launcher's n-th NIC is ethn, whatever the order
+ * in which drivers were loaded.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 
 #define CARRIER_WAIT_MS 5000
 
-/* Puts the name of the interface with that address; false without one. */
+/* Gets the name of the interface with that address; false if there is none. */
 static bool interface_of(const char *mac, char name[IFNAMSIZ])
 {
     bool matches = false;
@@ -41,7 +41,7 @@ static bool interface_of(const char *mac, char name[IFNAMSIZ])
     return matches;
 }
 
-/* The address of a NIC that has no interface, NULL when all have one. */
+/* Returns the address of a NIC without an interface, NULL if all have one. */
 const char *network_missing(const struct config *config)
 {
     char name[IFNAMSIZ];
@@ -67,7 +67,8 @@ static bool interface_rename(int sock, const char *from, const char *to)
     return true;
 }
 
-/* Names the n-th NIC ethn: first all out of the way, then to their places. */
+/* Names the n-th NIC ethn. All get temporary names first, to avoid
+ * conflicts. */
 bool network_name(const struct config *config)
 {
     int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -112,8 +113,8 @@ static bool has_carrier(const char *name)
 }
 
 /*
- * Brings lo and all ethn up and waits for their links. IPv6 is off on ethn so
- * that an interface is silent until the command has it speak.
+ * Brings lo and all ethn up and waits for their links. IPv6 is off on ethn, so
+ * that an interface sends nothing before the command uses it.
  */
 void network_up(const struct config *config)
 {
@@ -139,7 +140,8 @@ void network_up(const struct config *config)
     }
 }
 
-/* Takes leases, all at a time. Going without one is the command's affair. */
+/* Gets DHCP leases, for all NICs at once. The command runs even if one
+ * fails. */
 void network_dhcp(const struct config *config)
 {
     pid_t pids[MAX_ITEMS] = { 0 };

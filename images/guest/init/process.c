@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Processes: how they are started, and how their ends are noticed. */
+/* Starts processes, waits for them, and sends them signals. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -14,7 +14,8 @@
 
 #include "init.h"
 
-/* In the child: become the program; what stops that is told as a shell does. */
+/* In the child: executes the program; exits on failure with a shell's
+ * status. */
 static void become(char *const args[])
 {
     int error;
@@ -25,33 +26,35 @@ static void become(char *const args[])
     _exit(error == ENOENT ? 127 : 126);
 }
 
-/* The root with init's own programs, after init has changed to another one. */
+/* The root folder with init's own programs, after init has changed its root. */
 static int own_root = -1;
 
-/* Keeps the root as it is now for spawn_own(); false, errno is set. */
+/* Keeps the current root open for spawn_own(); on failure returns false and
+ * sets errno. */
 bool own_root_keep(void)
 {
     own_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     return own_root >= 0;
 }
 
-/* Whether init's own programs are in another root. */
+/* Returns whether init's own programs are in another root. */
 bool own_root_is_kept(void)
 {
     return own_root >= 0;
 }
 
-/* In the child: change to the root with init's own programs. */
+/* In the child: changes to the root with init's own programs. */
 static void return_to_own_root(void)
 {
     if (fchdir(own_root) || chroot(".")) {
-        fprintf(stderr, "init: its own root: %s\n", strerror(errno));
+        fprintf(stderr, "init: cannot change to its own root: %s\n",
+                strerror(errno));
         _exit(126);
     }
     setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
 }
 
-/* Starts a program, of init's own or another one; see below. */
+/* Implements spawn() and spawn_own(). */
 static pid_t start(char *const args[], int in, int out, int err, bool is_own)
 {
     pid_t pid = fork();
@@ -78,26 +81,28 @@ static pid_t start(char *const args[], int in, int out, int err, bool is_own)
     return -1;
 }
 
-/* Starts a program; a descriptor of -1 is /dev/null for input and the console
- * for output. */
+/* Starts a program. For the descriptor -1 its stdin is /dev/null, its stdout
+ * and stderr the console. */
 pid_t spawn(char *const args[], int in, int out, int err)
 {
     return start(args, in, out, err, false);
 }
 
-/* The same with a program of init's own, in the root that has it. */
+/* Like spawn(), for one of init's own programs, in the root that contains
+ * it. */
 pid_t spawn_own(char *const args[], int in, int out, int err)
 {
     return start(args, in, out, err, true);
 }
 
-/* A wait status as a shell gives it. */
+/* Converts a wait status to a shell's exit status. */
 int shell_status(int status)
 {
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* Waits for one child; other children's ends are taken note of by nobody. */
+/* Waits for one child and returns its shell_status(). Reaps no other
+ * children. */
 int wait_status(pid_t pid)
 {
     int status = 0;
@@ -110,7 +115,7 @@ int wait_status(pid_t pid)
     return shell_status(status);
 }
 
-/* A descriptor that can be read after a child has ended, until
+/* Returns a file descriptor that is readable when a child has ended, until
  * children_unblock(). */
 int children_watch(void)
 {
@@ -130,8 +135,8 @@ void children_unblock(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Takes note of ended children, viewers' among them: sets *ended and *status when
- * the command is one of them. Returns whether there are children left. */
+/* Reaps children, including viewers' tcpdumps. Sets *ended and *status if the
+ * command is one of them. Returns whether there are children left. */
 bool children_reap(pid_t command, bool *ended, int *status)
 {
     int any;
@@ -152,7 +157,8 @@ struct process {
     bool descends; /* from this process */
 };
 
-/* The parent of a process, by the folder's name in /proc; 0 for what is none. */
+/* Returns the parent of the process of that name in /proc; 0 if there is no
+ * such process. */
 static pid_t parent_of(const char *name)
 {
     char path[300], text[512];
@@ -169,7 +175,7 @@ static pid_t parent_of(const char *name)
     n = read(fd, text, sizeof(text) - 1);
     close(fd);
     text[n > 0 ? n : 0] = 0;
-    /* The process's name, in parentheses, may have any character. */
+    /* The process's name, in parentheses, can contain any character. */
     end = strrchr(text, ')');
     if (end) {
         sscanf(end, ") %*c %d", &parent);
@@ -177,7 +183,7 @@ static pid_t parent_of(const char *name)
     return parent;
 }
 
-/* All processes that are there, NULL without memory. */
+/* Returns an array of all processes. */
 static struct process *processes(size_t *count)
 {
     struct process *list = NULL, *more;
@@ -224,8 +230,8 @@ static void mark_descendants(struct process *list, size_t count)
     }
 }
 
-/* Sends a signal to all other processes; the runner, which is not alone in its
- * system, to those that descend from it. */
+/* Sends a signal: init to all other processes, the runner to its descendants,
+ * as its system has other processes. */
 void processes_kill(int signal)
 {
     struct process *list;

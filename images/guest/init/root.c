@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A folder of the host as the root file system of the command, by 9P: read-only
- * below an overlay whose changes are kept in memory, or writable. init itself has
- * that root then, too, so that every path that the launcher names is one of
- * there; for its own programs see process.c.
+ * A folder of the host as the root file system of the command, by 9P: writable,
+ * or read-only below an overlay that keeps changes in memory. init changes its
+ * own root too, so that all paths from the launcher are in that root; for its
+ * own programs see process.c.
  */
 #include <errno.h>
 #include <grp.h>
@@ -15,7 +15,7 @@
 
 #include "init.h"
 
-/* In init's own root. */
+/* Folders in init's own root. */
 #define NEW_ROOT "/newroot"
 #define LOWER "/lower"
 #define OVERLAY "/overlay"
@@ -44,7 +44,7 @@ static bool mount_root(const char *source, const char *place, const char *type,
 
 static bool mount_overlay(void)
 {
-    /* The host's files are not to change meanwhile: they may be cached. */
+    /* cache=loose, as the host's files must not change meanwhile. */
     if (!mount_root("root", LOWER, "9p", MS_RDONLY,
                     SHARE_OPTIONS ",cache=loose") ||
         !mount_root("overlay", OVERLAY, "tmpfs", 0, "mode=755")) {
@@ -55,9 +55,9 @@ static bool mount_overlay(void)
     return mount_root("root", NEW_ROOT, "overlay", 0, OVERLAY_OPTIONS);
 }
 
-/* Makes the new root the root of all processes that are started from now on. It
- * is moved to the place of the old one, because the kernel refuses some requests,
- * such as a new user namespace, to a process whose root is not that. */
+/* Makes the new root the root of this process and its future children. It is
+ * moved to the mount point / because the kernel refuses some system calls, such
+ * as unshare(CLONE_NEWUSER), to a process in a chroot. */
 static bool change_root(void)
 {
     if (!own_root_keep() || chdir(NEW_ROOT) ||
@@ -69,7 +69,7 @@ static bool change_root(void)
     return true;
 }
 
-/* Mounts what a system has in memory; false after fail(). */
+/* Mounts the pseudo file systems and tmpfs; false after fail(). */
 static bool mount_rest(void)
 {
     static const struct {
@@ -91,8 +91,9 @@ static bool mount_rest(void)
     return !verdict_failed();
 }
 
-/* Gives /dev/bpf to the group bpf of the new root, without one to root's: the
- * number that it has in the image may be another group's there. */
+/* Changes the group of /dev/bpf to the group bpf of the new root, or to root if
+ * there is none: the number that bpf has in the image may be another group's
+ * there. */
 static void change_group(void)
 {
     FILE *file = fopen("/etc/group", "re");
@@ -108,11 +109,11 @@ static void change_group(void)
         fclose(file);
     }
     if (chown("/dev/bpf", 0, number) || chown("/dev/bpf0", 0, number)) {
-        fail("cannot give /dev/bpf to its group");
+        fail("cannot change the group of /dev/bpf");
     }
 }
 
-/* Copies what --add names, which is in the image, to its places. */
+/* Copies the files of --add, which are in the image, to their places. */
 static bool add_files(const struct config *config)
 {
     static char *const forget[] = { "rm", "-rf", ADDED, NULL };
@@ -121,14 +122,15 @@ static bool add_files(const struct config *config)
     for (size_t i = 0; i < config->num_adds && ok; i++) {
         ok = addition_place(ADDED, i, &config->adds[i]);
     }
-    /* It takes memory there. */
+    /* The image's root is in memory. */
     if (config->num_adds) {
         wait_status(spawn_own(forget, -1, -1, -1));
     }
     return ok;
 }
 
-/* Changes to the root that the launcher names, if any; false after fail(). */
+/* Changes to the root that the launcher configured, if any; false after
+ * fail(). */
 bool root_enter(const struct config *config)
 {
     static char *const load[] = { "modprobe", "-q", "-a", "9p", "overlay",
@@ -137,7 +139,7 @@ bool root_enter(const struct config *config)
     if (!config->root) {
         return true;
     }
-    /* They may be built in: mount(2) tells whether they are there. */
+    /* Errors are left to mount(2), as they may be built in. */
     wait_status(spawn(load, -1, -1, -1));
     if (config->root_writable ?
             !mount_root("root", NEW_ROOT, "9p", 0, SHARE_OPTIONS) :

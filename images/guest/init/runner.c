@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The runner: what init does for the launcher, in a system that was booted from
- * a disk of its own and has its own init, network and users.
+ * The main program of the runner, which does for the launcher what init does,
+ * in a system that was booted from a disk and has its own init, network and
+ * users.
  *
  * It is started by the guest agent, by sshd or by a shell on the console, and
- * becomes a daemon, so that the command runs in the same environment in each case:
- * root's variables, no terminal, messages of its own on the console. It removes
- * its own file.
+ * becomes a daemon, so that the command's environment is always the same:
+ * root's variables, no terminal, the runner's messages on the console. It
+ * removes its own file.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -23,11 +24,11 @@
 
 #include "init.h"
 
-/* klogctl(): have messages of higher levels than this one on the console. */
+/* For klogctl(): print kernel messages more severe than this level. */
 #define SYSLOG_ACTION_CONSOLE_LEVEL 8
 #define CONSOLE_LEVEL 5
 
-/* Removes the program's file and the folder made for it. */
+/* Removes the program file and the folder made for it. */
 static void forget_file(const char *path)
 {
     char *copy = strdup(path), *slash = strrchr(copy, '/');
@@ -40,18 +41,17 @@ static void forget_file(const char *path)
     free(copy);
 }
 
-/* Leaves the control group of the service that started this process: systemd
- * kills what is in it when the service ends, as that of the console's login
- * does. */
+/* Leaves the cgroup of the service that started this process: systemd kills the
+ * processes in it when the service, such as the console's login, ends. */
 static void leave_service(void)
 {
     write_text("/sys/fs/cgroup/cgroup.procs", "0");
-    /* With the first version of control groups. */
+    /* cgroup v1 */
     write_text("/sys/fs/cgroup/systemd/cgroup.procs", "0");
     write_text("/sys/fs/cgroup/unified/cgroup.procs", "0");
 }
 
-/* Becomes a daemon that has inherited nothing. */
+/* Becomes a daemon that keeps no descriptors, variables or signal settings. */
 static void become_daemon(void)
 {
     int null = open("/dev/null", O_RDONLY);
@@ -82,13 +82,12 @@ static void become_daemon(void)
     setenv("USER", "root", 1);
     setenv("LOGNAME", "root", 1);
     setenv("SHELL", "/bin/sh", 1);
-    /* Processes that lose their parent become children of this one. */
+    /* Orphaned descendants become children of this process. */
     prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
-/* Has a fault of the kernel end the guest, and warnings printed on the console,
- * like the parameters of the launcher's own kernel (KERNEL_PARAMETERS in qemu.py).
- */
+/* Makes the kernel panic on an oops and print warnings on the console, like the
+ * parameters of the launcher's own kernel (KERNEL_PARAMETERS in qemu.py). */
 static void make_strict(void)
 {
     write_text("/proc/sys/kernel/panic", "-1");
@@ -97,7 +96,7 @@ static void make_strict(void)
     klogctl(SYSLOG_ACTION_CONSOLE_LEVEL, NULL, CONSOLE_LEVEL);
 }
 
-/* Loads the capture driver of the image; false after fail(). */
+/* Loads the capture driver of the disk's system; false after fail(). */
 static bool load_driver(void)
 {
     static char *const args[] = { "modprobe", "virtio_capture", NULL };
@@ -113,7 +112,7 @@ static bool load_driver(void)
     return driver_serves();
 }
 
-/* Ends the login on the console, which the shell is going to use. */
+/* Stops the login on the console, which the shell will use. */
 static void stop_login(void)
 {
     char path[300], service[350];
@@ -127,7 +126,7 @@ static void stop_login(void)
     }
 }
 
-/* Everything before the command; false after fail(). */
+/* Prepares the guest for the command; false after fail(). */
 static bool prepare(const struct config *config)
 {
     setenv("TERM", config->term, 1);

@@ -2,10 +2,10 @@
 /*
  * What the runner reads from the port "setup":
  *
- *   the header, text of HEADER_SIZE bytes: the length of the settings, and that
- *   of the archive
+ *   a header, text of HEADER_SIZE bytes: the length of the settings, and the
+ *   length of the archive
  *   the settings, see config.c
- *   a tar archive: each file to add, in a folder that has its number for a name
+ *   a tar archive of the files to add, each in a folder named by its number
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -22,7 +22,7 @@
 
 static struct {
     int port;
-    long long left; /* of the archive */
+    long long left; /* bytes of the archive to read */
 } setup = { .port = -1 };
 
 static bool read_all(int fd, char *data, size_t length)
@@ -41,7 +41,7 @@ static bool read_all(int fd, char *data, size_t length)
     return true;
 }
 
-/* Takes the settings; the archive is next. False after fail(). */
+/* Reads the settings, which precede the archive; false after fail(). */
 bool setup_read(struct config *config)
 {
     char header[HEADER_SIZE + 1] = "";
@@ -54,19 +54,19 @@ bool setup_read(struct config *config)
     }
     if (!read_all(setup.port, header, HEADER_SIZE) ||
         sscanf(header, "%lld %lld", &size, &setup.left) != 2) {
-        fail("the launcher has sent no settings");
+        fail("cannot read the header of the launcher's settings");
         return false;
     }
     text = calloc(1, size + 1);
     if (!text || !read_all(setup.port, text, size) ||
         !config_parse(config, text, size)) {
-        fail("cannot take the launcher's settings");
+        fail("cannot read the launcher's settings");
         return false;
     }
     return true;
 }
 
-/* Passes the archive on to a program's input. */
+/* Writes the archive to a program's stdin. */
 static void relay(int to)
 {
     static char data[CHUNK];
@@ -80,13 +80,13 @@ static void relay(int to)
         }
         if (n > 0) {
             setup.left -= n;
-            /* A program that ends early is told by its status. */
+            /* If the program ends early, its status reports that. */
             write_all(to, data, n);
         }
     }
 }
 
-/* Puts the files of the archive into their places; false after fail(). */
+/* Copies the files of the archive to their places; false after fail(). */
 bool setup_add(const struct config *config)
 {
     static const char *const places[] = { "/tmp", "/var/tmp", "/root" };
@@ -104,7 +104,7 @@ bool setup_add(const struct config *config)
         made = mkdtemp(folder);
     }
     if (!made || pipe2(ends, O_CLOEXEC)) {
-        fail("no place for what --add names: %s", strerror(errno));
+        fail("cannot make a folder for --add: %s", strerror(errno));
         return false;
     }
     tar = spawn((char *[]){ "tar", "-x", "-p", "-f", "-", "-C", folder, NULL },
@@ -114,7 +114,7 @@ bool setup_add(const struct config *config)
     close(ends[1]);
     ok = !wait_status(tar);
     if (!ok) {
-        fail("cannot unpack what --add names (see the console)");
+        fail("cannot unpack the files of --add (see the console)");
     }
     for (size_t i = 0; i < config->num_adds && ok; i++) {
         ok = addition_place(folder, i, &config->adds[i]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Folders of the host, which QEMU serves by 9P over virtio. The transport's
- * module is loaded for the device, as others are.
+ * Folders of the host, which QEMU shares by 9P over virtio. devices_coldplug()
+ * loads the transport's module.
  */
 #include <errno.h>
 #include <glob.h>
@@ -29,7 +29,8 @@ static bool tag_exists(const char *tag)
     return matches;
 }
 
-/* The place of a folder whose device has no driver, NULL when all have one. */
+/* Returns the mount point of a folder whose device has no driver, NULL if all
+ * have one. */
 const char *share_missing(const struct config *config)
 {
     static char place[300];
@@ -49,7 +50,7 @@ const char *share_missing(const struct config *config)
     return NULL;
 }
 
-/* Mounts all of them; false after fail(). */
+/* Mounts all shared folders; false after fail(). */
 bool shares_mount(const struct config *config)
 {
     static char *const load[] = { "modprobe", "-q", "9p", NULL };
@@ -58,7 +59,7 @@ bool shares_mount(const struct config *config)
     if (!config->num_shares) {
         return true;
     }
-    /* It may be built in: mount(2) tells whether it is there. */
+    /* Errors are left to mount(2), as it may be built in. */
     wait_status(spawn_own(load, -1, -1, -1));
     mkdir("/mnt", 0755);
     for (size_t i = 0; i < config->num_shares; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Short texts in files, as sysfs has them, and writing all of something. */
+/* Reads and writes short text files, such as those of sysfs. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -25,7 +25,7 @@ bool write_all(int fd, const void *data, size_t length)
     return true;
 }
 
-/* Reads a short text file, without the newline at its end. */
+/* Reads the first line of a text file, without the newline. */
 bool read_text(const char *path, char *text, size_t size)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The verdict: what the guest tells the launcher of itself, and what the
- * launcher asks for meanwhile.
+ * The verdict: the guest's report to the launcher, and the launcher's requests.
  *
- * The verdict goes to the port "result" as lines, "exit" the last:
+ * The verdict goes to the port "result" as lines, of which "exit" is the last:
  *   start           the command starts now
  *   error TEXT      the guest failed; TEXT says why
- *   count NAME N    N bytes went to the port NAME
- *   missing N TEXT  the N-th file asked for did not come out whole; TEXT says
- *                   why
+ *   count NAME N    N bytes were written to the port NAME
+ *   missing N TEXT  the N-th requested file was not sent, or not completely;
+ *                   TEXT says why
  *   taint N         the kernel's taint flags
  *   exit N          the command's status
- * The launcher answers with REQUEST_OFF when it has all those bytes, and only
- * then is the guest switched off: what is still under way would be lost. Before,
- * it may send REQUEST_END: the command is ended, and the rest goes on as usual.
+ * The launcher answers with REQUEST_OFF when it has received all these bytes.
+ * Only then does the guest power off, as bytes in flight would be lost. Before
+ * that, the launcher may send REQUEST_END to end the command; all else goes on
+ * as usual.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -25,10 +25,10 @@
 
 static struct verdict verdict = { .port = -1 };
 
-/* What was reported before the port was open. */
+/* Lines reported before the port was open. */
 static char untold[4096];
 
-/* Adds a line to the verdict. */
+/* Sends a line of the verdict. */
 void report(const char *format, ...)
 {
     char line[1024];
@@ -45,7 +45,7 @@ void report(const char *format, ...)
     }
 }
 
-/* Makes one line of a text that may hold a file's name. */
+/* Replaces control characters, which a file's name may contain. */
 static void make_line(char *text)
 {
     for (; *text; text++) {
@@ -55,7 +55,7 @@ static void make_line(char *text)
     }
 }
 
-/* The guest is no good: says why, on the console and to the launcher. */
+/* Reports a failure of the guest, on the console and to the launcher. */
 void fail(const char *format, ...)
 {
     char text[960];
@@ -71,13 +71,14 @@ void fail(const char *format, ...)
     report("error %s", text);
 }
 
-/* Can be read when the launcher asks for something; -1 when it cannot. */
+/* Returns a file descriptor that is readable when there is a request, -1 if
+ * there can be no more. */
 int request_fd(void)
 {
     return verdict.ended_early || verdict.alone ? -1 : verdict.port;
 }
 
-/* Waits for what the launcher asks for. */
+/* Waits for a request and returns it. */
 enum request request_take(void)
 {
     char byte = REQUEST_NONE;
@@ -89,7 +90,7 @@ enum request request_take(void)
     return byte;
 }
 
-/* Opens the port for the verdict, if it is not open; false after fail(). */
+/* Opens the port "result" if it is not open; false after fail(). */
 bool verdict_open(void)
 {
     if (verdict.port >= 0) {
@@ -102,20 +103,20 @@ bool verdict_open(void)
     return verdict.port >= 0;
 }
 
-/* Whether something went wrong with the guest. */
+/* Returns whether fail() was called. */
 bool verdict_failed(void)
 {
     return verdict.failed;
 }
 
-/* Whether the launcher has asked for the end. */
+/* Returns whether the launcher has sent REQUEST_END. */
 bool verdict_is_early(void)
 {
     return verdict.ended_early;
 }
 
 /* Sends the rest of the verdict, with the command's status, and waits until the
- * launcher has all that was sent. */
+ * launcher has received everything. */
 void verdict_end(int status)
 {
     enum request request;
