@@ -26,7 +26,7 @@ ROOT_FIRST = ESP[2] + ESP[3]
 
 # GRUB of Debian 12 does not know these features.
 FEATURES = "^metadata_csum_seed,^orphan_file"
-# The least room for metadata and the journal.
+# The minimum space for metadata and the journal.
 OVERHEAD = 48 * MIB
 
 
@@ -54,7 +54,7 @@ def header(disk, entries, sectors, is_backup):
 
 def protective_mbr(code, sectors):
     """Return the first sector: the code for BIOS, and the protective partition.
-    It is active, as some BIOSes boot from no other disk."""
+    It is marked active, as some BIOSes boot only from such a disk."""
     entry = struct.pack("<B3sB3sII", 0x80, b"\0\2\0", 0xEE, b"\xff\xff\xff", 1,
                         min(sectors - 1, 0xFFFFFFFF))
     return code.ljust(446, b"\0") + entry.ljust(64, b"\0") + b"\x55\xaa"
@@ -88,14 +88,14 @@ def used(root):
     total = 0
     for folder, folders, names in os.walk(root):
         for name in folders + names:
-            # The blocks and an inode.
+            # Data blocks and an inode.
             state = os.lstat(os.path.join(folder, name))
             total += -(-state.st_size // 4096) * 4096 + 256
     return total
 
 
 def make_root(root, number, path, offset, size):
-    """Make the root file system in the disk's file."""
+    """Make the root file system at an offset in the disk's file."""
     needed = used(root) + OVERHEAD
     if needed > size:
         raise Failure(f"--size is too small: the system needs "
@@ -106,7 +106,7 @@ def make_root(root, number, path, offset, size):
 
 
 def make(options, root, work, path):
-    """Make the disk with the system in the file path."""
+    """Make the disk image with the system in root, in the file path."""
     number = str(uuid.uuid4())
     grub.fetch()
     grub.configure(root, number)

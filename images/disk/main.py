@@ -37,8 +37,8 @@ def main(words):
 
 
 def make(options, words):
-    """Have the image made in a temporary folder beside OUTPUT, and rename it
-    when it is complete."""
+    """Run a child in name spaces that makes the image in a temporary folder
+    beside OUTPUT, and rename the image when it is complete."""
     output = os.path.abspath(options.output)
     work = place.Folder(place.temporary())
     beside = place.Folder(os.path.dirname(output))
@@ -49,7 +49,7 @@ def make(options, words):
             beside.__enter__()
         partial = os.path.join(beside.path, "image")
         with open(partial, "xb"):
-            pass    # with the user's umask
+            pass    # created here, with the user's umask
         status = namespace.run([sys.executable, os.path.abspath(sys.argv[0]),
                                 INSIDE, work.path, partial, *words])
         if status == 0:

@@ -12,8 +12,7 @@ from launcher.errors import Failure
 
 
 def command():
-    """Return the words that run a command in new name spaces when put before
-    it."""
+    """Return the words to put before a command to run it in new name spaces."""
     user = ["--user", "--map-root-user", "--map-auto"] if os.geteuid() else []
     return ["unshare", *user, "--mount", "--pid", "--fork", "--kill-child",
             "--"]
@@ -53,7 +52,7 @@ def end(outer):
     try:
         outer.wait(5)
     except subprocess.TimeoutExpired:
-        # It does not read its standard input yet.
+        # It was not reading its standard input yet.
         outer.kill()
         outer.wait()
 

@@ -7,7 +7,7 @@ import sys
 
 from launcher.errors import Failure
 
-# Variables of a surrounding make, which must not reach the programs.
+# Variables of a calling make, which must not affect the programs.
 NOT_OURS = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "KVER", "KDIR", "KERNEL",
             "MODULES", "GUEST_ARCH", "GUEST_OUT", "QEMU_RELEASE",
             "DEBIAN_RELEASE", "DEBIAN_ARCH")

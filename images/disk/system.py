@@ -13,7 +13,7 @@ from .programs import run
 
 HERE = Path(__file__).resolve().parent
 
-# Beside Debian's essential packages and apt. tcpdump is Debian's own.
+# In addition to Debian's essential packages and apt. tcpdump is Debian's own.
 PACKAGES = ("linux-image-amd64", "initramfs-tools", "zstd", "kmod", "udev",
             "systemd", "systemd-sysv", "systemd-resolved", "dbus",
             "openssh-server", "qemu-guest-agent", "iproute2", "iputils-ping",
@@ -30,9 +30,8 @@ cp "$apt_dir"/parts/* "$1"
 
 
 def sources(release, folder):
-    """Write apt's sources for the release into a new folder, and return the
-    files: the sources of this machine, without source packages and
-    backports."""
+    """Write this machine's apt sources, changed to the release and without
+    source packages and backports, into a new folder, and return the files."""
     folder.mkdir()
     run(["sh", "-euc", SOURCES, needs.TOP / "images" / "fetch" / "private-apt.sh", folder],
         "the sources of this machine's apt", DEBIAN_RELEASE=release)
@@ -52,8 +51,7 @@ def sources(release, folder):
 
 
 def gather(options, work):
-    """Copy packages, scripts and keys to where the script customize reads
-    them."""
+    """Copy packages, scripts and keys to the folders that customize reads."""
     debs = work / "debs"
     debs.mkdir()
     files = needs.own_packages(options.dkms) + [
@@ -93,14 +91,14 @@ def make(options, work):
 
 
 def finish(root):
-    """Remove files that only the making of the image needed, and files that
-    each machine must make itself."""
+    """Remove files that were needed only to make the image, and files that must
+    differ on each machine."""
     (root / "etc/apt/apt.conf.d/99mmdebstrap").unlink()
     # Keep the exclusions for later upgrades.
     (root / "etc/dpkg/dpkg.cfg.d/99mmdebstrap").unlink()
     shutil.copyfile(HERE / "dpkg.cfg",
                     root / "etc/dpkg/dpkg.cfg.d/virtio-capture")
-    # Made at the first boot.
+    # Generated at the first boot.
     (root / "etc/machine-id").write_text("")
     for name in ("var/lib/dbus/machine-id", "var/lib/systemd/random-seed",
                  "etc/resolv.conf"):
