@@ -52,8 +52,8 @@ def test_stream(tap):
     tap.equal(Stream().feed(header() + packet() + packet()[:-1]),
               header() + packet(), "pcap file: an incomplete packet is kept back")
     for what, data, message in (
-            ("no pcap file", b"GET / HTTP/1.0\r\n\r\n      ", "no pcap file"),
-            ("pcapng", b"\n\r\r\n" + bytes(24), "no pcap file"),
+            ("no pcap file", b"GET / HTTP/1.0\r\n\r\n      ", "not a pcap file"),
+            ("pcapng", b"\n\r\r\n" + bytes(24), "not a pcap file"),
             ("another link type", header(linktype=113), "link type 113"),
             ("no snapshot length", header(snaplen=0), "snapshot length 0"),
             ("a large snapshot length", header(snaplen=1 << 31),
@@ -239,14 +239,14 @@ def test_agent(tap):
             ("no JSON", {read: b"<html>\n"}, "the answer is not JSON"),
             ("deep JSON", {read: b"[" * 100000 + b"\n"},
              "the answer is not JSON"),
-            ("no object", {read: b"[]\n"}, "the answer is no object"),
+            ("no object", {read: b"[]\n"}, "the answer is not a JSON object"),
             ("no bytes", {read: b'{"return": {"buf-b64": "%"}}\n'},
-             "buf-b64 is not what it ought to be"),
+             "buf-b64 is not valid base64"),
             ("a list for bytes", {read: b'{"return": {"buf-b64": []}}\n'},
-             "buf-b64 is not what it ought to be"),
+             "buf-b64 is not valid base64"),
             ("no pcap file",
              {read: b'{"return": {"buf-b64": "' + b"QUJD" * 8 + b'"}}\n'},
-             "what the guest sends is no pcap file"),
+             "the guest's data is not a pcap file"),
             ("no number of a process", {"guest-exec": b'{"return": {}}\n'},
              "the answer has no pid"),
             ("a disabled command",
@@ -288,18 +288,18 @@ def qmp_answers(line):
 def test_qmp(tap):
     for what, greeting, answer, message in (
             ("an agent's end that is no socket", b'{"QMP": {}}\n', qmp_answers,
-             "the guest agent's end is 'pty:/dev/pts/7'"),
+             "the guest agent's chardev is 'pty:/dev/pts/7'"),
             ("another program's socket", b"220 mail\n", None,
              "the answer is not JSON"),
             ("a server without greeting", b'{"hello": 1}\n', None,
-             "this is no QMP"),
+             "the server sends no QMP greeting"),
             ("a list without end", b'{"QMP": {}}\n', lambda _: b"[" * (1 << 23),
              "more than 4194304 bytes"),
             ("other answers", b'{"QMP": {}}\n', lambda _: b'{"return": {}}\n',
              "there is no device virtio-capture-pci"),
             ("lists of no objects", b'{"QMP": {}}\n',
              lambda _: b'{"return": [1]}\n',
-             "the answer is not what QMP gives")):
+             "malformed answer to a command")):
         with tempfile.TemporaryDirectory() as folder, \
                 Peer(f"{folder}/qmp", answer, greeting), \
                 Capture(folder, AGENT, qmp=f"{folder}/qmp") as capture:
@@ -357,7 +357,7 @@ def test_questions(tap):
         for what, words, message in (
                 ("nothing", [], "this is an extcap, for Wireshark to run"),
                 ("another interface", ["--extcap-interface", "eth0"],
-                 "interface 'eth0': there are virtio-capture-vm,"),
+                 "interface 'eth0': not one of virtio-capture-vm,"),
                 ("no FIFO", ["--extcap-interface", VM, "--capture"],
                  "--capture needs --fifo"),
                 ("a FIFO that is not there",

@@ -25,7 +25,7 @@ def test_none(tap, folder):
     with Tshark(folder, INTERFACE) as tshark:
         status, output, errors = tshark.finish()
     tap.equal((status, output), (1, ""), "tshark without a guest: status 1")
-    tap.contains(errors, "no guest of images/vm runs that can be watched",
+    tap.contains(errors, "no guest of images/vm to capture in is running",
                  "tshark without a guest: the error says so")
 
 
@@ -73,10 +73,10 @@ def test_wrong(tap, folder, guest):
             ("an unknown NIC", {"nic": "eth2"},
              "tcpdump: eth2: No such device exists"),
             ("an unknown guest", {"guest": "1"},
-             "guest '1': no images/vm with that number runs that can be "
-             f"watched; there are {pid} (sh)"),
+             "guest '1': no images/vm with this process ID has a guest to "
+             f"capture in; running: {pid} (sh)"),
             ("an invalid snapshot length", {"snaplen": "1e3"},
-             "snapshot length '1e3': it is a number from 0, for all, to 262144"),
+             "snapshot length '1e3': not a number from 0 (all) to 262144"),
             ("an option for tcpdump as a filter", {"filter": "-w /root/x"},
              "tcpdump: can't parse filter expression: syntax error")):
         with Capture(folder, INTERFACE, **words) as capture:

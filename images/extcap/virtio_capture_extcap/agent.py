@@ -3,8 +3,9 @@
 stream a program's output, so tcpdump writes to a file in the guest, which is read
 as it grows.
 
-The agent's socket is given, or found by QMP. A script in the guest ends tcpdump and
-removes the file when it is not read any longer, even if this program was killed."""
+The agent's socket is an option, or found by QMP. A script in the guest ends tcpdump
+and removes the file when the file is no longer read, even if this program was
+killed."""
 import base64
 import binascii
 import os
@@ -17,20 +18,19 @@ from .messages import Agent, Qmp, Refused
 AGENT_PORT = "org.qemu.guest_agent.0"
 DEVICE = "virtio-capture-pci"
 
-# The most that is read at a time, and the longest answer that is accepted: base64
-# takes a third more.
+# The largest read, and the longest answer that is accepted: base64 adds a third.
 CHUNK = 1 << 18
 MOST_ANSWER = 2 * CHUNK
-# How often a file is read that has not grown, and how often the script is told how
-# much was read.
+# How often to read the file while it does not grow, and how often to tell the script
+# how much was read.
 LOOK_SECONDS = 0.2
 TELL_SECONDS = 2
 START_SECONDS = 15
 
-# For sh in the guest; its arguments are a folder, how many KiB of unread frames the
-# file may have, how many seconds it may go unread, and tcpdump's arguments. The file
-# "read" has a counter and the number of bytes read so far, which fallocate frees,
-# where it can. tcpdump's AppArmor profile lets it write to *.pcap.
+# For sh in the guest; its arguments are a folder, the largest size of the file in
+# KiB, the seconds that it may go unread, and tcpdump's arguments. The file "read" has
+# a counter and the number of bytes read so far, which fallocate frees if it can.
+# tcpdump's AppArmor profile allows it to write to *.pcap.
 SCRIPT = """
 folder=$1 most=$2 patience=$3
 shift 3
@@ -56,8 +56,8 @@ while kill -0 "$program" 2>/dev/null; do
     if [ "$silent" -ge "$patience" ]; then
         kill "$program"
     elif [ "${used%%[!0-9]*}" -gt "$most" ]; then
-        echo "the guest's file of frames has $most KiB that were not read, or that" \\
-            "fallocate cannot give back" >&2
+        echo "the file of frames in the guest has more than $most KiB, as it was not" \\
+            "read, or fallocate cannot free what was read" >&2
         kill "$program"
         failed=125
     fi
@@ -70,14 +70,14 @@ exit "$status"
 MOST_KIB = 1 << 16
 SILENCE = 20
 
-# Seconds for an answer, and for one at the end.
+# Seconds to wait for an answer, and for an answer when closing.
 PATIENCE = 10
 END_PATIENCE = 3
 
 
 def find_agent(path):
-    """The agent's socket, of the QEMU with that QMP socket, whose devices are to
-    be able to capture."""
+    """Return the guest agent's socket of the QEMU with that QMP socket. Raise
+    Failure if its devices cannot capture."""
     qmp = Qmp(path)
     try:
         chardev = None
@@ -100,40 +100,40 @@ def find_agent(path):
         name = next((str(item["filename"]) for item in qmp.ask("query-chardev")
                      if item["label"] == chardev), "")
     except (KeyError, TypeError):
-        raise Failure(f"{qmp.name}: the answer is not what QMP gives") from None
+        raise Failure(f"{qmp.name}: malformed answer to a command") from None
     finally:
         qmp.close()
     name = name.replace("disconnected:", "", 1)
     if not name.startswith("unix:") or ",server" not in name:
-        raise Failure(f"{qmp.name}: the guest agent's end is {plain(name)!r}, and "
-                      "not a Unix socket that QEMU listens on")
+        raise Failure(f"{qmp.name}: the guest agent's chardev is {plain(name)!r}, "
+                      "not a Unix socket on which QEMU listens")
     name = name[5:].split(",server")[0]
     if not os.path.isabs(name):
         raise Failure(f"{qmp.name}: the guest agent's socket {plain(name)!r} is "
-                      "in QEMU's folder, which QMP does not tell: name the "
-                      "socket")
+                      "relative to QEMU's working directory, which QMP does not "
+                      "report: set the option agent")
     return name
 
 
 class Source:
-    """The frames of such a guest."""
+    """The source for a guest with the QEMU guest agent."""
 
     interval = LOOK_SECONDS
 
     def __init__(self, options):
         words = tcpdump.arguments(options)
         if not options.agent and not options.qmp:
-            raise Failure("neither a QMP socket nor the guest agent's: they are "
-                          "options of the interface (tshark -o "
+            raise Failure("neither a QMP socket nor a guest agent's socket is set: "
+                          "they are options of the interface (tshark -o "
                           "extcap.virtio_capture_agent.qmp:SOCKET)")
         self._path = options.agent or find_agent(options.qmp)
         self._agent = Agent(self._path, MOST_ANSWER, PATIENCE)
         self.status = None
         self.text = b""
         self._pid = None
-        self._handles = []      # the files frames.pcap and read
+        self._handles = []      # of the files frames.pcap and read
         self._offset = 0
-        self._told = (0, 0.0)   # how often, and when
+        self._told = (0, 0.0)   # number and time of the last _tell()
         try:
             self._start(words)
         except BaseException:
@@ -141,11 +141,11 @@ class Source:
             raise
 
     def descriptors(self):
-        """There is nothing to poll."""
+        """Return no descriptors: the agent is asked at intervals."""
         return []
 
     def _start(self, words):
-        """Starts tcpdump and opens the files."""
+        """Start tcpdump and open the files."""
         folder = f"/run/virtio-capture-{os.urandom(8).hex()}"
         self._pid = self._field(self._agent.ask(
             "guest-exec", path="/bin/sh",
@@ -159,7 +159,7 @@ class Source:
                 handle = self._agent.ask("guest-file-open", mode=mode,
                                          path=f"{folder}/{name}")
                 if not isinstance(handle, int):
-                    raise Failure(f"{self._agent.name}: a file's handle is "
+                    raise Failure(f"{self._agent.name}: invalid file handle "
                                   f"{plain(str(handle))}")
                 self._handles.append(handle)
             except Refused as error:
@@ -174,23 +174,23 @@ class Source:
         self._tell()
 
     def _field(self, answer, name, kind):
-        """A field of what the guest has answered."""
+        """Return a field of an answer."""
         value = answer.get(name) if isinstance(answer, dict) else None
         if not isinstance(value, kind):
             raise Failure(f"{self._agent.name}: the answer has no {name}")
         return value
 
     def _bytes(self, answer, name):
-        """Bytes in an answer."""
+        """Return decoded bytes in an answer."""
         text = answer.get(name, "") if isinstance(answer, dict) else None
         try:
             return base64.b64decode(text, validate=True)
         except (TypeError, ValueError, binascii.Error):
-            raise Failure(f"{self._agent.name}: {name} is not what it ought to be"
+            raise Failure(f"{self._agent.name}: {name} is not valid base64"
                           ) from None
 
     def _look(self):
-        """Looks whether the script has ended."""
+        """Check whether the script has ended."""
         answer = self._agent.ask("guest-exec-status", pid=self._pid)
         if self._field(answer, "exited", bool):
             self.status = answer.get("exitcode", answer.get("signal"))
@@ -199,7 +199,7 @@ class Source:
             self.text = self._bytes(answer, "err-data")[-tcpdump.MOST_TEXT:]
 
     def _tell(self):
-        """Tells the script how much was read."""
+        """Tell the script how much was read."""
         number, last = self._told
         now = time.monotonic()
         if number and now - last < TELL_SECONDS:
@@ -213,15 +213,16 @@ class Source:
         self._agent.ask("guest-file-flush", handle=handle)
 
     def step(self):
-        """Takes what the file has gained; None when tcpdump has ended."""
-        # Before the read, so that no data can be missed after the end.
+        """Read what was appended to the file; None when tcpdump has ended."""
+        # Before the read, so that the last data are not missed.
         if self.status is None:
             self._look()
         answer = self._agent.ask("guest-file-read", handle=self._handles[0],
                                  count=CHUNK)
         data = self._bytes(answer, "buf-b64")
         if len(data) > CHUNK:
-            raise Failure(f"{self._agent.name}: more was read than asked for")
+            raise Failure(f"{self._agent.name}: guest-file-read returned more than "
+                          "was requested")
         self._offset += len(data)
         self.interval = 0.001 if len(data) == CHUNK else LOOK_SECONDS
         if not data and self.status is not None:
@@ -231,8 +232,8 @@ class Source:
         return data
 
     def close(self):
-        """Ends the script, without waiting for it."""
-        # A new connection: an interrupted command may still be answered.
+        """End the script, without waiting for it."""
+        # On a new connection, as an answer may be pending on the old one.
         self._agent.close()
         try:
             agent = Agent(self._path, MOST_ANSWER, END_PATIENCE)
@@ -245,4 +246,4 @@ class Source:
             finally:
                 agent.close()
         except Failure:
-            pass        # the guest, or its agent, has gone
+            pass        # the guest or its agent has ended

@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What ends a capture."""
+"""Exceptions that end a capture, and texts of errors."""
 import re
 
 
 class Failure(Exception):
-    """It cannot go on; the text says what and why."""
+    """An error; the text is its message."""
 
 
 class Ended(Exception):
-    """Wireshark wants no more."""
+    """Wireshark has ended the capture."""
 
 
 def describe(error):
-    """An OSError in one phrase."""
+    """Return the message of an OSError."""
     return error.strerror or str(error)
 
 
 def plain(text, most=400):
-    """Text of somebody else's in one line of a message: nothing that a terminal
-    would take for a command, and not too much."""
+    """Return untrusted text for a message: without control characters, and
+    shortened."""
     if isinstance(text, bytes):
         text = text.decode(errors="replace")
     text = re.sub(r"[\0-\x1f\x7f-\x9f]", "?", text)

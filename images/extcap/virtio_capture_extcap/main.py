@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What Wireshark asks an extcap for, see extcap(4), and the capture."""
+"""The command line that Wireshark uses, see extcap(4), and the capture."""
 import argparse
 import errno
 import os
@@ -20,14 +20,14 @@ MANUAL = "virtio-capture-extcap(1)"
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse whose errors are those of a capture."""
+    """argparse that raises Failure."""
 
     def error(self, message):
         raise Failure(message)
 
 
 def truth(text):
-    """A boolean, as Wireshark gives it or as a user may set it."""
+    """Parse a boolean, in the forms that Wireshark and users write."""
     if re.fullmatch("true|yes|1", text, re.IGNORECASE):
         return True
     if re.fullmatch("false|no|0", text, re.IGNORECASE):
@@ -36,10 +36,10 @@ def truth(text):
 
 
 def make_parser(interface):
-    """The parser of what Wireshark gives, for that interface if there is one."""
+    """Return the parser, with the options of the interface, which may be None."""
     parser = Parser(prog="virtio-capture-extcap", allow_abbrev=False,
-                    description="An extcap, for Wireshark to run: it shows the "
-                    f"frames of a guest. See {MANUAL}.")
+                    description="An extcap, run by Wireshark: captures the frames "
+                    f"of a guest. See {MANUAL}.")
     add = parser.add_argument
     for name in ("extcap-interfaces", "extcap-dlts", "extcap-config", "capture",
                  "extcap-cleanup-postkill"):
@@ -58,7 +58,7 @@ def make_parser(interface):
 
 
 def join_values(parser, words):
-    """Makes "--option value" one word, so that a value may start with "-"."""
+    """Join "--option value" with "=", so that a value may start with "-"."""
     takes_value = {name for action in parser._actions
                    for name in action.option_strings if action.nargs is None}
     words = list(words)
@@ -70,12 +70,12 @@ def join_values(parser, words):
 
 
 def parse(words):
-    """The options, and the interface that they are for, or None."""
+    """Return the options and the interface, which may be None."""
     first = make_parser(None)
     name = first.parse_known_args(list(join_values(first, words))
                                   )[0].extcap_interface
     if name and name not in INTERFACES:
-        raise Failure(f"interface {plain(name)!r}: there are "
+        raise Failure(f"interface {plain(name)!r}: not one of "
                       f"{', '.join(INTERFACES)}")
     interface = INTERFACES.get(name)
     parser = make_parser(interface)
@@ -89,7 +89,7 @@ def parse(words):
 
 
 def list_interfaces():
-    """What there is to capture on."""
+    """Return the lines for --extcap-interfaces."""
     yield sentence("extcap", version=VERSION,
                    display="Guests with virtio-capture")
     for name, interface in INTERFACES.items():
@@ -97,31 +97,31 @@ def list_interfaces():
 
 
 def list_options(interface):
-    """What can be set before a capture."""
+    """Return the lines for --extcap-config."""
     for number, option in enumerate(interface.options):
         yield from option.arg(number)
 
 
 def list_values(interface, name):
-    """The values of an option, anew: for a button beside it."""
+    """Return the lines for --extcap-reload-option: the values of an option."""
     for number, option in enumerate(interface.options):
         if option.name == name:
             yield from list(option.arg(number))[1:]
 
 
 def fifo_name(words):
-    """The FIFO to write to, whatever the other words are."""
+    """Return the FIFO to write to, even if other words are invalid."""
     parser = make_parser(None)
     return parser.parse_known_args(list(join_values(parser, words)))[0].fifo
 
 
 def on_signal(_number, _frame):
-    """Wireshark ends a capture so."""
+    """Handle the signal with which Wireshark ends a capture."""
     raise Ended
 
 
 def write_all(fifo, data):
-    """Writes it, however slow Wireshark takes it."""
+    """Write all data to the FIFO."""
     try:
         while data:
             data = data[os.write(fifo, data):]
@@ -132,10 +132,10 @@ def write_all(fifo, data):
 
 
 def relay(source, fifo):
-    """Passes frames on until either end is closed."""
+    """Forward frames until either end is closed."""
     stream = Stream()
     poll = select.poll()
-    poll.register(fifo, 0)      # an error when its reader has closed it
+    poll.register(fifo, 0)      # for POLLERR when the reader has closed it
     while True:
         there = source.descriptors()
         for descriptor in there:
@@ -152,12 +152,12 @@ def relay(source, fifo):
     if source.status:
         raise Failure(tcpdump.complaint(source.text, source.status))
     if not stream.has_begun:
-        raise Failure("the guest has ended before anything was captured")
+        raise Failure("the guest ended before the capture began")
 
 
 def open_fifo(path):
-    """Opens the FIFO that Wireshark reads. tshark 4.0 notices the end of an extcap
-    only when the FIFO was opened and is closed again."""
+    """Open the FIFO that Wireshark reads. This comes before other checks, as
+    tshark 4.0 notices the end of an extcap only if the FIFO was opened."""
     if not path:
         raise Failure("--capture needs --fifo")
     try:
@@ -167,7 +167,7 @@ def open_fifo(path):
 
 
 def capture(options, interface, fifo):
-    """Captures until either end is closed."""
+    """Capture until either end is closed."""
     try:
         source = interface.source(options)
         try:
@@ -181,7 +181,7 @@ def capture(options, interface, fifo):
 
 
 def run(words):
-    """Does what Wireshark asks for."""
+    """Run the command and return the lines to print."""
     fifo = None
     if "--capture" in words:
         for number in SIGNALS:
@@ -201,12 +201,12 @@ def run(words):
         return list_options(interface)
     if options.capture:
         capture(options, interface, fifo)
-    # Otherwise Wireshark asks for a check of a filter, which only the guest can do.
+    # Otherwise Wireshark wants a filter checked, which only the guest can do.
     return ()
 
 
 def main(words):
-    """The whole program; gives the exit status."""
+    """Run the program and return its exit status."""
     try:
         for line in run(words):
             print(line)

@@ -13,9 +13,9 @@ CHUNK = 1 << 16
 
 
 class Channel:
-    """A connection, on which commands are answered in their order. name: whose
-    it is, for messages; most: bytes that an answer can have; patience: seconds
-    for an answer."""
+    """A connection, on which commands are answered in their order. name: for
+    messages; most: the largest answer in bytes; patience: seconds to wait for
+    an answer."""
 
     def __init__(self, name, path, most, patience):
         self.name = f"{name} {plain(path)}"
@@ -24,7 +24,7 @@ class Channel:
         self._rest = b""
         self._socket = socket.socket(socket.AF_UNIX)
         try:
-            # The name of the folder may be too long for a socket's.
+            # By a descriptor, as the path may be too long for a socket address.
             folder, base = os.path.split(os.path.abspath(path))
             descriptor = os.open(folder, os.O_PATH | os.O_CLOEXEC)
             try:
@@ -37,11 +37,11 @@ class Channel:
             raise Failure(f"{self.name}: {describe(error)}") from None
 
     def close(self):
-        """Closes the connection."""
+        """Close the connection."""
         self._socket.close()
 
     def line(self, separator=b"\n"):
-        """Receives up to the separator."""
+        """Receive up to the separator."""
         end = time.monotonic() + self._patience
         while separator not in self._rest:
             if len(self._rest) > self._most:
@@ -51,9 +51,9 @@ class Channel:
                 self._socket.settimeout(max(end - time.monotonic(), 0.001))
                 data = self._socket.recv(CHUNK)
             except TimeoutError:
-                raise Failure(f"{self.name}: no answer in {self._patience} s; "
-                              "does another program use it, or is nobody there "
-                              "at the other end?") from None
+                raise Failure(f"{self.name}: no answer in {self._patience} s: "
+                              "another client is connected, or the server is "
+                              "not running") from None
             except OSError as error:
                 raise Failure(f"{self.name}: {describe(error)}") from None
             if not data:
@@ -63,17 +63,17 @@ class Channel:
         return line
 
     def message(self):
-        """The next message."""
+        """Receive the next message."""
         try:
             message = json.loads(self.line())
         except (ValueError, RecursionError):
             raise Failure(f"{self.name}: the answer is not JSON") from None
         if not isinstance(message, dict):
-            raise Failure(f"{self.name}: the answer is no object")
+            raise Failure(f"{self.name}: the answer is not a JSON object")
         return message
 
     def send(self, data):
-        """Sends bytes."""
+        """Send bytes."""
         try:
             self._socket.settimeout(self._patience)
             self._socket.sendall(data)
@@ -81,7 +81,8 @@ class Channel:
             raise Failure(f"{self.name}: {describe(error)}") from None
 
     def ask(self, command, **arguments):
-        """What a command returns; events may come before."""
+        """Send a command and return the value of its answer. Events before the
+        answer are ignored."""
         self.send(json.dumps({"execute": command, "arguments": arguments}
                              ).encode() + b"\n")
         message = self.message()
@@ -101,36 +102,36 @@ class Refused(Failure):
 
 
 class Qmp(Channel):
-    """A QEMU."""
+    """A connection to QEMU."""
 
     def __init__(self, path):
         super().__init__("QMP socket", path, 1 << 22, 10)
         if "QMP" not in self.message():
-            raise Failure(f"{self.name}: this is no QMP")
+            raise Failure(f"{self.name}: the server sends no QMP greeting")
         self.ask("qmp_capabilities")
 
     def properties(self, path):
-        """An object's: their types by their names."""
+        """Return an object's properties: their types by name."""
         found = {}
         for item in self.ask("qom-list", path=path):
             found[str(item["name"])] = str(item["type"])
         return found
 
     def devices(self):
-        """All devices with their properties."""
+        """Return the path and the properties of each device."""
         for parent in ("/machine/peripheral", "/machine/peripheral-anon"):
             for name, kind in self.properties(parent).items():
                 if kind.startswith("child<"):
                     yield f"{parent}/{name}", self.properties(f"{parent}/{name}")
 
     def get(self, path, name):
-        """A property's value."""
+        """Return the value of a property."""
         return self.ask("qom-get", path=path, property=name)
 
 
 class Agent(Channel):
-    """A guest's agent. Its protocol has no sessions: what it sends first may answer
-    a command of an earlier client."""
+    """A connection to a guest agent. Its protocol has no sessions: the first
+    messages may answer commands of an earlier client."""
 
     def __init__(self, path, most, patience):
         super().__init__("the guest agent's socket", path, most, patience)

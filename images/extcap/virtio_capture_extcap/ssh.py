@@ -9,14 +9,14 @@ from . import tcpdump
 from .errors import Failure, describe, plain
 
 CHUNK = 1 << 16
-# How long ssh has to end after its input was closed.
+# How long ssh has to exit after its input was closed.
 END_SECONDS = 5
 
 # For sh in the guest; its arguments are SSH_CONNECTION, the filter, and tcpdump's
-# other arguments. Packets of the connection itself are excluded: to send one would
-# cause another. When the connection is closed, sshd does not end what it has
-# started, and tcpdump would not notice before it writes the next packet, so the end
-# of the input ends it.
+# other arguments. Packets of the connection itself are excluded, as each one captured
+# would cause another. When the connection is closed, sshd does not end its children,
+# and tcpdump would notice only when it writes the next packet, so the script ends
+# tcpdump at the end of its input.
 SCRIPT = """\
 read -r client port server own_port <<end
 $1
@@ -46,13 +46,13 @@ exit "$status"
 
 
 def command_line(options):
-    """What to run here, and what it is to run there."""
+    """Return ssh's command line, with the command to run in the guest."""
     host = options.host
     if not host:
-        raise Failure("no HOST to reach by ssh: it is an option of the interface "
+        raise Failure("no host is set: it is an option of the interface "
                       "(tshark -o extcap.virtio_capture_ssh.host:HOST)")
     if host.startswith("-"):
-        raise Failure(f"host {plain(host)!r}: this is no name of a host")
+        raise Failure(f"host {plain(host)!r}: not a host name")
     try:
         more = shlex.split(options.ssh_options)
     except ValueError as error:
@@ -61,14 +61,14 @@ def command_line(options):
     *arguments, wanted = tcpdump.arguments(options)
     words = ["sudo", "-n"] if options.sudo else []
     words += ["sh", "-c", SCRIPT, "sh"]
-    # The user's shell in the guest gets quoted words.
+    # Quoted for the user's shell in the guest.
     there = " ".join([*map(shlex.quote, words), '"$SSH_CONNECTION"',
                       *map(shlex.quote, [wanted, *arguments])])
     return ["ssh", "-T", *more, "--", host, there]
 
 
 class Source:
-    """The frames of such a guest."""
+    """The source for a guest that can be reached by ssh."""
 
     interval = None
 
@@ -87,11 +87,11 @@ class Source:
             os.set_blocking(pipe, False)
 
     def descriptors(self):
-        """What is to be read from."""
+        """Return ssh's output and errors."""
         return self._pipes
 
     def step(self):
-        """Takes what there is; None when ssh has ended."""
+        """Read what is available; None when ssh has ended."""
         data = {}
         for pipe in list(self._pipes):
             try:
@@ -108,7 +108,7 @@ class Source:
         return data.get(self._process.stdout.fileno(), b"")
 
     def close(self):
-        """Ends tcpdump, by the end of its input, and ssh."""
+        """End tcpdump and ssh, by closing ssh's input."""
         self._process.stdin.close()
         try:
             self._process.wait(END_SECONDS)

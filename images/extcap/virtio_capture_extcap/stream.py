@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A check of what the guest sends before it is Wireshark's: a pcap file of
-Ethernet frames, of which only whole packets are passed on."""
+"""Checks the guest's data before Wireshark gets it: it must be a pcap file of
+Ethernet frames, of which only complete packets are forwarded."""
 import struct
 
 from .errors import Failure
@@ -8,17 +8,17 @@ from .errors import Failure
 HEADER_SIZE = 24
 RECORD_SIZE = 16
 ETHERNET = 1
-# tcpdump's largest snapshot length; Wireshark takes no packet that is longer.
+# tcpdump's largest snapshot length; Wireshark accepts no longer packet.
 MOST_LENGTH = 262144
 
-# The first bytes: the order of the others, and how many units a second has.
+# The magic numbers, each with the byte order and the units of time in a second.
 MAGICS = {
     b"\xd4\xc3\xb2\xa1": ("<", 10 ** 6), b"\xa1\xb2\xc3\xd4": (">", 10 ** 6),
     b"\x4d\x3c\xb2\xa1": ("<", 10 ** 9), b"\xa1\xb2\x3c\x4d": (">", 10 ** 9)}
 
 
 class Stream:
-    """What has come so far, as far as it is needed."""
+    """The parser of a pcap file that arrives in pieces."""
 
     def __init__(self):
         self.has_begun = False
@@ -29,7 +29,7 @@ class Stream:
         self._rest = b""
 
     def feed(self, data):
-        """Takes in more; gives what can be passed on."""
+        """Add data and return the bytes that can be forwarded."""
         self._rest += data
         good = 0
         if not self.has_begun:
@@ -47,24 +47,24 @@ class Stream:
         return result
 
     def _header(self):
-        """Checks the file's header."""
+        """Check the file's header."""
         magic = self._rest[:4]
         if magic not in MAGICS:
-            raise Failure("what the guest sends is no pcap file: it begins with "
+            raise Failure("the guest's data is not a pcap file: it begins with "
                           f"{magic!r}")
         self._order, self._units = MAGICS[magic]
         self._snaplen, linktype = struct.unpack_from(f"{self._order}II",
                                                      self._rest, 16)
         if linktype != ETHERNET:
             raise Failure(f"the guest's pcap file has the link type {linktype}, "
-                          f"and not {ETHERNET}, Ethernet")
+                          f"not {ETHERNET} (Ethernet)")
         if not 0 < self._snaplen <= MOST_LENGTH:
             raise Failure("the guest's pcap file has the snapshot length "
                           f"{self._snaplen}")
         self.has_begun = True
 
     def _length(self, start):
-        """Checks the header of a packet; gives the length of what follows."""
+        """Check the header of a packet and return the length of its data."""
         _, fraction, length, original = struct.unpack_from(
             f"{self._order}IIII", self._rest, start)
         if length > self._snaplen or length > original:

@@ -7,10 +7,10 @@ from .stream import MOST_LENGTH
 
 DIRECTIONS = ("inout", "in", "out")
 MOST_FILTER = 4096
-# How much of its messages is kept, from the end.
+# How many bytes at the end of its messages are kept.
 MOST_TEXT = 1 << 14
 
-# Messages that are no errors.
+# Messages that are not errors.
 CHATTER = re.compile(rb"^tcpdump: (listening on|data link type)|"
                      rb"^[0-9]+ packets? (captured|received|dropped)|"
                      rb"verbose output suppressed")
@@ -32,44 +32,43 @@ fi
 
 
 def choose_nic(name):
-    """An interface of the guest's; tcpdump's own choice if it is empty."""
+    """Check the name of an interface in the guest; empty: tcpdump's default."""
     if name and not re.fullmatch(r"[A-Za-z0-9_.:@][A-Za-z0-9_.:@-]{0,31}", name):
-        raise Failure(f"NIC {plain(name)!r}: this is no name of an interface")
+        raise Failure(f"NIC {plain(name)!r}: not an interface name")
     return name
 
 
 def choose_snaplen(text):
-    """The snapshot length; 0: tcpdump's own."""
+    """Parse the snapshot length; 0: tcpdump's default."""
     if not re.fullmatch("[0-9]{1,9}", text) or int(text) > MOST_LENGTH:
-        raise Failure(f"snapshot length {plain(text)!r}: it is a number from 0, "
-                      f"for all, to {MOST_LENGTH}")
+        raise Failure(f"snapshot length {plain(text)!r}: not a number from 0 (all) "
+                      f"to {MOST_LENGTH}")
     return int(text)
 
 
 def choose_direction(text):
-    """The direction of packets, as tcpdump's -Q takes it."""
+    """Check the direction of packets, an argument of tcpdump's -Q."""
     if text not in DIRECTIONS:
-        raise Failure(f"direction {plain(text)!r}: it is one of "
+        raise Failure(f"direction {plain(text)!r}: not one of "
                       f"{', '.join(DIRECTIONS)}")
     return text
 
 
 def choose_filter(*texts):
-    """One filter of those that are not empty. Its syntax is left to the guest's
+    """Combine filters that are not empty. Their syntax is left to the guest's
     tcpdump."""
     texts = [text.strip() for text in texts if text.strip()]
     whole = texts[0] if len(texts) == 1 else \
         " and ".join(f"({text})" for text in texts)
     if re.search(r"[\0-\x1f\x7f]", whole):
-        raise Failure(f"filter {plain(whole)!r}: it is one line of text")
+        raise Failure(f"filter {plain(whole)!r}: it has control characters")
     if len(whole.encode(errors="replace")) > MOST_FILTER:
-        raise Failure("filter: it has more than "
-                      f"{MOST_FILTER} bytes")
+        raise Failure(f"filter: longer than {MOST_FILTER} bytes")
     return whole
 
 
 def arguments(options):
-    """tcpdump's arguments for a pcap file on its standard output."""
+    """Return tcpdump's arguments, to write a pcap file to its standard output."""
     words = ["-U", "--immediate-mode", "-w", "-"]
     nic = choose_nic(options.nic)
     if nic:
@@ -82,16 +81,18 @@ def arguments(options):
         words += ["-Q", direction]
     if not options.promiscuous:
         words.append("-p")
-    # After "--" a filter that begins with "-" is not taken for an option.
+    # "--", as a filter may begin with "-".
     return [*words, "--", choose_filter(options.filter,
                                         options.extcap_capture_filter)]
 
 
 def complaint(text, status):
-    """Why tcpdump, or what was to start it, has ended with that status."""
+    """Return the error message for tcpdump, or a program that should start it,
+    having exited with that status."""
     lines = [plain(line.rstrip(b"\r")) for line in text.split(b"\n")
              if line.strip() and not CHATTER.search(line)]
-    # libpcap's own words may follow in parentheses, and be the same.
+    # libpcap's message may follow in parentheses and repeat the line before.
     lines = [line for before, line in zip(["", *lines], lines)
              if line.strip("()") not in before]
-    return "; ".join(lines[-4:]) or f"the guest's tcpdump ended with {status}"
+    return "; ".join(lines[-4:]) or \
+        f"the guest's tcpdump exited with status {status}"

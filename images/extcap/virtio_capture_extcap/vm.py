@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Guests that images/vm runs for the same user: the launcher's folder has a
+"""Guests that images/vm runs for the same user. The launcher's folder has a
 description of the guest, live.json, and a socket, live (images/launcher/live.py)."""
 import json
 import os
@@ -29,7 +29,7 @@ class Guest(NamedTuple):
 
 
 def folders():
-    """The launchers' folders there are."""
+    """Return the folders of all launchers."""
     try:
         names = os.listdir(PARENT)
     except OSError:
@@ -40,8 +40,8 @@ def folders():
 
 
 def open_folder(path):
-    """Opens a folder if it is the user's own: other users can make folders of such
-    names in /tmp."""
+    """Open a folder if it belongs to the user: other users can make folders with
+    such names in /tmp."""
     descriptor = os.open(path, FOLDER)
     if os.fstat(descriptor).st_uid == os.geteuid():
         return descriptor
@@ -50,7 +50,8 @@ def open_folder(path):
 
 
 def connect(path):
-    """Connects to the launcher of that folder, however long its name is."""
+    """Connect to the launcher of a folder, by a descriptor, as the path may be too
+    long for a socket address."""
     descriptor = open_folder(path)
     connection = socket.socket(socket.AF_UNIX)
     try:
@@ -64,7 +65,7 @@ def connect(path):
 
 
 def describe_guest(path):
-    """The guest of that folder."""
+    """Return the guest of a folder."""
     descriptor = open_folder(path)
     try:
         file = os.open("live.json", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC,
@@ -81,7 +82,7 @@ def describe_guest(path):
 
 
 def guests():
-    """All that run, the newest first."""
+    """Return all running guests, the newest first."""
     found = []
     for path in folders():
         try:
@@ -89,31 +90,32 @@ def guests():
             connect(path).close()
             found.append((os.stat(path).st_ctime, guest))
         except (OSError, ValueError, KeyError, TypeError, Failure):
-            pass    # ended, not started yet, or without capture devices
+            pass    # ended, not yet started, or without capture devices
     return [guest for _, guest in sorted(found, reverse=True)]
 
 
 def choose_guest(pid):
-    """The guest of that launcher, or the only one."""
+    """Return the guest of the launcher with that process ID; if it is empty, the
+    only guest."""
     there = guests()
     names = "; ".join(f"{guest.pid} ({guest.command})" for guest in there)
     if pid:
         there = [guest for guest in there if str(guest.pid) == pid]
         if not there:
-            raise Failure(f"guest {plain(pid)!r}: no images/vm with that number "
-                          "runs that can be watched; there "
-                          f"{'are ' + names if names else 'is none'}")
+            raise Failure(f"guest {plain(pid)!r}: no images/vm with this process "
+                          "ID has a guest to capture in; running: "
+                          f"{names or 'none'}")
     if not there:
-        raise Failure("no guest of images/vm runs that can be watched: one of "
-                      f"yours, with a capture device, and in {plain(PARENT)}, or "
-                      "what else TMPDIR is")
+        raise Failure("no guest of images/vm to capture in is running: it must be "
+                      "run by the same user, with a capture device, and with the "
+                      f"same TMPDIR, {plain(PARENT)}")
     if len(there) > 1:
-        raise Failure(f"several guests run, choose one: {names}")
+        raise Failure(f"several guests are running, choose one: {names}")
     return there[0]
 
 
 class Source:
-    """The frames of such a guest."""
+    """The source for a guest of images/vm."""
 
     interval = None
 
@@ -132,11 +134,11 @@ class Source:
             raise Failure(f"guest {guest.pid}: {describe(error)}") from None
 
     def descriptors(self):
-        """What is to be read from."""
+        """Return the connection to the launcher."""
         return [self._connection.fileno()]
 
     def step(self):
-        """Takes what there is; None when the guest, or tcpdump, has ended."""
+        """Read what is available; None when the guest or tcpdump has ended."""
         try:
             data = self._connection.recv(CHUNK)
         except ConnectionError:
@@ -159,7 +161,7 @@ class Source:
         return b"".join(frames) or None
 
     def _record(self):
-        """The next record, if it has all come."""
+        """Return the next record if it is complete, else None."""
         if len(self._rest) < HEADER_SIZE:
             return None
         kind, _, value = self._rest[:HEADER_SIZE].split()
@@ -174,5 +176,5 @@ class Source:
         return kind, value, content
 
     def close(self):
-        """Disconnects; the launcher then ends tcpdump."""
+        """Disconnect, so that the launcher ends tcpdump."""
         self._connection.close()
