@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# For Makefiles that have set TOP: the guest's processor, GUEST_ARCH (x86_64
-# unless another one is named), and what to build for it with.
+# Included by Makefiles that have set TOP. Sets variables for the guest's processor,
+# GUEST_ARCH (default x86_64):
 #
-# GUEST_OUT     where all that depends on the guest goes: build/, for another
-#               processor than x86_64 build/ARCH/; KERNEL and MODULES, too, are
-#               relative to the top
-# PROGRAMS_OUT  where that of it goes which does not depend on the kernel
+# GUEST_OUT     the folder for files that depend on the guest: build/, or build/ARCH/
+#               for processors other than x86_64. A relative path, like KERNEL and
+#               MODULES, is relative to the top folder
+# PROGRAMS_OUT  the folder for those files that do not depend on the kernel
 # GUEST_CC, GUEST_CC_32
-#               the compilers of the guest's programs, and of its 32-bit ones
+#               the compilers of the guest's programs and 32-bit programs
 #
-# IS_FOREIGN    not empty for another processor than x86_64
-# KERNEL_ARCH   what a kernel's makefiles call the processor
-# CROSS         what to put before gcc, strip and so on for another processor;
-#               the compiler is fetched when it is asked for
+# IS_FOREIGN    not empty for processors other than x86_64
+# KERNEL_ARCH   the kernel's name of the architecture
+# CROSS         the prefix of the cross toolchain, which is fetched when this is
+#               first expanded; empty for x86_64
 override GUEST_ARCH := $(or $(GUEST_ARCH),x86_64)
 export GUEST_ARCH
 
@@ -25,7 +25,7 @@ GUEST_CC = $(CC)
 GUEST_CC_32 = $(CC) -m32
 else
 PROGRAMS_OUT := $(TOP)/build/$(GUEST_ARCH)
-# once NAME,VALUE: expands the value when it is first asked for, and keeps it.
+# once NAME,VALUE: expands the value at its first use, and keeps the result.
 once = $(eval $(1) := $(2))$($(1))
 compiler = $(or $(shell $(TOP)/images/fetch/compiler $(1)),\
 	$(error no compiler for $(1)))

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
-# Sourced by the scripts in this folder: Debian's archive through an apt
-# configuration of our own. It names the system's sources, with their source
-# packages as well, and keeps its lists and files under build/downloads/, so
-# nothing of the system's changes and no root is needed. apt checks the
-# signature of each list and the hash of each file.
+# Sourced by the scripts in this folder: access to Debian's archive with a private apt
+# configuration. It has the system's sources, including source packages, and keeps
+# its lists and files below build/downloads/, so that it changes nothing in the system
+# and needs no root. apt checks the signature of each list and the hash of each file.
 #
 # DEBIAN_RELEASE is the code name of another release of Debian (trixie), and
-# DEBIAN_ARCH another architecture (arm64), whose files it is to be. The mirrors
-# are those of this system's release.
+# DEBIAN_ARCH another architecture (arm64), to fetch files of. The mirrors are those
+# of this system's release.
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
 me=images/fetch/$(basename "$0")
@@ -21,29 +20,29 @@ fail() {
     exit 1
 }
 
-# skip_if_gone LOG: exit with status 77 if the last thing in the log is apt's
-# failure to fetch a package that the server's own list has.
+# skip_if_gone LOG: exits with status 77 if the log ends with apt's failure to fetch a
+# package that the server's index lists.
 skip_if_gone() {
     gone=$(tail -n 40 "$1" |
         sed -nE 's/^(E|Error): Failed to fetch [^ ]*\/([^ ]+)  *404 .*/\2/p' |
         head -n 1)
     if [ -n "$gone" ] && ! grep -q '^Result: FAIL' "$1"; then
         echo "$me: SKIPPED: Debian's server does not have $gone," \
-            "which its list has"
+            "which its index lists"
         exit 77
     fi
 }
 
-# Makes the rest of the script the only one at work in the downloads.
+# Locks the downloads for the rest of the script.
 lock_downloads() {
     mkdir -p "$downloads"
     exec 9>"$downloads/lock"
     flock 9
 }
 
-# sources_of_release FOLDER: leaves of the sources in it only this system's
-# release, and puts the other one in its place, with its backports: of those apt
-# takes a package only if it is asked for that version, or has no other.
+# sources_of_release FOLDER: removes sources that are not for this system's release,
+# and changes the others to DEBIAN_RELEASE, adding its backports. apt takes a package
+# from backports only if that version is requested, or if there is no other.
 sources_of_release() {
     ours=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
     [ -n "$ours" ] || fail "/etc/os-release does not name Debian's release"
@@ -59,7 +58,7 @@ sources_of_release() {
     done
 }
 
-# Writes the configuration anew, as the system's sources may have changed.
+# Writes the configuration again, as the system's sources may have changed.
 private_apt_configure() {
     rm -rf "$apt_dir/parts"
     mkdir -p "$apt_dir/parts" "$apt_dir/lists/partial" \
@@ -77,7 +76,7 @@ private_apt_configure() {
     done
     [ -z "${DEBIAN_RELEASE-}" ] || sources_of_release "$apt_dir/parts"
     : >"$apt_dir/status"
-    # The system's hooks after an update are for the system's lists.
+    # Clear the system's hooks, which are for the system's lists.
     cat >"$apt_dir/apt.conf" <<CONF
 Dir::Etc::SourceList "/dev/null";
 Dir::Etc::SourceParts "$apt_dir/parts";
@@ -89,7 +88,7 @@ Acquire::Languages "none";
 #clear APT::Update::Post-Invoke;
 #clear APT::Update::Post-Invoke-Success;
 CONF
-    # Nothing that is installed here is of another system's.
+    # The packages installed here do not count for another release or architecture.
     [ -z "${DEBIAN_ARCH-}${DEBIAN_RELEASE-}" ] ||
         echo "Dir::State::status \"$apt_dir/status\";" >>"$apt_dir/apt.conf"
     [ -z "${DEBIAN_ARCH-}" ] || cat >>"$apt_dir/apt.conf" <<CONF
@@ -99,17 +98,17 @@ APT::Architectures:: "$DEBIAN_ARCH";
 CONF
 }
 
-# apt-get with that configuration; what it downloads goes to $archive.
+# Runs apt-get with that configuration; it downloads to $archive.
 private_apt() (
     cd "$archive" && apt-get -q -c "$apt_dir/apt.conf" "$@"
 )
 
-# apt-cache with that configuration.
+# Runs apt-cache with that configuration.
 private_apt_cache() {
     apt-cache -c "$apt_dir/apt.conf" "$@"
 }
 
-# Fetches the lists, if they are older than a day.
+# Fetches the lists if they are older than a day.
 private_apt_lists() {
     private_apt_configure
     if [ -z "$(find "$apt_dir/updated" -mtime -1 2>/dev/null)" ]; then
@@ -117,14 +116,14 @@ private_apt_lists() {
     fi
 }
 
-# Fetches the lists. A source of the system's may fail without harm.
+# Fetches the lists. Errors are ignored, as not all of the system's sources are needed.
 private_apt_update() {
     private_apt update >"$apt_dir/log" 2>&1 || true
     touch "$apt_dir/updated"
 }
 
-# private_apt_get WHAT COMMAND...: runs an apt-get command in the archive
-# folder; when it fails, once more with fresh lists.
+# private_apt_get WHAT COMMAND...: runs an apt-get command in the archive folder; if it
+# fails, runs it again with new lists.
 private_apt_get() {
     what=$1
     shift
@@ -136,7 +135,7 @@ private_apt_get() {
     private_apt_update
     private_apt "$@" >>"$log" 2>&1 || {
         cat "$log" >&2
-        fail "apt cannot get $what (see above). If Debian has a newer" \
-            "version now than is installed here: images/fetch/setup --upgrade"
+        fail "apt cannot get $what (see above). If Debian now has a newer" \
+            "version than is installed here, run images/fetch/setup --upgrade"
     }
 }

@@ -144,7 +144,7 @@ def test_damaged(tap):
     made = frames()
     data, said = file(made), log(len(made))
     refused(tap, "no file", "No such file", None, said)
-    refused(tap, "an empty file", "0 bytes are no pcap file", b"", said)
+    refused(tap, "an empty file", "0 bytes are too few for a pcap file", b"", said)
     refused(tap, "another file", "not a pcap file", b"#" * 100, said)
     refused(tap, "another link type", "not a capture of Ethernet",
             data[:20] + b"\x71\0\0\0" + data[24:], said)

@@ -151,9 +151,9 @@ def os_release(name):
 
 def test_kernel_names(tap, copy):
     for name, reason in (
-            ("../trixie", "no name of a kernel"),
-            ("-t", "no name of a kernel"),
-            ("", "no name of a kernel"),
+            ("../trixie", "not a valid kernel name"),
+            ("-t", "not a valid kernel name"),
+            ("", "not a valid kernel name"),
             ("sarge", "Debian has no release of that name"),
             ("1.2.3-4", "none of Debian's releases bookworm trixie"),
             ("1.2.3+deb13-amd64", "none of Debian's releases")):
