@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Random descriptors, rings, interrupts, commands, registers and frames for the
-device, which its host switches off and on. Its code runs under ASan and UBSan in a
-stock QEMU, as a PCI device and as one behind a PCIe root port: it neither ends nor
-hangs, and after a reset the device works. FUZZ_SECONDS and FUZZ_SEED set how long,
-and what."""
+"""Random descriptors, rings, interrupts, commands, register writes and frames for
+the device, while the host switches capture off and on. The device runs under ASan
+and UBSan in a stock QEMU, as a PCI device and behind a PCIe root port: QEMU neither
+exits nor hangs, and after a reset the device works. FUZZ_SECONDS sets the duration,
+FUZZ_SEED the seed."""
 import random
 import struct
 import sys
@@ -35,12 +35,12 @@ QUEUES = spec.NUM_VQS + OWN_QUEUES
 ARGS = f",listener-queues={OWN_QUEUES}"
 FEATURES = (32, spec.F_FILTER, spec.F_LISTENER_QUEUES)
 
-# With and without eventfds, and behind a root port.
+# With eventfds, without them, and behind a root port.
 MACHINES = {"": {"capture_args": ARGS},
             ",ioeventfd=off": {"capture_args": ARGS + ",ioeventfd=off"},
             "q35": q35.stage_options(ARGS)}
 
-# Those that there are, the first that there is not, and others.
+# Mostly existing listeners and the first that does not exist.
 LISTENERS = [*range(OWN_QUEUES + 2)] * 8 + [64, 65, 0x80000000, 0xffffffff]
 
 
@@ -69,7 +69,8 @@ class Fuzzer:
         self.weights, self.actions = zip(*self.operations)
 
     def address(self):
-        """Mostly memory of the fuzzer's, sometimes a strange place."""
+        """Mostly an address in the fuzzer's memory, sometimes an invalid one, a
+        ring or a register."""
         cap, rng = self.cap, self.rng
         if rng.random() < 0.8:
             return self.area + rng.randrange(AREA - 65536)
@@ -79,8 +80,8 @@ class Fuzzer:
                            *[self.register_address() for _ in range(5)]])
 
     def register_address(self):
-        """A register: the device's, its port's, or the NIC's; on a PC without
-        ECAM, some of these are nowhere."""
+        """The address of a register of the device, its port or the NIC; on a PC
+        without ECAM, some of these are unmapped."""
         cap, rng = self.cap, self.rng
         places = [cap.common, cap.common + 20, cap.notify, cap.config,
                   cap.common + rng.randrange(4096),
@@ -89,7 +90,7 @@ class Fuzzer:
         return rng.choice(places + self.resets)
 
     def descriptor(self, last=False):
-        """Any descriptor; mostly one that is not absurd."""
+        """A random descriptor, mostly plausible."""
         rng = self.rng
         if rng.random() < 0.05:
             flags = rng.randrange(1 << 16)
@@ -102,14 +103,14 @@ class Fuzzer:
                            rng.randrange(1 << 16))
 
     def offer(self, queue, head):
-        """One more available buffer."""
+        """Make one more buffer available."""
         self.machine.put("w", queue.avail + 4
                          + 2 * (queue.added % queue.size), head)
         queue.added += 1
         self.machine.put("w", queue.avail + 2, queue.added & 0xffff)
 
     def good(self, queue, readable, room):
-        """A buffer as a driver makes it, at descriptors 20 and 21."""
+        """Make a valid buffer available, with descriptors 20 and 21."""
         where = self.area + self.rng.randrange(64) * 4096
         self.machine.write(where, readable)
         parts = [(where, len(readable), 0)] if readable else []
@@ -124,7 +125,7 @@ class Fuzzer:
     # Operations.
 
     def chain(self):
-        """Random descriptors in a queue, or as an indirect table."""
+        """Random descriptors in a queue or an indirect table."""
         rng, queue = self.rng, self.rng.choice(self.cap.queues)
         where = queue.desc if rng.random() < 0.9 else self.address()
         if where < emulator.RAM - 4096:
@@ -135,7 +136,7 @@ class Fuzzer:
                        rng.randrange(1 << 16))
 
     def program(self):
-        """FILTER's structure and a program: good, or spoilt in some way."""
+        """The body of FILTER, with a valid or an invalid program."""
         rng = self.rng
         insns = bpf.random_program(rng) if rng.random() < 0.7 else [
             (rng.getrandbits(16), rng.getrandbits(8), rng.getrandbits(8),
@@ -146,7 +147,7 @@ class Fuzzer:
                                                 for one in insns)
 
     def command(self):
-        """A command, whole or cut or spoilt."""
+        """A command: valid, corrupted or truncated."""
         rng = self.rng
         bodies = {
             1: LISTEN.pack(rng.choice([0, 0, 1, 64, 65535, 0xffffffff]),
@@ -188,7 +189,7 @@ class Fuzzer:
         self.cap.queues[2].kick()
 
     def kick(self):
-        """Notifications, of queues that there are and of others."""
+        """Notifications of queues, some of which do not exist."""
         rng = self.rng
         self.machine.commands(*[
             f"writew {self.cap.notify + 4 * rng.randrange(QUEUES + 1)} "
@@ -203,14 +204,14 @@ class Fuzzer:
         self.drain()
 
     def drain(self):
-        """Room on the NIC's ways."""
+        """Receive frames from the NIC and the link, to make room."""
         self.machine.qmp("query-status")
         self.stage.nic.drain()
         while not self.stage.link.empty():
             self.stage.link.receive()
 
     def register(self):
-        """Any value in any register of the device."""
+        """Write a value to a register of the device."""
         rng = self.rng
         width = rng.choice("bwl")
         if rng.random() < 0.5:
@@ -225,7 +226,7 @@ class Fuzzer:
                            + rng.randrange(64), rng.randbytes(16))
 
     def queue_reset(self):
-        """One queue, which may come back somewhere else."""
+        """Reset one queue and enable it, perhaps at other addresses."""
         cap, rng = self.cap, self.rng
         queue = rng.choice(cap.queues)
         cap.set("queue_select", queue.index)
@@ -238,17 +239,17 @@ class Fuzzer:
             cap.set("queue_enable", 1)
 
     def stop(self):
-        """The machine stops and goes on."""
+        """Stop and continue the machine."""
         self.machine.qmp("stop")
         self.machine.qmp("cont")
 
     def link(self):
-        """The NIC's link."""
+        """Set the NIC's link down and up."""
         self.machine.qmp("set_link", name="nic", up=False)
         self.machine.qmp("set_link", name="nic", up=True)
 
     def switch(self, on=None):
-        """The host's switch, mostly on; and what the host sees."""
+        """Set the property capture, mostly to on, and read other properties."""
         self.machine.qmp.raw(
             "qom-set", path="/machine/peripheral/cap", property="capture",
             value=self.rng.random() < 0.8 if on is None else on)
@@ -257,7 +258,7 @@ class Fuzzer:
                                  property=name)
 
     def interrupts(self):
-        """Vectors whose messages go to registers, and queues that have them."""
+        """MSI-X vectors that write to registers, assigned to queues."""
         cap, rng = self.cap, self.rng
         if rng.random() < 0.2:
             self.machine.pci_put("w", self.slot, q35.capability(
@@ -271,7 +272,7 @@ class Fuzzer:
         cap.set("queue_vector", vector)
 
     def bring_back(self):
-        """After a reset of the whole function, or of the bus before it."""
+        """Set up the PCI function after a function or bus reset."""
         machine = self.machine
         if self.port is not None:
             machine.pci_put("w", self.port, q35.BRIDGE_CONTROL, 0)
@@ -287,7 +288,7 @@ class Fuzzer:
                             * self.cap.multiplier)
 
     def restart(self):
-        """The device is initialised; often it needed that."""
+        """Initialise the device, always if it is broken."""
         self.bring_back()
         if not self.cap.broken() and self.rng.random() < 0.7:
             return
@@ -314,7 +315,7 @@ class Fuzzer:
             cap.controls.kick()
 
     def run(self, seconds):
-        """Until the time is up."""
+        """Run random operations for that time."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self.count += 1
@@ -324,7 +325,7 @@ class Fuzzer:
 
 
 def fuzz(tap, name, options):
-    """One machine: fuzz it, then use it, then end it."""
+    """Fuzz one machine; then check that the device works and QEMU exits."""
     rng = random.Random(f"{fuzzing.seed()}{name}")
     with Stage(plugin=sanitizer.PLUGIN, features=FEATURES,
                **options) as stage:
@@ -337,11 +338,12 @@ def fuzz(tap, name, options):
             print(f"# {error!r}")
         print(f"# seed {fuzzing.seed()}{name}: {fuzzer.count} operations")
         if not tap.ok(lives,
-                      "QEMU lives [CAP-DEV-SEC-2]",
+                      "QEMU survives random operations on the device "
+                      "[CAP-DEV-SEC-2]", name or "default options",
                       stage.machine.output()[-6000:]):
             return
         tap.ok(fuzzer.count > 40 * SECONDS / len(MACHINES),
-               "many operations were tried")
+               "the fuzzer makes at least 40 operations a second")
         fuzzer.bring_back()
         fuzzer.switch(True)
         stage.machine.pci_put("w", fuzzer.slot, q35.capability(
@@ -352,17 +354,18 @@ def fuzz(tap, name, options):
         stage.link.send(frame(1))
         cap.wait_counted(1)
         tap.equal([r.data for r in cap.take_records()][-1:], [frame(1)],
-                  "after a reset the device captures")
-        tap.equal(stage.machine.close(), 0, "QEMU ends well")
+                  "the device captures when it is reset after the fuzzing")
+        tap.equal(stage.machine.close(), 0,
+                  "QEMU exits with status 0 after the fuzzing")
         said = (stage.machine.folder / "log").read_text(errors="replace")
-        tap.ok(not sanitizer.complaint(said), "no sanitizer complains",
-               said[-6000:])
+        tap.ok(not sanitizer.complaint(said),
+               "no sanitizer reports an error in the device", said[-6000:])
 
 
 def check(tap):
     """Each kind of machine."""
     complaints = sanitizer.build()
-    if tap.ok(not complaints, "the device is built with sanitizers",
+    if tap.ok(not complaints, "the device can be built with sanitizers",
               complaints):
         sanitizer.preload()
         for name, options in MACHINES.items():

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A libFuzzer target: the validator; and the interpreter, and programs that the
- * translator made, on a machine that does not trust them, against libpcap's
- * bpf_filter().
+ * A libFuzzer target for the validator, the interpreter and the translator. The
+ * results of the interpreter, and of translated programs on a checking eBPF
+ * machine (ebpf.c), are compared with libpcap's bpf_filter().
  *
- * To have every input run, what of its program is invalid is made valid.
+ * Invalid instructions are made valid, so that every input's program runs.
  *
- * With PAIRS=FILE in the environment, the pairs of a program and a frame that
- * the inputs make are appended to FILE.
+ * With PAIRS=FILE in the environment, the inputs' pairs of a program and a
+ * frame are appended to FILE.
  */
 #include <stdlib.h>
 
@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
 static FILE *pairs;
 
-/* Make a code one of those that there are. */
+/* Return the code if it is valid, else a valid one. */
 static u16 known_code(u16 code)
 {
 	static const u8 codes[] = {
@@ -39,7 +39,7 @@ static u16 known_code(u16 code)
 	return codes[code % sizeof(codes)];
 }
 
-/* @after: instructions behind it */
+/* @after: number of instructions after this one */
 static void make_valid_insn(struct bsd_insn *in, u32 after)
 {
 	in->code = known_code(in->code);
@@ -76,7 +76,7 @@ static void demand(bool condition, const struct pair *pair, const char *what)
 	abort();
 }
 
-/* The validator is to refuse what is not valid, and nothing else. */
+/* Check that the validator refuses exactly the invalid programs. */
 static void make_valid(struct pair *pair)
 {
 	static struct bsd_insn before[BPF_MAXINSNS];
@@ -89,12 +89,12 @@ static void make_valid(struct pair *pair)
 		make_valid_insn(&pair->insns[i], pair->len - 1 - i);
 	valid = !memcmp(before, pair->insns, size);
 	demand(vcap_filter_valid(before, pair->len) == valid, pair,
-	       "the validator accepts or refuses other programs than valid ones");
+	       "the validator accepts an invalid or refuses a valid program");
 	demand(vcap_filter_valid(pair->insns, pair->len), pair,
 	       "the validator refuses a valid program");
 }
 
-/* Room for the translation, filled as far as it may be used. */
+/* Translate into memory whose usable part is initialised, the rest poisoned. */
 static struct vcap_translation *translate(const struct pair *pair)
 {
 	struct vcap_translation *t = malloc(sizeof(*t));
@@ -105,7 +105,9 @@ static struct vcap_translation *translate(const struct pair *pair)
 	return t;
 }
 
-/* A frame that is cut where the program needs no more is as good as a whole. */
+/*
+ * A frame truncated to the program's snapshot length must give the same answer.
+ */
 static void check_snaplen(const struct pair *pair, u32 expected)
 {
 	u32 need = vcap_filter_snaplen(pair->insns, pair->len);

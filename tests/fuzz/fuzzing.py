@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the tests of this folder share: seeds, times, and runs of libFuzzer."""
+"""Common code of the fuzzers' tests: seeds, durations, and runs of libFuzzer."""
 import os
 import re
 import subprocess
@@ -11,27 +11,27 @@ sys.path.insert(0, LIB)
 TOP = os.path.abspath(os.path.join(LIB, "..", ".."))
 OUT = os.path.join(TOP, "build", "tests", "fuzz")
 
-# For how long libFuzzer makes an input smaller that fails.
+# How long libFuzzer minimizes a failing input.
 MINIMIZE_SECONDS = 10
 
 
 def built(name):
-    """A file that the Makefile of this folder made."""
+    """The path of a file that the Makefile of this folder builds."""
     return os.path.join(OUT, name)
 
 
 def seed():
-    """Where the random numbers start: always there, unless told otherwise."""
+    """The seed of random numbers, which is fixed unless FUZZ_SEED is set."""
     return os.environ.get("FUZZ_SEED", "1")
 
 
 def seconds():
-    """For how long to try."""
+    """How long to fuzz."""
     return float(os.environ.get("FUZZ_SECONDS", "60"))
 
 
 def kept(name):
-    """Inputs that earlier runs found worth keeping, an input a line."""
+    """Inputs in a file of corpus/, one a line, which earlier runs found."""
     with open(os.path.join(TOP, "tests", "fuzz", "corpus", name),
               encoding="ascii") as file:
         return [bytes.fromhex(line) for line in file
@@ -39,7 +39,7 @@ def kept(name):
 
 
 def write_inputs(inputs, folder):
-    """A file for each input."""
+    """Write each input to a file."""
     os.makedirs(folder, exist_ok=True)
     for number, data in enumerate(inputs):
         with open(os.path.join(folder, f"seed{number}"), "wb") as file:
@@ -47,15 +47,15 @@ def write_inputs(inputs, folder):
 
 
 def run(name, *options, **environment):
-    """Runs a program of libFuzzer's; gives a CompletedProcess with text."""
+    """Runs a libFuzzer program; returns a CompletedProcess with text."""
     return subprocess.run([built(name), *options], text=True, check=False,
                           capture_output=True, errors="replace",
                           env={**os.environ, **environment})
 
 
 def minimized(name, failure):
-    """Has libFuzzer make an input that fails smaller; gives the smallest that
-    it finds, and what the program says of that."""
+    """Has libFuzzer minimize a failing input; returns the smallest one that it
+    finds, and the program's output for it."""
     smallest = f"{failure}-minimized"
     run(name, "-minimize_crash=1", f"-max_total_time={MINIMIZE_SECONDS}",
         f"-exact_artifact_path={smallest}", failure)
@@ -67,8 +67,8 @@ def minimized(name, failure):
 
 def libfuzzer(tap, name, inputs, longest, thing):
     """
-    Results of a program of libFuzzer's, which begins with some inputs and
-    keeps what it finds among them under build/.
+    Runs a libFuzzer program and checks its results. The inputs are added to its
+    corpus below build/.
     """
     corpus, failure = built(f"{name}-corpus"), built(f"{name}-failure")
     for old in (failure, f"{failure}-minimized"):
@@ -82,8 +82,9 @@ def libfuzzer(tap, name, inputs, longest, thing):
     found = re.findall(r" cov: (\d+) ft: (\d+) corp: (\d+)", done.stderr)
     print(f"# seed {seed()}, {runs[1] if runs else 'no'} executions"
           + (", cov: {} ft: {} corp: {}".format(*found[-1]) if found else ""))
-    tap.ok(done.returncode == 0, f"no {thing} goes wrong",
+    tap.ok(done.returncode == 0, f"{name}: no {thing} fails",
            *(minimized(name, failure) if os.path.exists(failure)
              else [done.stdout, done.stderr[-6000:]]))
-    tap.ok(runs and int(runs[1]) > 10000, f"many {thing}s were tried",
+    tap.ok(runs and int(runs[1]) > 10000,
+           f"{name}: libFuzzer runs more than 10,000 inputs",
            done.stderr[-2000:])

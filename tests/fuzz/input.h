@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * An input of differential.c: the number of instructions, less one; by how much
- * the frame's length on the wire exceeds what was captured, a signed number; both
- * little-endian and of 16 bits; the instructions; and the frame, the rest.
+ * An input of differential.c has two little-endian 16-bit numbers: the number
+ * of instructions minus one, and the frame's length on the wire minus its
+ * captured length, which is signed. The instructions and the frame follow.
  */
 #ifndef INPUT_H
 #define INPUT_H
@@ -14,7 +14,7 @@
 
 #define INPUT_HEADER	4
 
-/** input_insns() - the number of instructions in an input; 0: it is too short */
+/** input_insns() - the number of instructions in an input; 0 if too short */
 static inline u32 input_insns(const u8 *data, size_t size)
 {
 	u32 len, most;
@@ -29,7 +29,8 @@ static inline u32 input_insns(const u8 *data, size_t size)
 /**
  * input_wirelen() - the frame's length on the wire
  *
- * Filters do not depend on its being @buflen or more, and it may be near 2^32.
+ * It may be less than @buflen or near 2^32, as filters must not rely on its
+ * range.
  */
 static inline u32 input_wirelen(const u8 *data, u32 buflen)
 {

@@ -1,13 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Random requests, reads, writes, polls, mmaps, forks and closes from many
-threads, of 64-bit and 32-bit programs, under traffic, while the drivers are
-unbound and bound and the machine is suspended; and with a kernel that can have
-them fail (make debug-check), failing allocations. Once where the driver fills
-the buffers, once where the device does.
+"""Random requests, reads, writes, polls, mmaps, forks and closes on /dev/bpf, by
+many threads of a 64-bit and a 32-bit program, with traffic, while drivers are
+unbound and bound and the machine is suspended; on the debug kernel (make
+debug-check) also with failing allocations. Runs once with offload, where the device
+fills the buffers, and once without, where the driver does.
 
-FUZZ_SEED is where the random numbers start, FUZZ_TIME for how many seconds it
-goes on in all."""
+FUZZ_SEED sets the seed, FUZZ_TIME the total duration in seconds."""
 import os
 import sys
 
@@ -18,7 +17,7 @@ from tap import Tap
 SECONDS = max(int(os.environ.get("FUZZ_TIME", "20")) // 2, 1)
 NAMES = ("fuzz-ioctl", "fuzz-ioctl-32")
 
-# Any allocation may fail; the threads say which one is to.
+# Make all allocations eligible for fault injection; the threads choose which fail.
 SCRIPT = """
 debug=/sys/kernel/debug
 for kind in failslab fail_page_alloc fail_usercopy; do
@@ -47,26 +46,26 @@ rmmod virtio_capture && echo removed
 
 
 def fuzz(tap, filler, offload, adds):
-    """All of it in one guest."""
+    """Runs both programs in one guest."""
     finished, done = run_script(
         tap, [*TWO_NICS, "--smp", "2", "--timeout", str(10 * SECONDS + 100),
               "--append", f"virtio_capture.offload={offload}", *adds],
         SCRIPT.format(seconds=SECONDS, seed=fuzzing.seed()), leaks=True)
-    tap.equal(finished, list(NAMES), f"{filler}: both programs ran")
+    tap.equal(finished, list(NAMES), f"{filler}: both fuzzers run to their end")
     lines = done.stdout.splitlines()
     tap.equal(lines[-3:], ["NY"[offload], "0", "removed"], f"{filler}: no "
-              "descriptor is left, and the module can be removed")
-    tap.ok(done.returncode == 0, f"{filler}: the guest and its kernel are well",
+              "descriptor stays open, and the module can be removed")
+    tap.ok(done.returncode == 0, f"{filler}: the guest's kernel reports no error",
            f"exit status {done.returncode}", done.stderr)
 
 
 def main(tap):
-    """With each that can fill the buffers."""
+    """Without and with offload."""
     added = [fuzzing.built(name) for name in NAMES]
     if is_debug():
         added.append(str(build_module("tests/fuzz/ioctl/module/nofail.c")))
     adds = [word for path in added for word in ("--add", path)]
-    for offload, filler in enumerate(("the driver fills", "the device fills")):
+    for offload, filler in enumerate(("offload=0", "offload=1")):
         fuzz(tap, filler, offload, adds)
 
 

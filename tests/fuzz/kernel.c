@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Runs programs with the driver's engine, in the kernel, against libpcap's
- * bpf_filter(). Runs in a guest that has the module of module/:
+ * Runs filter programs with the driver's code in the kernel, and compares the
+ * results with libpcap's bpf_filter(). Runs in a guest with the module of
+ * module/:
  *
  *   kernel FIRST RUNS ENGINE PAIRS
  *
- * PAIRS is a file of programs and frames. Programs from all parts of it run, each
- * over its own frame and over frames of other pairs, which FIRST selects; RUNS
- * is the number of runs altogether. ENGINE is what the driver has to report that it runs programs
- * with. For "interpreter" the process gives up its privileges, by which the
- * kernel's translator always has memory.
+ * PAIRS is a file of programs and frames. Programs from all parts of it run,
+ * each over its own frame and over frames of other pairs, which FIRST selects;
+ * RUNS is the total number of runs. ENGINE is the engine that the driver must
+ * report. For "interpreter" the process drops its privileges, as privileged
+ * users can exceed the memory limit of the kernel's JIT compiler.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +43,7 @@ static bool read_pairs(const char *path)
 	return num_pairs > 0;
 }
 
-/* Run the program of @pair over frames; return an error. */
+/* Run the program of @pair over frames; return 0 or an error number. */
 static int run(const struct pair *pair, struct engine_test_frame *frames,
 	       u32 count, char *engine)
 {
@@ -115,11 +116,11 @@ int main(int argc, char **argv)
 	}
 	first = strtoul(argv[1], NULL, 0);
 	runs = strtoul(argv[2], NULL, 0);
-	ok(read_pairs(argv[4]), "there are programs and frames");
+	ok(read_pairs(argv[4]), "the file has programs and frames");
 	device = open("/dev/engine-test", O_RDWR);
-	ok(device >= 0, "the guest has the module");
+	ok(device >= 0, "/dev/engine-test can be opened");
 	if (!strncmp(argv[3], "interpreter", strlen("interpreter")))
-		ok(!setuid(NOBODY), "the privileges are given up");
+		ok(!setuid(NOBODY), "the process drops its privileges");
 	step = num_pairs / (runs / EACH + 1) + 1;
 	for (; done < runs && same; done += EACH, programs++) {
 		u32 n = programs * step % num_pairs;
@@ -128,11 +129,14 @@ int main(int argc, char **argv)
 		first += n < step;
 		same = try_program(n, first, argv[3]);
 	}
-	ok(same, "no answer is another than libpcap's in %lu runs", done);
+	ok(same, "engine %s: all results are libpcap's in %lu runs", argv[3],
+	   done);
 	printf("# %u pairs, %lu programs, %lu constant\n", num_pairs, programs,
 	       constant);
-	ok(accepted > done / 20, "%lu packets accepted", accepted);
-	equal(native + constant, programs, "the others are run by: %s", argv[3]);
-	ok(constant < programs / 2, "most programs have to run");
+	ok(accepted > done / 20, "more than one in 20 packets is accepted: %lu",
+	   accepted);
+	equal(native + constant, programs,
+	      "programs that are not constant are run by: %s", argv[3]);
+	ok(constant < programs / 2, "less than half the programs are constant");
 	return done_testing();
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""In a guest's kernel, the driver's engine and its interpreter answer as
-libpcap's bpf_filter() does, for programs and frames of libFuzzer's: its corpus,
-and what it makes of that next. FUZZ_SEED and FUZZ_RUNS set what is tried."""
+"""In a guest's kernel, the driver's engine and its interpreter return the results of
+libpcap's bpf_filter(), for programs and frames of libFuzzer's corpus and mutations
+of them. FUZZ_SEED sets the seed, FUZZ_RUNS the number of runs."""
 import os
 import sys
 import tempfile
@@ -14,9 +14,9 @@ from tap import Tap
 
 RUNS = os.environ.get("FUZZ_RUNS", "200000")
 
-# What runs a program: the processor as usual; the same with constants blinded;
-# the driver's interpreter, for a user without privileges when the translator has
-# no memory left for those; and the kernel's own interpreter.
+# The engines: the JIT compiler; the JIT compiler with constant blinding; the driver's
+# interpreter, for a user without privileges when the JIT compiler's memory limit is
+# exceeded; and the kernel's interpreter.
 SCRIPT = f"""
 insmod engine_test.ko || exit
 fuzz() {{
@@ -39,9 +39,10 @@ rmmod engine_test && echo removed
 
 
 def check(tap, folder):
-    """All of it in one guest."""
+    """Runs all engines in one guest."""
     done = pairs.write(f"{folder}/pairs")
-    if not tap.ok(done.returncode == 0, "no pair goes wrong on the host",
+    if not tap.ok(done.returncode == 0,
+                  "on the host no pair of a program and a frame fails",
                   done.stdout, done.stderr[-6000:]):
         return
     adds = [word for name in (fuzzing.built("kernel"), f"{folder}/pairs",
@@ -51,9 +52,9 @@ def check(tap, folder):
         tap, ["--timeout", os.environ.get("FUZZ_TIMEOUT", "600"), *adds],
         SCRIPT)
     tap.equal(finished, ["kernel"] * 4,
-              "the fuzzer ran in the guest, with each engine")
-    tap.contains(done.stdout, "removed", "the module can be removed")
-    tap.ok(done.returncode == 0, "the guest and its kernel are well",
+              "the program runs in the guest with each engine")
+    tap.contains(done.stdout, "removed", "the module engine_test can be removed")
+    tap.ok(done.returncode == 0, "the guest's kernel reports no error",
            f"exit status {done.returncode}", done.stderr)
 
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Mutations of programs for libFuzzer, beside its own, which know nothing of
- * instructions. With these it finds in a second what else takes it minutes: an
- * error at an operand's limit, a jump over 255 instructions.
+ * Mutations of programs for libFuzzer, in addition to its own, which do not
+ * know instructions. With these it takes a second instead of minutes to find an
+ * error at an operand's limit or in a jump over 255 instructions.
  */
 #include <stddef.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ static u32 below(u32 limit)
 	return rand_r(&state) % limit;
 }
 
-/* Numbers at which something changes. */
+/* Return a boundary value, sometimes off by one. */
 static u32 edge(void)
 {
 	static const u32 edges[] = {
@@ -50,7 +50,7 @@ static u32 operand(void)
 	}
 }
 
-/* What of it is invalid is made valid before the program runs. */
+/* It may be invalid: differential.c makes it valid. */
 static struct bsd_insn random_insn(void)
 {
 	return (struct bsd_insn) {
@@ -61,7 +61,7 @@ static struct bsd_insn random_insn(void)
 	};
 }
 
-/* A load from X + k, or a shift by X, at its limit. */
+/* Write a load from X + k, or a shift by X, with a boundary value. */
 static void put_limit(struct bsd_insn *out)
 {
 	static const u32 sums[] = { 0x80000000, 0xfff00000, 0, 14 };
@@ -76,7 +76,7 @@ static void put_limit(struct bsd_insn *out)
 	}
 }
 
-/* Change instruction @i of @len; none is added or taken out. */
+/* Change instruction @i of @len; none is added or removed. */
 static void change(struct bsd_insn *insns, u32 len, u32 i)
 {
 	switch (below(6)) {

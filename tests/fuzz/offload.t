@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Random and compiled programs that the device runs for several listeners at
-once, beside libpcap's bpf_filter(): the frames that it captures for each, and
-how much of them, are those that libpcap would keep. The device runs under ASan
-and UBSan. FUZZ_SECONDS and FUZZ_SEED set how long, and what.
+The device runs random and compiled programs for several listeners at once. The
+frames that it captures for each listener, and their captured lengths, are those
+that libpcap's bpf_filter() accepts. The device runs under ASan and UBSan.
+FUZZ_SECONDS sets the duration, FUZZ_SEED the seed.
 """
 import random
 import sys
@@ -31,7 +31,7 @@ FLAGS = spec.L_RECEIVED | spec.L_PROMISC
 
 
 def mutated(rng, program):
-    """One instruction with another constant: still valid, if it was."""
+    """Change the constant of one instruction; a valid program stays valid."""
     program = list(program)
     place = rng.randrange(len(program))
     code, jt, jf, k = program[place]
@@ -42,7 +42,7 @@ def mutated(rng, program):
 
 
 def any_program(rng, real):
-    """A random one, a compiled one, or one a little beside that."""
+    """A random program, a compiled one, or a mutated compiled one."""
     kind = rng.randrange(4)
     if kind > 1:
         return bpf.random_program(rng, rng.choice([40, 512]))
@@ -51,13 +51,13 @@ def any_program(rng, real):
 
 
 def expected(program, sent):
-    """What is to be captured of frames: lengths and bytes."""
+    """The lengths and captured bytes of the frames that are accepted."""
     kept = [(min(bpf.answer(program, data), len(data)), data) for data in sent]
     return [(len(data), data[:size]) for size, data in kept if size]
 
 
 class Differences:
-    """Programs until the time is up, or until one is answered otherwise."""
+    """Compares results of the device with those of libpcap."""
 
     def __init__(self, stage, rng):
         self.stage, self.rng, self.cap = stage, rng, stage.cap
@@ -68,23 +68,23 @@ class Differences:
         self.seen = [self.start(n) for n in range(1 + OWN_QUEUES)]
 
     def start(self, number):
-        """Buffers for a listener, and its LISTEN; gives what it has seen."""
+        """Start a listener with buffers; return its count of seen frames."""
         for _ in range(BUFFERS):
             self.offer(number, [(self.stage.machine.allocate(SIZE), SIZE)])
         self.listen(number, 0xffffffff)
         return self.cap.look(number).seen
 
     def offer(self, number, parts):
-        """One buffer for a listener."""
+        """Make one buffer of a listener available."""
         self.cap.queue_of(number).add([], parts, parts)
 
     def listen(self, number, snaplen):
-        """LISTEN, always with the same wishes."""
+        """LISTEN with this snapshot length."""
         status = self.cap.listen(snaplen, FLAGS, spec.DELAY_NONE, number)
         assert status == spec.E_OK, f"LISTEN answers {status}"
 
     def refill(self, number):
-        """What a listener got; its buffers once more."""
+        """Return a listener's frames, and make its buffers available again."""
         self.listen(number, 0)
         queue, found = self.cap.queue_of(number), []
         used = queue.take()
@@ -98,7 +98,7 @@ class Differences:
         return [(r.datalen, r.data) for r in found]
 
     def send(self, sent):
-        """Frames through the tap; the NIC's own copies are thrown away."""
+        """Send frames through the tap; discard those that the NIC receives."""
         for data in sent:
             self.stage.link.send(data)
         self.stage.link.wait_taken()
@@ -106,7 +106,7 @@ class Differences:
         self.stage.nic.drain()
 
     def turn(self):
-        """A program for each listener; gives what was wrong, or None."""
+        """Run one program for each listener; return an error, or None."""
         sent = self.rng.sample(self.traffic, EACH)
         programs = [any_program(self.rng, self.real) for _ in self.seen]
         for number, program in enumerate(programs):
@@ -120,7 +120,8 @@ class Differences:
         return None
 
     def compare(self, number, program, sent):
-        """One listener's frames and libpcap's; gives both if they differ."""
+        """Compare one listener's frames with libpcap's; return both if they
+        differ, else None."""
         self.seen[number] += EACH
         if self.cap.look(number).seen != self.seen[number]:
             return "not seen"
@@ -131,7 +132,7 @@ class Differences:
         return None if got == wanted else (got, wanted)
 
     def run(self, seconds):
-        """Gives the first difference, or None."""
+        """Run for that time; return the first error, or None."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             wrong = self.turn()
@@ -143,7 +144,7 @@ class Differences:
 def check(tap):
     """One machine."""
     complaints = sanitizer.build()
-    if not tap.ok(not complaints, "the device is built with sanitizers",
+    if not tap.ok(not complaints, "the device can be built with sanitizers",
                   complaints):
         return
     sanitizer.preload()
@@ -155,15 +156,18 @@ def check(tap):
         print(f"# seed {fuzzing.seed()}: {fuzzer.programs} programs, "
               f"{fuzzer.accepted} frames accepted, {fuzzer.rejected} rejected")
         tap.ok(not wrong,
-               "no answer is another than libpcap's [CAP-DEV-FLT-3]", wrong)
-        tap.ok(fuzzer.programs > fuzzing.seconds(), "many programs were tried")
+               "the device captures what libpcap accepts, for all programs "
+               "[CAP-DEV-FLT-3]", wrong)
+        tap.ok(fuzzer.programs > fuzzing.seconds(),
+               "the device runs more than one program a second")
         tap.ok(fuzzer.accepted > fuzzer.programs
                and fuzzer.rejected > fuzzer.programs,
-               "frames were accepted, and frames were rejected")
-        tap.equal(stage.machine.close(), 0, "QEMU ends well")
+               "programs accept some frames and reject others")
+        tap.equal(stage.machine.close(), 0,
+                  "QEMU exits with status 0 after the fuzzing")
         said = (stage.machine.folder / "log").read_text(errors="replace")
-        tap.ok(not sanitizer.complaint(said), "no sanitizer complains",
-               said[-6000:])
+        tap.ok(not sanitizer.complaint(said),
+               "no sanitizer reports an error in the device", said[-6000:])
 
 
 main = Tap()

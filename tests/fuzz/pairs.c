@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Pairs of a filter program and a frame, and libpcap's answers. */
+/* Pairs of a filter program and a frame, and libpcap's results. */
 #include <stdlib.h>
 
 #include "pairs.h"
 
-/* The lengths, in a file. */
+/* The size of the lengths in a file. */
 #define HEAD	(3 * sizeof(u32))
 
 /* libpcap's interpreter; its instructions are laid out like the driver's. */
@@ -12,8 +12,8 @@ unsigned int bpf_filter(const struct bsd_insn *insns, const unsigned char *pkt,
 			unsigned int wirelen, unsigned int buflen);
 
 /*
- * libpcap does not initialize scratch words, and leaves shifts by 32 and more
- * to the compiler: pass a program that sets the words and has no such shifts.
+ * libpcap does not initialise scratch memory, and its shifts by 32 and more are
+ * undefined, so run a program that initialises it and has no such shifts.
  */
 u32 reference(const struct pair *pair)
 {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Inputs of differential.c, each a filter program and a frame: what libFuzzer
-begins with, and what it has kept."""
+"""Inputs of differential.c, each a filter program and a frame: libFuzzer's seeds
+and its corpus."""
 import os
 import shutil
 import struct
@@ -12,17 +12,17 @@ import bpf
 import frames
 
 LONGEST = 8192                  # bytes of an input
-FRAME = 256                     # bytes of a frame; the rest was on the wire
-LOOK = 60                       # frames to look for one that is accepted
-LONG = 8                        # of the longest programs
-TRIED, SHORT = 40000, 512       # more pairs for the guest, and their length
+FRAME = 256                     # captured bytes of a frame
+LOOK = 60                       # frames in which to look for an accepted one
+LONG = 8                        # number of programs with the maximum length
+TRIED, SHORT = 40000, 512       # mutated pairs for the guest, and their length
 
 EXPRESSIONS = os.path.join(fuzzing.TOP, "tests", "fuzz", "expressions")
 CORPUS = fuzzing.built("differential-corpus")
 
 
 def compiled():
-    """Programs of real expressions, optimized and not."""
+    """Compiled programs of the expressions, optimized and not."""
     with open(EXPRESSIONS, encoding="ascii") as file:
         lines = [line.strip() for line in file]
     return [bpf.compiled(line, optimize) for line in lines
@@ -30,8 +30,8 @@ def compiled():
 
 
 def long_programs(programs):
-    """Programs of the greatest length, which run through most of it: some of
-    those given, with arithmetic in the place of their returns."""
+    """Programs of the maximum length: the given ones concatenated, with their
+    returns replaced by arithmetic so that execution continues."""
     everything = [(bpf.ADD_K, 0, 0, k) if code == bpf.RET_K
                   else (code, jt, jf, k)
                   for program in programs for code, jt, jf, k in program]
@@ -41,14 +41,14 @@ def long_programs(programs):
 
 
 def packed(program, frame):
-    """An input, see input.h."""
+    """Returns an input, see input.h."""
     return struct.pack("<HH", len(program) - 1, len(frame[FRAME:])) + \
         b"".join(struct.pack("=HBBI", *one) for one in program) + frame[:FRAME]
 
 
 def seeds():
-    """Programs of real expressions, each with a frame that it accepts and one
-    that it rejects, if there are; long programs; and what earlier runs kept."""
+    """Compiled programs, each with a frame that it accepts and one that it rejects
+    if there are such; long programs; and inputs of earlier runs."""
     traffic = [bytes(one)[:1514] for one in frames.varied(500, 1)]
     programs = compiled()
     found = []
@@ -62,12 +62,12 @@ def seeds():
 
 
 def write(path):
-    """Writes the pairs of the seeds and of the corpus that libFuzzer has, and
-    those that it tries next, to a file for kernel.c; gives how that ended."""
+    """Writes the pairs of the seeds and of libFuzzer's corpus, and mutations of
+    them, to a file for kernel.c; returns libFuzzer's CompletedProcess."""
     with tempfile.TemporaryDirectory() as folder:
         fuzzing.write_inputs(seeds(), f"{folder}/seeds")
         os.mkdir(f"{folder}/corpus")
-        # libFuzzer may be at work there, and replace files.
+        # A running libFuzzer may remove files.
         for name in os.listdir(CORPUS) if os.path.isdir(CORPUS) else ():
             try:
                 shutil.copy(os.path.join(CORPUS, name), f"{folder}/corpus")

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A libFuzzer target: what the driver does with a capture buffer, from the
- * device's bytes to those that programs read. An input is eight bytes that set
- * a descriptor up, and a used buffer, the rest.
+ * A libFuzzer target for the driver's processing of a used buffer: from the
+ * device's records to the packets that programs read. An input is eight bytes
+ * that set a descriptor up, and the buffer.
  */
 #include <stddef.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ static void demand(bool condition)
 		abort();
 }
 
-/* Packets that a program was given have to be such as it can walk through. */
+/* Check that a program can iterate over the packets that it reads. */
 static void check_packets(const struct vcap_desc *d, const u8 *packets, u32 len)
 {
 	u32 align = vcap_header_align(&d->format);
@@ -53,7 +53,7 @@ static void read_packets(struct vcap_desc *d, bool now, bool taken)
 	vcap_desc_read_end(d, taken);
 }
 
-/* As the driver's walk(), with a read now and then. */
+/* Like the driver's walk(), with reads in between. */
 static void walk(struct vcap_desc *d, const u8 *buffer, u32 len, u8 reads,
 		 u32 accept)
 {
@@ -62,7 +62,7 @@ static void walk(struct vcap_desc *d, const u8 *buffer, u32 len, u8 reads,
 	int more;
 
 	while ((more = vcap_record_next(buffer, len, &off, &rec)) > 0) {
-		/* The padding of the last one may be missing. */
+		/* The padding of the last record may be missing. */
 		demand(off > before && off < len + VIRTIO_CAPTURE_RECORD_ALIGN);
 		demand(rec.data == buffer + before + 32);
 		demand(rec.caplen <= len - before - 32);
@@ -97,7 +97,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	d.immediate = data[3] & 0x40;
 	accept = data[4] & 0x80 ? 0xffffffff : data[4];
 
-	/* Exactly as long as they may be used, so that a byte more is seen. */
+	/* Of the exact size, so that a sanitizer detects overruns. */
 	buffer = malloc(len);
 	store = malloc(d.size);
 	hold = malloc(d.size);

@@ -1,8 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""libFuzzer finds nothing in the driver's way from a device's buffer to a
-reader's. FUZZ_SECONDS sets for how long it tries; what it keeps is under
-build/."""
+"""libFuzzer finds no error in the driver's processing of used buffers. FUZZ_SECONDS
+sets the duration; the corpus is below build/."""
 import struct
 import sys
 
@@ -17,7 +16,7 @@ SETUPS = [bytes([0, 16, form, 1, 0x80, reads, 1, 0])
 
 
 def record(size, flags=0, **wrong):
-    """A record as a device writes it, with some fields spoilt."""
+    """A record as a device writes it, with some invalid fields."""
     fields = {"sec": 1700000000, "subsec": 123456, "caplen": size,
               "datalen": size, "hdrlen": 32, "flags": flags, "dropped": 0}
     fields.update(wrong)
@@ -25,7 +24,7 @@ def record(size, flags=0, **wrong):
 
 
 def inputs():
-    """What to begin with: good buffers, spoilt ones, and those kept."""
+    """The seeds: valid and invalid buffers, and inputs of earlier runs."""
     good = record(60) + record(61, 1) + record(0) + record(200, 10)
     for setup in SETUPS:
         yield setup + good
@@ -37,5 +36,5 @@ def inputs():
 
 
 tap = Tap()
-fuzzing.libfuzzer(tap, "record", inputs(), 8192, "buffer")
+fuzzing.libfuzzer(tap, "record", inputs(), 8192, "used buffer")
 sys.exit(tap.done())

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Allocations that fail: after N is written to a thread's file fail-nth, the
- * N-th of what the kernel can make fail on purpose (failslab, fail_page_alloc,
- * fail_usercopy) fails in that thread, and in no other. A kernel that was not
- * built for it has no such file.
+ * Fault injection: after N is written to a thread's file fail-nth, the N-th
+ * call with a fault injection point (failslab, fail_page_alloc, fail_usercopy)
+ * fails in that thread only. The file exists only in kernels with fault
+ * injection.
  */
 #include <sys/syscall.h>
 
@@ -19,8 +19,8 @@ void faults_init(struct worker *worker)
 }
 
 /*
- * A signal meanwhile would end the program, if what fails is to copy its frame.
- * So a call that failures are injected into is not interrupted.
+ * Block signals during calls with fault injection: if copying the signal's
+ * frame fails, the kernel kills the program.
  */
 static void block_signals(int how)
 {
@@ -32,8 +32,9 @@ static void block_signals(int how)
 }
 
 /*
- * Perhaps have one of the next @reach fail. @fd is not to block then; -1 if it
- * does not.
+ * Sometimes make one of the next @reach calls with a fault injection point
+ * fail, and return true. @fd is set to non-blocking, as signals are blocked;
+ * -1: none.
  */
 bool faults_begin(struct worker *worker, int fd, unsigned int reach)
 {
@@ -52,16 +53,16 @@ bool faults_begin(struct worker *worker, int fd, unsigned int reach)
 	return true;
 }
 
-/* No more failures; says whether there was one. */
+/* Stop fault injection; return true if there was a failure. */
 bool faults_end(struct worker *worker)
 {
 	char text[16] = "";
 	bool failed;
 
-	/* Zero says that it happened. */
+	/* Zero means that the failure has happened. */
 	failed = pread(worker->fail_nth, text, sizeof(text) - 1, 0) > 0 &&
 		 atoi(text) == 0;
-	/* This, too, is within reach of the failure that is still to come. */
+	/* A pending failure can make this write fail, too. */
 	while (pwrite(worker->fail_nth, "0", 1, 0) != 1)
 		if (errno != EFAULT && errno != ENOMEM && errno != EINTR)
 			bail("fail-nth");

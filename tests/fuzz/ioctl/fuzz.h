@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The fuzzer of /dev/bpf: threads that do anything to descriptors, while the
- * machine around them changes.
+ * The fuzzer of /dev/bpf: threads perform random operations on descriptors,
+ * while devices and interfaces change.
  *
- * main.c        the threads, and what they say at the end
- * operations.c  what a thread may do to a descriptor
- * invariants.c  what must be true whatever happens
- * faults.c      allocations that fail
+ * main.c        the threads and the report at the end
+ * operations.c  the operations on descriptors
+ * invariants.c  checks that hold after any operation
+ * faults.c      fault injection
  * world.c       traffic, unbind and bind, suspend
  */
 #ifndef FUZZ_H
@@ -19,12 +19,12 @@
 
 #define MAX_BUFFER	(1 << 18)	/* of a descriptor, bytes */
 
-/* A stream of random numbers; equal seeds make equal streams. */
+/* A random number generator; equal seeds make equal sequences. */
 struct random {
 	uint64_t state;
 };
 
-/* A number below @n. */
+/* Return a random number below @n. */
 static inline uint32_t below(struct random *random, uint32_t n)
 {
 	uint64_t x = random->state;
@@ -37,7 +37,7 @@ static inline uint32_t below(struct random *random, uint32_t n)
 	return (uint32_t)((x * 0x2545f4914f6cdd1dULL) >> 32) % n;
 }
 
-/* What of a descriptor can be asked for. */
+/* The state of a descriptor that can be read. */
 struct state {
 	unsigned int size;
 	unsigned int header_complete;
@@ -49,24 +49,24 @@ struct state {
 };
 
 /*
- * A descriptor to do something to. One that only one thread uses has a state
- * that the thread knows; of the others nothing is known.
+ * A descriptor to operate on. Of one that a single thread uses, the state is
+ * known; of a shared one it is not.
  */
 struct target {
 	int fd;
 	struct state *state;
-	struct bpf_stat *stat;	/* the last counts, that are not to shrink */
+	struct bpf_stat *stat;	/* the last counts, which must not decrease */
 };
 
 struct worker {
 	pthread_t thread;
 	unsigned int number;
 	struct random random;
-	int fail_nth;		/* see faults.c; -1: the kernel has it not */
+	int fail_nth;		/* see faults.c; -1: no fault injection */
 	uint8_t *buffer;	/* MAX_BUFFER bytes */
 };
 
-/* How often each thing was done, and done with success. */
+/* Counts of the operations, and of those that succeeded. */
 #define COUNTS(X)							\
 	X(OPEN, "open") X(SIZE, "BIOCSBLEN") X(ATTACH, "BIOCSETIF")	\
 	X(FILTER, "BIOCSETF") X(WRITE_FILTER, "BIOCSETWF")		\

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What must be true of descriptors, whatever happens to them. */
+/* Checks that hold for descriptors after any operation. */
 #include <stddef.h>
 #include <time.h>
 
 #include "fuzz.h"
 
-#define SHOWN	20	/* violations that are told in full */
+#define SHOWN	20	/* violations that are printed */
 
 const char *const invariant_names[] = {
-	"reads give whole, aligned packets with valid headers and contents",
-	"a descriptor's state is what the successful requests made it",
-	"counts agree with each other and do not shrink",
-	"errors are those of the manual page",
+	"reads return whole, aligned packets with valid headers and contents",
+	"a descriptor's state is as the successful requests have set it",
+	"counts are consistent and do not decrease",
+	"errors are those that the manual page lists",
 };
 
 atomic_ulong violations[NUM_INVARIANTS];
@@ -34,7 +34,7 @@ static unsigned int ask(int fd, unsigned long request, const char *name)
 	return value;
 }
 
-/* Ask for all of a descriptor's state. */
+/* Read a descriptor's state. */
 void state_look(int fd, struct state *state)
 {
 	unsigned int dlt;
@@ -50,13 +50,13 @@ void state_look(int fd, struct state *state)
 	state->attached = ioctl(fd, BIOCGDLT, &dlt) == 0;
 }
 
-/* Is the state what it should be, after that? */
+/* Check the state after an operation. */
 void state_check(struct target *target, const char *after)
 {
 	struct state *want = target->state, got;
 
 	state_look(target->fd, &got);
-	/* An interface may be gone at any time, but not come. */
+	/* An interface can be detached at any time, but not attached. */
 	if (want->attached && !got.attached)
 		got.attached = true;
 	if (!memcmp(&got, want, sizeof(got)))
@@ -92,7 +92,7 @@ static struct fields read_header(const uint8_t *at, unsigned int tstamp)
 				offsetof(struct bpf_xhdr, bh_hdrlen) + 2 };
 }
 
-/* Frames of the fuzzer's own are known in full: see make_frame(). */
+/* Check the contents of the fuzzer's frames, see make_frame(). */
 static bool contents_valid(const struct frame *f, uint32_t caplen)
 {
 	uint32_t seq, i;
@@ -102,13 +102,16 @@ static bool contents_valid(const struct frame *f, uint32_t caplen)
 	seq = ntohl(f->seq);
 	for (i = 0; i < caplen - 18; i++)
 		if (f->payload[i] != (uint8_t)(seq * 7 + i) &&
-		    /* What short frames are padded with. */
+		    /* The padding of short frames. */
 		    !(i + 18 < 60 && f->payload[i] == 0))
 			return false;
 	return true;
 }
 
-/* What a read has given. A descriptor of unknown state has an unknown format. */
+/*
+ * Check the packets that a read has returned. If the state is unknown, so is
+ * the format of time stamps.
+ */
 void packets_check(struct target *target, const uint8_t *buf, ssize_t len)
 {
 	const char *wrong = NULL;
@@ -169,14 +172,14 @@ void stats_check(struct target *target, const struct bpf_stat *stat)
 		*target->stat = *stat;
 }
 
-/* What was to fail did not. */
+/* Report an operation that has succeeded but must fail. */
 void success_check(const char *what, bool succeeded)
 {
 	if (succeeded)
 		violate(ERRORS, "%s: no error", what);
 }
 
-/* @allowed: error numbers, 0 at the end. */
+/* @allowed: error numbers, terminated by 0. */
 void error_check(const char *what, int result, const int *allowed)
 {
 	int error = errno;

@@ -2,11 +2,11 @@
 /*
  * fuzz-ioctl SECONDS SEED [CALM]
  *
- * Threads do random things to descriptors of /dev/bpf, some of which they
- * share, while frames flow, devices come and go and allocations fail. What
- * must be true all the time is checked all the time. Equal seeds make equal
- * threads, though not an equal interplay of them. With CALM nothing changes
- * but the descriptors: for a second one beside a first.
+ * Threads perform random operations on descriptors of /dev/bpf, some of which
+ * they share, with traffic, while devices are unbound and bound and allocations
+ * fail. Invariants are checked after each operation. The seed determines each
+ * thread's operations, but not how threads interleave. With CALM the program
+ * changes nothing but descriptors, to run beside another one.
  */
 #include "fuzz.h"
 
@@ -16,15 +16,15 @@
 
 atomic_bool stop;
 
-static atomic_uint finished;	/* workers that need no nudge any more */
+static atomic_uint finished;	/* workers that need no more signals */
 
 static atomic_ulong done[NUM_COUNTS], succeeded[NUM_COUNTS];
 
 static struct worker workers[THREADS];
 
 /*
- * The shared descriptors. A user takes a duplicate: the number of one that is
- * closed may be another file's in the next moment.
+ * The shared descriptors. Threads use duplicates, as the number of a closed
+ * descriptor can be reused by another file at any time.
  */
 static int shared[SHARED] = { -1, -1, -1, -1 };
 static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -41,7 +41,7 @@ static void nudge(int number)
 	(void)number;
 }
 
-/* Something to a shared descriptor, of which others may do something, too. */
+/* Operate on a shared descriptor, perhaps concurrently with other threads. */
 static void use_shared(struct worker *worker)
 {
 	int slot = below(&worker->random, SHARED), fresh = -1;
@@ -100,7 +100,7 @@ static void *worker_run(void *arg)
 	return NULL;
 }
 
-/* Threads that wait in a read or write are to go on, now and at the end. */
+/* Interrupt threads that block in a read or write, until all have finished. */
 static void *nudge_run(void *arg)
 {
 	atomic_bool *ended = arg;
@@ -132,7 +132,7 @@ static void start(unsigned int threads, unsigned long seed)
 	}
 }
 
-/* A frame that one NIC sends is read from the other. */
+/* Return true if a frame that one NIC sends is captured on the other. */
 static bool captures(void)
 {
 	int fd, tries, on = 1, found = 0;
@@ -163,7 +163,7 @@ static const char *const names[] = {
 #undef NAME
 };
 
-/* What was never done with success; NULL: nothing. */
+/* Return an operation that has never succeeded, NULL if there is none. */
 static const char *never_done(bool calm)
 {
 	unsigned int i;
@@ -191,7 +191,7 @@ static void report(unsigned long seed, bool calm)
 	printf("# seed %lu, %lu operations\n", seed, all);
 	for (i = 0; i < NUM_INVARIANTS; i++)
 		equal(violations[i], 0, "%s", invariant_names[i]);
-	ok(!never, "all operations were made, also with success%s%s",
+	ok(!never, "each operation has succeeded at least once%s%s",
 	   never ? ", but not: " : "", never ? never : "");
 }
 
@@ -209,13 +209,15 @@ int main(int argc, char **argv)
 		world_init();
 	start(threads, seed);
 	pthread_create(&nudger, NULL, nudge_run, &ended);
-	/* On a slow machine go on until all was done once. */
+	/* On a slow machine, continue until each operation has succeeded. */
 	for (passed = 0; passed < seconds ||
 	     (never_done(threads != THREADS) && passed < 10 * seconds);
 	     passed++)
 		sleep(1);
 	stop = true;
-	/* Until it has ended no thread may be joined: it would nudge nobody. */
+	/*
+	 * Join no thread before the nudger has ended, as that would signal it.
+	 */
 	while (finished < WORKERS)
 		usleep(10000);
 	ended = true;
@@ -228,8 +230,8 @@ int main(int argc, char **argv)
 
 	report(seed, threads != THREADS);
 	if (threads == THREADS) {
-		ok(world_restore(), "all devices are there again");
-		ok(captures(), "capture works afterwards");
+		ok(world_restore(), "all devices can be bound again");
+		ok(captures(), "/dev/bpf captures after the fuzzing");
 	}
 	return done_testing();
 }

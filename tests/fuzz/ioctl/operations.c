@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What a thread may do to a descriptor: one random thing at a time. */
+/* The random operations on descriptors. */
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -8,8 +8,8 @@
 #include "fuzz.h"
 
 /*
- * A failure may be injected anywhere below a system call; the next so many
- * allocations and copies are in reach of one.
+ * The number of fault injection points in a system call, of which one fails:
+ * allocations and copies.
  */
 #define REACH	12
 
@@ -38,7 +38,7 @@ static const int write_errors[] = {
 	EIO, 0
 };
 
-/* Memory that descriptors may have for their buffers, each thread's own. */
+/* Each thread's memory for zero-copy buffers. */
 static _Thread_local struct {
 	uint8_t *at;		/* NULL: none */
 	size_t len;
@@ -56,7 +56,7 @@ int open_descriptor(struct worker *worker)
 	return count(COUNT_OPEN, fd);
 }
 
-/* A request, perhaps with failures; mostly with a good argument. */
+/* Make a request, sometimes with fault injection or an invalid argument. */
 static int request(struct worker *worker, struct target *target,
 		   enum count what, unsigned long number, void *arg)
 {
@@ -91,7 +91,7 @@ static void set_size(struct worker *w, struct target *t)
 	if (request(w, t, COUNT_SIZE, BIOCSBLEN, &size) == 0 && t->state)
 		t->state->size = size;
 	else if (errno == EFAULT && t->state)
-		/* What was done cannot be told: an injected failure. */
+		/* Copying the result failed; the request may have succeeded. */
 		t->state->size = get(t->fd, BIOCGBLEN);
 }
 
@@ -178,7 +178,9 @@ static void set_values(struct worker *w, struct target *t)
 	}
 }
 
-/* The buffers are this thread's memory, which may be gone at once. */
+/*
+ * Set zero-copy buffers in this thread's memory, sometimes invalid or unmapped.
+ */
 static void set_buffers(struct worker *w, struct target *t)
 {
 	unsigned int mode = below(&w->random, 4) ? BPF_BUFMODE_ZBUF
@@ -223,7 +225,7 @@ static void rotate(struct worker *w, struct target *t)
 	request(w, t, COUNT_ROTATE, BIOCROTZBUF, &zbuf);
 }
 
-/* Give buffers back, write into them what should not be there, or unmap them. */
+/* Acknowledge buffers; then overwrite or unmap them. */
 static void spoil(struct worker *w, struct target *t)
 {
 	unsigned int i = below(&w->random, 4), half;
@@ -327,7 +329,7 @@ static void look(struct worker *w, struct target *t)
 			      (unsigned int)readable > t->state->size);
 }
 
-/* A request that /dev/bpf does not have, with whatever argument. */
+/* Make a request that /dev/bpf does not have, with a random argument. */
 static void unknown_request(struct worker *w, struct target *t)
 {
 	unsigned long number = _IOC(below(&w->random, 4),
@@ -372,7 +374,7 @@ static void do_read(struct worker *w, struct target *t)
 		faults_end(w);
 		errno = error;
 	}
-	/* Without memory for an iovec the call did not get so far. */
+	/* With ENOMEM, the kernel had no memory for the iovec. */
 	if (len < 0 && errno != ENOMEM)
 		error_check("read", len, read_errors);
 	if (len > 0)
@@ -429,7 +431,9 @@ static void do_mmap(struct worker *w, struct target *t)
 	count(COUNT_MMAP, -1 - result);
 }
 
-/* A child that reads and asks at the same time, and leaves closing to exit. */
+/*
+ * A child that makes requests concurrently and does not close its descriptors.
+ */
 static void do_fork(struct worker *w, struct target *t)
 {
 	unsigned int turns = below(&w->random, 10);
@@ -457,7 +461,7 @@ static void toggle_nonblock(struct worker *w, struct target *t)
 	fcntl(t->fd, F_SETFL, below(&w->random, 2) ? O_NONBLOCK : 0);
 }
 
-/* Each with how often it is chosen. */
+/* The operations and their relative frequencies. */
 static const struct operation {
 	void (*perform)(struct worker *worker, struct target *target);
 	const char *name;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What goes on around the descriptors. */
+/* Traffic, and changes of devices, interfaces and limits. */
 #include <dirent.h>
 #include <sys/stat.h>
 
@@ -9,7 +9,7 @@
 #define LIMIT	"/sys/module/virtio_capture/parameters/descriptors"
 #define MAXIMUM	"/proc/sys/net/bpf/maxbufsize"
 
-/* Probing a device needs so many allocations, and more. */
+/* Probing a device makes at least this many allocations. */
 #define PROBE_REACH	400
 
 /* The devices of a driver. */
@@ -74,7 +74,7 @@ static bool is_bound(const struct devices *devices, int which)
 	return access(path, F_OK) == 0;
 }
 
-/* A device away and back; the first attempts may lack memory. */
+/* Unbind a device and bind it, with fault injection in the first attempts. */
 static void rebind(struct worker *worker, const struct devices *devices,
 		   enum count unbind, enum count bind, bool faults)
 {
@@ -101,7 +101,7 @@ static void set_link(const char *name, const char *state)
 	count(COUNT_LINK, system(command) ? -1 : 0);
 }
 
-/* All drivers suspend and resume; the machine stays on. */
+/* Suspend and resume all drivers; with pm_test, the machine stays on. */
 static void suspend(void)
 {
 	int result = try_writing("/sys/power/state", "freeze");
@@ -164,7 +164,7 @@ void *world_run(void *arg)
 	return NULL;
 }
 
-/* Frames from one NIC to the other, as many as may be. */
+/* Send frames from one NIC to the other. */
 void *traffic_run(void *arg)
 {
 	struct worker *worker = arg;
@@ -193,7 +193,7 @@ void *traffic_run(void *arg)
 	return NULL;
 }
 
-/* All as it was: devices bound, interfaces up, the usual limits. */
+/* Bind all devices, set interfaces up, and restore the limits. */
 bool world_restore(void)
 {
 	const struct devices *devices[] = { &captures, &nics };

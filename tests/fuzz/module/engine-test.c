@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * /dev/engine-test, for tests only: runs programs over frames with the engine
- * of the driver, whose files this module is made of.
+ * /dev/engine-test, for tests only: runs programs over frames with the driver's
+ * code, which is compiled into this module.
  */
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
@@ -13,7 +13,7 @@
 #include "program.h"
 #include "engine-test.h"
 
-/* A frame ends where this does: behind it is a page that nobody may read. */
+/* Frames are copied to its end, as the guard page after it detects overruns. */
 static u8 *packet;
 static DEFINE_MUTEX(lock);	/* packet, and one run at a time */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* /dev/engine-test: a program run over frames by the driver's own code. */
+/* /dev/engine-test: runs a program over frames with the driver's code. */
 #ifndef ENGINE_TEST_H
 #define ENGINE_TEST_H
 
@@ -9,12 +9,12 @@
 #define ENGINE_TEST_MAX_FRAME	65536
 
 /**
- * struct engine_test_frame - a frame, and what the engines make of it
+ * struct engine_test_frame - a frame, and the results of the engines
  * @data: address of its bytes
  * @wirelen: length on the wire
  * @buflen: bytes at @data
- * @native: answer of the engine that the driver chose
- * @interpreted: answer of the driver's interpreter
+ * @native: result of the engine that the driver chose
+ * @interpreted: result of the driver's interpreter
  */
 struct engine_test_frame {
 	__u64 data;
@@ -28,9 +28,9 @@ struct engine_test_frame {
  * struct engine_test - a program, and frames to run it over
  * @insns: address of its instructions
  * @frames: address of the frames
- * @len: instructions
- * @count: frames
- * @engine: what the driver chose to run it with
+ * @len: number of instructions
+ * @count: number of frames
+ * @engine: the engine that the driver chose
  */
 struct engine_test {
 	__u64 insns;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Injects no failures while the kernel makes an interrupt's files in /proc/irq.
- * It goes on without those that it cannot make, and warns of each when it is
- * to remove them: a fault of the kernel's own.
+ * Disables fault injection while the kernel creates an interrupt's files in
+ * /proc/irq. A kernel bug: it ignores a failure there, and warns when it
+ * removes the files that do not exist.
  */
 #include <linux/kprobes.h>
 #include <linux/module.h>
 #include <linux/sched.h>
 
-/* What current->fail_nth was. */
+/* The value of current->fail_nth. */
 struct saved {
 	unsigned int fail_nth;
 };
@@ -49,5 +49,5 @@ static void __exit nofail_exit(void)
 module_init(nofail_init);
 module_exit(nofail_exit);
 
-MODULE_DESCRIPTION("No failures where the kernel does not cope with them");
+MODULE_DESCRIPTION("Disables fault injection in register_irq_proc()");
 MODULE_LICENSE("GPL");
