@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""DHCP clients with their own code for BSD take a lease through /dev/bpf.
-SOAK=1: ISC's dhclient as well ("make -C tests/clients dhclient")."""
+"""DHCP clients, compiled with their code for BSD, get a lease through /dev/bpf.
+SOAK=1: also ISC's dhclient ("make -C tests/clients dhclient")."""
 import re
 import sys
 from pathlib import Path
@@ -15,9 +15,9 @@ from tap import Tap  # noqa: E402
 NETWORK = ["--netdev", "user,net=10.99.7.0/24,dhcpstart=10.99.7.42"]
 ADDRESS, GATEWAY = "10.99.7.42", "10.99.7.2"
 
-# The image's own client has taken the lease before: it is given up first. All
-# the while that the client runs, its descriptors and packet sockets are noted.
-# The hook of either client tells what the lease says.
+# The image's DHCP client has configured eth0 at boot, so remove the addresses first.
+# While the client under test runs, its /dev/bpf descriptors and packet sockets are
+# recorded. The client's hook prints the lease.
 SCRIPT = BY_LINES + """
 mkdir -p /var/lib/dhcpcd /var/lib/dhcp /var/db /var/run
 chmod 755 hook
@@ -66,8 +66,8 @@ sed 's/^/without /' without
 ip -4 -o addr show dev eth0 | sed 's/^/without /'
 """
 
-# Run by the client at each event of the lease; dhclient leaves it to its
-# script to configure the interface, and dhcpcd does that itself.
+# Run by the client at each event of the lease. dhclient needs its script to configure
+# the interface; dhcpcd configures it itself.
 HOOK = """#!/bin/sh
 echo "hook $reason $new_ip_address $new_routers"
 """
@@ -84,23 +84,24 @@ def check(tap, name, folder, hook, client, error):
     done = vm([*NETWORK, *add_programs(f"{CLIENTS}/{folder}/{name}")],
               ["sh", "-c", script])
     text = done.stdout
-    if not tap.ok(done.returncode == 0, f"{name}: the guest did its part",
+    if not tap.ok(done.returncode == 0, f"{name}: the script in the guest succeeds",
                   done.returncode, text, done.stderr):
         return
     tap.contains(text, f"log hook BOUND {ADDRESS} {GATEWAY}\n",
-                 f"{name}: reports the lease")
+                 f"{name}: the hook gets the lease's address and router")
     tap.ok(re.search(rf"^\d+: eth0 +inet {ADDRESS}/24 ", text, re.M),
            f"{name}: the interface has the address", text)
     listed = [line.split()[1:] for line in text.splitlines()
               if line.startswith("bpf ")]
     tap.ok(any(int(words[4]) > 0 for words in listed),
-           f"{name}: a descriptor of /dev/bpf captured the answer", text)
-    tap.ok("\npacket " not in text, f"{name}: never a packet socket", text)
+           f"{name}: a descriptor of /dev/bpf receives packets", text)
+    tap.ok("\npacket " not in text,
+           f"{name}: the client opens no packet socket", text)
     tap.ok(f"without hook BOUND {ADDRESS}" not in text and
            not re.search(r"^without \d+: eth0 +inet 10\.", text, re.M),
-           f"{name}: no lease without /dev/bpf", text)
+           f"{name} without /dev/bpf: no lease", text)
     tap.ok(re.search(f"^without .*{error}", text, re.M),
-           f"{name}: which is what it says", text)
+           f"{name} without /dev/bpf: the client reports an error", text)
 
 
 def dhcpcd(tap):

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""libpcap's own test programs, each with an outcome that needs /dev/bpf."""
+"""libpcap's test programs, with results that need /dev/bpf."""
 import os
 import re
 import sys
@@ -20,15 +20,15 @@ NAMES = ("can_set_rfmon_test", "capturetest", "filtertest", "findalldevstest",
 COUNT = 20
 OURS = "ether proto 0x88b5"
 
-# threadsignaltest sleeps for a minute. With this the guest's clock goes on to
-# the next timer when nothing else is to be done.
+# threadsignaltest sleeps for a minute. With these options the guest's clock advances
+# to the next timer when the guest is idle.
 NO_WAITING = ["--accel", "tcg", "--qemu-arg", "-icount",
               "--qemu-arg", "shift=3,sleep=off"]
 
-# eth0 is captured, eth1 on the same hub sends. Each program that captures has
-# to have seen all the frames before it is interrupted; "seen" says that no
-# sooner than after a minute. "status NAME N" is how a program ended, "listed
-# NAME D P" how many descriptors of /dev/bpf and packet sockets it had.
+# eth1 sends frames, and programs capture them on eth0, on the same hub. seen waits
+# until a program has seen all frames, for a minute at most, before the program is
+# interrupted. "status NAME N" reports a program's exit status, "listed NAME D P" its
+# numbers of /dev/bpf descriptors and packet sockets.
 SCRIPT = BY_LINES + f"""
 mkdir out
 ip addr add 192.0.2.1/24 broadcast 192.0.2.255 dev eth0
@@ -70,7 +70,7 @@ once() {{
 for options in '' -m -n -r; do
     capture capture$options ./capturetest -i eth0 -s -b $options '{OURS}'
 done
-# It has no handler, and the shell has its children in the background ignore
+# selpolltest has no signal handler, and a shell's background processes ignore
 # SIGINT.
 signal=TERM
 for options in '' -s -p -st -pn; do
@@ -128,7 +128,7 @@ echo "status $?"
 
 
 class Results:
-    """What the programs wrote, and what the script says of them."""
+    """The programs' output, and the script's reports."""
 
     def __init__(self, folder, text):
         self.folder = folder
@@ -149,7 +149,7 @@ class Results:
         return pcap.read(f"{self.folder}/{name}.pcap").frames()
 
     def seen(self, name):
-        """The packets that a program says it saw."""
+        """The number of packets that a program reports."""
         return sum(map(int, re.findall(r"(\d+) packets seen",
                                        self.text(name))))
 
@@ -159,9 +159,10 @@ def check_counts(tap, got):
     for name in ("capture", "capture-m", "capture-n", "capture-r",
                  "selpoll", "selpoll-s", "selpoll-p", "selpoll-st",
                  "selpoll-pn"):
-        tap.equal(got.seen(name), COUNT, f"{name}: sees each frame once")
+        tap.equal(got.seen(name), COUNT, f"{name}: the program sees each frame once")
         tap.equal(got.listed.get(name), ["1", "0"],
-                  f"{name}: on one descriptor and no packet socket")
+                  f"{name}: the program has one /dev/bpf descriptor and no "
+                  "packet socket")
     for name in ("capture", "capture-m", "capture-n", "capture-r"):
         text = got.text(name)
         tap.ok(got.status[name] == 0 and text.endswith(
@@ -171,34 +172,38 @@ def check_counts(tap, got):
         received, dropped = re.findall(r"(\d+) ps_recv, (\d+) ps_drop",
                                        text)[-1]
         tap.ok(int(received) >= COUNT and dropped == "0",
-               f"{name}: statistics have them, and no loss", text)
+               f"{name}: pcap_stats() counts all frames, and none dropped", text)
 
 
 def check_files(tap, got, sent):
     """writecaptest."""
-    tap.equal(got.frames("first"), sent, "writecaptest: the frames as sent")
+    tap.equal(got.frames("first"), sent, "writecaptest: the file has the frames as sent")
     tap.equal(got.frames("second"), sent,
-              "writecaptest: the same of its file, sent again")
+              "writecaptest: the frames of its file, sent again, are captured "
+              "unchanged")
     tap.equal(got.frames("short"), [frame[:60] for frame in sent],
-              "writecaptest -s 60: cut, without a filter of its own")
+              "writecaptest -s 60 without a filter: frames have 60 bytes")
     for name in ("write", "again", "short"):
         tap.ok(got.status[name] == 0 and got.listed[name] == ["1", "0"],
-               f"{name}: ended by SIGINT, no packet socket",
+               f"{name}: SIGINT ends the program, which has no packet socket",
                got.status[name], got.listed[name], got.text(name))
-    tap.contains(got.text("links"), "EN10MB\n", "writecaptest -L")
+    tap.contains(got.text("links"), "EN10MB\n",
+                 "writecaptest -L lists the link type EN10MB")
 
 
 def check_nonblock(tap, got):
-    """nonblocktest. Its last check is of the eventfd that libpcap has on Linux's
-    own packet sockets and nowhere else."""
+    """nonblocktest. Its last check fails, as it is for the eventfd that libpcap
+    uses with Linux's packet sockets only."""
     text = got.text("nonblock")
     tap.equal(text.splitlines(),
               ["nonblocktest: WARNING: using pcap_breakloop()",
                "nonblocktest: pcap_setnonblock succeeded even though file "
                "table is full"],
-              "nonblocktest: sets and gets, then a frame ends pcap_loop()")
+              "nonblocktest: non-blocking mode can be set and read, and a frame "
+              "ends pcap_loop()")
     tap.equal(got.listed["nonblock"], ["1", "0"],
-              "nonblocktest: on one descriptor and no packet socket")
+              "nonblocktest: the program has one /dev/bpf descriptor and no "
+              "packet socket")
 
 
 def check_interfaces(tap, got):
@@ -206,48 +211,50 @@ def check_interfaces(tap, got):
     text = got.text("interfaces")
     names = re.findall(r"^(\S+)$", text, re.M)
     tap.equal((got.status["interfaces"], sorted(names)), (0, ["eth0", "eth1"]),
-              "findalldevstest: lists what /dev/bpf captures, and not lo")
+              "findalldevstest lists the interfaces of /dev/bpf, and not lo")
     for part in ("UP, RUNNING", "Address: 192.0.2.1\n",
                  "Netmask: 255.255.255.0\n",
                  "Broadcast Address: 192.0.2.255\n",
                  "network: 192.0.2.0/255.255.255.0"):
-        tap.contains(text, part, f"findalldevstest: {part.strip()}")
-    tap.ok(got.status["often"] == 0, "findalldevstest-perf: 500 times",
-           got.text("often"))
-    tap.equal(got.left, ["0"], "and leaves no descriptor")
+        tap.contains(text, part, f"findalldevstest prints: {part.strip()}")
+    tap.ok(got.status["often"] == 0,
+           "findalldevstest-perf lists interfaces 500 times", got.text("often"))
+    tap.equal(got.left, ["0"], "findalldevstest-perf leaves no descriptor open")
     tap.contains(got.text("monitor"), "eth0: Monitor mode cannot be set",
-                 "can_set_rfmon_test: an Ethernet has no monitor mode")
+                 "can_set_rfmon_test: eth0 has no monitor mode")
 
 
 def check_opening(tap, got):
     """filtertest, opentest, reactivatetest."""
     tap.ok(got.status["filter"] == 0 and "#0x88b5" in got.text("filter"),
-           "filtertest: compiles", got.text("filter"))
+           "filtertest compiles an expression", got.text("filter"))
     tap.equal(got.text("filter"), got.text("same"),
-              "filtertest: the program that tcpdump has on the interface")
+              "filtertest prints the same program as tcpdump -d")
     for name in ("open", "options"):
         tap.equal((got.status[name], got.text(name)),
-                  (0, "eth0 opened successfully\n"), f"opentest: {name}")
+                  (0, "eth0 opened successfully\n"),
+                  f"opentest ({name}) opens eth0")
     tap.ok(got.status["absent"] == 1 and "eth9" in got.text("absent"),
-           "opentest: an interface that is not there", got.text("absent"))
+           "opentest: an interface that does not exist is an error",
+           got.text("absent"))
     tap.contains(got.text("loopback"), "Neither lo0 nor lo could be opened",
                  "reactivatetest: /dev/bpf has no loopback interface")
     tap.equal((got.status["reactivate"], got.text("reactivate")), (0, ""),
-              "reactivatetest: on a NIC with that name, only one activation")
+              "reactivatetest: on a NIC named lo0, a second activation fails")
 
 
 def check_without(tap, got):
-    """None of it works without /dev/bpf."""
+    """The programs without /dev/bpf."""
     for name in ("capture", "poll", "write", "nonblock", "open", "reactivate"):
         name = f"without-{name}"
-        tap.ok(got.status[name] == 1, f"{name}: fails when /dev/bpf is gone",
+        tap.ok(got.status[name] == 1, f"{name}: the program fails without /dev/bpf",
                got.text(name))
     tap.contains(got.text("without-interfaces"), "\nlo\n",
-                 "without-interfaces: cannot tell that lo is not captured")
+                 "findalldevstest without /dev/bpf lists lo")
 
 
 def programs(tap):
-    """All but threadsignaltest, in one guest."""
+    """All programs except threadsignaltest, in one guest."""
     sent = [bytes.fromhex("ffffffffffff52540099999988b5")
             + os.urandom(86 + 10 * number) for number in range(COUNT)]
     with tempfile.TemporaryDirectory() as folder:
@@ -257,7 +264,8 @@ def programs(tap):
                    *add_programs(*(f"{CLIENTS}/libpcap/{name}"
                                    for name in NAMES)),
                    "--get", f"out:{folder}"], ["sh", "-c", SCRIPT])
-        if not tap.ok(done.returncode == 0, "the guest did its part",
+        if not tap.ok(done.returncode == 0,
+                      "libpcap's programs: the script in the guest succeeds",
                       done.returncode, done.stdout, done.stderr):
             return
         got = Results(f"{folder}/out", done.stdout)
@@ -270,18 +278,18 @@ def programs(tap):
 
 
 def thread(tap):
-    """threadsignaltest: a reader that no frame will wake for five minutes."""
+    """threadsignaltest: a reader that no frame wakes."""
     done = vm([*TWO_NICS, *NO_WAITING,
                *add_programs(f"{CLIENTS}/libpcap/threadsignaltest")],
               ["sh", "-c", THREAD])
     tap.ok(done.returncode == 0 and
            re.search("Doing pcap_breakloop.*Sending SIGUSR1.*Got SIGUSR1.*"
                      "\nLoop got broken\nstatus 0\n$", done.stdout, re.S),
-           "threadsignaltest: pcap_breakloop() and a signal end a read",
+           "threadsignaltest: pcap_breakloop() and a signal interrupt a read",
            done.returncode, done.stdout, done.stderr)
     tap.ok(re.search(r"^\d+ eth0 .*\nsk .*\nDoing", done.stdout, re.M),
-           "threadsignaltest: on a descriptor and no packet socket",
-           done.stdout)
+           "threadsignaltest: the program has one /dev/bpf descriptor and no "
+           "packet socket", done.stdout)
 
 
 TAP = Tap()

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The link-level addresses that getifaddrs() lists, by the names that programs
- * for BSD have for them: there <net/if_dl.h> and this header declare them. On
- * Linux they are a struct sockaddr_ll.
+ * BSD's names for link-level addresses of getifaddrs(), which <net/if_dl.h> and
+ * this header declare there. On Linux they are a struct sockaddr_ll.
  */
 #ifndef NET_IF_TYPES_H
 #define NET_IF_TYPES_H
@@ -16,8 +15,10 @@
 #define sdl_alen	sll_halen
 #define LLADDR(sdl)	((sdl)->sll_addr)
 
-/* Types of sdl_type, which is one of ARPHRD_ here; BSD tells token ring and
- * token bus apart, for which Linux has several numbers, too. */
+/*
+ * Values of sdl_type, which is ARPHRD_* on Linux. BSD has different values for
+ * token ring and token bus, so these map to different values, too.
+ */
 #define IFT_ETHER	ARPHRD_ETHER
 #define IFT_ISO88023	ARPHRD_IEEE802
 #define IFT_ISO88024	ARPHRD_IEEE802_TR
