@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The Debian packages: what is in them, what they need, and that the same files
-give the same package."""
+"""The Debian packages' files and dependencies, and that building a package again gives
+the same bytes."""
 import os
 import re
 import sys
@@ -15,7 +15,7 @@ OUT = tree.TOP / "build" / "tests" / "packages" / "contents"
 VERSION = packages.VERSION
 OURS = ("qemu",) if packages.QEMU_RELEASE else packages.NAMES
 
-# Beside its documents, and the driver's sources.
+# In addition to documents and the driver's sources.
 FILES = {
     "qemu": ["usr/lib/qemu/virtio-capture.so",
              "usr/lib/virtio-capture/libvirt-capture",
@@ -55,7 +55,7 @@ PROGRAMS = ("usr/bin/", "usr/sbin/", "usr/lib/virtio-capture/libvirt-capture",
 
 
 def test_files(tap):
-    """Each file that is installed is in one package, with the right mode."""
+    """Each package has its files, with the right owners and modes."""
     for name in OURS:
         doc = f"usr/share/doc/virtio-capture-{name}"
         found = packages.contents(packages.package(name, packages.QEMU_RELEASE))
@@ -64,18 +64,18 @@ def test_files(tap):
         tap.equal(sorted(set(found) - set(sources)), sorted([
             *FILES[name], f"{doc}/copyright", f"{doc}/changelog.gz",
             f"usr/share/lintian/overrides/virtio-capture-{name}"]),
-                  f"{name}: what belongs there")
+                  f"{name}: the package has its files and no others")
         tap.equal(bool(sources), name == "dkms",
-                  f"{name}: the driver's sources, if it is to have them")
+                  f"{name}: only the package dkms has the driver's sources")
         tap.equal({file: mode for file, (mode, owner, link) in found.items()
                    if owner != "root/root" or not link and mode != (
                        "-rwxr-xr-x" if file.startswith(PROGRAMS)
                        else "-rw-r--r--")}, {},
-                  f"{name}: all is root's, and others may read it")
+                  f"{name}: files belong to root and can be read by all")
 
 
 def test_staged(tap):
-    """No file that make install puts somewhere is forgotten."""
+    """Each file of make install is in a package."""
     stage = packages.folder(packages.QEMU_RELEASE) / "stage"
     taken = {re.sub(r"(/man/.*)\.gz$", r"\1", file) for name in OURS
              for file in packages.contents(packages.package(
@@ -83,33 +83,35 @@ def test_staged(tap):
     tap.equal([str(path.relative_to(stage)) for path in stage.rglob("*")
                if not path.is_dir()
                and str(path.relative_to(stage)) not in taken], [],
-              "every installed file is in a package")
+              "every file of make install is in a package")
 
 
 def test_fields(tap):
-    """One version, and what a package needs."""
+    """Names, versions and dependencies."""
     for name in OURS:
         path = packages.package(name, packages.QEMU_RELEASE)
         version = packages.field(path, "Version")
-        tap.equal(version.split("+")[0], VERSION, f"{name}: the version")
+        tap.equal(version.split("+")[0], VERSION,
+                  f"{name}: the field Version has the tree's version")
         tap.equal(packages.field(path, "Package"), f"virtio-capture-{name}",
-                  f"{name}: the name")
+                  f"{name}: the field Package has the name")
     path = packages.package("qemu", packages.QEMU_RELEASE)
     needs = packages.field(path, "Depends")
     runs = tree.run(tree.make_variable("qemu-device", "QEMU"), "--version")[1]
     exact = re.search(r"\(Debian (.*)\)", runs[0])[1]
     tap.contains(needs, f"qemu-system-common (= {exact})",
-                 "the plug-in is for one QEMU of Debian's")
-    tap.contains(needs, "libc6 (>= 2.", "and its libraries are named")
+                 "the plug-in's package depends on the exact version of QEMU")
+    tap.contains(needs, "libc6 (>= 2.",
+                 "the plug-in's package depends on its libraries")
     if "dkms" in OURS:
         tap.contains(packages.field(packages.package("dkms"), "Depends"), "dkms",
-                     "the driver's package needs DKMS")
+                     "the driver's package depends on DKMS")
         tap.contains(packages.field(packages.package("tools"), "Depends"),
-                     "libc6 (>= 2.", "bpfstat is linked to Debian's libc")
+                     "libc6 (>= 2.", "bpfstat's package depends on libc6")
 
 
 def test_same(tap):
-    """Nothing of who makes a package, and when and where, gets into it."""
+    """A package does not depend on who builds it, when and where."""
     stage = packages.folder(packages.QEMU_RELEASE) / "stage"
     for name in OURS:
         path = packages.package(name, packages.QEMU_RELEASE)
@@ -124,11 +126,11 @@ def test_same(tap):
             "images/deb/make-package", f"virtio-capture-{name}", stage, OUT,
             *words)
         tap.ok(status == 0 and (OUT / path.name).read_bytes()
-               == path.read_bytes(), f"{name}: the same once more", *lines)
+               == path.read_bytes(), f"{name}: building it again gives the same bytes", *lines)
 
 
 def check(tap):
-    """All packages, or that of the plug-in if it is for another release."""
+    """Checks all packages; for another release, only the plug-in's."""
     os.umask(0o022)
     tap.run(test_files, test_staged, test_fields, test_same)
 

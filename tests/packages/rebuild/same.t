@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The packages are built once more, from nothing, in a copy of the tree at
-another place and with another user's settings: they are the same."""
+"""Packages that are built in a fresh copy of the tree, in another folder and with other
+settings of the user, are the same byte by byte."""
 import shutil
 import sys
 from pathlib import Path
@@ -14,7 +14,7 @@ COPY = tree.TOP / "build" / "tests" / "packages" / "another-tree"
 
 
 def copy_tree():
-    """The tree without what was built; it shares the downloads."""
+    """Copies the tree without build/, with a link to the downloads."""
     shutil.rmtree(COPY, ignore_errors=True)
     for name in tree.files():
         target = COPY / name
@@ -30,12 +30,14 @@ def check(tap):
     status, lines = tree.run(
         "sh", "-c", 'umask 027; cd "$1"; TZ=Asia/Tokyo LANG=C.UTF-8 '
         "exec make -C images/deb", "sh", COPY)
-    tap.ok(status == 0, "they are built", *lines[-30:])
+    tap.ok(status == 0, "the packages can be built in a copy of the tree",
+           *lines[-30:])
     for name in packages.NAMES:
         first = packages.package(name)
         second = COPY / "build" / "deb" / first.name
         tap.ok(second.exists() and first.read_bytes() == second.read_bytes(),
-               f"{name}: the same, byte by byte", first, second)
+               f"{name}: the package of the copy is the same, byte by byte", first,
+               second)
     if not tap.failed:
         shutil.rmtree(COPY)
 

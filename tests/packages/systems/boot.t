@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The packages in a running guest with Debian and systemd: right after they are
-installed a user captures, without a reboot. DKMS is told not to build there, which
-would take minutes in an emulated guest; the module that it would have made is
-put in its place before. install.t has DKMS build it."""
+"""The packages in a running guest with Debian and systemd: after their installation a
+user can capture without a reboot. DKMS does not build the module there, as that would
+take minutes in an emulated guest; a module built before is in its place. install.t
+tests the build by DKMS."""
 import os
 import re
 import shutil
@@ -20,25 +20,26 @@ BUILD = tree.TOP / "build" / "tests" / "packages" / "boot"
 TIME = 400 * int(os.environ.get("TIME_SCALE", "1"))
 MODULES = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
 
-# What boot-script reports: the expected text, and what it shows.
+# The reports of boot-script: the expected text, and the test's name.
 EXPECTED = {
-    "before": ("0", "before: no /dev/bpf and no driver"),
+    "before": ("0", "before the installation: no /dev/bpf and no driver"),
     "installed": ("0", "dpkg installs the packages"),
-    "node": ("root bpf 660", "/dev/bpf is there, for the group bpf"),
-    "module": (packages.VERSION, "the loaded driver is that of the package"),
-    "totals": ("0", "bpfstat works"),
+    "node": ("root bpf 660", "installed: /dev/bpf has the group bpf and mode 660"),
+    "module": (packages.VERSION, "installed: the loaded driver has the package's "
+               "version"),
+    "totals": ("0", "installed: bpfstat -s succeeds"),
     "profile": ("tcpdump (enforce)", "AppArmor enforces tcpdump's profile"),
     "devices": ("capture0", "a member of the group lists the interfaces"),
     "captured": ("0", "a member of the group captures a frame"),
     "purged": ("0", "dpkg purges the packages"),
-    "after": ("0", "after: no /dev/bpf and no driver"),
-    "rules": ("0", "AppArmor's local file for tcpdump is as it was"),
-    "end": ("0", "the script ran to its end"),
+    "after": ("0", "purged: no /dev/bpf and no driver"),
+    "rules": ("0", "purged: AppArmor's local file for tcpdump is empty"),
+    "end": ("0", "boot-script ran to its end"),
 }
 
 
 def must(*words, **options):
-    """A program that is needed to make the guest."""
+    """Runs a program that must succeed."""
     status, lines = tree.run(*words, **options)
     if status:
         raise tree.Missing("\n".join([" ".join(map(str, words)), *lines]))
@@ -46,7 +47,7 @@ def must(*words, **options):
 
 
 def make_over(system):
-    """What lies over the system: modules, the driver, the packages."""
+    """Makes the additional files: modules, the driver, the packages."""
     images = tree.TOP / "build" / "images"
     release = (images / "release").read_text().split()[0]
     modules = Path(tree.make_variable("images", "MODULE_FILES"))
@@ -69,7 +70,7 @@ def make_over(system):
 
 
 def make_initramfs(modules):
-    """A kernel's first root folder: busybox, some modules and boot-init."""
+    """Makes the initramfs: busybox, modules and boot-init."""
     root = BUILD / "initramfs"
     target = root / "lib/modules" / modules.name
     (root / "bin").mkdir(parents=True)
@@ -89,7 +90,7 @@ def make_initramfs(modules):
 
 
 def boot(system):
-    """Runs the guest; gives its verdicts and its console."""
+    """Runs the guest; returns its results and its console output."""
     verdict = BUILD / "verdict"
     share = "local,security_model=none,readonly=on"
     try:
@@ -120,7 +121,7 @@ def boot(system):
 
 
 def check(tap):
-    """One result for each verdict."""
+    """One result for each report of boot-script."""
     release = packages.release_to_test()
     system = packages.System(release)
     shutil.rmtree(BUILD, ignore_errors=True)

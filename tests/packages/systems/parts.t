@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Each part of the tree builds in a system that has git and make and nothing else
-of what the tree needs, and installs only what the part is built with."""
+"""Each part of the tree can be built in a system that initially has only git and make
+of the packages that the tree needs, and its target installs only the packages that
+this part needs."""
 import os
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ import tree  # noqa: E402
 
 CLONE = tree.TOP / "build" / "tests" / "packages" / "parts"
 
-# What a part makes, and packages that only other parts need.
+# A part's target, a file that it makes, and packages that only other parts need.
 PARTS = (
     ("driver", "guest-driver/virtio_capture.ko",
      ("qemu-system-x86", "meson", "clang", "weasyprint", "busybox-static",
@@ -29,14 +30,14 @@ PARTS = (
 
 
 def installed(root):
-    """The packages of a system."""
+    """The packages that are installed in a system."""
     text = (root / "var/lib/dpkg/status").read_text()
     return {block.split("\n", 1)[0] for block in text.split("Package: ")[1:]
             if "\nStatus: install ok installed\n" in block}
 
 
 def check(tap):
-    """One part after another, so that each adds only its own packages."""
+    """Builds the parts one after another in the same system."""
     release = packages.release_to_test()
     if os.geteuid():
         tap.skip("parts", "needs root")
@@ -46,7 +47,8 @@ def check(tap):
     root = CLONE / "build/downloads/releases" / release
     for part, product, others in PARTS:
         status, lines = tree.run(CLONE / "images/fetch/check-release", release, part)
-        if not tap.ok(status == 0, f"make {part} in a new system", *lines[-60:]):
+        if not tap.ok(status == 0, f"make {part} succeeds in a new system",
+                      *lines[-60:]):
             return
         tap.ok((root / "srv/clone/build" / product).exists(),
                f"make {part} makes {product}")
