@@ -1,39 +1,38 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# "make run" shows a live capture, "make check" runs every test; see "make help".
+# "make run" shows a live capture, "make check" runs the tests; see "make help".
 
 .DEFAULT_GOAL := help
 .PHONY: help setup device driver libpcap deb image programs run check check-archs \
 	check-in-tree check-kernels debug-check fuzz soak bench spec clean
 
-# Tests for "make check" to run, and how many at a time: many boot a guest, and
-# many wait more than they work.
-# The unit tests are programs, built before they are looked for. Those of kernels
-# are for check-kernels.
+# The tests that "make check" runs, and how many at a time: more than processors, as
+# many tests mostly wait. The unit tests are programs, so this is expanded after they
+# are built. The tests in tests/kernels are for check-kernels.
 TESTS = $(sort $(filter-out tests/kernels/%,$(shell ls tests/*/*.t \
 	build/tests/unit/*.t)))
 TEST_JOBS := 3
 
-# ALLOW_SKIP=1: results that this machine cannot give, without root or without
-# /dev/net/tun, say, are skipped. Else they are failures.
+# ALLOW_SKIP=1: tests that cannot run on this machine, for instance without root or
+# without /dev/net/tun, are skipped. Otherwise they fail.
 export ALLOW_SKIP
 
-# A guest with another kernel than Debian's newest whose headers are installed:
+# The guest's kernel is Debian's newest whose headers are installed, or:
 #
-#   KVER=NAME                 another one of Debian's, which is fetched if its
-#                             headers are not installed, see images/fetch/kernel:
-#                             a kernel's release, or its packages' version, or
-#                             a release of Debian's for its newest one (bookworm,
-#                             trixie, trixie-backports)
-#   KERNEL=FILE MODULES=DIR   any: a bzImage or vmlinux, and its modules as they
-#                             are in /lib/modules/RELEASE; KDIR, the tree that
-#                             the driver is built against, is DIR/build
-#   KERNEL=TREE               any: the build tree that it has been built in
+#   KVER=NAME                 another kernel of Debian's, fetched if its headers
+#                             are not installed, see images/fetch/kernel. NAME is
+#                             a kernel release, its packages' version, or a release
+#                             of Debian for its newest kernel (bookworm, trixie,
+#                             trixie-backports)
+#   KERNEL=FILE MODULES=DIR   any kernel: a bzImage or vmlinux, and its modules, a
+#                             folder like /lib/modules/RELEASE; KDIR, the tree to
+#                             build the driver against, is DIR/build
+#   KERNEL=TREE               any kernel, in its build tree
 #
-# What depends on the kernel, the driver and the image, goes to GUEST_OUT, and
-# images/vm and the tests take it from there. These are all relative to here.
+# Files that depend on the kernel, the driver and the image, are built in GUEST_OUT,
+# where images/vm and the tests find them. Relative paths are relative to this folder.
 #
-# GUEST_ARCH=ARCH is a guest of another processor, see images/arch.mk; what
-# depends on that goes to build/ARCH.
+# GUEST_ARCH=ARCH is the guest's processor, see images/arch.mk; files that depend on
+# it are in build/ARCH.
 export GUEST_OUT GUEST_ARCH
 ifdef KVER
 export KVER
@@ -43,58 +42,62 @@ export KERNEL MODULES
 export KDIR := $(abspath $(if $(MODULES),$(MODULES)/build,$(KERNEL)))
 endif
 
-# QEMU_RELEASE=RELEASE: with the QEMU of another release of Debian (trixie). It is
-# fetched below build/downloads, and what depends on it goes to build/RELEASE;
-# images/vm and the tests take it from there.
+# QEMU_RELEASE=RELEASE: use the QEMU of another release of Debian (trixie). It is
+# fetched below build/downloads, and files that depend on it are built in
+# build/RELEASE, where images/vm and the tests find them.
 export QEMU_RELEASE
 
 help:
-	@echo 'make setup    install the Debian packages that the rest needs (root or sudo)'
+	@echo 'make setup    install the Debian packages that all targets need (root or sudo)'
 	@echo 'make device   build the capture device into build/qemu-device/'
 	@echo 'make driver   build the guest driver into build/guest-driver/'
 	@echo 'make libpcap  build a shared libpcap for /dev/bpf into build/libpcap/'
-	@echo 'make deb      make Debian packages of all parts, into build/deb/'
-	@echo '              QEMU_RELEASE=trixie: of the plug-in for the QEMU of that'
+	@echo 'make deb      build Debian packages of all parts into build/deb/'
+	@echo '              QEMU_RELEASE=trixie: only the plug-in, for the QEMU of that'
 	@echo '              release, into build/trixie/deb/'
-	@echo 'make image    build the guest image into build/images/; GUEST_ARCH=aarch64 or'
-	@echo '              s390x: of a guest with that processor, into build/ARCH/images/'
-	@echo '              KERNEL=FILE MODULES=/lib/modules/RELEASE, or KERNEL=TREE: of a'
-	@echo '              kernel of your own; images/vm --kernel needs no image of it'
-	@echo 'make run      all of it, then a guest whose traffic tcpdump captures'
-	@echo 'make check    all of it, then every test; TESTS="FILE..." selects'
-	@echo '              ALLOW_SKIP=1: also where this machine cannot run all of them'
-	@echo '              KVER=trixie-backports: with that kernel of Debian'"'"'s, which'
-	@echo '              make image takes, too'
+	@echo 'make image    build the guest image into build/images/'
+	@echo '              GUEST_ARCH=aarch64 or s390x: for that processor, into'
+	@echo '              build/ARCH/images/'
+	@echo '              KERNEL=FILE MODULES=/lib/modules/RELEASE, or KERNEL=TREE: with'
+	@echo '              your own kernel; images/vm --kernel does not need this'
+	@echo 'make run      build what it needs, then show a guest'"'"'s traffic with tcpdump'
+	@echo 'make check    build everything, then run the tests; TESTS="FILE..." selects some'
+	@echo '              ALLOW_SKIP=1: skip tests that cannot run on this machine'
+	@echo '              KVER=trixie-backports: with that kernel of Debian'"'"'s; also for'
+	@echo '              make image'
 	@echo '              QEMU_RELEASE=trixie: with the QEMU of that release of Debian'
-	@echo 'make check-archs  the guests'"'"' tests on guests of other processors, aarch64'
-	@echo '              and s390x; make check-arch-s390x: of that one'
-	@echo 'make check-short  the tests of the device and of the driver alone'
-	@echo 'make check-kernels  build the driver for Linux 6.1, 6.12 and the newest of'
-	@echo '              Debian'"'"'s, and run guests'"'"' tests on each; KERNELS="KVER..."'
-	@echo '              make check-build-tree: the part of it that builds a small kernel'
-	@echo '              and boots it from its build tree'
-	@echo 'make debug-check  build a kernel with KASAN, lockdep and more, and run the'
-	@echo '              guests'"'"' tests on it (80 minutes); FUZZ_TIME: seconds of its fuzzer'
-	@echo 'make check-packages  install the packages in a system of Debian 12, use and'
-	@echo '              remove them, lintian, build them twice (root)'
-	@echo 'make check-images  disk images of Debian 12 and 13, by images/build and by the'
-	@echo '              ways of images/other-images.md: made, booted, used (root)'
+	@echo 'make check-archs  run guest tests on aarch64 and s390x'
+	@echo '              make check-arch-s390x: on that processor only'
+	@echo 'make check-short  run only the tests of the device and of the driver'
+	@echo 'make check-kernels  build the driver for Linux 6.1, 6.12 and Debian'"'"'s newest,'
+	@echo '              and run guest tests on each; KERNELS="KVER..." selects kernels'
+	@echo '              make check-build-tree: only build a small kernel and boot it from'
+	@echo '              its build tree'
+	@echo 'make debug-check  build a kernel with KASAN, lockdep and more, and run the guest'
+	@echo '              tests on it (80 minutes); FUZZ_TIME=SECONDS: time for its fuzzer'
+	@echo 'make check-packages  install, use and remove the packages in a system of'
+	@echo '              Debian 12, run lintian, and check that builds are reproducible'
+	@echo '              (root)'
+	@echo 'make check-images  make disk images of Debian 12 and 13 by images/build and as'
+	@echo '              in images/other-images.md, boot and use them (root)'
 	@echo 'make check-in-tree  build a QEMU with the device in its own tree, and run the'
-	@echo '              device'"'"'s tests on that (a quarter of an hour)'
-	@echo 'make check-trixie  make run and make check of a clean clone on Debian 13, in a'
-	@echo '              root folder of its own (root); ARGS="check TESTS=FILE" instead'
+	@echo '              device'"'"'s tests on it (15 minutes)'
+	@echo 'make check-trixie  make run and make check in a clean clone on Debian 13, in a'
+	@echo '              root folder (root); ARGS="check TESTS=FILE": make that instead'
 	@echo '              make check-release RELEASE=NAME: on another release of Debian'
-	@echo 'make fuzz     all of it, then the fuzzers for FUZZ_TIME seconds (3600)'
-	@echo 'make soak     the hot-plug tests, 1000 times over; more programs and clients'
-	@echo 'make bench    measure beside the peers, into build/bench/; ARGS=--help'
-	@echo 'make spec     the specification as HTML and PDF, and tables of what the tests'
-	@echo '              show of it, into build/spec/'
-	@echo 'make clean    remove what was built, but not the downloads'
+	@echo 'make fuzz     build what it needs, then run the fuzzers; FUZZ_TIME=SECONDS'
+	@echo '              (default 3600)'
+	@echo 'make soak     repeat the hot-plug tests 1000 times, test more programs'
+	@echo 'make bench    compare the performance with AF_PACKET and filter-dump, into'
+	@echo '              build/bench/; ARGS=--help'
+	@echo 'make spec     build the specification as HTML and PDF, and tables of its'
+	@echo '              requirements with their tests, into build/spec/'
+	@echo 'make clean    remove everything in build/ except the downloads'
 
 setup:
 	images/fetch/setup
 
-# Each of these installs what it needs itself, and no more.
+# Each of these targets installs only the packages that it needs.
 device:
 	images/fetch/setup --for device
 	$(MAKE) -C qemu-device
@@ -110,12 +113,12 @@ libpcap:
 deb: setup device libpcap
 	$(MAKE) -C images/deb
 
-# The image takes the driver in when it has been built.
+# The image includes the driver, so that is built first.
 image: driver
 	images/fetch/setup --for image
 	$(MAKE) -C images
 
-# The image has the libpcap that some of them are built with.
+# Some of the programs are built with the libpcap that is built for the image.
 programs: setup image
 	$(MAKE) -C tests
 
@@ -125,16 +128,16 @@ run: device image
 check: setup device libpcap deb image programs
 	prove --exec '' --timer -j$(TEST_JOBS) $(TESTS)
 
-# The guests' tests that depend most on the kernel, on several of Debian's. It
-# says which kernel each result is of, and TESTS="FILE..." selects here, too.
+# Runs guest tests that depend most on the kernel, on several of Debian's kernels.
+# Results name the kernel; TESTS="FILE..." selects tests.
 KERNELS := bookworm trixie trixie-backports
 check-kernels: device image programs \
 		$(if $(filter file,$(origin TESTS)),check-build-tree)
 	$(if $(filter file,$(origin TESTS)),,TESTS='$(TESTS)') \
 		TEST_JOBS=$(TEST_JOBS) tests/kernels/run $(KERNELS)
 
-# A kernel in its build tree: one that is built like a user's own, from Debian's
-# sources. What only this needs is not in images/fetch/packages.
+# Tests a kernel in its build tree, built from Debian's sources as a user would.
+# Packages that only this needs are not in images/fetch/packages.
 .PHONY: check-build-tree
 check-build-tree: setup device image
 	images/fetch/setup libelf-dev
@@ -142,8 +145,7 @@ check-build-tree: setup device image
 		CONFIG=$(CURDIR)/tests/kernels/small.config
 	prove --exec '' --timer tests/kernels/build-tree.t
 
-# The tests whose guests exercise the driver, on other processors, as far as they
-# do not need x86-64.
+# Runs tests of the driver that do not need x86-64, on other processors.
 ARCHS := aarch64 s390x
 ARCH_TESTS = tests/e2e/processor.t $(sort $(wildcard tests/guest/*.t)) \
 	tests/e2e/expressions.t tests/e2e/frames.t tests/e2e/tcpdump.t
@@ -154,8 +156,8 @@ $(ARCHS:%=check-arch-%): check-arch-%: device
 	GUEST_ARCH=$* TIME_SCALE=3 prove --exec '' --timer -j$(TEST_JOBS) \
 		$(ARCH_TESTS)
 
-# The tests of the device, and those of the driver with all that a program can ask
-# of it: what another release of Debian may break first, in a few minutes.
+# Runs the tests of the device and of the driver's interface for programs: a quick
+# check, for example on another release of Debian.
 SHORT_TESTS = $(sort $(wildcard tests/device/*.t tests/guest/*.t)) \
 	tests/e2e/tcpdump.t
 .PHONY: check-short
@@ -163,14 +165,14 @@ check-short: setup device image
 	$(MAKE) -C tests guest
 	prove --exec '' --timer -j$(TEST_JOBS) $(SHORT_TESTS)
 
-# The tests whose guests exercise the driver, on a kernel that checks itself. It
-# is many times slower than the usual one: a boot takes 15 to 40 seconds of a
-# processor's time, with kmemleak a minute. That is on where a test asks for it
-# (leaks=True): behaviour.t, module.t, ioctl.t, faults.t once. Loops that look for
-# what grows with them are shorter. Without KVM all of it takes some 80 minutes of
-# processor time, a quarter of that in the fuzzer (FUZZ_TIME), and a quarter of an
-# hour more for the kernel, once. prove tells of each file when it has ended.
-# What only this needs is not in images/fetch/packages.
+# Runs tests of the driver on a kernel with many debug checks. It is many times slower
+# than the usual one: a boot takes 15 to 40 seconds of processor time, with kmemleak a
+# minute. kmemleak is on only in tests that request it (leaks=True): behaviour.t,
+# module.t, ioctl.t, once in faults.t. Loops that look for leaks are shorter. Without
+# KVM the tests take some 80 minutes of processor time, a quarter of that in the fuzzer
+# (FUZZ_TIME), and building the kernel, which is done once, takes 15 minutes. prove
+# prints a test file's result when it has ended. Packages that only this needs are not
+# in images/fetch/packages.
 DEBUG_KERNEL := build/downloads/debug-kernel
 DEBUG_TESTS = $(sort $(wildcard tests/guest/*.t tests/faulty/*.t \
 	tests/lifecycle/*.t)) tests/launcher/faults.t tests/fuzz/ioctl.t
@@ -183,9 +185,9 @@ debug-check: device driver image programs
 		HOTPLUG_LOOPS=20 MODULE_LOOPS=20 \
 		prove --exec '' --timer -j$(TEST_JOBS) $(DEBUG_TESTS)
 
-# A QEMU without what it can do without, which takes two processors some ten
-# minutes to build. Left out are the tests that build plug-ins of their own, and
-# refuse.t, which wants the netdevs that this QEMU lacks.
+# A QEMU with few features, which takes two processors some ten minutes to build.
+# Excluded are the tests that build plug-ins, and refuse.t, which needs netdevs that
+# this QEMU lacks.
 QEMU_IN_TREE = $(QEMU_RELEASE:%=%/)qemu-device/in-tree/build/qemu-system-x86_64
 check-in-tree: setup device
 	$(MAKE) -C qemu-device in-tree TARGETS=qemu-system-x86_64
@@ -193,11 +195,11 @@ check-in-tree: setup device
 		-j$(TEST_JOBS) $(filter-out $(addprefix tests/device/,load.t \
 		reentrancy.t refuse.t stream.t in-tree.t),$(wildcard tests/device/*.t))
 
-# The packages in systems of Debian's releases: installed, used, removed, and
-# looked at by lintian; and built once more elsewhere. For another release than
-# this machine's it is the plug-in that is built for its QEMU. A quarter
-# of an hour of processor time for each; more the first time, when the systems are
-# made. Also, each part of the tree is built in a system that has nothing else.
+# Tests the packages in systems of Debian's releases: installs, uses and removes them,
+# and runs lintian; builds them again in another folder; and builds each part of the
+# tree in a new system. For a release other than this machine's, the plug-in is built
+# for its QEMU. Takes 15 minutes of processor time for each release, more the first
+# time, when the systems are made.
 PACKAGE_RELEASES := bookworm
 THIS_RELEASE = $(shell . /etc/os-release && echo $$VERSION_CODENAME)
 .PHONY: check-packages check-packages-bookworm check-packages-trixie
@@ -208,9 +210,9 @@ check-packages-bookworm check-packages-trixie: check-packages-%: deb
 	images/fetch/package-root $*
 	PACKAGES_FOR=$* prove --exec '' --timer tests/packages/systems/*.t
 
-# Disk images: of each release, without root where that works, booted by BIOS and
-# by UEFI; and those of images/other-images.md. What only this needs is not in
-# images/fetch/packages.
+# Tests disk images: of each release, made by a user other than root, and booted by
+# BIOS and UEFI; and those of images/other-images.md. Packages that only this needs are
+# not in images/fetch/packages.
 IMAGE_RELEASES := bookworm trixie
 .PHONY: check-images
 check-images: setup device deb image
@@ -218,7 +220,7 @@ check-images: setup device deb image
 	IMAGE_RELEASES='$(IMAGE_RELEASES)' prove --exec '' --timer \
 		tests/images/options.t tests/images/disks/*.t
 
-# On another release of Debian than this machine's, with ARGS for make there.
+# Runs make with ARGS on another release of Debian.
 .PHONY: check-release check-trixie
 check-release: setup
 	images/fetch/check-release '$(RELEASE)' $(ARGS)
@@ -234,7 +236,7 @@ soak: device libpcap image programs
 	SOAK=1 prove --exec '' --timer tests/lifecycle/hotplug.t \
 		tests/clients/dhcp.t tests/programs/soak/*.t
 
-# What only this needs is not in images/fetch/packages.
+# Packages that only this needs are not in images/fetch/packages.
 bench: setup device image
 	images/fetch/setup valgrind
 	$(MAKE) -C tests/bench ARGS='$(ARGS)'
