@@ -108,7 +108,7 @@ INVALID = [
     ("no return", [(bpf.LDB_ABS, 0, 0, 0)]),
     ("an unknown code", [(0xffff, 0, 0, 0), *ACCEPT]),
     ("a jump past the end", [(bpf.JA, 0, 0, 1), *ACCEPT]),
-    ("a jump back", [(bpf.JA, 0, 0, 0xffffffff), *ACCEPT]),
+    ("a backward jump", [(bpf.JA, 0, 0, 0xffffffff), *ACCEPT]),
     ("a condition's jump past the end", [(bpf.JEQ, 0, 255, 0), *ACCEPT]),
     ("a scratch word too many", [(bpf.ST, 0, 0, 16), *ACCEPT]),
     ("a division by 0", [(bpf.DIV_K, 0, 0, 0), *ACCEPT]),

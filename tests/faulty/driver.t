@@ -44,6 +44,6 @@ if tap.ok(made.returncode == 0, "the misbehaving device is built", made.stdout):
             f"insmod dummy.ko && modprobe virtio_capture offload={offload} && " +
             RUN % program)
         tap.equal(finished, [program], f"the program {program} ran to its end")
-        tap.ok(done.returncode == 0, "the guest and its kernel are well",
+        tap.ok(done.returncode == 0, "the guest's kernel reports no error",
                f"exit status {done.returncode}", done.stderr)
 sys.exit(tap.done())

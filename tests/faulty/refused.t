@@ -27,6 +27,6 @@ if tap.ok(made.returncode == 0, "the module and the program are built",
                   guest_file("tests", "faulty", "module", "refuse.ko")],
             "insmod refuse.ko && " + RUN % "refused")
         tap.equal(finished, ["refused"], f"offload={model}: the program ran")
-        tap.ok(done.returncode == 0, "the guest and its kernel are well",
+        tap.ok(done.returncode == 0, "the guest's kernel reports no error",
                f"exit status {done.returncode}", done.stderr)
 sys.exit(tap.done())

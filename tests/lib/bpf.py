@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-Programs of the BSD packet filter, as lists of (code, jt, jf, k): compiled and
-run by libpcap, or random ones.
+Programs of the BSD packet filter, as lists of (code, jt, jf, k): programs compiled by
+libpcap, random programs, and libpcap's results of running them.
 """
 import ctypes
 
@@ -10,7 +10,7 @@ ETHERNET = 1
 NETMASK = 0xffffff00            # for "ip broadcast"
 MEMWORDS, MAXINSNS = 16, 512
 
-# Codes: loads, stores, arithmetic, jumps, and what is left.
+# Codes: loads, stores, arithmetic, jumps, others.
 LD_IMM, LDX_IMM, ST = 0x00, 0x01, 0x02
 LDH_ABS, LDB_ABS, JEQ, JA, RET_K, RET_A = 0x28, 0x30, 0x15, 0x05, 0x06, 0x16
 ADD_K, LSH_K, RSH_K, DIV_K, MOD_K = 0x04, 0x64, 0x74, 0x34, 0x94
@@ -45,7 +45,7 @@ PCAP.bpf_filter.restype = ctypes.c_uint
 
 
 def compiled(expression, optimize=True):
-    """What libpcap makes of a filter expression."""
+    """Returns libpcap's program for a filter expression."""
     pcap = ctypes.c_void_p(PCAP.pcap_open_dead(ETHERNET, 262144))
     program = Program()
     if PCAP.pcap_compile(pcap, ctypes.byref(program), expression.encode(),
@@ -60,8 +60,8 @@ def compiled(expression, optimize=True):
 
 def answer(program, data):
     """
-    What libpcap's bpf_filter() says of a whole frame, with what it leaves open
-    as the specification has it: scratch words of 0, shifts by 32 and more.
+    Returns the result of libpcap's bpf_filter() for a whole frame. What is undefined
+    there, scratch memory and shifts by 32 and more, is as in the specification.
     """
     insns = [(ST, 0, 0, i) for i in range(MEMWORDS)]
     insns += [(LD_IMM, 0, 0, 0) if one[0] in (LSH_K, RSH_K) and one[3] >= 32
@@ -71,7 +71,7 @@ def answer(program, data):
 
 
 def random_program(rng, most=40):
-    """Any valid program; mostly such that something depends on the frame."""
+    """Returns a random valid program, whose result mostly depends on the frame."""
     length = rng.choice([1, 2, 5, 10, 20, most])
     program = []
     for after in range(length - 1, -1, -1):

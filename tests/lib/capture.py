@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A driver for the capture device, in the words of spec/virtio_capture.h."""
+"""A driver for the capture device, with the names of spec/virtio_capture.h."""
 import re
 import struct
 from collections import namedtuple
@@ -11,7 +11,7 @@ from waiting import wait_for
 
 HEADER = Path(__file__).resolve().parents[2] / "spec" / "virtio_capture.h"
 
-# VIRTIO_CAPTURE_X of the header is spec.X here.
+# The header's VIRTIO_CAPTURE_X is spec.X.
 spec = SimpleNamespace(**{
     name: int(value, 0) for name, value in re.findall(
         r"#define\s+VIRTIO_(?:CAPTURE_)?(\w+)[ \t]+(0x[0-9a-f]+|\d+)U?\s",
@@ -43,14 +43,14 @@ Record = namedtuple("Record", "sec subsec caplen datalen hdrlen flags dropped "
 
 
 def frame(number, size=60, destination=BROADCAST):
-    """An Ethernet frame that tells its number, of any size from 18."""
+    """Returns an Ethernet frame with a number, of at least 18 bytes."""
     head = destination + b"\x02\0\0\0\0\x99" + b"\x88\xb5"
     body = bytes((number + i) & 0xff for i in range(size - len(head) - 4))
     return head + struct.pack(">I", number) + body
 
 
 def records(data):
-    """The records in a used buffer's content."""
+    """Returns the records in a used buffer's content."""
     found, position = [], 0
     while position < len(data):
         fields = RECORD.unpack_from(data, position)
@@ -86,7 +86,7 @@ class Capture(virtio_pci.Device):
         return spec.NUM_VQS + self.listener_queues()
 
     def listener_queues(self):
-        """How many listeners have queues of their own; with that feature."""
+        """Returns the number of listener queues, with F_LISTENER_QUEUES."""
         return LISTENER_QUEUES.unpack(self.config_bytes(
             spec.CONFIG_PCI + LISTENER_QUEUES.size)[spec.CONFIG_PCI:])[0]
 
@@ -96,7 +96,7 @@ class Capture(virtio_pci.Device):
         return self.queues[0]
 
     def queue_of(self, listener):
-        """The queue with a listener's capture buffers."""
+        """Returns the queue with a listener's capture buffers."""
         return self.queues[spec.NUM_VQS - 1 + listener if listener else 0]
 
     @property
@@ -105,18 +105,18 @@ class Capture(virtio_pci.Device):
         return self.queues[1]
 
     def read_config(self):
-        """The configuration space, by names."""
+        """Returns the fields of the configuration space."""
         return Config(*CONFIG.unpack(self.config_bytes(CONFIG.size)))
 
     def post(self, *sizes, listener=0):
-        """Gives the device one capture buffer, of parts of these sizes."""
+        """Makes a capture buffer available, with elements of these sizes."""
         parts = [(self.machine.allocate(size), size) for size in sizes]
         for address, size in parts:     # what the device must overwrite
             self.machine.command(f"memset {address} {size} 0xa5")
         self.queue_of(listener).add([], parts, parts)
 
     def take(self, listener=0):
-        """The content of the next used buffer, or None."""
+        """Returns the content of the next used buffer, or None."""
         used = self.queue_of(listener).take()
         if not used:
             return None
@@ -125,7 +125,7 @@ class Capture(virtio_pci.Device):
         return data[:length]
 
     def take_records(self, listener=0):
-        """The records of all used buffers."""
+        """Returns the records of all used buffers."""
         found = []
         while True:
             data = self.take(listener)
@@ -134,7 +134,7 @@ class Capture(virtio_pci.Device):
             found += records(data)
 
     def wait_records(self, count, listener=0):
-        """The records of used buffers, as soon as there are so many."""
+        """Waits for that number of records in used buffers, and returns them."""
         found = []
 
         def enough():
@@ -146,7 +146,7 @@ class Capture(virtio_pci.Device):
     # Commands.
 
     def submit(self, request, reply_size, parts=1):
-        """A control buffer with any request; gives its used length later."""
+        """Makes a control buffer with any request available."""
         self.machine.write(self.request, request)
         self.machine.write(self.answer, b"\xa5" * 64)
         readable, step = [], -(-len(request) // parts) if request else 1
@@ -157,7 +157,7 @@ class Capture(virtio_pci.Device):
         self.controls.add(readable, writable)
 
     def control(self, command, body=b"", reply_size=None, parts=1):
-        """Executes a command: its status and the rest of its reply."""
+        """Executes a command; returns its status and the rest of its reply."""
         if reply_size is None:
             reply_size = REPLY.size + self.counters_format.size
         self.submit(CTRL.pack(command, 0) + body, reply_size, parts)
@@ -165,7 +165,7 @@ class Capture(virtio_pci.Device):
         return self.result()
 
     def result(self):
-        """The reply to the command that is under way."""
+        """Waits for the reply to a command; returns as control() does."""
         length = self.controls.wait("reply")[1]
         reply = self.machine.read(self.answer, length)
         status, reserved = REPLY.unpack_from(reply)
@@ -174,24 +174,24 @@ class Capture(virtio_pci.Device):
 
     @property
     def counters_format(self):
-        """What the device replies with, by the features."""
+        """The format of the counters in replies, which depends on features."""
         return ALL_COUNTERS if spec.F_FILTER in self.features else COUNTERS
 
     def counters(self, reply):
-        """The counters of a reply."""
+        """Returns the counters of a reply."""
         values = self.counters_format.unpack(reply)
         return (AllCounters if len(values) > 3 else Counters)(*values)
 
     def listen(self, snaplen=65535, flags=BOTH, delay=0, listener=0):
-        """LISTEN; gives its status."""
+        """LISTEN; returns its status."""
         status, rest = self.control(spec.C_LISTEN,
                                     LISTEN.pack(snaplen, flags, delay,
                                                 listener))
-        assert not rest, "a reply that LISTEN has not"
+        assert not rest, "the reply of LISTEN is too long"
         return status
 
     def flush(self, listener=0, flags=0):
-        """FLUSH; gives the counters."""
+        """FLUSH; returns the counters."""
         body = (FLUSH.pack(listener, flags)
                 if spec.F_LISTENER_QUEUES in self.features else b"")
         status, rest = self.control(spec.C_FLUSH, body)
@@ -199,11 +199,11 @@ class Capture(virtio_pci.Device):
         return self.counters(rest)
 
     def look(self, listener):
-        """The counters of a listener, with all that has crossed the tap."""
+        """Returns a listener's counters, including frames just captured."""
         return self.flush(listener, spec.FLUSH_KEEP)
 
     def clock(self, offset=None):
-        """CLOCK, which sets the offset if there is one; gives the counters."""
+        """CLOCK, which sets the offset unless it is None; returns the counters."""
         status, rest = self.control(
             spec.C_CLOCK,
             CLOCK.pack(offset or 0, offset is not None, 0))
@@ -211,21 +211,21 @@ class Capture(virtio_pci.Device):
         return self.counters(rest)
 
     def filter(self, program, flags=0, count=None, listener=0):
-        """FILTER; gives its status, and the counters if it succeeded."""
+        """FILTER; returns its status, and the counters if it succeeded."""
         body = FILTER.pack(listener, flags, len(program) if count is None else count,
                            0) + b"".join(INSN.pack(*one) for one in program)
         status, rest = self.control(spec.C_FILTER, body)
         return status, self.counters(rest) if not status else rest
 
     def wait_counted(self, count):
-        """Waits until the device has captured or dropped so many frames."""
+        """Waits until the device has captured or dropped that many frames."""
         def enough():
             now = self.clock()
             return now.captured + now.dropped >= count and now
         return wait_for(enough, f"{count} frames in the counters")
 
     def tap_exists(self, device_id="cap"):
-        """Whether the tap is in the NIC's path."""
+        """Returns whether the tap is in the NIC's path."""
         path = f"/machine/peripheral/{device_id}/virtio-backend"
         return "tap" in [child["name"] for child in
                          self.machine.qmp("qom-list", path=path)]
@@ -243,7 +243,7 @@ def offer(cap, data, flags=0, room=8):
 
 
 def injected(cap):
-    """The status that the device answers for the next frame."""
+    """Waits for the status of the next injected frame, and returns it."""
     answer, length = cap.queues[spec.VQ_INJECT].wait("reply")
     assert length == REPLY.size, f"a reply of {length} bytes"
     status, reserved = REPLY.unpack(cap.machine.read(answer, length))
@@ -252,7 +252,7 @@ def injected(cap):
 
 
 def inject(cap, data, flags=0):
-    """Injects a frame; gives the status that the device answers."""
+    """Injects a frame; returns the status in the device's reply."""
     offer(cap, data, flags)
     cap.queues[spec.VQ_INJECT].kick()
     return injected(cap)

@@ -19,5 +19,5 @@ class Channel:
         """Receives one line."""
         line = self.file.readline()
         if not line:
-            raise EOFError("QEMU has gone")
+            raise EOFError("QEMU has closed the connection")
         return line.decode().rstrip("\n")

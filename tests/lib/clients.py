@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Programs of other projects in the guest, as tests/clients/Makefile built
-them: with their shared libraries, and with output that can be waited for."""
+"""Programs that tests/clients/Makefile builds, for use in the guest: with their shared
+libraries and with line-buffered output."""
 import os
 import re
 import subprocess
@@ -9,13 +9,13 @@ from guest import TOP
 
 CLIENTS = os.path.join(TOP, "build", "tests", "clients")
 
-# Of coreutils: what stdbuf(1) preloads, as a file is written in blocks else.
+# The library of stdbuf(1), as output to a file is block-buffered otherwise.
 STDBUF = "/usr/libexec/coreutils/libstdbuf.so"
 BY_LINES = f"export LD_PRELOAD={STDBUF} _STDBUF_O=L\n"
 
 
 def add_programs(*paths):
-    """Options of images/vm for programs in /root, and for what they load."""
+    """Returns options of images/vm for programs in /root and their libraries."""
     files = set()
     for path in (*paths, STDBUF):
         done = subprocess.run(["ldd", path], text=True, check=True,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Makes disk images with images/build, and boots them. What runs in them is
-started by QEMU's guest agent."""
+"""Makes disk images with images/build, boots them, and runs programs in them through
+the QEMU guest agent."""
 import base64
 import json
 import os
@@ -16,13 +16,13 @@ import tree
 BUILD = tree.TOP / "images" / "build"
 PLUGIN = tree.TOP / "build" / "qemu-device" / "virtio-capture.so"
 TIME_SCALE = float(os.environ.get("TIME_SCALE") or "1")
-# A boot takes an emulated processor a minute, and there may be others at work.
+# A boot takes a minute on an emulated processor, more on a busy machine.
 PATIENCE = 600 * TIME_SCALE
 FIRMWARE = {"bios": [], "uefi": ["-machine", "q35", "-bios",
                                  "/usr/share/ovmf/OVMF.fd"]}
 PORT = "org.qemu.guest_agent.0"
 
-# A user that only a mount name space has, with IDs for a name space of users.
+# A user that exists only in a mount name space, with a range of subordinate IDs.
 USER = 64321
 ACCOUNT = {"passwd": f"builder:x:{USER}:{USER}::/nonexistent:/bin/sh\n",
            "subuid": "builder:700000:65536\n",
@@ -39,13 +39,13 @@ exec setpriv --reuid=%d --regid=%d --clear-groups "$@"
 
 
 def releases():
-    """Those of Debian to test."""
+    """Returns the names of Debian's releases to test."""
     return (os.environ.get("IMAGE_RELEASES") or "bookworm trixie").split()
 
 
 def user_tree(folder):
-    """A copy of the sources and of the packages that the user owns; as the
-    account's files are there, too, it is also the first argument of as_user."""
+    """Makes a copy of the sources and the packages that belongs to the user, and
+    the account files for as_user()."""
     for name in tree.files():
         path = Path(folder, "tree", name)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,8 @@ def user_tree(folder):
 
 
 def as_user(folder):
-    """What to put before a command for that user to run it; root is needed."""
+    """Returns a prefix that runs a command as that user; needs root. The folder
+    is one of user_tree()."""
     return ["unshare", "--mount", "sh", "-c", AS_USER, str(folder)]
 
 
@@ -69,7 +70,7 @@ class Skipped(Exception):
 
 
 def build(tap, name, argv, folder):
-    """Makes an image, which must succeed; gives what was told."""
+    """Runs a command, which must succeed; returns its output."""
     done = subprocess.run(
         [str(word) for word in argv], text=True, check=False, cwd=folder,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -84,8 +85,8 @@ def build(tap, name, argv, folder):
 
 
 class Machine:
-    """A context: a machine that has booted a disk image, to which nothing is
-    written, with a NIC that is captured."""
+    """A context manager: a machine that has booted a disk image, without changing
+    it, and has a NIC with a capture device."""
 
     def __init__(self, folder, image, firmware="bios", more=()):
         self.serial = Path(folder, "serial")
@@ -127,7 +128,7 @@ class Machine:
         self._process.wait()
 
     def call(self, command, **arguments):
-        """A command of the agent; the first one waits for the boot's end."""
+        """Executes a command of the agent; the first waits until it runs."""
         try:
             self._lines.write(json.dumps({"execute": command, "arguments": {
                 name.replace("_", "-"): value
@@ -135,18 +136,18 @@ class Machine:
             self._lines.flush()
             answer = json.loads(self._lines.readline())
         except OSError as error:
-            raise AssertionError(f"{command}: {error}; the console had: "
+            raise AssertionError(f"{command}: {error}; the console's output: "
                                  f"{self.console()[-2000:]}") from None
         if "error" in answer:
             raise AssertionError(f"{command}: {answer['error']}")
         return answer["return"]
 
     def console(self):
-        """What the first serial port got."""
+        """Returns the output on the first serial port."""
         return self.serial.read_text(errors="replace")
 
     def run(self, script):
-        """Runs a shell script: (its status, its output and errors)."""
+        """Runs a shell script; returns its status, and its output and errors."""
         process = self.call("guest-exec", path="/bin/sh",
                             arg=["-c", f"exec 2>&1\n{script}"],
                             capture_output=True)["pid"]
@@ -155,16 +156,16 @@ class Machine:
             state = self.call("guest-exec-status", pid=process)
             if state["exited"]:
                 break
-            assert time.monotonic() < deadline, f"no end of: {script}"
+            assert time.monotonic() < deadline, f"the script does not end: {script}"
             time.sleep(0.2)
         output = base64.b64decode(state.get("out-data", "")).decode()
         return state.get("exitcode", -1), output
 
 
-# The system is up, or what is not is told.
+# Waits until the system is up, and prints failed services.
 UP = "systemctl is-system-running --wait; systemctl --failed --plain --no-legend"
-# A capture of what the NIC sends and gets, whatever its name is; and who captures
-# through /dev/bpf meanwhile.
+# Captures an echo request and its reply on the NIC, and prints which programs use
+# /dev/bpf meanwhile.
 CAPTURE = """\
 nic=$(ls /sys/class/net | grep -v '^lo$')
 until ip -4 address show dev $nic | grep -q inet; do sleep 0.2; done
@@ -183,16 +184,17 @@ exit $status
 
 
 def captures(tap, machine, name, program="tcpdump"):
-    """The program, tcpdump, sees a ping and its answer, and /dev/bpf has it as a listener."""
+    """Checks that tcpdump, run as program, captures a ping and its reply through
+    /dev/bpf."""
     status, output = machine.run(CAPTURE % program)
     tap.ok(status == 0
            and re.search(r"10.0.2.15 > 10.0.2.2: ICMP echo request", output)
            and re.search(r"10.0.2.2 > 10.0.2.15: ICMP echo reply", output),
-           f"{name}: tcpdump sees a ping and its answer", status, output)
+           f"{name}: tcpdump captures a ping and its reply", status, output)
     tap.ok(re.search(r"(?m)\btcpdump$", output),
-           f"{name}: through /dev/bpf", output)
+           f"{name}: bpfstat lists tcpdump as a user of /dev/bpf", output)
 
 
 def equal(tap, machine, script, expected, name):
-    """A script's output, and its success."""
+    """Checks that a script succeeds with this output."""
     tap.equal(machine.run(script), (0, expected), name)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Small disk images that a kernel of the launcher's boots: busybox on ext4, with a
-login on the serial console, and no modules."""
+"""Small disk images that the launcher's kernel boots: busybox on ext4, with a login on
+the serial console and without modules."""
 import os
 import shutil
 import subprocess
@@ -8,14 +8,14 @@ from pathlib import Path
 
 from guest import guest_file
 
-# busybox's init; as systemd does, it is told to switch off by poweroff.
+# For busybox's init; poweroff shuts it down, as systemd.
 INITTAB = """\
 ::sysinit:/etc/rc
 ttyS0::respawn:/sbin/getty -L ttyS0 115200 vt100
 ::shutdown:/bin/umount -a -r
 """
 
-# As systems have it: no programs run from /dev/shm and /run here.
+# As on other systems, programs cannot be executed from /dev/shm and /run.
 RC = """\
 #!/bin/sh
 mount -t proc proc /proc
@@ -26,7 +26,7 @@ mount -t tmpfs -o noexec tmpfs /run
 mount -o remount,rw /
 """
 
-# Goes from the initramfs to the disk, with the modules that a guest may need.
+# Loads the modules that a guest may need and changes from the initramfs to the disk.
 INIT = """\
 #!/bin/sh
 mount -t devtmpfs devtmpfs /dev
@@ -44,8 +44,8 @@ PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 
 
 def make_root(folder, password=""):
-    """The files of the system, in a new folder. password: as /etc/passwd has
-    it."""
+    """Makes the files of the system in a new folder. password: the field in
+    /etc/passwd."""
     image = Path(guest_file("images", "root"))
     for name in ("dev", "etc", "proc", "root", "run", "sys", "tmp", "var"):
         (folder / name).mkdir(parents=True)
@@ -62,7 +62,7 @@ def make_root(folder, password=""):
 
 
 def make_disk(folder, name="disk.raw", password=""):
-    """The image of such a system, made in a folder; gives its path."""
+    """Makes an image of such a system in a folder; returns its path."""
     root = make_root(folder / f"{name}.root", password)
     path = folder / name
     subprocess.run(["mke2fs", "-q", "-t", "ext4", "-E", "root_owner=0:0", "-d",
@@ -73,8 +73,8 @@ def make_disk(folder, name="disk.raw", password=""):
 
 
 def make_initrd(folder):
-    """The initramfs that leads to it: the image's, with another first program.
-    Gives its path."""
+    """Makes an initramfs that boots the disk: the image's, with another init.
+    Returns its path."""
     stage = folder / "stage"
     stage.mkdir()
     (stage / "init").write_text(INIT)
@@ -89,7 +89,7 @@ def make_initrd(folder):
 
 
 def file_on(disk, path):
-    """What a file of the disk has."""
+    """Returns the content of a file on the disk."""
     return subprocess.run(["debugfs", "-R", f"cat {path}", disk], text=True,
                           check=True, stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL,
@@ -97,7 +97,7 @@ def file_on(disk, path):
 
 
 def is_clean(disk):
-    """Whether the file system was unmounted."""
+    """Returns whether the file system was unmounted cleanly."""
     done = subprocess.run(["dumpe2fs", "-h", disk], text=True, check=True,
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                           env={**os.environ, "PATH": PATH})

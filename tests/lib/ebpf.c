@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A machine for translated programs, by the kernel's instruction-set text. */
+/*
+ * An interpreter of translated programs, by the kernel's instruction-set
+ * document.
+ */
 #include <stdint.h>
 
 #include "ebpf.h"
@@ -16,7 +19,7 @@ struct machine {
 	bool stack_set[STACK];
 };
 
-/* Does [@address, +@size) lie within @bytes from @start? */
+/* Return true if [@address, +@size) is within @bytes from @start. */
 static bool within(u64 address, u32 size, const void *start, u64 bytes)
 {
 	u64 from = (u64)(uintptr_t)start;
@@ -25,7 +28,7 @@ static bool within(u64 address, u32 size, const void *start, u64 bytes)
 	       address - from <= bytes - size;
 }
 
-/* The part of the stack that the program has asked for. */
+/* Return true if the address is in the program's stack; @at is its offset. */
 static bool on_stack(struct machine *m, u64 address, u32 size, u32 *at)
 {
 	if (m->t->stack > STACK ||
@@ -44,14 +47,14 @@ static const char *load(struct machine *m, const struct vcap_ebpf_insn *in,
 	u32 at, i;
 
 	if (!m->set[in->src])
-		return "an address that is not set";
+		return "a load from an uninitialised address";
 	if (on_stack(m, address, size, &at)) {
 		for (i = 0; i < size; i++)
 			if (!m->stack_set[at + i])
-				return "a word that is not set";
+				return "a load from uninitialised stack memory";
 	} else if (!within(address, size, m->packet, sizeof(*m->packet)) &&
 		   !within(address, size, m->packet->data, m->packet->buflen)) {
-		return "a load from elsewhere";
+		return "a load from an invalid address";
 	}
 	/* The lowest bytes of the value, on a little-endian host. */
 	switch (size) {
@@ -86,9 +89,9 @@ static const char *store(struct machine *m, const struct vcap_ebpf_insn *in,
 	u32 at;
 
 	if (!m->set[in->dst])
-		return "an address that is not set";
+		return "a store to an uninitialised address";
 	if (!on_stack(m, m->reg[in->dst] + in->off, sizeof(value), &at))
-		return "a store to elsewhere";
+		return "a store to an invalid address";
 	memcpy(&m->stack[at], &value, sizeof(value));
 	memset(&m->stack_set[at], true, sizeof(value));
 	return NULL;
@@ -101,7 +104,7 @@ static const char *alu32(struct machine *m, const struct vcap_ebpf_insn *in,
 	u32 a = m->reg[in->dst];
 
 	if (!m->set[in->dst] && (in->code & 0xf0) != 0xb0)
-		return "arithmetic on a register that is not set";
+		return "arithmetic on an uninitialised register";
 	switch (in->code & 0xf0) {
 	case 0x00:
 		a += b;
@@ -162,7 +165,7 @@ static const char *swap(struct machine *m, const struct vcap_ebpf_insn *in)
 	return NULL;
 }
 
-/* Comparisons of two numbers; false: unknown. */
+/* Compare two numbers; return false for an unknown comparison. */
 static bool compare(u8 op, u64 a, u64 b, bool *is)
 {
 	switch (op) {
@@ -204,7 +207,7 @@ static const char *jump(struct machine *m, const struct vcap_ebpf_insn *in,
 	if (in->code & 8)
 		b = m->reg[in->src];
 	if (!m->set[in->dst] || (in->code & 8 && !m->set[in->src]))
-		return "a comparison with a register that is not set";
+		return "a comparison with an uninitialised register";
 	if (!wide) {
 		a = (u32)a;
 		b = (u32)b;
@@ -212,7 +215,7 @@ static const char *jump(struct machine *m, const struct vcap_ebpf_insn *in,
 	return compare(in->code & 0xf0, a, b, is) ? NULL : "an unknown jump";
 }
 
-/* All but jumps and the end. */
+/* Execute an instruction other than a jump or exit. */
 static const char *step(struct machine *m, const struct vcap_ebpf_insn *in)
 {
 	u32 b = in->code & 8 ? (u32)m->reg[in->src] : (u32)in->imm;
@@ -229,13 +232,13 @@ static const char *step(struct machine *m, const struct vcap_ebpf_insn *in)
 		       "an unknown store";
 	case 3:
 		return in->code != 0x63 ? "an unknown store" :
-		       !m->set[in->src] ? "a store of what is not set" :
+		       !m->set[in->src] ? "a store of an unset register" :
 		       store(m, in, m->reg[in->src]);
 	case 4:
 		if ((in->code & 0xf0) == 0xd0)
 			return swap(m, in);
 		if (in->code & 8 && !m->set[in->src])
-			return "arithmetic with what is not set";
+			return "arithmetic with an uninitialised register";
 		return alu32(m, in, b);
 	default:
 		if (in->code != 0x0f || !m->set[in->src] || !m->set[in->dst])
@@ -262,21 +265,21 @@ const char *ebpf_run(const struct vcap_translation *t,
 		bool is;
 
 		if (pc > t->len)
-			return "it goes on behind its end";
+			return "execution beyond the last instruction";
 		if (in->dst >= REGISTERS || in->src >= REGISTERS)
 			return "an unknown register";
 		if (in->code == 0x95) {
 			*answer = (u32)m.reg[0];
-			return m.set[0] ? NULL : "no answer";
+			return m.set[0] ? NULL : "exit without a result";
 		}
 		if (class != 5 && class != 6) {
 			wrong = in->dst == 10 && class != 2 && class != 3 ?
-				"it changes the frame pointer" : step(&m, in);
+				"a change of the frame pointer" : step(&m, in);
 			continue;
 		}
 		wrong = jump(&m, in, &is);
 		if (in->off < 0)
-			return "a jump back";
+			return "a backward jump";
 		if (is)
 			pc += in->off;
 	}

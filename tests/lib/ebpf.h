@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A machine for translated programs that trusts them in nothing: it finds what
- * Linux, which does not verify them, would not.
+ * An interpreter of translated programs that checks them: Linux does not verify
+ * them, so it would not detect these errors.
  */
 #ifndef EBPF_H
 #define EBPF_H
@@ -12,11 +12,11 @@
  * ebpf_run() - run a translated program over a packet
  * @t: the program
  * @packet: its argument
- * @answer: receives what it returns
+ * @answer: receives the program's result
  *
- * Return: NULL, or what it must not do: go back, or out of the program; use a
- * register or a word of the stack that it has not set; read or write elsewhere
- * than it may; divide by 0; shift by 32 or more; use an unknown instruction.
+ * Return: NULL, or an error: a backward jump or one out of the program; use of
+ * an uninitialised register or stack word; access to an invalid address; a
+ * division by 0; a shift by 32 or more; an unknown instruction.
  */
 const char *ebpf_run(const struct vcap_translation *t,
 		     const struct vcap_packet *packet, u32 *answer);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Programs run by the interpreter, from their instructions on. */
+/* Decodes and runs programs with the interpreter. */
 #ifndef FILTERS_H
 #define FILTERS_H
 
@@ -7,7 +7,7 @@
 
 #include "interpreter.h"
 
-/* On the heap, where a sanitizer sees a read behind its end. */
+/* Decode a program on the heap, so that a sanitizer detects overruns. */
 static inline struct vcap_decoded *decode_filter(const struct bsd_insn *insns,
 						 u32 len)
 {

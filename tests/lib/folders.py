@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Folders for what a test writes."""
+"""Temporary folders of tests."""
 import atexit
 import shutil
 import tempfile
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def scratch():
-    """A new folder for sockets and files, which goes with the test."""
+    """Returns a new folder, which is removed when the test ends."""
     folder = tempfile.mkdtemp(prefix="capture-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)

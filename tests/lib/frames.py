@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Ethernet frames of the many kinds that expressions tell apart."""
+"""Ethernet frames of the kinds that filter expressions distinguish."""
 import random
 
 from scapy.all import (ARP, Dot1Q, Dot3, Ether, ICMP, ICMPv6EchoRequest,
@@ -109,7 +109,8 @@ def _llc(rng):
 
 
 def varied(count, seed):
-    """So many different frames of 14 to 1514 bytes, the same for a seed."""
+    """Returns that number of different frames of 14 to 1514 bytes. Equal seeds give
+    equal frames."""
     rng = random.Random(seed)
     frames = {}
     while len(frames) < count:

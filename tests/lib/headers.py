@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Compiling small sources, to see that headers stand on their own."""
+"""Compiles small sources, to test that headers are self-contained."""
 import concurrent.futures
 import os
 
@@ -14,7 +14,7 @@ LANGUAGES = {
 
 
 def complaints(language, source, *flags):
-    """What the compiler says about a source; nothing when all is well."""
+    """Returns the compiler's messages about a source."""
     status, lines = tree.run(*LANGUAGES[language], *WARNINGS,
                              "-fsyntax-only", *flags, "-",
                              input=source.encode())
@@ -24,7 +24,7 @@ def complaints(language, source, *flags):
 
 
 def including(names, body="extern int not_empty;"):
-    """A source that includes headers in this order, and then says body."""
+    """Returns a source that includes headers in this order, followed by body."""
     return "".join(f"#include <{name}>\n" for name in names) + body + "\n"
 
 
@@ -32,7 +32,7 @@ def compile_all(tap, jobs):
     """
     One result for each (name, language, source, flags...).
 
-    A failure shows the compiler's words and the source.
+    A failure shows the compiler's messages and the source.
     """
     jobs = list(jobs)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-The labels in tests' names, and the tables that follow from them.
+The labels in tests' names, and tables of labels and tests.
 
 A label names a requirement of spec/capture-device.md (CAP-DEV-REC-1) or a behaviour
-of tests/behaviours.md (BPF-READ-3). A test that shows one has it at the end of its
-name, in brackets: [CAP-DRV-REC-2 CAP-DRV-SEC-1].
+of tests/behaviours.md (BPF-READ-3). A test that shows it has the label at the end of
+its name, in brackets: [CAP-DRV-REC-2 CAP-DRV-SEC-1].
 
     python3 tests/lib/labels.py FOLDER
 
@@ -25,13 +25,14 @@ HEADER = "guest-driver/include/net/bpf.h"
 LABEL = r"(?:CAP-(?:DEV|DRV)-[A-Z]+|BPF-[A-Z]+)-\d+"
 SUFFIX = re.compile(rf' ?\[({LABEL}(?: {LABEL})*)\]"')
 
-# What is run by prove(1): a .t file, a source of one, or of a guest program.
+# Files that prove(1) runs: a .t file, its source, or a source of a guest program.
 RUN = re.compile(r"tests/((guest|unit)/\w+\.c|faulty/\w+\.[ch]|[\w/-]+\.t)")
 
 
 @functools.lru_cache(maxsize=None)
 def behaviours():
-    """The rows of tests/behaviours.md: [(line, section, [label, behaviour, here])]."""
+    """Returns the rows of tests/behaviours.md: [(line, section, [label, behaviour,
+    here])]."""
     found, section = [], ""
     for number, line in enumerate(tree.text(BEHAVIOURS).split("\n"), 1):
         if line.startswith("## "):
@@ -44,37 +45,39 @@ def behaviours():
 
 @functools.lru_cache(maxsize=None)
 def listed(title):
-    """A list of tests/untested.md: {label: text}."""
+    """Returns a list of tests/untested.md: {label: text}."""
     part = tree.text(UNTESTED).split(f"\n## {title}\n")[1].split("\n## ")[0]
     return {match[1]: " ".join(match[2].split())
             for match in re.finditer(rf"^- ({LABEL}): (.*(?:\n  .*)*)", part, re.M)}
 
 
 def untested():
-    """Why no test shows a requirement or a behaviour: {label: reason}."""
+    """Returns why requirements and behaviours have no test: {label: reason}."""
     return listed("Without a test")
 
 
 def remarks():
-    """What else there is to say of how one is tested: {label: text}."""
+    """Returns remarks about how requirements and behaviours are tested: {label:
+    text}."""
     return listed("Remarks")
 
 
 def defined():
-    """Every label, in the order of the definitions."""
+    """Returns all labels in the order of their definitions."""
     return [label for _, label, _ in spectext.requirements()] + \
         [row[0] for _, _, row in behaviours()]
 
 
 def requests():
-    """Each request in <net/bpf.h>, and FIONREAD: {name: topic of its labels}."""
+    """Returns the requests in <net/bpf.h> and FIONREAD: {name: topic of its
+    labels}."""
     names = re.findall(r"^#define (BIOC\w+)\s+_IO", tree.text(HEADER), re.M)
     return {**{name: name.removeprefix("BIOC") for name in names},
             "FIONREAD": "FIONREAD"}
 
 
 def name_before(text, end):
-    """The string that ends there, with those that it continues."""
+    """Returns the string that ends there, with adjacent string literals before."""
     parts = []
     while True:
         start = text.rfind("\n", 0, end) + 1
@@ -92,7 +95,7 @@ def name_before(text, end):
 
 @functools.lru_cache(maxsize=None)
 def in_file(name):
-    """The labels in a file: [(line, label, test's name)]."""
+    """Returns the labels in a file: [(line, label, test's name)]."""
     text, found = tree.text(name), []
     for match in SUFFIX.finditer(text):
         line = text.count("\n", 0, match.start()) + 1
@@ -104,13 +107,14 @@ def in_file(name):
 
 @functools.lru_cache(maxsize=None)
 def tests():
-    """Every label of a test that is run: [(file, line, label, test's name)]."""
+    """Returns the labels of all tests that are run: [(file, line, label, test's
+    name)]."""
     return [(name, *one) for name in tree.files() if RUN.fullmatch(name)
             for one in in_file(name)]
 
 
 def check_tested(tap, what, places):
-    """Each of [(place, label)] has a test, or a reason why there is none."""
+    """Checks that each of [(place, label)] has a test or a reason for having none."""
     tested = {label for _, _, label, _ in tests()}
     tap.equal([f"{place}: {label}" for place, label in places
                if label not in tested and label not in untested()], [],
@@ -118,7 +122,7 @@ def check_tested(tap, what, places):
 
 
 def cell(label):
-    """A label's tests, or why it has none, for a table."""
+    """Returns a label's tests, or the reason for having none, for a table."""
     shown = list(dict.fromkeys(
         f'`{name.removeprefix("tests/")}`: "{test}"'
         for name, _, other, test in tests() if other == label))
@@ -128,7 +132,7 @@ def cell(label):
 
 
 def requirements_table():
-    """Markdown: the requirements with their tests."""
+    """Returns a table of the requirements with their tests, in Markdown."""
     yield "# The requirements of the specification, and the tests that show them\n"
     yield "| label | tests |\n| --- | --- |"
     for _, label, _ in spectext.requirements():
@@ -136,7 +140,7 @@ def requirements_table():
 
 
 def behaviours_table():
-    """Markdown: the behaviours with their tests, by section."""
+    """Returns tables of the behaviours with their tests, in Markdown."""
     yield "# The behaviours of /dev/bpf, and the tests that show them"
     last = None
     for _, section, row in behaviours():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the launcher's tests share: launches to be disturbed, small disks."""
+"""Common code of the launcher's tests: runs of the launcher, and its environment."""
 import os
 import select
 import shutil
@@ -31,37 +31,37 @@ def start(*options, command, path=None, tmp=None, prefix=(), **kwargs):
 
 
 def finish(launcher):
-    """Waits for its end; gives its status, output and errors."""
+    """Waits for its end; returns its status, output and errors."""
     out, err = launcher.communicate()
     return launcher.returncode, out, err
 
 
 def run(*options, **kwargs):
-    """A launch from start to end: its status, output and errors."""
+    """Runs the launcher; returns its status, output and errors."""
     return finish(start(*options, **kwargs))
 
 
 def wait_until(launcher, line):
-    """Waits until COMMAND writes that line."""
+    """Waits for COMMAND's next line, which must be this one."""
     said = launcher.stdout.readline()
     assert said == line + "\n", f"{said!r} instead of {line!r}"
 
 
 def mounts(script):
-    """A prefix for a command: script mounts what only the command sees."""
+    """Returns a prefix that runs a command with private mounts, made by script."""
     become_root = [] if os.geteuid() == 0 else ["--map-root-user"]
     return ["unshare", *become_root, "--mount", "sh", "-ec",
             f'{script}; exec "$@"', "sh"]
 
 
 def small_disk(folder, size):
-    """A prefix: the folder is a file system of that many bytes."""
+    """Returns such a prefix: the folder is a file system of that size in bytes."""
     return mounts(f"mount -t tmpfs -o size={size} tmpfs '{folder}'")
 
 
 def shim(folder, name, script):
-    """A folder for PATH in which a program first does something else: the
-    script, with "$real" the program itself."""
+    """Returns a folder for PATH in which a program is replaced by a script, which
+    can run the real program as "$real"."""
     place = Path(folder, "shim")
     place.mkdir()
     program = place / name
@@ -71,17 +71,17 @@ def shim(folder, name, script):
 
 
 def leftovers(folder):
-    """The launchers' folders that are there."""
+    """Returns the launchers' folders that exist."""
     return [name for name in os.listdir(folder) if name.startswith(PREFIXES)]
 
 
 def readable(descriptor):
-    """Waits until there is something to read, for a minute."""
+    """Waits up to a minute for input; returns whether there is some."""
     return bool(select.select([descriptor], [], [], 60)[0])
 
 
 def state(folder):
-    """All that a guest could change in a folder."""
+    """Returns the metadata of all files in a folder."""
     return sorted((str(path), found.st_mode, found.st_uid, found.st_size,
                    found.st_mtime_ns, found.st_nlink)
                   for path in folder.rglob("*")

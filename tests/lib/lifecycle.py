@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-A guest whose descriptors of /dev/bpf the test drives, by way of the program
-tests/guest/tools/agent.c, while it commands QEMU over QMP.
+A guest in which the test controls descriptors of /dev/bpf, through the program
+tests/guest/tools/agent.c, while it controls QEMU over QMP.
 """
 import itertools
 import os
@@ -19,13 +19,13 @@ DRIVER = "/sys/bus/virtio/drivers/virtio_capture"
 MAC = "52:54:00:12:34:56"       # of the first NIC
 SOAK = bool(os.environ.get("SOAK"))
 
-# What the driver holds for descriptors: buffers, and lines of its list.
+# The driver's resources for descriptors: vmalloc areas, and lines of /proc/net/bpf.
 HOLDINGS = "grep -c virtio_capture /proc/vmallocinfo; " \
     "tail -n +2 /proc/net/bpf | wc -l"
 
 
 class CallError(Exception):
-    """A call in the guest failed; its text is the name of the error."""
+    """A command in the guest failed."""
 
 
 def numbers(text):
@@ -35,14 +35,14 @@ def numbers(text):
 
 
 def unescape(text):
-    """The agent's escapes undone."""
+    """Decodes the agent's escapes."""
     return re.sub(r"\\(.)", lambda match: "\n" if match[1] == "n" else
                   match[1], text)
 
 
 class Guest:
-    """A context: the guest of images/vm with these options; keywords are those
-    of parameters()."""
+    """A context manager: a guest of images/vm with these options; keywords are
+    those of parameters()."""
 
     def __init__(self, *options, timeout=120, **keywords):
         self.folder = scratch()
@@ -69,7 +69,7 @@ class Guest:
         self.errors.close()
 
     def ready(self):
-        """Waits until the guest has booted; gives the guest."""
+        """Waits until the guest has booted; returns the guest."""
         assert self._line() == "ready", "not ready"
         return self
 
@@ -77,7 +77,7 @@ class Guest:
         line = self.process.stdout.readline()
         if not line:
             self.process.wait()
-            raise EOFError("the guest has gone:\n" + self.complaints())
+            raise EOFError("the guest has ended:\n" + self.complaints())
         return line.rstrip("\n")
 
     def _say(self, line):
@@ -85,46 +85,46 @@ class Guest:
         self.process.stdin.flush()
 
     def complaints(self):
-        """What the launcher and the guest's programs wrote as errors."""
+        """Returns the errors of the launcher and the guest's programs."""
         self.errors.seek(0)
         return self.errors.read()
 
     def end(self, tap):
-        """Ends the guest, and passes if its kernel is well."""
+        """Ends the guest; checks that its kernel has reported no error."""
         self.process.stdin.write("end\n")
         self.process.stdin.close()
         status = self.process.wait()
-        tap.ok(status == 0, "the guest and its kernel are well",
+        tap.ok(status == 0, "the guest's kernel reports no error",
                f"exit status {status}", self.complaints())
 
     # Calls.
 
     def begin(self, command):
-        """Starts a command of the agent; gives what result() wants."""
+        """Starts a command of the agent; returns its tag, for result()."""
         tag = next(self.tags)
         self._say(f"{tag} {command}\n")
         return tag
 
     def result(self, tag):
-        """Waits for a command's end: ("0" or an error's name, its text)."""
+        """Waits for a command's end; returns "0" or an error's name, and text."""
         while tag not in self.answers:
             done, error, text = self._line().split(" ", 2)
             self.answers[done] = (error, unescape(text))
         return self.answers.pop(tag)
 
     def both(self, command):
-        """Carries a command out: error and text."""
+        """Executes a command; returns its error and text."""
         return self.result(self.begin(command))
 
     def call(self, command):
-        """A command that must succeed; gives its text."""
+        """Executes a command that must succeed; returns its text."""
         error, text = self.both(command)
         if error != "0":
             raise CallError(f"{command}: {error} {text}")
         return text
 
     def shell(self, command):
-        """A shell command that must succeed; gives its output."""
+        """Runs a shell command that must succeed; returns its output."""
         script = command.replace("\n", "\r")
         text, _, status = self.call(f"sh {script}").rpartition("\n")
         if status != "0":
@@ -132,7 +132,7 @@ class Guest:
         return text.strip()
 
     def holdings(self):
-        """What the driver holds for descriptors."""
+        """Returns the driver's resources for descriptors, see HOLDINGS."""
         return self.call(f"sh {HOLDINGS}").split()[:2]
 
     # The hardware.
@@ -147,18 +147,18 @@ class Guest:
             pass
 
     def take_over(self, source):
-        """The guest of another QEMU came here, with calls under way."""
+        """Takes over pending commands, as a guest was migrated from another QEMU."""
         self.tags, self.slots = source.tags, source.slots
         self.answers = source.answers
 
     def unplug(self, device):
-        """Unplugs a device; returns when the guest has let go of it."""
+        """Unplugs a device; returns when it has been removed."""
         self.qmp("device_del", id=device)
         self.qmp.event("DEVICE_DELETED", device=device)
 
     def plug_capture(self):
-        """Plugs the capture device in, and waits until it can be used: that
-        its driver is bound to it says too little."""
+        """Plugs the capture device in, and waits until it can be used, which is
+        later than its driver is bound to it."""
         self.qmp("device_add", driver="virtio-capture-pci", id="capture0",
                  netdev="net0")
         one = Descriptor(self)
@@ -179,7 +179,7 @@ class Descriptor:
 
     def __init__(self, guest, name=None, ethertype="88b5", nonblock=False,
                  **options):
-        """name: attach it; options: those of the agent, before that."""
+        """name: the interface to attach; options: set before that."""
         self.guest = guest
         self.slot = next(n for n in itertools.count() if n not in guest.slots)
         guest.slots.add(self.slot)
@@ -192,15 +192,15 @@ class Descriptor:
                 self.call("filter", ethertype)
 
     def command(self, name, *words):
-        """The agent's command on this descriptor."""
+        """Returns the agent's command for this descriptor."""
         return " ".join(map(str, (name, self.slot, *words)))
 
     def call(self, name, *words):
-        """A command that must succeed; gives its text."""
+        """Executes a command that must succeed; returns its text."""
         return self.guest.call(self.command(name, *words))
 
     def error(self, name, *words):
-        """The error of a command, "0" if there is none."""
+        """Executes a command; returns its error, "0" if there is none."""
         return self.guest.both(self.command(name, *words))[0]
 
     def begin(self, name, *words):
@@ -208,23 +208,23 @@ class Descriptor:
         return self.guest.begin(self.command(name, *words))
 
     def begin_blocked(self, name, *words):
-        """Starts a command that reads; returns when it waits for packets."""
+        """Starts a command that reads; returns when it blocks."""
         tag = self.begin(name, *words)
         wait_for(lambda: "waiting" in self.guest.shell(
             "cat /proc/net/bpf"), "blocked reader")
         return tag
 
     def read(self):
-        """Reads one buffer: the numbers of its frames, or an error."""
+        """Reads one buffer; returns the numbers of its frames, or an error."""
         error, text = self.guest.both(self.command("read"))
         return error if error != "0" else numbers(text)
 
     def stats(self):
-        """Received, dropped, captured."""
+        """Returns the counts of received, dropped and captured packets."""
         return tuple(int(n) for n in self.call("stats").split())
 
     def wait_captured(self, count):
-        """Waits until so many frames are in its buffers."""
+        """Waits until that many frames were captured."""
         try:
             wait_for(lambda: self.stats()[2] >= count, f"{count} frames")
         except TimeoutError as error:
@@ -232,31 +232,31 @@ class Descriptor:
                                f"{self.stats()}") from error
 
     def close(self):
-        """Closes it."""
+        """Closes the descriptor."""
         self.call("close")
         self.guest.slots.remove(self.slot)
 
 
 def dgram_guest(*options, model="virtio-net-pci", **keywords):
-    """A guest whose NIC is on a link to the test: both."""
+    """Returns a guest whose NIC is on a link to the test, and the link."""
     option, end = link()
     return Guest("--nic", model, "--netdev", option, *options,
                  **keywords), end
 
 
-# Ways for an interface to go: the guest is without it where they yield, and has it
+# Ways to remove an interface: the guest does not have it when they yield, and has it
 # again at their end.
 
 
 def unplug(guest):
-    """The capture device."""
+    """Unplugs the capture device."""
     guest.unplug("capture0")
     yield
     guest.plug_capture()
 
 
 def unbind(guest):
-    """Its driver."""
+    """Unbinds the capture device's driver."""
     device = guest.shell(f"cd {DRIVER}; ls -d virtio*")
     guest.shell(f"echo {device} > {DRIVER}/unbind")
     yield
@@ -264,7 +264,7 @@ def unbind(guest):
 
 
 def unplug_nic(guest):
-    """The NIC."""
+    """Unplugs the NIC."""
     guest.unplug("nic0")
     yield
     guest.plug_nic()

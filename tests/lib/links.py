@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Netdevs whose other end is the test's."""
+"""Netdevs whose backend is the test."""
 import fcntl
 import select
 import socket
@@ -11,9 +11,8 @@ from folders import scratch
 
 def link(folder=None):
     """
-    A netdev whose other end is a socket of the test, one datagram a frame.
-
-    Gives the option for -netdev, without the ID, and the socket.
+    Makes a netdev whose backend is a socket of the test, with a datagram for each
+    frame. Returns the option for -netdev, without the ID, and the Link.
     """
     folder = folder or scratch()
     ours, theirs = folder / "test", folder / "qemu"
@@ -34,19 +33,19 @@ class Link:
         self.peer = str(peer)
 
     def send(self, *frames):
-        """Frames on their way to the NIC."""
+        """Sends frames to the NIC."""
         for frame in frames:
             self.socket.sendto(frame, self.peer)
 
     def wait_taken(self):
-        """Waits until QEMU has taken all that was sent."""
+        """Waits until QEMU has received all frames."""
         waiting.wait_for(lambda: not any(fcntl.ioctl(
             self.socket, termios.TIOCOUTQ, bytes(4))), "room in the socket")
 
     def receive(self):
-        """The next frame that the NIC sent."""
+        """Receives the next frame that the NIC has sent."""
         return self.socket.recv(1 << 17)
 
     def empty(self):
-        """Whether no frame waits."""
+        """Returns whether there is no frame to receive."""
         return not select.select([self.socket], [], [], 0)[0]

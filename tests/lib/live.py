@@ -8,15 +8,15 @@ from pathlib import Path
 from guest import TOP, VM, parameters
 
 EXTCAP = Path(TOP, "images", "extcap", "virtio-capture-extcap")
-# What the guest has for this: a server for ssh and the agent, with their libraries.
+# Files for the guest: an SSH server and the guest agent, with their libraries.
 ROOT = Path(TOP, "build", "downloads", "live")
 
 MOST_SECONDS = 60
 
 
 def environment(folder):
-    """For programs that are to know nothing but a folder: the guests that were
-    started with this, and the extcap in the place for a user's own."""
+    """Returns an environment in which programs find only guests that were started
+    with the same one, and the extcap in the folder of a user's extcaps."""
     # Wireshark 4.0 looks in the first, later releases in the second.
     for place in (Path(folder, "config", "wireshark", "extcap"),
                   Path(folder, ".local", "lib", "wireshark", "extcap")):
@@ -28,13 +28,13 @@ def environment(folder):
 
 
 def options(words):
-    """Options of the extcap as words for it."""
+    """Returns options of the extcap as words of its command line."""
     return [f"--{name.replace('_', '-')}" if value is True else
             f"--{name.replace('_', '-')}={value}" for name, value in words.items()]
 
 
 def ask(folder, *words):
-    """Runs the extcap as for a question; gives its status, output and errors."""
+    """Runs the extcap without a capture; returns its status, output and errors."""
     done = subprocess.run([EXTCAP, *words], env=environment(folder), text=True,
                           capture_output=True, check=False,
                           timeout=MOST_SECONDS)
@@ -42,7 +42,7 @@ def ask(folder, *words):
 
 
 class Guest:
-    """A context: a guest with a shell that a test tells what to do."""
+    """A context manager: a guest with a shell that reads commands from the test."""
 
     def __init__(self, folder, *words, command=("sh",)):
         self._folder = folder
@@ -57,17 +57,17 @@ class Guest:
         return self
 
     def tell(self, line):
-        """A line for the shell."""
+        """Sends a line to the shell."""
         self.launcher.stdin.write(f"{line}\n")
         self.launcher.stdin.flush()
 
     def ask(self, line):
-        """What the shell answers to it, a line."""
+        """Sends a line to the shell; returns the line that it prints."""
         self.tell(line)
         return self.launcher.stdout.readline().rstrip("\n")
 
     def end(self):
-        """Ends the shell, and with it the guest: status and errors."""
+        """Ends the shell and thereby the guest; returns status and errors."""
         errors = self.launcher.communicate("exit\n", timeout=MOST_SECONDS)[1]
         return self.launcher.returncode, errors
 
@@ -78,7 +78,7 @@ class Guest:
 
 
 class Tshark:
-    """A context: a tshark that captures by the extcap; settings: the interface's
+    """A context manager: tshark captures with the extcap; settings: the interface's
     options."""
 
     def __init__(self, folder, interface, *words, **settings):
@@ -91,12 +91,13 @@ class Tshark:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def line(self):
-        """The next line that it writes."""
-        # Without a buffer: communicate() does not see what is in one.
+        """Returns the next line of its output."""
+        # The pipe is unbuffered, as communicate() ignores buffered data.
         return self._process.stdout.readline().decode().rstrip("\n")
 
     def finish(self):
-        """Waits for its end; gives its status, and the rest of its output and errors."""
+        """Waits for its end; returns its status, and the rest of its output and
+        errors."""
         output, errors = self._process.communicate(timeout=MOST_SECONDS)
         return self._process.returncode, output.decode(), errors.decode()
 
@@ -110,7 +111,7 @@ class Tshark:
 
 
 class Capture:
-    """A context: a capture by the extcap itself, as Wireshark starts it."""
+    """A context manager: the extcap captures, started as by Wireshark."""
 
     count = 0
 
@@ -122,14 +123,14 @@ class Capture:
             [EXTCAP, "--capture", "--extcap-interface", interface, "--fifo",
              fifo, *options(words)], env=environment(folder), text=True,
             stderr=subprocess.PIPE)
-        # Nobody may ever open the other end.
+        # The timer ends the wait if the extcap does not open the FIFO.
         timer = threading.Timer(MOST_SECONDS, self._process.kill)
         timer.start()
         self.fifo = open(fifo, "rb", buffering=0)
         timer.cancel()
 
     def read(self, size):
-        """So many bytes of what is captured, or what there is at the end."""
+        """Reads that many bytes, or up to the end of the capture."""
         data = b""
         while len(data) < size:
             more = self.fifo.read(size - len(data))
@@ -139,21 +140,21 @@ class Capture:
         return data
 
     def leave(self):
-        """Reads no more."""
+        """Closes the FIFO."""
         self.fifo.close()
 
     def finish(self):
-        """Waits for its end; gives status and errors, in one line."""
+        """Waits for its end; returns its status and errors."""
         errors = self._process.communicate(timeout=MOST_SECONDS)[1]
         return self._process.returncode, errors.rstrip("\n")
 
     def stop(self):
-        """Ends it as Wireshark does."""
+        """Ends the capture by SIGTERM, as Wireshark does."""
         self._process.terminate()
         return self.finish()
 
     def kill(self):
-        """Ends it so that it can do nothing more."""
+        """Ends the capture by SIGKILL."""
         self._process.kill()
         self._process.communicate()
 

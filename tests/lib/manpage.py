@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Manual pages with examples: what stands under EXAMPLES, run as it stands.
+"""Runs the examples of manual pages, unchanged.
 
-A shell runs the lines with "$" as a reader sees them, in a folder from which the
-tree's own can be reached, and without another network than the loopback, whose
-ports are all free."""
+A shell runs the lines with "$" of the section EXAMPLES as they are displayed, in a
+folder with links to the tree's files, and in a network name space that has only the
+loopback interface, so that all ports are free."""
 import os
 import re
 import signal
@@ -18,19 +18,19 @@ MOST_SECONDS = 200
 
 
 def text_of(page):
-    """The page as a terminal shows it, without bold and underlined letters."""
+    """Returns the page as a terminal shows it, without bold and underline."""
     done = subprocess.run(["mandoc", "-Tutf8", page], check=True, text=True,
                           stdout=subprocess.PIPE)
     return re.sub(".\b", "", done.stdout)
 
 
 def section(text, name):
-    """The lines of one of the page's sections."""
+    """Returns the lines of a section."""
     return re.search(rf"^{name}\n(.*?)^\S", text, re.DOTALL | re.MULTILINE)[1]
 
 
 def displays(text):
-    """Each display under EXAMPLES: what introduces it, and its lines."""
+    """Returns each display under EXAMPLES: its introduction and its lines."""
     intro, display = "", []
     for line in [*section(text, "EXAMPLES").splitlines(), "     end"]:
         if line.startswith(" " * 11):
@@ -47,7 +47,7 @@ def displays(text):
 
 
 def is_whole(command):
-    """Whether a shell finds that the command has its end."""
+    """Returns whether the command is complete for a shell."""
     words = re.findall(r"<<'(\w+)'", command)
     return not command.endswith("\\") \
         and all(word in command.split("\n") for word in words) \
@@ -56,7 +56,7 @@ def is_whole(command):
 
 
 def split(lines):
-    """The commands and the output in an example's lines."""
+    """Returns the commands and the output in an example's lines."""
     commands, output, command = [], [], ""
     for line in lines:
         if line.startswith("$ ") and not command:
@@ -72,22 +72,23 @@ def split(lines):
 
 
 def output_pattern(output):
-    """A pattern for it: "..." stands for the rest of a line, or for lines."""
+    """Returns a pattern for the output, in which "..." is the rest of a line or any
+    lines."""
     parts = [re.escape(line).replace(r"\.\.\.", ".*") + "\n"
              if line != "..." else "(.*\n)*" for line in output.splitlines()]
     return "".join(parts)
 
 
 def prepare(folder):
-    """Makes the tree's own folders and files reachable from there."""
+    """Makes links to the tree's files in a folder."""
     for name in os.listdir(TOP):
         if not name.startswith("."):
             Path(folder, name).symlink_to(Path(TOP, name))
 
 
 def run(commands, folder):
-    """What the commands write, and the status of the last one. A make that runs
-    the tests is not to rule theirs."""
+    """Runs commands; returns the status of the last one and the output. Variables
+    of a make that runs the tests are removed."""
     environment = {name: value for name, value in os.environ.items()
                    if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     script = f"ip link set lo up\nset -e\n{commands}"
@@ -98,29 +99,30 @@ def run(commands, folder):
             env=environment,
             errors="replace") as shell:
         try:
-            # What it has started is done when nobody can write any more.
+            # Ends when all its processes have closed the output.
             output = shell.communicate(timeout=MOST_SECONDS)[0]
         except subprocess.TimeoutExpired:
             os.killpg(shell.pid, signal.SIGKILL)
-            output = shell.communicate()[0] + "(it took too long)\n"
+            output = shell.communicate()[0] + "(timed out)\n"
     return shell.returncode, output
 
 
 def check(tap, intro, lines, folder):
-    """Runs an example, and compares what it writes."""
+    """Runs an example, and checks its output."""
     commands, output = split(lines)
     status, written = run(commands, folder)
-    tap.equal(status, 0, f"{intro} status 0")
+    tap.equal(status, 0, f"{intro} the commands succeed")
     tap.ok(re.fullmatch(output_pattern(output), written),
-           f"{intro} the output is as the page shows it",
+           f"{intro} the output is as on the page",
            "got:", written, "expected:", output)
 
 
 def check_options(tap, page, name, summary):
-    """The options of a program's summary, and those that its page tells of."""
+    """Checks that a program's --help and its manual page have the same options."""
     there = set(re.findall(r"^  (--[a-z-]+)", summary, re.MULTILINE))
     told = {f"-{option}" for option in re.findall(
         r"^\.It Fl (-[a-z-]+)", Path(page).read_text(), re.MULTILINE)}
     tap.ok(len(there) > 5, f"{name} --help has options", summary)
-    tap.equal(sorted(told), sorted(there), "the page has the same ones")
-    tap.contains(summary, f"{name}.1", "and the summary tells of the page")
+    tap.equal(sorted(told), sorted(there),
+              f"{name} --help and the manual page have the same options")
+    tap.contains(summary, f"{name}.1", f"{name} --help names the manual page")

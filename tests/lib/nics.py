@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Drivers for emulated NICs, as small as can be, for tests over qtest.py."""
+"""Minimal drivers for emulated NICs, for tests with qtest.py."""
 import struct
 
 import virtio_pci
@@ -40,7 +40,7 @@ class VirtioNet(virtio_pci.Device):
         self.queues[0].add([], [(address, self.BUFFER)], address)
 
     def receive(self):
-        """The next frame that the NIC received."""
+        """Waits for the next frame that the NIC receives, and returns it."""
         address, length = self.queues[0].wait("frame at the NIC")
         frame = self.machine.read(address, length)[self.HEADER:]
         self._post(address)
@@ -48,7 +48,7 @@ class VirtioNet(virtio_pci.Device):
         return frame
 
     def drain(self):
-        """Throws away what the NIC has received."""
+        """Discards the frames that the NIC has received."""
         used = self.queues[0].take()
         while used:
             self._post(used[0])
@@ -59,8 +59,8 @@ class VirtioNet(virtio_pci.Device):
         """
         Makes frames available for transmission, without a notification.
 
-        flags is the virtio-net header's; step is how many bytes a descriptor
-        has. They are not adjacent in memory.
+        flags is the virtio-net header's; step is the size of each descriptor's
+        memory, which is not contiguous.
         """
         for frame in frames:
             packet = bytes([flags]) + bytes(self.HEADER - 1) + frame
@@ -73,14 +73,14 @@ class VirtioNet(virtio_pci.Device):
             self.queues[1].add(parts, [])
 
     def send(self, *frames, **keywords):
-        """Transmits frames and waits until the NIC has taken them."""
+        """Transmits frames and waits until the NIC has used their buffers."""
         self.queue_frames(*frames, **keywords)
         self.queues[1].kick()
         for _ in frames:
             self.queues[1].wait("transmitted frame")
 
     def control(self, kind, command, data):
-        """A command of virtio-net's control queue."""
+        """Executes a command on virtio-net's control queue."""
         request = self.machine.allocate(2 + len(data), 16)
         answer = self.machine.allocate(1, 16)
         self.machine.write(request, bytes([kind, command]) + data)
@@ -90,29 +90,29 @@ class VirtioNet(virtio_pci.Device):
         assert self.machine.get("b", answer) == 0, "virtio-net refuses"
 
     def promiscuous(self, on):
-        """Receive every frame or not; it does after a reset."""
+        """Sets promiscuous mode, which is on after a reset."""
         self.control(0, 0, bytes([on]))
 
     def all_multicast(self, on):
-        """Receive every multicast frame or not."""
+        """Sets whether to receive all multicast frames."""
         self.control(0, 1, bytes([on]))
 
     def no_unicast(self, on):
-        """Receive no unicast frame at all, or those that the rest allows."""
+        """Sets whether to reject all unicast frames."""
         self.control(0, 4, bytes([on]))
 
     def tables(self, unicast, multicast):
-        """Further addresses to receive."""
+        """Sets additional addresses to receive."""
         self.control(1, 0, b"".join(
             struct.pack("<I", len(table)) + b"".join(table)
             for table in (unicast, multicast)))
 
     def address(self, mac):
-        """Another address of its own."""
+        """Sets the NIC's address."""
         self.control(1, 1, mac)
 
     def vlan(self, number, on=True):
-        """Receive frames of a VLAN or not."""
+        """Sets whether to receive frames of a VLAN."""
         self.control(2, 0 if on else 1, struct.pack("<H", number))
 
 
@@ -163,7 +163,7 @@ class E1000:
                      & self.DONE, "transmitted frame")
 
     def drain(self):
-        """Throws away what the NIC has received."""
+        """Discards the frames that the NIC has received."""
         while self._done():
             self._recycle()
 
@@ -181,7 +181,8 @@ class E1000:
         self._set(self.RDT, index)
 
     def receive(self):
-        """The next frame that the NIC received, without its checksum."""
+        """Waits for the next frame that the NIC receives, and returns it without its
+        checksum."""
         wait_for(self._done, "frame at the NIC")
         length = self.machine.get("w", self._slot() + 8)
         frame = self.machine.read(self.buffers[self.received % self.RING],

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Broadcast frames that carry a number, by which a test tells them apart."""
+"""Broadcast frames with a number, by which tests identify them."""
 import struct
 
 HEAD = bytes.fromhex("ffffffffffff52540099999988b5")

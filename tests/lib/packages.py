@@ -15,18 +15,18 @@ VERSION = tree.make_variable("guest-driver", "VERSION")
 
 
 def this_release():
-    """The name of this machine's release of Debian."""
+    """Returns the name of this machine's release of Debian."""
     text = Path("/etc/os-release").read_text()
     return re.search(r"^VERSION_CODENAME=(\w+)", text, re.MULTILINE)[1]
 
 
 def folder(release=""):
-    """Where the packages are, or that of the plug-in for another release."""
+    """Returns the folder of the packages, or, for another release, of its plug-in."""
     return tree.TOP / "build" / release / "deb"
 
 
 def package(name, release=""):
-    """The file of one of NAMES."""
+    """Returns the file of a package in NAMES."""
     found = list(folder(release).glob(f"virtio-capture-{name}_*.deb"))
     if len(found) != 1:
         raise tree.Missing(f"{len(found)} packages virtio-capture-{name} in "
@@ -35,13 +35,13 @@ def package(name, release=""):
 
 
 def field(path, name):
-    """A field of a package's control file."""
+    """Returns a field of a package's control file."""
     _, lines = tree.run("dpkg-deb", "--field", path, name)
     return "\n".join(lines)
 
 
 def contents(path):
-    """{name: (mode, owner, target of a link)} of what is no folder."""
+    """Returns {name: (mode, owner, link target)} of all files except folders."""
     status, lines = tree.run("dpkg-deb", "--contents", path)
     if status:
         raise tree.Missing("\n".join(lines))
@@ -54,7 +54,7 @@ def contents(path):
 
 
 class System:
-    """A system of a release that has the packages in its folder /srv."""
+    """A system of a release, with the packages in /srv/packages."""
 
     def __init__(self, release):
         if os.geteuid():
@@ -73,7 +73,7 @@ class System:
                         self.packages / f"{name}.deb")
 
     def run(self, script):
-        """Runs a shell script in it: (exit status, what it printed)."""
+        """Runs a shell script in the system; returns its exit status and output."""
         done = subprocess.run(
             [tree.TOP / "images" / "fetch" / "in-root", self.root, "sh", "-c", script],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -81,7 +81,8 @@ class System:
         return done.returncode, done.stdout
 
     def has(self, tap, script, what, expected=None):
-        """A result for a script that must not fail; it gives its output."""
+        """Checks that a script succeeds, with the expected output if given; returns
+        its output."""
         status, text = self.run(script)
         tap.ok(status == 0 and expected in (None, text), what,
                f"exit status {status}", text)
@@ -89,5 +90,5 @@ class System:
 
 
 def release_to_test():
-    """The release that PACKAGES_FOR names, else this machine's."""
+    """Returns the release in PACKAGES_FOR, else this machine's."""
     return os.environ.get("PACKAGES_FOR") or this_release()

@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Checks of files that need not be done again when they have passed and nothing
-has changed since."""
+"""Skips a check of files that has passed, if nothing has changed since."""
 import hashlib
 import os
 import sys
 
 import tree
 
-# What may choose other tools, or another kernel's headers.
+# Variables that can change the tools or the kernel's headers.
 VARIABLES = ("PATH", "KVER", "KDIR", "CC", "PERL5LIB", "PERL5OPT")
 
 
 def digest(names):
-    """A hash of everything that a check's result follows from: those files
-    (relative to the tree's top, or absolute), the test and what it imports,
-    and every package that is installed."""
+    """Returns a hash of everything that a check's result depends on: the given files
+    (relative to the tree's top, or absolute), the test, the modules in tests/lib, and
+    the installed packages."""
     status, packages = tree.run("dpkg-query", "-W")
     if status:
         raise tree.Missing("\n".join(["cannot list the packages:", *packages]))
@@ -28,16 +27,16 @@ def digest(names):
 
 
 def check_once(tap, names, check):
-    """check(tap), unless it has passed when all was as it is now. Only a pass
-    is kept: what fails is checked, and fails, until it is mended."""
+    """Calls check(tap), unless it has passed before with the same digest(). Only
+    passes are recorded."""
     kept = tree.BUILD / f"{os.path.basename(sys.argv[0])}.passed"
     now = digest(names)
     if kept.exists() and kept.read_text() == now:
-        tap.ok(True, "has passed, and nothing has changed since")
+        tap.ok(True, "the check has passed before, and nothing has changed since")
         return
     kept.unlink(missing_ok=True)
     check(tap)
-    # What was changed during the check was perhaps not checked.
+    # A file that was changed during the check may not have been checked.
     if tap.count and not tap.failed and digest(names) == now:
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(now)

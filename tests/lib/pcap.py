@@ -3,7 +3,7 @@
 import struct
 from typing import NamedTuple
 
-MICRO, NANO = 0xa1b2c3d4, 0xa1b23c4d    # what the file's times are counted in
+MICRO, NANO = 0xa1b2c3d4, 0xa1b23c4d    # magic numbers for the unit of times
 ETHERNET = 1
 
 HEADER, RECORD = "IHHiIII", "IIII"
@@ -12,7 +12,7 @@ MAGICS = {struct.pack(order + "I", magic): (order, magic)
 
 
 class Packet(NamedTuple):
-    """A packet: its time, its length on the wire, and what was captured."""
+    """A packet: its time, its length on the wire, and its captured bytes."""
 
     seconds: int
     fraction: int
@@ -28,12 +28,12 @@ class Capture(NamedTuple):
     packets: list
 
     def frames(self):
-        """The captured bytes of each packet."""
+        """Returns the captured bytes of each packet."""
         return [packet.data for packet in self.packets]
 
 
 def parse(data):
-    """The Capture in a file's contents."""
+    """Returns the Capture in a file's contents."""
     if data[:4] not in MAGICS or len(data) < struct.calcsize(HEADER):
         raise ValueError("not a pcap file")
     order, magic = MAGICS[data[:4]]
@@ -53,13 +53,13 @@ def parse(data):
 
 
 def read(path):
-    """The Capture in a file."""
+    """Returns the Capture in a file."""
     with open(path, "rb") as file:
         return parse(file.read())
 
 
 def contents(frames):
-    """The contents of a file of whole Ethernet frames."""
+    """Returns the contents of a file with complete Ethernet frames."""
     data = [struct.pack("<" + HEADER, MICRO, 2, 4, 0, 0, 262144, ETHERNET)]
     for frame in map(bytes, frames):
         data += [struct.pack("<" + RECORD, 0, 0, len(frame), len(frame)), frame]
@@ -67,6 +67,6 @@ def contents(frames):
 
 
 def write(path, frames):
-    """Writes whole Ethernet frames to a file."""
+    """Writes complete Ethernet frames to a file."""
     with open(path, "wb") as file:
         file.write(contents(frames))

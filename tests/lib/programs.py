@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Debian's own programs in a guest, capturing through bpf-run."""
+"""Runs Debian's programs in a guest with bpf-run, and checks that they capture."""
 import re
 import secrets
 import shlex
@@ -14,7 +14,7 @@ PROGRAMS = Path(TOP) / "tests" / "programs"
 DISK = Path(TOP) / "build" / "tests" / "programs" / "disk"
 PACKAGE = Path(TOP) / "build" / "libpcap" / "package"
 
-# libpcap's words, the second from 1.10.5 on.
+# libpcap's error messages; the second is that of 1.10.5 and later.
 NO_BPF = "no BPF devices|capture is not supported on that device"
 
 TRAFFIC = "traffic"
@@ -22,36 +22,37 @@ NEVER = "false"
 
 
 class Program(NamedTuple):
-    """A program, how it is run, and what only a capture can have it say."""
+    """A program, how to run it, and output that it has only if it captures."""
 
     name: str
-    command: str        # words of bash; $token, $peer and $ourselves are known
-    shows: str          # a pattern of Python's, in what it has written
-    until: str = NEVER  # a condition of bash's; then it is asked to end
+    command: str        # for bash, with $token, $peer and $ourselves
+    shows: str          # a regular expression for its output
+    until: str = NEVER  # a condition in bash; the program is ended when it is true
     traffic: str = TRAFFIC
-    sends: bool = False  # through a packet socket; it captures with libpcap
+    sends: bool = False  # it sends through a packet socket
 
 
 class Run:
-    """What a program did in the guest."""
+    """The results of a program in the guest."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
 
     def text(self, name):
-        """A file in the program's folder, or nothing."""
+        """Returns the text of a file in the program's folder; empty if there is
+        none."""
         path = self.folder / name
         return path.read_text(errors="replace") if path.exists() else ""
 
     def written(self):
-        """All that it wrote."""
+        """Returns the text of all files that the program has written."""
         return "".join(self.text(path.name)
                        for path in sorted(self.folder.iterdir())
                        if path.name not in ("bpf", "now", "packet", "status",
                                             "killed"))
 
     def status(self):
-        """Its exit status."""
+        """Returns the program's exit status."""
         return int(self.text("status") or -1)
 
 
@@ -59,7 +60,7 @@ def guest(script, folder, options=()):
     """
     Runs a script after tests/programs/stage in a guest with the disk.
 
-    Gives a CompletedProcess; the script's folder /root/out is then in folder.
+    Returns a CompletedProcess. The script's folder /root/out is copied to folder.
     """
     path = Path(folder) / "script"
     path.write_text(script)
@@ -75,9 +76,9 @@ def guest(script, folder, options=()):
 
 def run(programs, folder, options=(), token="token"):
     """
-    Runs programs one after the other in a guest.
+    Runs programs one after another in a guest.
 
-    Gives (CompletedProcess, {name: Run}); the programs' files are below folder.
+    Returns (CompletedProcess, {name: Run}). The programs' files are in folder.
     """
     lines = [f"token={token}", ". /root/stage"]
     lines += [" ".join(["program", program.name, shlex.quote(program.until),
@@ -90,45 +91,49 @@ def run(programs, folder, options=(), token="token"):
 
 
 def show(got):
-    """What is worth knowing of a program that failed."""
+    """Returns diagnostics about a program that failed."""
     return [f"exit status {got.status()} {got.text('killed')}",
             got.text("err"), got.text("out")[-2000:]]
 
 
 def check_program(tap, program, got, token):
-    """One program's results."""
+    """Checks the results of a program."""
     pattern = program.shows.replace("TOKEN", token)
     tap.ok(re.search(pattern, got.written(), re.S | re.M),
-           f"{program.name}: its outcome is that of a capture",
+           f"{program.name}: the output shows that it has captured",
            f"no {pattern!r}", *show(got))
     tap.ok(re.search(r"^\d+ eth0 ", got.text("bpf"), re.M),
-           f"{program.name}: /proc/net/bpf lists it", got.text("bpf"))
+           f"{program.name}: /proc/net/bpf lists a descriptor on eth0",
+           got.text("bpf"))
     if not program.sends:
         tap.equal(got.text("packet"), "",
-                  f"{program.name}: no packet socket was open")
-    tap.ok(not got.text("killed"), f"{program.name}: it ended when asked",
+                  f"{program.name}: the program opens no packet socket")
+    tap.ok(not got.text("killed"),
+           f"{program.name}: the program ends without SIGKILL",
            *show(got))
 
 
 def test_programs(tap, programs):
-    """Programs with /dev/bpf, and without."""
+    """Tests programs with /dev/bpf and without."""
     token = secrets.token_hex(8)
     with tempfile.TemporaryDirectory() as folder:
         done, runs = run(programs, folder, token=token)
-        if not tap.ok(done.returncode == 0, "the guest did its part",
+        if not tap.ok(done.returncode == 0,
+                      "with /dev/bpf: the script in the guest succeeds",
                       done.stdout, done.stderr):
             return
         for program in programs:
             check_program(tap, program, runs[program.name], token)
     with tempfile.TemporaryDirectory() as folder:
         done, runs = run(programs, folder, ["--no-capture"], token)
-        tap.ok(done.returncode == 0, "a guest without the device did its part",
+        tap.ok(done.returncode == 0,
+               "without /dev/bpf: the script in the guest succeeds",
                done.stdout, done.stderr)
         for program in programs:
             got = runs[program.name]
             pattern = program.shows.replace("TOKEN", token)
-            # Some end with status 0 all the same.
+            # The exit status is not checked, as that of some programs is 0.
             tap.ok(not re.search(pattern, got.written(), re.S | re.M)
                    and re.search(NO_BPF, got.written()),
-                   f"{program.name}: captures nothing without /dev/bpf, and "
-                   "says why", *show(got))
+                   f"{program.name}: without /dev/bpf nothing is captured, and "
+                   "libpcap's error is shown", *show(got))

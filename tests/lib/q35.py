@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-A q35 machine with the capture device behind a PCIe root port, for stage.py, and
-the addresses at which a driver finds their configuration space in memory.
+A q35 machine with the capture device behind a PCIe root port, for stage.py, and the
+addresses of their configuration space in memory.
 """
-ECAM = 0xb0000000               # where QEMU's own firmware has it, too
-BARS = 0xe000                   # the port's window: all that qtest.py assigns
+ECAM = 0xb0000000               # as set by QEMU's firmware
+BARS = 0xe000                   # the port's window, for the BARs that qtest.py maps
 
 ROOT_PORT = 0x1b36, 0x000c
 EXPRESS, MSIX = 0x10, 0x11      # capabilities
 
-# In the PCI Express capability, and in a bridge's header.
+# Offsets in the PCI Express capability and in a bridge's header.
 DEVICE_CONTROL, SLOT_CONTROL, BRIDGE_CONTROL = 8, 0x18, 0x3e
 
-# Without ACPI's hot-plug, so that the port's own registers unplug a device.
+# Without ACPI hot-plug, so that the port's registers can unplug a device.
 OPTIONS = ("-machine", "q35", "-global",
            "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
            "-device", "pcie-root-port,id=root1,slot=1")
@@ -20,7 +20,7 @@ BUS = ",bus=root1"
 
 
 def prepare(machine):
-    """Opens the way to the port's bus, which is number 1, and to ECAM."""
+    """Enables ECAM and access to the port's bus, which is number 1."""
     machine.pci_put("l", 0, 0x60, ECAM | 1)
     port = machine.pci_find(*ROOT_PORT)
     for offset, number in ((0x18, 0), (0x19, 1), (0x1a, 1)):
@@ -32,13 +32,13 @@ def prepare(machine):
 
 
 def stage_options(capture_args=""):
-    """What Stage() wants for such a machine."""
+    """Returns keywords of Stage() for such a machine."""
     return {"first": OPTIONS, "prepare": prepare,
             "capture_args": BUS + capture_args}
 
 
 def capability(machine, slot, wanted):
-    """The offset of a capability in a device's configuration space."""
+    """Returns the offset of a capability in a device's configuration space."""
     offset = machine.pci_get("b", slot, 0x34)
     while machine.pci_get("b", slot, offset) != wanted:
         offset = machine.pci_get("b", slot, offset + 1)
@@ -47,28 +47,30 @@ def capability(machine, slot, wanted):
 
 
 def ecam(slot, offset):
-    """The address of a register of configuration space."""
+    """Returns the address of a register of configuration space."""
     return ECAM + (slot << 15) + offset
 
 
 def function_reset(machine, slot):
-    """The register that resets a function, with any value that has bit 15."""
+    """Returns the address of the register that resets a function by bit 15."""
     return ecam(slot, capability(machine, slot, EXPRESS) + DEVICE_CONTROL)
 
 
 def bus_reset(machine):
-    """That which resets all behind the root port, with bit 6."""
+    """Returns the address of the register that resets the root port's bus by
+    bit 6."""
     return ecam(machine.pci_find(*ROOT_PORT), BRIDGE_CONTROL)
 
 
 def power(machine):
-    """That which unplugs what is in the root port's slot, with 0xffff."""
+    """Returns the address of the register that unplugs the device in the root port's
+    slot by 0xffff."""
     port = machine.pci_find(*ROOT_PORT)
     return ecam(port, capability(machine, port, EXPRESS) + SLOT_CONTROL)
 
 
 def set_msix(device, vector, address, data):
-    """Has a device's vector write data to an address; enables MSI-X."""
+    """Sets the address and the data of an MSI-X vector, and enables MSI-X."""
     machine, slot = device.machine, device.slot
     offset = capability(machine, slot, MSIX)
     where = machine.pci_get("l", slot, offset + 4)

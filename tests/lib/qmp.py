@@ -18,7 +18,7 @@ class Qmp:
 
     @classmethod
     def connect(cls, path):
-        """A session with a QEMU that listens, or soon does, on that path."""
+        """Returns a session with QEMU; waits until it listens on that path."""
         def attempt():
             connection = socket.socket(socket.AF_UNIX)
             try:
@@ -33,7 +33,7 @@ class Qmp:
         return json.loads(self.channel.line())
 
     def raw(self, command, **arguments):
-        """A command; returns the whole response, also an error."""
+        """Executes a command; returns the whole response, even an error."""
         self.channel.send(json.dumps({
             "execute": command,
             "arguments": {name.replace("_", "-"): value
@@ -45,18 +45,18 @@ class Qmp:
             self.events.append(message)
 
     def __call__(self, command, **arguments):
-        """A command that must succeed; returns its result."""
+        """Executes a command that must succeed; returns its result."""
         response = self.raw(command, **arguments)
         if "error" in response:
             raise RuntimeError(f"{command}: {response['error']['desc']}")
         return response["return"]
 
     def hmp(self, command):
-        """A command of the human monitor; returns its output."""
+        """Executes a command of the human monitor; returns its output."""
         return self("human-monitor-command", command_line=command)
 
     def event(self, name, **data):
-        """Waits for an event with this data; removes it, returns all its data."""
+        """Waits for an event with this data; removes it and returns its data."""
         while True:
             for message in self.events:
                 found = message.get("data", {})

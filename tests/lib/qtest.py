@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-A stock QEMU without a guest, whose devices the test drives.
+A stock QEMU without a guest, in which the test is the driver of the devices.
 
-The machine runs (its virtual clock goes on, and it accepts frames), but its
-processor only executes HLT. The test accesses ports, registers and memory over
-the qtest protocol, and commands QEMU over QMP.
+The machine runs (its virtual clock advances, and it accepts frames), but its processor
+only executes HLT. The test accesses ports, registers and memory with the qtest
+protocol, and controls QEMU over QMP.
 """
 import atexit
 import base64
@@ -17,12 +17,12 @@ from emulator import PLUGIN, RAM, command_line
 from folders import scratch
 from qmp import Qmp
 
-FIRST_FREE = 1 << 20            # guest memory below belongs to the firmware
+FIRST_FREE = 1 << 20            # guest memory below this belongs to the firmware
 FIRST_BAR = 0xe0000000
 
 
 def firmware(folder):
-    """Firmware that stops the processor: CLI, HLT at the reset vector."""
+    """Makes firmware that halts the processor: CLI, HLT at the reset vector."""
     image = bytearray(0x10000)
     image[0xfff0:0xfff5] = b"\xfa\xf4\xeb\xfd\x00"
     path = folder / "halt.bin"
@@ -37,7 +37,7 @@ class Machine:
         self.folder = scratch()
         self.next_memory = FIRST_FREE
         self.next_bar = FIRST_BAR
-        self.buses = [0]        # of PCI, as far as they can be reached
+        self.buses = [0]        # PCI buses that can be accessed
         listeners = [self._listener(name) for name in ("qtest", "qmp")]
         self.log = open(self.folder / "log", "w+b")
         self.process = subprocess.Popen(
@@ -75,19 +75,19 @@ class Machine:
         return waiting.wait_for(attempt, "connection from QEMU")
 
     def output(self):
-        """What QEMU wrote to its standard output and error."""
+        """Returns QEMU's standard output and error."""
         self.log.flush()
         return (self.folder / "log").read_text(errors="replace")
 
     def alive(self):
-        """Whether QEMU still runs and answers."""
+        """Returns whether QEMU runs and answers."""
         try:
             return "status" in self.qmp("query-status")
         except (EOFError, OSError):
             return False
 
     def close(self):
-        """Ends QEMU; its exit status is 0 unless it crashed before."""
+        """Ends QEMU; returns its exit status, 0 unless it has crashed."""
         atexit.unregister(self.close)
         if self.process.poll() is None:
             try:
@@ -105,7 +105,7 @@ class Machine:
     # The qtest protocol.
 
     def commands(self, *lines):
-        """Commands that QEMU executes in one pass of its main loop."""
+        """Executes commands, in one iteration of QEMU's main loop."""
         self.qtest.send("".join(line + "\n" for line in lines))
         return [self._answer(line) for line in lines]
 
@@ -119,38 +119,37 @@ class Machine:
             raise RuntimeError(f"{command}: {' '.join(words)}")
 
     def command(self, line):
-        """One command; gives the value it returns."""
+        """Executes a command; returns its value."""
         return self.commands(line)[0]
 
     def read(self, address, size):
-        """Bytes from guest memory."""
+        """Reads guest memory."""
         if not size:
             return b""
         return base64.b64decode(self.command(f"b64read {address} {size}"))
 
     def write(self, address, data):
-        """Bytes to guest memory."""
+        """Writes guest memory."""
         if data:
             self.command(f"b64write {address} {len(data)} "
                          f"{base64.b64encode(bytes(data)).decode()}")
 
     def get(self, width, address):
-        """A little-endian register or memory cell: width is b, w, l or q."""
+        """Reads a little-endian register or memory cell; width is b, w, l or q."""
         return int(self.command(f"read{width} {address}"), 16)
 
     def put(self, width, address, value):
-        """The same, written."""
+        """Writes a little-endian register or memory cell."""
         self.command(f"write{width} {address} {value}")
 
     def allocate(self, size, align=4096):
-        """Guest memory, zeroed."""
+        """Allocates guest memory, which is zero."""
         start = -(-self.next_memory // align) * align
         self.next_memory = start + size
         assert self.next_memory <= RAM, "out of guest memory"
         return start
 
-    # PCI configuration space. A slot's number is 32 for each bus before its own,
-    # and its number on that.
+    # PCI configuration space. A slot is numbered 32 * bus + its number on the bus.
 
     def _pci_address(self, slot, offset):
         self.command(f"outl 0xcf8 {0x80000000 | slot << 11 | offset & ~3}")
@@ -167,7 +166,7 @@ class Machine:
         self.command(f"out{width} {port} {value}")
 
     def pci_find(self, vendor, device, skip=0):
-        """The slot of the device with this ID, or None."""
+        """Returns the slot of the device with this ID, or None."""
         wanted = device << 16 | vendor
         slots = [slot for bus in self.buses
                  for slot in range(32 * bus, 32 * bus + 32)
@@ -175,7 +174,7 @@ class Machine:
         return slots[skip] if len(slots) > skip else None
 
     def pci_map_bar(self, slot, bar):
-        """Gives a memory BAR an address, and the device its bus access."""
+        """Assigns an address to a memory BAR, and enables the device."""
         offset = 0x10 + 4 * bar
         self.pci_put("l", slot, offset, 0xffffffff)
         mask = self.pci_get("l", slot, offset)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Known frames in, the same frames out: from a netdev through the NIC's tap,
-the device, the driver and unmodified tcpdump into a file; both directions.
+"""Checks that unmodified tcpdump in a guest captures known frames unchanged, in both
+directions: from a netdev through the NIC's tap, the device and the driver.
 
 Needs scapy, so the tests that use it run with /usr/bin/python3."""
 import os
@@ -19,9 +19,8 @@ from guest import PROGRAMS, VM
 HOST_MAC = "52:54:00:aa:aa:aa"
 REPLAY = os.path.join(PROGRAMS, "tools", "replay")
 
-# For the NIC with number $1: $3 frames each way. The address of the source is
-# that of the direction, so one filter tells the test's frames from the guest's
-# own; $2 is the NIC's.
+# Captures $3 frames in each direction on NIC number $1 with the address $2. Filters
+# select the test's frames by their source address.
 NIC_SCRIPT = f"""
 set -e
 date +%s > before$1
@@ -47,7 +46,7 @@ tar -cf results.tar in* out* before* after*
 
 
 def make_frames(source, target, seed, count):
-    """Frames of every kind and length."""
+    """Makes frames of various kinds and lengths."""
     rng = random.Random(seed)
     heads = [IP(src="192.0.2.1", dst="192.0.2.2") / UDP(sport=9, dport=9),
              IP(src="192.0.2.1", dst="192.0.2.2") / TCP(sport=80, dport=9),
@@ -70,13 +69,13 @@ def make_frames(source, target, seed, count):
 
 
 def read_pcap(path):
-    """[(time in us, frame)] of a pcap file."""
+    """Returns [(time in us, frame)] of a pcap file."""
     return [(packet.seconds * 1000000 + packet.fraction, packet.data)
             for packet in pcap.read(path).packets]
 
 
 def same(tap, got, expected, name):
-    """Passes when two lists of frames are equal; tells the first that is not."""
+    """Checks that two lists of frames are equal; reports the first difference."""
     wrong = next((i for i, pair in enumerate(zip(got, expected))
                   if pair[0] != pair[1]), None)
     tap.ok(got == expected, name,
@@ -84,7 +83,7 @@ def same(tap, got, expected, name):
 
 
 class Nic:
-    """A NIC of a guest, and the host's end of its netdev."""
+    """A NIC of a guest, and the backend of its netdev."""
 
     def __init__(self, folder, number, model, count):
         self.number, self.model = number, model
@@ -102,22 +101,23 @@ class Nic:
         pcap.write(self.file, self.from_guest)
 
     def options(self):
-        """The launcher's."""
+        """Returns the launcher's options for the NIC."""
         return ["--nic", self.model, "--netdev", self.spec, "--add", self.file]
 
     def receive(self):
-        """Keeps what the guest sends."""
+        """Records the frames that the guest sends."""
         while True:
             self.received.append(self.socket.recv(65536))
 
     def send(self):
-        """Sends what is for the guest; blocks while QEMU takes no more."""
+        """Sends the frames to the guest; blocks while QEMU accepts no more."""
         for frame in self.to_guest:
             self.socket.sendto(frame, self.qemu)
 
 
 def run_guest(folder, nics, count):
-    """Gives the launcher's status and, for each NIC, what tcpdump said."""
+    """Runs the guest; returns the launcher's status, its errors, and tcpdump's
+    messages for each NIC."""
     vm = subprocess.Popen(
         [VM, "--timeout", str(100 + 20 * len(nics)), "--add", REPLAY,
          "--get", f"results.tar:{folder}/results.tar",
@@ -141,13 +141,13 @@ def run_guest(folder, nics, count):
 
 
 def test_nics(tap, models, count=400):
-    """A guest with a NIC of each model; so many frames each way, on one after
-    another."""
+    """Tests a guest with a NIC of each model, one NIC after another, with count
+    frames in each direction."""
     with tempfile.TemporaryDirectory() as folder:
         nics = [Nic(folder, number, model, count)
                 for number, model in enumerate(models)]
         status, complaints, logs = run_guest(folder, nics, count)
-        tap.ok(status == 0, "the guest and its kernel are well", status,
+        tap.ok(status == 0, "the guest's kernel reports no error", status,
                complaints, *logs)
         if os.path.exists(f"{folder}/results.tar"):
             subprocess.run(["tar", "-xf", f"{folder}/results.tar", "-C",
@@ -157,10 +157,10 @@ def test_nics(tap, models, count=400):
 
 
 def judge(tap, nic, folder, log):
-    """What came of one NIC's frames."""
+    """Checks the frames of a NIC."""
     model = nic.model
     if not tap.ok(os.path.exists(f"{folder}/after{nic.number}"),
-                  f"{model}: the guest did its part", log):
+                  f"{model}: the script in the guest runs to its end", log):
         return
     received = read_pcap(f"{folder}/in{nic.number}.pcap")
     sent = read_pcap(f"{folder}/out{nic.number}.pcap")
@@ -170,17 +170,17 @@ def judge(tap, nic, folder, log):
         after = int(f.read()) + 1
 
     same(tap, [frame for _, frame in received], nic.to_guest,
-         f"{model}: received frames are captured whole and in order")
+         f"{model}: received frames are captured completely and in order")
     same(tap, [frame for _, frame in sent], nic.from_guest,
-         f"{model}: sent frames are captured whole and in order")
+         f"{model}: sent frames are captured completely and in order")
     ours = [frame for frame in nic.received if frame in set(nic.from_guest)]
     same(tap, ours, nic.from_guest,
-         f"{model}: and arrive outside, undisturbed")
+         f"{model}: the netdev receives sent frames unchanged and in order")
     times = [time for time, _ in received + sent]
-    tap.ok(times == sorted(times), f"{model}: times do not go backwards")
+    tap.ok(times == sorted(times), f"{model}: time stamps do not decrease")
     tap.ok(times and before * 1000000 <= times[0]
            and times[-1] <= after * 1000000,
-           f"{model}: they are of the guest's clock", before, times[:1],
+           f"{model}: time stamps are of the guest's clock", before, times[:1],
            times[-1:], after)
     tap.equal(log.count("\n0 packets dropped by kernel"), 2,
-              f"{model}: nothing was dropped, either way")
+              f"{model}: no frame is dropped in either direction")

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-The device with ASan and UBSan, in a stock QEMU.
+The device compiled with ASan and UBSan, in a stock QEMU.
 
-QEMU itself is not compiled with them, but its memory comes from ASan's
-allocator: what is freed is filled, and not used again for a while. So QEMU
-crashes when it goes on with an object that it has freed, and says so.
+QEMU itself is not compiled with them, but uses ASan's allocator, which fills freed
+memory and does not reuse it for a while. So QEMU crashes, with a report, if it uses an
+object that it has freed.
 """
 import fcntl
 import os
@@ -37,8 +37,8 @@ def _make():
 
 def build():
     """
-    Compiles the device, and links it past its own checks of what QEMU exports;
-    gives make's complaints. Tests may do it at the same time.
+    Compiles the device, and links it without the Makefile's check of symbols that QEMU
+    exports; returns make's output on errors. Tests may do it at the same time.
     """
     OUT.mkdir(parents=True, exist_ok=True)
     with open(OUT / "lock", "w", encoding="ascii") as lock:
@@ -47,7 +47,7 @@ def build():
 
 
 def preload():
-    """Has each QEMU that is started load the sanitizers before all else."""
+    """Makes each QEMU that is started load the sanitizers first."""
     libraries = [subprocess.run(["cc", f"-print-file-name={name}"], text=True,
                                 check=True, stdout=subprocess.PIPE)
                  .stdout.strip() for name in ("libasan.so", "libubsan.so")]
@@ -57,5 +57,5 @@ def preload():
 
 
 def complaint(output):
-    """Whether a sanitizer has found something in what QEMU wrote."""
+    """Returns whether QEMU's output has a sanitizer's report."""
     return "Sanitizer" in output or "runtime error" in output

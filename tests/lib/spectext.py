@@ -9,12 +9,12 @@ HEADER = "spec/virtio_capture.h"
 
 
 def numbered():
-    """(line number, line) of the text."""
+    """Returns (line number, line) of the text."""
     return list(enumerate(tree.text(NAME).split("\n"), 1))
 
 
 def cells(line):
-    """The cells of a table's row without code marks; [] for other lines."""
+    """Returns the cells of a table's row without backticks; [] for other lines."""
     if not line.startswith("|"):
         return []
     return [cell.strip().strip("`") for cell in line.strip("|").split("|")]
@@ -22,9 +22,9 @@ def cells(line):
 
 def structures():
     """
-    The structures' tables: {name: (line, size, [(offset, size, field)])}.
+    Returns the structures' tables: {name: (line, size, [(offset, size, field)])}.
 
-    A line "`struct NAME` (SIZE bytes)..." stands before each.
+    A line "`struct NAME` (SIZE bytes)..." precedes each.
     """
     found, fields = {}, None
     for number, line in numbered():
@@ -41,7 +41,7 @@ def structures():
 
 
 def constants():
-    """The constants' tables: {name: (line, value)}."""
+    """Returns the constants' tables: {name: (line, value)}."""
     found = {}
     for number, line in numbered():
         row = cells(line)
@@ -51,7 +51,7 @@ def constants():
 
 
 def requirements():
-    """(line number, label, whole text) of each requirement."""
+    """Returns (line number, label, text) of each requirement."""
     found, lines = [], tree.text(NAME).split("\n")
     for number, line in enumerate(lines, 1):
         match = re.match(r"- \[(CAP-(?:DEV|DRV)-[A-Z]+-\d+)\] (.*)", line)
@@ -66,7 +66,7 @@ def requirements():
 
 
 def listed():
-    """The labels that the section on conformance lists, ranges expanded."""
+    """Returns the labels in the section on conformance, with ranges expanded."""
     section = tree.text(NAME).split("\n## Conformance\n")[-1]
     for start, first, last in re.findall(
             r"(CAP-(?:DEV|DRV)-[A-Z]+-)(\d+)(?: to (\d+))?", section):
@@ -75,7 +75,7 @@ def listed():
 
 
 def dumps():
-    """The bytes of each hexadecimal dump, in order."""
+    """Returns the bytes of each hexadecimal dump."""
     found, current = [], None
     for _, line in numbered():
         row = re.fullmatch(r"([0-9a-f]{4})((?:  ?[0-9a-f]{2})+)", line)
@@ -83,7 +83,7 @@ def dumps():
             current = bytearray()
             found.append(current)
         if row and int(row[1], 16) != len(current):
-            raise ValueError(f"{NAME}: dump goes on at {row[1]},"
+            raise ValueError(f"{NAME}: dump continues at {row[1]},"
                              f" not at {len(current):04x}")
         if row:
             current += bytes.fromhex(row[2])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What most device tests begin with: a NIC, a link to it, a capture device."""
+"""The set-up of most device tests: a NIC, a link to it, a capture device."""
 import copy
 
 import capture
@@ -15,13 +15,11 @@ class Stage:
     """
     A machine with a NIC on a link to the test, and a capture device.
 
-    capture_args is appended to the capture device's option, args are QEMU's,
-    and first are those of them that have to stand before the devices.
-    prepare(machine) makes the machine ready for its drivers. Without a driver
-    for the NIC (driver=None) it may not receive frames. The capture device's
-    driver accepts features. With adopt, another
-    Stage, the drivers' state is that one's: this machine's state comes from
-    there, too.
+    capture_args is appended to the capture device's option; args are QEMU's options,
+    and first those that must precede the devices. prepare(machine) prepares the
+    machine for its drivers. Without a driver for the NIC (driver=None) the NIC may not
+    receive frames. The capture device's driver accepts features. With adopt, another
+    Stage from which this machine is migrated, the drivers' state is copied from it.
     """
 
     def __init__(self, *args, model=nics.MODEL, driver=nics.VirtioNet,
@@ -48,7 +46,7 @@ class Stage:
                               for driver in (other.nic, other.cap)]
 
     def _moved(self, driver):
-        """A driver's copy that drives the same device of this machine."""
+        """Returns a copy of a driver for the same device of this machine."""
         driver = copy.copy(driver)
         driver.machine = self.machine
         driver.queues = [copy.copy(queue) for queue in driver.queues]
@@ -64,7 +62,7 @@ class Stage:
         self.machine.close()
 
     def save(self):
-        """Stops the machine and saves its state; gives the file."""
+        """Stops the machine and saves its state; returns the file."""
         file = folders.scratch() / "state"
         self.machine.qmp("migrate", uri=f"exec:cat >{file}")
         waiting.wait_for(lambda: self.machine.qmp("query-migrate")
@@ -72,7 +70,7 @@ class Stage:
         return file
 
     def moved(self, **keywords):
-        """Another machine, which has got this one's state and runs."""
+        """Migrates this machine; returns the Stage of the target, which runs."""
         target = Stage("-incoming", f"exec:cat {self.save()}", adopt=self,
                        **keywords)
         waiting.wait_for(lambda: target.machine.qmp("query-status")["running"],
@@ -80,14 +78,14 @@ class Stage:
         return target
 
     def receive(self, *frames):
-        """Frames for the NIC, on their way when this returns."""
+        """Sends frames to the NIC, and waits until it has received them."""
         self.link.send(*frames)
         for frame in frames:
             got = self.nic.receive()
             assert got == frame, "the NIC got another frame"
 
     def send(self, *frames):
-        """Frames from the NIC, which the link has received after this."""
+        """Sends frames from the NIC, and waits until the link has received them."""
         self.nic.send(*frames)
         for frame in frames:
             got = self.link.receive()

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A TAP producer for test programs in C; prove(1) reads what it prints. */
+/* A TAP producer for test programs in C, for prove(1). */
 #ifndef TAP_H
 #define TAP_H
 
@@ -9,7 +9,7 @@
 
 static int tap_count, tap_failed;
 
-/* One result. Returns the condition. */
+/* Print a result; return the condition. */
 static inline bool __attribute__((format(printf, 2, 3)))
 ok(bool condition, const char *name, ...)
 {
@@ -26,7 +26,7 @@ ok(bool condition, const char *name, ...)
 	return condition;
 }
 
-/* Passes when the two numbers are equal, and shows both when not. */
+/* Pass if two numbers are equal; otherwise print both. */
 #define equal(got, expected, ...) \
 	equal_(__LINE__, (long long)(got), (long long)(expected), __VA_ARGS__)
 
@@ -38,7 +38,7 @@ ok(bool condition, const char *name, ...)
 			       line, g_, e_);				\
 	} while (0)
 
-/* The plan; returns the exit status of the program. */
+/* Print the plan; return the exit status of the program. */
 static inline int done_testing(void)
 {
 	printf("1..%d\n", tap_count);

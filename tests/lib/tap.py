@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A TAP producer: tests print through it and prove(1) reads them. What is
-wrong goes to the standard error, which prove(1) lets pass.
+"""A TAP producer: tests print results with it, which prove(1) reads. Diagnostics go to
+the standard error, which prove(1) passes through.
 
-A result that this machine cannot give is a failure, so that nobody takes a run
-without root, say, for a whole one: see Tap.skip() and skip_all(). ALLOW_SKIP=1 in
-the environment lets them pass."""
+A test that cannot run on this machine, without root for instance, fails, so that such
+a run is not taken for a complete one: see Tap.skip() and skip_all(). With ALLOW_SKIP=1
+in the environment it passes."""
 import os
 import sys
 import traceback
 
 
 def may_skip():
-    """Whether the user accepts results that this machine cannot give."""
+    """Returns whether tests that cannot run on this machine pass."""
     return os.environ.get("ALLOW_SKIP") == "1"
 
 
 def skip_all(reason, is_lacking=True):
-    """Ends a test none of which can run; see Tap.skip()."""
+    """Ends a test file that cannot run; see Tap.skip()."""
     if is_lacking and not may_skip():
         tap = Tap()
         tap.skip("all of it", reason)
@@ -26,15 +26,15 @@ def skip_all(reason, is_lacking=True):
 
 
 class Tap:
-    """Counts results; done() prints the plan and gives the exit status."""
+    """Counts results; done() prints the plan and returns the exit status."""
 
     def __init__(self):
         self.count = 0
         self.failed = 0
-        self.fails = False      # the last one
+        self.fails = False      # whether the last result failed
 
     def ok(self, condition, name, *diagnostics):
-        """One result; diagnostics are shown when it is a failure."""
+        """Prints a result; diagnostics are printed if it is a failure."""
         self.count += 1
         self.fails = not condition
         self.failed += self.fails
@@ -47,9 +47,9 @@ class Tap:
         return bool(condition)
 
     def skip(self, name, reason, is_lacking=True):
-        """One result that cannot be had here. It passes if ALLOW_SKIP=1 is set,
-        or if this machine lacks nothing: Debian's server does, or there is
-        nothing to test."""
+        """Prints a result for a test that cannot run. It passes if ALLOW_SKIP=1 is
+        set, or if the reason is not this machine (is_lacking=False): Debian's server
+        lacks a package, or there is nothing to test."""
         if is_lacking and not may_skip():
             self.ok(False, f"{name}: {reason}",
                     "ALLOW_SKIP=1 in the environment lets this pass")
@@ -57,17 +57,17 @@ class Tap:
             self.ok(True, f"{name} # SKIP {reason}")
 
     def note(self, line):
-        """More about the last result."""
+        """Prints a comment about the last result."""
         print("#", line, file=sys.stderr if self.fails else sys.stdout,
               flush=True)
 
     def equal(self, got, expected, name):
-        """Passes when got is expected, and shows both when it is not."""
+        """Passes if got is expected; otherwise prints both."""
         return self.ok(got == expected, name,
                        f"     got: {got!r}", f"expected: {expected!r}")
 
     def contains(self, text, part, name):
-        """Passes when part occurs in text."""
+        """Passes if part occurs in text."""
         return self.ok(part in text, name, f"no {part!r} in:", text)
 
     def run(self, *tests):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A launcher with a terminal, as somebody at a keyboard has it."""
+"""Runs the launcher on a terminal."""
 import os
 import pty
 import subprocess
@@ -8,8 +8,8 @@ from guest import VM
 
 
 def shell(options, line, prompt=b"# "):
-    """Types one line to the shell that is in the guest without COMMAND, when it
-    has shown its prompt; gives the launcher's status and what was shown."""
+    """Runs a guest without COMMAND and types one line at its shell's prompt; returns
+    the launcher's status and the terminal's output."""
     ours, theirs = pty.openpty()
     with subprocess.Popen([VM, *options], stdin=theirs, stdout=theirs,
                           stderr=theirs, start_new_session=True) as launcher:

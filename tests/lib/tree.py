@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The files of this tree, by kind, and the running of checkers over them."""
+"""Lists the files of this tree by kind, and runs checkers on them."""
 import functools
 import os
 import re
@@ -18,12 +18,12 @@ SHELLS = {"sh", "bash", "dash", "ash"}
 
 
 class Missing(Exception):
-    """A checker, or something that it needs, is not there."""
+    """A checker, or something that it needs, is missing."""
 
 
 @functools.lru_cache(maxsize=None)
 def files():
-    """Every regular file that git knows or would add, relative to TOP."""
+    """Returns all regular files that git tracks or would add, relative to TOP."""
     names = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others",
          "--exclude-standard"],
@@ -35,22 +35,22 @@ def files():
 
 @functools.lru_cache(maxsize=None)
 def content(name):
-    """A file's bytes."""
+    """Returns a file's bytes."""
     return (TOP / name).read_bytes()
 
 
 def text(name):
-    """A file's text; bytes that are not UTF-8 are replaced."""
+    """Returns a file's text; bytes that are not UTF-8 are replaced."""
     return content(name).decode("utf-8", "replace")
 
 
 def is_text(name):
-    """Whether the file is text: it holds no zero byte."""
+    """Returns whether the file is text: it has no zero byte."""
     return b"\0" not in content(name)
 
 
 def interpreter(name):
-    """The names on the file's #! line, without folders and options."""
+    """Returns the words of the file's #! line, without folders."""
     first = content(name).split(b"\n", 1)[0].decode("utf-8", "replace")
     if not first.startswith("#!"):
         return set()
@@ -58,40 +58,40 @@ def interpreter(name):
 
 
 def is_shell(name):
-    """Whether the file is a shell script."""
+    """Returns whether the file is a shell script."""
     return name.endswith(".sh") or bool(interpreter(name) & SHELLS)
 
 
 def is_python(name):
-    """Whether the file is Python."""
+    """Returns whether the file is Python."""
     return name.endswith(".py") or any(
         word.startswith("python") for word in interpreter(name))
 
 
 def is_c(name):
-    """Whether the file is C or a C header."""
+    """Returns whether the file is C or a C header."""
     return name.endswith((".c", ".h"))
 
 
 def is_make(name):
-    """Whether the file is a makefile."""
+    """Returns whether the file is a makefile."""
     base = name.rsplit("/", 1)[-1]
     return base in ("Makefile", "Kbuild", "GNUmakefile") \
         or name.endswith(".mk")
 
 
 def is_code(name):
-    """Whether the file is written in a programming language."""
+    """Returns whether the file is source code."""
     return is_shell(name) or is_python(name) or is_c(name) or is_make(name)
 
 
 def run(*argv, **options):
-    """Runs a checker from TOP; gives (exit status, lines that it printed)."""
+    """Runs a command in TOP; returns its exit status and its lines of output."""
     argv = [str(word) for word in argv]
     if not shutil.which(argv[0]):
         raise Missing(f"{argv[0]} is not installed")
-    # A make that runs the tests must not rule those that the tests run. Nor
-    # does the guest's kernel: this is about the machine's own.
+    # Without variables of a make that runs the tests, and without those of the
+    # guest's kernel, as checkers use the machine's kernel headers.
     environment = {name: value for name, value in os.environ.items()
                    if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "KVER",
                                    "KDIR", "KERNEL", "MODULES")}
@@ -103,16 +103,15 @@ def run(*argv, **options):
 
 
 def package_that_is_gone(lines):
-    """The file of a package that Debian's server does not have, though its list
-    has it, by the last of apt's errors in the output of a script fetch-*; None
-    if that failed for another reason."""
+    """Returns the package file that apt, run by a script fetch-*, got status 404 for,
+    by apt's last error in the output; None if it failed for another reason."""
     found = re.findall(r"^E: Failed to fetch \S*/([^/\s]+\.deb)\s+404",
                        "\n".join(lines), re.MULTILINE)
     return found[-1] if found else None
 
 
 def matching_lines(name, pattern):
-    """Messages for the lines of a file in which a pattern occurs."""
+    """Returns a message for each line of a file in which a pattern occurs."""
     found = []
     for number, line in enumerate(text(name).split("\n"), 1):
         match = re.search(pattern, line)
@@ -123,10 +122,10 @@ def matching_lines(name, pattern):
 
 def report(tap, names, status, lines):
     """
-    One result for each file, from a checker's "file:line: message" output.
+    Reports a result for each file, from a checker's "file:line: message" output.
 
-    Lines that name none of the files fail a result of their own, and so does
-    a checker that failed without a word.
+    A separate result fails if there are other lines, or if the checker failed without
+    output.
     """
     rest = [line for line in lines if line.strip()]
     for name in names:
@@ -135,22 +134,21 @@ def report(tap, names, status, lines):
         rest = [line for line in rest if line not in mine]
         tap.ok(not mine, name, *mine)
     tap.ok(not rest and (status == 0 or bool(lines)),
-           "the checker itself had no trouble", f"exit status {status}",
+           "the checker itself succeeds", f"exit status {status}",
            *rest)
 
 
 def kernel_scripts(names):
     """
-    The folder with some files of the kernel's scripts/.
+    Returns a folder with some files of the kernel's scripts/.
 
-    They come out of Debian's source package of the kernel that the driver is
-    built for, and stay among the downloads: only they do, as the package is
-    large.
+    They are from Debian's source package of the kernel that the driver is built for,
+    and are kept in the downloads, without the rest of the package, which is large.
     """
     status, lines = run(TOP / "images" / "fetch" / "kernel-version")
     series = re.match(r"\d+\.\d+", lines[-1] if lines else "")
     if status or not series:
-        raise Missing("\n".join(["cannot tell the kernel's version:", *lines]))
+        raise Missing("\n".join(["cannot find the kernel's version:", *lines]))
     package = f"linux-source-{series[0]}"
     folder = DOWNLOADS / f"{package}-scripts"
     if all((folder / name).exists() for name in names):
@@ -159,7 +157,7 @@ def kernel_scripts(names):
     status, lines = run(TOP / "images" / "fetch" / "package", package, unpacked)
     if status:
         raise Missing("\n".join([f"cannot fetch {package}:", *lines]))
-    # Complete or not there at all, whenever this is stopped.
+    # Renamed when it is complete.
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -175,12 +173,12 @@ def kernel_scripts(names):
 
 
 def make_variable(folder, name):
-    """The value that a variable has in a folder's Makefile."""
+    """Returns the value of a variable in a folder's Makefile."""
     status, lines = run("make", "-s", "--no-print-directory", "-C",
                         folder, "--eval",
                         f"print-it: ; @echo $({name})", "print-it")
     if status or not lines:
-        raise Missing("\n".join([f"{folder}/Makefile tells no {name}:",
+        raise Missing("\n".join([f"cannot get {name} of {folder}/Makefile:",
                                  *lines]))
     return lines[-1]
 
@@ -191,5 +189,5 @@ def main(check):
     try:
         check(tap)
     except Missing as error:
-        tap.ok(False, "what the check needs is there", error)
+        tap.ok(False, "the tools and files for the check exist", error)
     sys.exit(tap.done())

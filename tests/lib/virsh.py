@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-A libvirt of the test's own, and guests that it runs.
+A private libvirt, and guests that it runs.
 
-Its daemon is one for a user's domains (qemu:///session) or, for root, that of a
-system (qemu:///system). It runs in namespaces, with folders of the test's, and
-all that it starts ends with the test.
+Its daemon is for a user's domains (qemu:///session) or, as root, for the system's
+(qemu:///system). It runs in name spaces with the test's folders, and all its processes
+end with the test.
 """
 import itertools
 import os
@@ -25,11 +25,11 @@ from waiting import PATIENCE, wait_for
 sys.path.insert(0, str(Path(TOP, "images")))
 from launcher import image, qemu  # noqa: E402
 
-# In these the test is no root.
+# In these name spaces the test is not root.
 SESSION = ["--user", "--map-user=1000", "--map-group=1000"]
 
-# In these root has a network of its own, and what a system's libvirt uses: its
-# folders, and a user for QEMU.
+# In these name spaces root has a private network, and the folders and the user that a
+# system's libvirt uses.
 SYSTEM = ["--mount", "--net"]
 PREPARE = """
 for folder in /run /var /etc/libvirt; do mount -t tmpfs tmpfs $folder; done
@@ -45,35 +45,35 @@ mount --bind /run/group /etc/group
 ip link set lo up
 """
 
-# What connects the test to the agent in the guest, as images/guest/init has it.
+# The ports of images/guest/init that connect the test to the agent in the guest.
 PORTS = ("result", "stdin", "stdout")
 
 
 def inside(system):
-    """A prefix for a command in such namespaces. One more process is the first
-    there: it takes in the orphans."""
+    """Returns a prefix that runs a command in such name spaces, with a shell as
+    the first process, which reaps orphans."""
     return ["unshare", *(SYSTEM if system else SESSION), "--pid", "--fork",
             "--kill-child", "--mount-proc", "--", "sh", "-ec",
             (PREPARE if system else "") + '"$@" || exit $?', "sh"]
 
 
 def enter(program, system=False):
-    """Begins a test again inside, or skips it."""
+    """Executes the test again in name spaces; skips it if that is not possible."""
     if os.environ.get("CAPTURE_LIBVIRT"):
         return
     check = subprocess.run([*inside(system), "true"], stderr=subprocess.PIPE,
                            text=True)
     if check.returncode:
-        skip_all("no namespaces: " + check.stderr.strip())
+        skip_all("cannot make name spaces: " + check.stderr.strip())
     os.environ["CAPTURE_LIBVIRT"] = "1"
     os.execvp("unshare", [*inside(system), sys.executable,
                           os.path.abspath(program)])
 
 
-# The daemon for what a guest's console says is not there.
+# virtlogd, the daemon for guests' consoles, is not running.
 SESSION_CONF = 'stdio_handler = "file"\n'
 
-# Nor is what a system's QEMU is confined by, and its user may not read the tree.
+# The means to confine a system's QEMU do not exist, and its user cannot read the tree.
 SYSTEM_CONF = SESSION_CONF + """
 user = "root"
 group = "root"
@@ -84,11 +84,11 @@ security_driver = "none"
 
 
 class Failure(Exception):
-    """A command of virsh failed; its text is what that said."""
+    """A command of virsh failed; the text is its error."""
 
 
 class Libvirt:
-    """A context: the daemon runs inside it."""
+    """A context manager that runs the daemon."""
 
     def __init__(self, system=False):
         self.folder = scratch()
@@ -108,7 +108,7 @@ class Libvirt:
                 stderr=log)
 
     def _own_folders(self):
-        """Makes a user's folders; gives those of the configuration and of the
+        """Makes a user's folders; returns those of the configuration and the
         socket."""
         folders = {f"XDG_{name}": self.folder / name for name in (
             "RUNTIME_DIR", "CONFIG_HOME", "CACHE_HOME", "DATA_HOME")}
@@ -132,14 +132,14 @@ class Libvirt:
             self.process.wait()
 
     def run(self, *words, **options):
-        """Runs a program of libvirt's; gives what subprocess.run() does."""
+        """Runs one of libvirt's programs; returns a CompletedProcess."""
         return subprocess.run(
             [str(word) for word in words], env=self.environment, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
             **options)
 
     def __call__(self, *words):
-        """A command of virsh that must succeed; gives its output."""
+        """Runs a command of virsh that must succeed; returns its output."""
         done = self.run("virsh", "--quiet", "--connect", self.uri, *words)
         if done.returncode:
             log = (self.folder / "log").read_text(errors="replace")
@@ -148,7 +148,7 @@ class Libvirt:
 
 
 def boot(folder, macs=()):
-    """The XML of <os> for a guest with the agent, whose NICs have these
+    """Returns the XML inside <os> for a guest with the agent, whose NICs have these
     addresses."""
     settings = [("nic", mac) for mac in macs] + [
         ("capture", 1), ("patience", round(30 * TIME_SCALE)), ("stdin", 1),
@@ -165,8 +165,8 @@ def boot(folder, macs=()):
 
 
 def devices(folder):
-    """The XML of the devices that the agent needs, of a console, and of the
-    QEMU that the tests are for."""
+    """Returns the XML of the devices that the agent needs, a console, and the QEMU
+    under test."""
     return f"""
     <emulator>{shutil.which(QEMU)}</emulator>
     <serial type='file'><source path='{folder}/console'/></serial>
@@ -179,11 +179,11 @@ def devices(folder):
 
 
 class Domain(Guest):
-    """A context: the guest of a running domain, with boot() and devices() of the
-    same folder."""
+    """A context manager: the guest of a running domain, whose XML has boot() and
+    devices() of the same folder."""
 
     def __init__(self, libvirt, name, folder):
-        # Not that of the base class, which starts a launcher.
+        # Does not call the base class's, which starts a launcher.
         self.tags = (str(n) for n in itertools.count())
         self.slots = set()
         self.answers = {}
@@ -197,12 +197,12 @@ class Domain(Guest):
             self.libvirt("destroy", self.name)
 
     def connect(self):
-        """Connects to the guest's ports; again when another QEMU has it."""
+        """Connects to the guest's ports; to be called again after a migration."""
         for name in PORTS:
             end = socket.socket(socket.AF_UNIX)
             end.connect(str(self.folder / name))
             self.ports[name] = Channel(end)
-            # A guest may take its time to boot.
+            # Longer, as the guest has to boot.
             end.settimeout(6 * PATIENCE)
         return self
 
@@ -216,10 +216,10 @@ class Domain(Guest):
         self.ports["stdin"].send(line)
 
     def complaints(self):
-        """What the console says."""
+        """Returns the console's output."""
         return (self.folder / "console").read_text(errors="replace")
 
     def end(self, tap):
-        """Ends the guest, and passes if its kernel is well."""
+        """Checks that the guest's kernel has reported no error."""
         taint = self.shell("cat /proc/sys/kernel/tainted")
-        tap.equal(int(taint) & ~0x3000, 0, "the guest's kernel is well")
+        tap.equal(int(taint) & ~0x3000, 0, "the guest's kernel reports no error")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A driver for modern virtio devices on PCI, for tests over qtest.py."""
+"""A driver for modern virtio devices on PCI, for tests with qtest.py."""
 import struct
 
 from waiting import wait_for
@@ -14,7 +14,7 @@ F_RING_PACKED = 34
 F_RING_RESET = 40
 F_VERSION_1 = 32
 
-# Descriptor flags; the last two are those of packed rings.
+# Descriptor flags; the last two are for packed rings.
 NEXT, WRITE = 1, 2
 AVAIL, USED = 1 << 7, 1 << 15
 
@@ -60,7 +60,7 @@ class Queue:
         self.device.set("queue_enable", 1)
 
     def reset(self):
-        """Resets this queue alone, and enables it again, empty."""
+        """Resets only this queue, and enables it again, empty."""
         self.device.set("queue_select", self.index)
         self.device.set("queue_reset", 1)
         assert self.device.get("queue_reset") == 0, "queue still in reset"
@@ -70,8 +70,8 @@ class Queue:
         """
         Makes a buffer available, without a notification.
 
-        Both are lists of (address, length). Gives the number by which taken()
-        tells it.
+        readable and writable are lists of (address, length). Returns the index of the
+        first descriptor. take() returns the token when the buffer is used.
         """
         parts = [(*part, 0) for part in readable]
         parts += [(*part, WRITE) for part in writable]
@@ -90,7 +90,7 @@ class Queue:
         return indices[0]
 
     def kick_line(self):
-        """The qtest command of a notification."""
+        """Returns the qtest command for a notification."""
         return f"writew {self.notify} {self.index}"
 
     def kick(self):
@@ -98,7 +98,7 @@ class Queue:
         self.machine.command(self.kick_line())
 
     def take(self):
-        """The next used buffer as (token, used length), or None."""
+        """Returns the next used buffer as (token, used length), or None."""
         if self.machine.get("w", self.used + 2) == self.taken & 0xffff:
             return None
         head, length = struct.unpack("<II", self.machine.read(
@@ -109,12 +109,12 @@ class Queue:
         return token, length
 
     def wait(self, what="used buffer"):
-        """The next used buffer, as soon as it is there."""
+        """Waits for the next used buffer, and returns it."""
         return wait_for(self.take, what)
 
 
 class PackedQueue(Queue):
-    """A packed virtqueue, likewise."""
+    """A packed virtqueue, with the same limits."""
 
     def _enable(self):
         super()._enable()
@@ -133,7 +133,8 @@ class PackedQueue(Queue):
             flags |= NEXT if i + 1 < len(parts) else 0
             flags |= AVAIL if self.wrap else USED
             where = self.desc + 16 * self.next
-            # The first flags come last: they make all of it available.
+            # The first descriptor's flags are written last, as they make the
+            # buffer available.
             self.machine.write(where, struct.pack(
                 "<QIHH", address, length, name, flags if i else 0))
             head = head or (where + 14, flags)
@@ -155,7 +156,7 @@ class PackedQueue(Queue):
 
 
 class Device:
-    """A virtio device, found by its device ID and initialised."""
+    """A virtio device, which is found by its device ID and initialised."""
 
     def __init__(self, machine, device_id, features=(F_VERSION_1,), skip=0):
         self.machine = machine
@@ -188,21 +189,21 @@ class Device:
         return self.machine.get(width, self.common + offset)
 
     def set(self, name, value):
-        """Writes one."""
+        """Writes a field of the common configuration."""
         width, offset = COMMON[name]
-        if width == "q":        # the specification wants two halves
+        if width == "q":        # 64-bit fields are accessed as two halves
             self.machine.put("l", self.common + offset, value & 0xffffffff)
             self.machine.put("l", self.common + offset + 4, value >> 32)
         else:
             self.machine.put(width, self.common + offset, value)
 
     def config_bytes(self, size):
-        """The device's own configuration space."""
+        """Reads the device-specific configuration space."""
         return bytes(self.machine.get("b", self.config + i)
                      for i in range(size))
 
     def offered(self):
-        """The feature bits that the device offers."""
+        """Returns the feature bits that the device offers."""
         bits = 0
         for half in (0, 1):
             self.set("feature_select", half)
@@ -227,9 +228,9 @@ class Device:
         self.set("status", ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK)
 
     def queue_count(self):
-        """How many queues to set up."""
+        """Returns the number of queues to set up."""
         return self.get("queues")
 
     def broken(self):
-        """Whether the device asks for a reset."""
+        """Returns whether the device is broken, that is needs a reset."""
         return bool(self.get("status") & NEEDS_RESET)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How long tests wait for what must come."""
+"""Waiting for a condition, with a time limit."""
 import os
 import time
 
-# In seconds. Only a failure takes so long. TIME_SCALE: see images/vm.1.
+# In seconds; a test waits this long only if it fails. TIME_SCALE: see images/vm.1.
 PATIENCE = 20 * float(os.environ.get("TIME_SCALE") or "1")
 
 
