@@ -105,9 +105,7 @@ static struct vcap_translation *translate(const struct pair *pair)
 	return t;
 }
 
-/*
- * A frame truncated to the program's snapshot length must give the same answer.
- */
+/* A frame truncated to the snapshot length must give the same result. */
 static void check_snaplen(const struct pair *pair, u32 expected)
 {
 	u32 need = vcap_filter_snaplen(pair->insns, pair->len);

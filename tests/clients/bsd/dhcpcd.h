@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Included first by dhcpcd's src/bpf.c: includes dhcpcd's headers as on Linux, so
- * that structures agree with those in its other files, and then selects the code
- * for BSD.
+ * Included first by dhcpcd's src/bpf.c: includes dhcpcd's headers as on Linux,
+ * so that structures agree with those in its other files, and then selects the
+ * code for BSD.
  */
 #include "config.h"
 #include "arp.h"

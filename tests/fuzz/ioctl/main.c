@@ -215,9 +215,7 @@ int main(int argc, char **argv)
 	     passed++)
 		sleep(1);
 	stop = true;
-	/*
-	 * Join no thread before the nudger has ended, as that would signal it.
-	 */
+	/* Join threads after the nudger has ended, as it signals them. */
 	while (finished < WORKERS)
 		usleep(10000);
 	ended = true;

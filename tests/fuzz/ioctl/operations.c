@@ -178,9 +178,7 @@ static void set_values(struct worker *w, struct target *t)
 	}
 }
 
-/*
- * Set zero-copy buffers in this thread's memory, sometimes invalid or unmapped.
- */
+/* Set zero-copy buffers in the thread's memory, sometimes invalid ones. */
 static void set_buffers(struct worker *w, struct target *t)
 {
 	unsigned int mode = below(&w->random, 4) ? BPF_BUFMODE_ZBUF
@@ -431,9 +429,7 @@ static void do_mmap(struct worker *w, struct target *t)
 	count(COUNT_MMAP, -1 - result);
 }
 
-/*
- * A child that makes requests concurrently and does not close its descriptors.
- */
+/* Fork a child that makes requests and does not close its descriptors. */
 static void do_fork(struct worker *w, struct target *t)
 {
 	unsigned int turns = below(&w->random, 10);
