@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The user headers compile alone, and among others in any order."""
+"""The user headers compile alone and with other headers in any order."""
 import itertools
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ import tree  # noqa: E402
 FOLDER = "guest-driver/include/"
 NEIGHBOURS = ("pcap.h", "linux/filter.h", "net/if.h")
 
-# What a program expects of <net/bpf.h>, whatever stands around it.
+# Uses of <net/bpf.h> that must compile with any other headers.
 USE = """
 static const struct bpf_insn all = BPF_STMT(BPF_RET | BPF_K, 262144);
 static const struct bpf_insn jump = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 1, 2, 3);
@@ -41,17 +41,17 @@ def jobs():
              if name.startswith(FOLDER) and name.endswith(".h")]
     for language in headers.LANGUAGES:
         for name in names:
-            yield (f"{FOLDER}{name}:1: alone", language,
+            yield (f"{FOLDER}{name}:1: compiles alone", language,
                    headers.including([name]), *ours)
-        yield (f"{FOLDER}net/bpf.h:1: used", language,
+        yield (f"{FOLDER}net/bpf.h:1: a program that uses it compiles", language,
                headers.including(["net/bpf.h"], USE), *ours)
         for order in orders():
-            yield (f"{FOLDER}net/bpf.h:1: in {' '.join(order)}", language,
+            yield (f"{FOLDER}net/bpf.h:1: compiles in {' '.join(order)}", language,
                    headers.including(order, USE), *loose)
 
 
 def orders():
-    """<net/bpf.h> beside each neighbour, and among all of them."""
+    """Orders of <net/bpf.h> and each neighbour, and of all of them."""
     for name in NEIGHBOURS:
         yield from itertools.permutations(["net/bpf.h", name])
     yield from itertools.permutations(["net/bpf.h", *NEIGHBOURS])

@@ -10,18 +10,18 @@ from passed import check_once  # noqa: E402
 
 SCRIPTS = ("checkpatch.pl", "spelling.txt", "const_structs.checkpatch")
 
-# Message types that do not fit, and why.
+# Message types to ignore, and why.
 IGNORED = {
     "FILE_PATH_CHANGES": "there is no MAINTAINERS file outside the kernel",
     "LINUX_VERSION_CODE": "one source serves several kernel versions",
-    "CONSTANT_COMPARISON": "it takes that one for a constant",
+    "CONSTANT_COMPARISON": "takes LINUX_VERSION_CODE for a constant",
 }
 
-# More of them for the headers that user programs include.
+# More message types to ignore in headers that user programs include.
 IGNORED_USER = {
     "NEW_TYPEDEFS": "the BSD interface has typedefs",
     "PREFER_KERNEL_TYPES": "user programs do not have the kernel's types",
-    "VOLATILE": "programs wait for struct bpf_zbuf_header to change",
+    "VOLATILE": "programs poll struct bpf_zbuf_header",
 }
 
 FOLDERS = ("guest-driver/", "images/guest/console-resume/")
@@ -46,7 +46,7 @@ def check(tap):
 
 
 def run(tap, scripts, names, ignored):
-    """Checks some files without the message types that are ignored."""
+    """Checks files, without the ignored message types."""
     if not names:
         return
     status, lines = tree.run(

@@ -23,7 +23,8 @@ def check(tap):
         for name in names:
             status, lines = tree.run("perl", script, "--strict", "--no-tree",
                                      "--no-summary", "--terse", "-f", name)
-            tap.ok(status == 0 and not lines, name, *lines)
+            tap.ok(status == 0 and not lines, f"{name} is clean under checkpatch",
+                   *lines)
     check_once(tap, [*names, script], each)
 
 

@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""No common spelling mistake, in any text file."""
+"""No text file has a common spelling mistake."""
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import tree  # noqa: E402
 
-# Words that codespell takes for mistakes, and why they are none here.
+# Words that codespell reports although they are correct here, and why.
 WORDS = {
     "ypes": "the end of a pattern, [Tt]ypes",
     "nd": "the macro of a manual page's name line",
     "inout": "a value of BIOCSDIRECTION",
 }
 
-# Texts that are not ours.
+# Texts from elsewhere.
 FOREIGN = ("LICENSES/",)
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The headers' comments are right in the eyes of the kernel's kernel-doc."""
+"""The headers' comments are clean under the kernel's kernel-doc."""
 import sys
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import tree  # noqa: E402
 
 
 def check(tap):
-    """All headers in one run. (The C files are checked where they are built.)"""
+    """All headers in one run. (sparse.t checks the C files, with W=1.)"""
     headers = Path(tree.make_variable("guest-driver", "KDIR"))
     script = headers / "scripts" / "kernel-doc"
     if not script.exists():
@@ -17,7 +17,7 @@ def check(tap):
     names = [name for name in tree.files() if name.endswith(".h")
              and name.startswith(("guest-driver/", "spec/"))]
     tap.ok(names, "the driver has headers")
-    # A header without such comments is no mistake, but gets a warning.
+    # kernel-doc warns of headers without such comments, which are not wrong.
     names = [name for name in names if "\n/**\n" in tree.text(name)]
     status, lines = tree.run(script.resolve(), "-none", *names)
     tree.report(tap, names, status, lines)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The labels in the names of tests, and the tables that are made of them."""
+"""The labels in the names of tests, and the tables that are made from them."""
 import re
 import sys
 import tempfile
@@ -12,7 +12,7 @@ import tree  # noqa: E402
 
 
 def malformed(name):
-    """What begins as labels do in a string and cannot be read as such."""
+    """The ends of strings that begin like labels but are not valid."""
     text = tree.text(name)
     good = {match.start() for match in labels.SUFFIX.finditer(text)}
     return [f"{name}:{text.count(chr(10), 0, match.start()) + 1}: {match[0]}"
@@ -21,7 +21,7 @@ def malformed(name):
 
 
 def names(tap):
-    """Each label is one, and stands in a test that is run."""
+    """Each label is defined, and is in a test that is run."""
     known = set(labels.defined())
     sources = [name for name in tree.files() if name.startswith("tests/")
                and tree.is_code(name)]
@@ -31,18 +31,18 @@ def names(tap):
                if not labels.RUN.fullmatch(name)
                for line, _, _ in labels.in_file(name)], [],
               "no label is in a file that is not run")
-    # This file is about labels.
+    # Except this file, which has patterns of labels.
     tap.equal([line for name in sources if name != "tests/style/labels.t"
                for line in malformed(name)], [], "no label is malformed")
 
 
 def untested(tap):
-    """tests/untested.md is about labels that there are."""
+    """The labels in tests/untested.md are defined."""
     tested = {label for _, _, label, _ in labels.tests()}
     for reasons, expected, what in (
             (labels.untested(), False, "no label with a reason has a test"),
             (labels.remarks(), True, "each label with a remark has a test")):
-        tap.ok(reasons, f"{labels.UNTESTED} can be read: {what}")
+        tap.ok(reasons, f"{labels.UNTESTED} has labels to check: {what}")
         tap.equal(sorted(set(reasons) - set(labels.defined())), [],
                   f"{labels.UNTESTED}: its labels are defined")
         tap.equal([label for label in reasons if (label in tested) != expected],

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The shape of the tree: names at its top, modes, lengths of files, and the list of
-tests in tests/README.md."""
+"""The layout of the tree: names at its top, modes and lengths of files, and the list
+of tests in tests/README.md."""
 import os
 import re
 import sys
@@ -14,12 +14,12 @@ TOP_FOLDERS = {"qemu-device", "guest-driver", "spec", "images", "tests",
                "LICENSES"}
 TOP_FILES = {"Makefile", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"}
 
-# A file of code is meant to stay well below 500 lines.
+# Source files should have less than 500 lines; this is the hard limit.
 MOST_LINES = 600
 
 
 def top_level(name):
-    """Only the agreed names stand at the top."""
+    """Only the agreed names are at the top of the tree."""
     first, *rest = name.split("/")
     if first.startswith(".") or first in (TOP_FOLDERS if rest else TOP_FILES) \
             or (first.startswith("LICENSE") and not rest):
@@ -28,7 +28,7 @@ def top_level(name):
 
 
 def length(name):
-    """No file of code is too long to keep in mind."""
+    """No source file has more than 600 lines."""
     lines = tree.content(name).count(b"\n")
     if tree.is_code(name) and lines > MOST_LINES:
         return [f"{name}:{lines}: {lines} lines of code, {MOST_LINES} at most:"
@@ -37,7 +37,7 @@ def length(name):
 
 
 def mode(name):
-    """A file is executable if it has a #! line, and a test has both."""
+    """A file is executable if and only if it has a #! line, and a test has both."""
     executable = os.access(tree.TOP / name, os.X_OK)
     starts = bool(tree.interpreter(name))
     if name.endswith(".t") and not (executable and starts):
@@ -50,7 +50,7 @@ def mode(name):
 
 
 def listed_tests():
-    """Each row of the tables in tests/README.md: a folder, and one of its tests."""
+    """Rows of the tables in tests/README.md: folders, and tests in them."""
     text = tree.text("tests/README.md")
     return [(folders, re.findall(r"`((?:build/)?tests/[^`]*)`", rest))
             for folders, rest in re.findall(r"^\| (`[^|]*) \|(.*)$", text, re.M)]
@@ -67,7 +67,7 @@ def check_list(tap):
               "tests/README.md lists each folder of tests, and no other")
     deeper = [name for name in listed if "/" in name]
     tap.equal([name for name in deeper if not (tree.TOP / "tests" / name).is_dir()],
-              [], "tests/README.md: folders of folders exist")
+              [], "tests/README.md: listed subfolders exist")
     examples = [name for _, names in rows for name in names]
     # A unit test is built from its source.
     sources = [re.sub(r"^build/(.*)\.t$", r"\1.c", name) for name in examples]

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every source names its folder's licence, and the licences' texts are here."""
+"""Every source file has the SPDX tag of its folder's licence, and LICENSES/ has the
+licences' texts."""
 import re
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import tree  # noqa: E402
 
-# The longest fitting start of a name decides.
+# By the start of a file's name; the longest match counts.
 LICENCES = {
     "": "GPL-2.0-or-later",
     "guest-driver/": "GPL-2.0",
@@ -18,7 +19,7 @@ LICENCES = {
     "spec/": "BSD-2-Clause",
 }
 
-# Texts and data, for which LICENSE speaks. Not sources.
+# Texts and data without a tag, whose licence LICENSE gives.
 PLAIN = re.compile(r"(^LICENSE|^\.[^/]*$|/\.[^/]*$"
                    r"|\.(md|txt|json|hex|pcap)$)")
 
@@ -30,7 +31,7 @@ def expected(name):
 
 
 def complaint(name):
-    """What is wrong with the file's first lines, or None."""
+    """The error in the file's first lines, or None."""
     lines = tree.text(name).split("\n")
     number = 2 if lines[0].startswith("#!") else 1
     line = lines[number - 1] if len(lines) >= number else ""
@@ -43,18 +44,18 @@ def complaint(name):
 
 
 def check(tap):
-    """One result for each source, one for each licence's text."""
+    """One result for each source file and for each licence's text."""
     for name in tree.files():
         if tree.is_text(name) and not PLAIN.search(name):
             wrong = complaint(name)
-            tap.ok(not wrong, name, wrong)
+            tap.ok(not wrong, f"{name} has its folder's SPDX tag", wrong)
     # The text of a version is the same with and without "or later".
     for licence in sorted({licence.replace("-or-later", "")
                            for licence in LICENCES.values()}):
         text = f"LICENSES/{licence}.txt"
-        tap.ok(text in tree.files(), f"{text} is there",
+        tap.ok(text in tree.files(), f"{text} exists",
                f"{text}:1: no such file")
-    tap.ok("LICENSE" in tree.files(), "LICENSE says which applies where")
+    tap.ok("LICENSE" in tree.files(), "the file LICENSE exists")
 
 
 tree.main(check)

@@ -16,7 +16,7 @@ def check(tap):
             _, lines = tree.run("mandoc", "-Tlint", "-Wwarning", name)
             # "mandoc: file:line:column: WARNING: ..."
             lines = [line.split(": ", 1)[-1] for line in lines]
-            tap.ok(not lines, name, *lines)
+            tap.ok(not lines, f"{name} is clean under mandoc", *lines)
     tap.ok(tap.count, "the tree has manual pages")
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Each requirement of the specification has a test, or a reason why it has none."""
+"""Each requirement of the specification has a test or a reason why it has none."""
 import sys
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import tree  # noqa: E402
 
 
 def configuration(tap):
-    """What no device can see of a driver."""
+    """A requirement that no device can test, checked in the driver's sources."""
     found = [line for name in tree.files() if name.startswith("guest-driver/")
              and tree.is_c(name)
              for line in tree.matching_lines(
@@ -22,7 +22,7 @@ def configuration(tap):
 
 
 def check(tap):
-    """The requirements, by their labels."""
+    """Checks each requirement's label."""
     found = spectext.requirements()
     tap.ok(len(found) > 100, "the specification has requirements", len(found))
     labels.check_tested(tap, "each requirement", [

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What cannot be tested on this machine fails, unless ALLOW_SKIP=1 is set."""
+"""Tests that cannot run on this machine fail, unless ALLOW_SKIP=1 is set."""
 import os
 import subprocess
 import sys
@@ -22,28 +22,32 @@ from tap import skip_all
 skip_all("no such device"{more})
 """
 
-# The program, what else it says of the reason, ALLOW_SKIP; status and results.
+# The test's name, the program, more arguments of the skip, ALLOW_SKIP; exit status
+# and results.
 CASES = (
-    ("a result that this machine lacks something for", ONE, "", "", 1,
+    ("a result that is skipped, as the machine lacks something: fails", ONE, "",
+     "", 1,
      ["ok 1 - first", "not ok 2 - second: no such device", "1..2"]),
-    ("with ALLOW_SKIP=1", ONE, "", "1", 0,
+    ("a result that is skipped with ALLOW_SKIP=1: passes", ONE, "", "1", 0,
      ["ok 1 - first", "ok 2 - second # SKIP no such device", "1..2"]),
-    ("with ALLOW_SKIP=0", ONE, "", "0", 1,
+    ("a result that is skipped with ALLOW_SKIP=0: fails", ONE, "", "0", 1,
      ["ok 1 - first", "not ok 2 - second: no such device", "1..2"]),
-    ("a result that the machine is not to blame for", ONE,
+    ("a result that is skipped, although the machine lacks nothing: passes", ONE,
      ", is_lacking=False", "", 0,
      ["ok 1 - first", "ok 2 - second # SKIP no such device", "1..2"]),
-    ("a whole test", ALL, "", "", 1,
+    ("a test file that is skipped, as the machine lacks something: fails", ALL, "",
+     "", 1,
      ["not ok 1 - all of it: no such device", "1..1"]),
-    ("a whole test with ALLOW_SKIP=1", ALL, "", "1", 0,
+    ("a test file that is skipped with ALLOW_SKIP=1: passes", ALL, "", "1", 0,
      ["1..0 # SKIP no such device"]),
-    ("a whole test with nothing to test", ALL, ", is_lacking=False", "", 0,
+    ("a test file that is skipped, although the machine lacks nothing: passes",
+     ALL, ", is_lacking=False", "", 0,
      ["1..0 # SKIP no such device"]),
 )
 
 
 def check(tap):
-    """Each case; and that no test skips in another way."""
+    """Runs each case, and checks that no test skips without tap.py."""
     for name, program, more, allow, status, lines in CASES:
         done = subprocess.run(
             [sys.executable, "-c", program.format(more=more)], text=True,
@@ -58,7 +62,7 @@ def check(tap):
               and (name.endswith(".py") or "python3" in tree.interpreter(name))
               and name not in ("tests/lib/tap.py", "tests/style/skip.t",
                                "tests/runner/runner.t")]
-    tap.equal(others, [], "no test in Python skips but by tap.py")
+    tap.equal(others, [], "tests in Python skip with tap.py only")
 
 
 tree.main(check)

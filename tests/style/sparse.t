@@ -10,8 +10,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import tree  # noqa: E402
 from passed import check_once  # noqa: E402
 
-# A message about a place, "file:line:column: words" or without a column, of
-# the compiler, of sparse, or of kernel-doc (which W=1 runs, too).
+# A message of the compiler, sparse, or kernel-doc, which W=1 runs, too:
+# "file:line:column: text", or without a column.
 MESSAGE = re.compile(r"^(\S+?):(\d+)(?::\d+)?:\s")
 
 
@@ -21,7 +21,7 @@ SOURCES = [name for name in tree.files()
 
 
 def fresh_copy():
-    """The driver's sources, copied to be compiled all anew."""
+    """A copy of the driver's sources, to compile all of them."""
     copy = tree.BUILD / "sparse"
     shutil.rmtree(copy, ignore_errors=True)
     for name in SOURCES:
@@ -32,13 +32,13 @@ def fresh_copy():
 
 
 def build(tap):
-    """Builds the copy with sparse; one result for each file that is compiled."""
+    """Builds the copy with sparse; one result for each C file."""
     if not shutil.which("sparse"):
         raise tree.Missing("sparse is not installed")
     copy = fresh_copy()
     status, lines = tree.run("make", "-j2", "-C", copy / "guest-driver",
                              "C=1", "W=1")
-    tap.ok(status == 0, "the driver builds", *lines[-20:])
+    tap.ok(status == 0, "the driver builds with C=1 W=1", *lines[-20:])
     found = {}
     for line in lines:
         line = line.replace(f"{copy}/build/", "")
@@ -46,7 +46,8 @@ def build(tap):
         if place:
             found.setdefault(place[1], []).append(line)
     for name in filter(tree.is_c, SOURCES):
-        tap.ok(name not in found, name, *found.get(name, []))
+        tap.ok(name not in found, f"{name} has no warning",
+               *found.get(name, []))
 
 
 tree.main(lambda tap: check_once(tap, SOURCES, build))

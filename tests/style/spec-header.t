@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The wire format's header compiles alone, has no padding, and is as the text says."""
+"""The wire format's header compiles alone, has no padding, and agrees with the
+specification's text."""
 import re
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ def claim(condition):
 
 
 def layout():
-    """What the text's tables claim: (place, C condition)."""
+    """The statements of the text's tables: (place, C condition)."""
     for name, (line, size, fields) in spectext.structures().items():
         struct = f"struct {name}"
         yield f"{spectext.NAME}:{line}", f"sizeof({struct}) == {size}"
@@ -30,10 +31,10 @@ def layout():
 
 
 def check(tap):
-    """Alone in each language; then all claims, one result for each."""
+    """Compiles the header alone in each language, then checks each statement."""
     include = spectext.HEADER.split("/")[-1]
     flags = ("-I", "spec", "-Wpadded")
-    jobs = [(f"{spectext.HEADER}:1: alone, no padding", language,
+    jobs = [(f"{spectext.HEADER}:1: compiles alone, without padding", language,
              headers.including([include]), *flags)
             for language in headers.LANGUAGES]
     jobs += [(f"{place}: {condition}", "GNU C11",
@@ -43,12 +44,12 @@ def check(tap):
 
     for name, (line, size, fields) in spectext.structures().items():
         total = sum(length for _, length, _ in fields)
-        tap.equal(total, size, f"{spectext.NAME}:{line}: {name}: the sizes add up")
+        tap.equal(total, size, f"{spectext.NAME}:{line}: {name}: the fields' sizes add up")
     defined(tap)
 
 
 def defined(tap):
-    """The text's tables leave out nothing that the header has."""
+    """The text's tables have all structures and constants of the header."""
     source = tree.text(spectext.HEADER)
     tap.equal(sorted(spectext.structures()),
               sorted(re.findall(r"^struct (\w+) \{", source, re.M)),

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The specification's requirements are labelled and listed; its example is right."""
+"""The specification's requirements are labelled and listed, and its examples are
+consistent."""
 import collections
 import re
 import struct
@@ -15,12 +16,12 @@ KEYWORDS = r"\b(MUST|SHOULD|MAY)\b"
 
 
 def labels(tap):
-    """Each label once, each listed, each with a keyword and its subject."""
+    """Each label occurs once, is listed, and has a keyword and its subject."""
     found = spectext.requirements()
     tap.ok(len(found) > 20, f"{spectext.NAME}:1: has requirements")
     names = [label for _, label, _ in found]
     twice = [label for label, n in collections.Counter(names).items() if n > 1]
-    tap.equal(twice, [], f"{spectext.NAME}:1: no label twice")
+    tap.equal(twice, [], f"{spectext.NAME}:1: no label occurs twice")
     tap.equal(sorted(set(names) ^ set(spectext.listed())), [],
               f"{spectext.NAME}:1: the conformance section lists all labels")
     bad = [f"{spectext.NAME}:{line}: {label}" for line, label, body in found
@@ -31,10 +32,10 @@ def labels(tap):
 
 
 def only_in_requirements(tap):
-    """No requirement hides in the plain text."""
+    """No other text has requirements."""
     inside = set()
     for line, _, body in spectext.requirements():
-        # A requirement's own lines: as many as its text needed.
+        # The lines of the requirement.
         lines = tree.text(spectext.NAME).split("\n")
         inside.add(line)
         while lines[line].startswith("  "):
@@ -44,21 +45,21 @@ def only_in_requirements(tap):
            for number, line in spectext.numbered()
            if re.search(KEYWORDS, line) and number not in inside
            and "RFC 2119" not in line and "words MUST" not in line]
-    tap.ok(not bad, "MUST, SHOULD and MAY only in labelled requirements", *bad)
+    tap.ok(not bad, "MUST, SHOULD and MAY occur only in labelled requirements", *bad)
 
 
 def links(tap):
-    """Links within the text lead somewhere."""
+    """Links within the text have targets."""
     source = tree.text(spectext.NAME)
     anchors = {re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-")
                for title in re.findall(r"^#+ (.*)", source, re.M)}
     bad = [target for target in re.findall(r"\]\(#([^)]*)\)", source)
            if target not in anchors]
-    tap.equal(bad, [], f"{spectext.NAME}:1: links lead to sections")
+    tap.equal(bad, [], f"{spectext.NAME}:1: links refer to existing sections")
 
 
 def walk(dump):
-    """The records of a buffer: rows as in the text's table."""
+    """The records in a buffer, as rows of the text's table."""
     at = 0
     while at < len(dump):
         sec, subsec, caplen, datalen, hdrlen, flags, dropped = \
@@ -72,36 +73,37 @@ def walk(dump):
 
 
 def filter_example(tap, command, reply):
-    """The bytes of FILTER and its reply say what their tables say."""
+    """The bytes of FILTER and its reply agree with their tables."""
     tap.equal(struct.unpack_from("<6I", command), (4, 0, 1, 1, 4, 0),
-              f"{spectext.NAME}: the example's FILTER")
+              f"{spectext.NAME}: the example of FILTER has the described fields")
     rows = [spectext.cells(line)[:4] for _, line in spectext.numbered()
             if re.match(r"\| 0x\w+ \| \d+ \| \d+ \| 0x", line)]
     program = [[f"0x{code:02x}", str(jt), str(jf), f"0x{k:x}"]
                for code, jt, jf, k
                in struct.iter_unpack("<HBBI", command[24:])]
     tap.equal(program, rows,
-              f"{spectext.NAME}: the example's program")
+              f"{spectext.NAME}: the example's program agrees with its table")
     text = " | ".join(map(str, struct.unpack("<2I5Q", reply)[2:]))
     tap.contains(tree.text(spectext.NAME), f"\n| {text} |\n",
-                 f"{spectext.NAME}: the example's counts")
+                 f"{spectext.NAME}: the example's counters agree with its table")
 
 
 def example(tap):
-    """The examples' bytes say what their tables say."""
+    """The examples' bytes agree with their tables."""
     command, buffer, *others = spectext.dumps()
     filter_example(tap, *others)
     tap.equal(struct.unpack("<6I", command), (1, 0, 64, 3, 0, 0),
-              f"{spectext.NAME}: the example's command")
+              f"{spectext.NAME}: the example of LISTEN has the described fields")
     table = [spectext.cells(line) for _, line in spectext.numbered()
              if line.startswith("| 0x") and len(spectext.cells(line)) == 8]
-    tap.equal(list(walk(buffer)), table, f"{spectext.NAME}: the example's records")
+    tap.equal(list(walk(buffer)), table,
+              f"{spectext.NAME}: the example's records agree with their table")
     tap.contains(tree.text(spectext.NAME), f"used length of {len(buffer)}:",
-                 f"{spectext.NAME}: the example's used length")
+                 f"{spectext.NAME}: the example's used length is the buffer's size")
 
 
 def check(tap):
-    """All of the above."""
+    """Checks requirements, links and examples."""
     tap.run(labels, only_in_requirements, links, example)
 
 

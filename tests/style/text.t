@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What no text of this tree holds: strange white space, marks, private names."""
+"""No text of this tree has unwanted white space, marks or private names."""
 import re
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import tree  # noqa: E402
 
-# Texts that are not ours.
+# Texts from elsewhere.
 FOREIGN = ("LICENSES/",)
 
 # None of these patterns matches its own text.
@@ -22,12 +22,12 @@ REGISTRIES = re.compile(
 
 
 def spaces_at_end(name):
-    """No line ends in white space"""
+    """No line of a text file ends in white space"""
     return tree.matching_lines(name, r"[ \t\r\f\v]+$")
 
 
 def last_line(name):
-    """Every file that is not empty ends in one newline"""
+    """Every text file that is not empty ends in one newline"""
     body = tree.content(name)
     if not body or re.search(rb"[^\n]\n\Z", body):
         return []
@@ -44,7 +44,7 @@ def tabs(name):
 
 
 def utf8(name):
-    """All text is UTF-8"""
+    """All text files are UTF-8"""
     try:
         tree.content(name).decode("utf-8")
     except UnicodeDecodeError as error:
@@ -54,17 +54,17 @@ def utf8(name):
 
 
 def marks(name):
-    """Nothing is marked as unfinished"""
+    """No text file has a mark of unfinished work"""
     return tree.matching_lines(name, MARKS)
 
 
 def private_paths(name):
-    """No path of one person's machine"""
+    """No text file has a path of a private machine"""
     return tree.matching_lines(name, PRIVATE_PATHS)
 
 
 def registries(name):
-    """No host name of a package registry"""
+    """No text file has a host name of a package registry"""
     return tree.matching_lines(name, REGISTRIES)
 
 
@@ -72,7 +72,7 @@ def check(tap):
     """One result for each rule."""
     names = [name for name in tree.files()
              if tree.is_text(name) and not name.startswith(FOREIGN)]
-    tap.ok(names, "the tree has texts")
+    tap.ok(names, "the tree has text files")
     for rule in (spaces_at_end, last_line, tabs, utf8, marks, private_paths,
                  registries):
         found = [line for name in names for line in rule(name)]
