@@ -111,8 +111,9 @@ def test_mkosi(tap):
         disk.build(tap, "mkosi: the page's commands",
                    [tree.TOP / "images" / "fetch" / "in-root", MKOSI_ROOT, "sh", "-ec",
                     f"cd /srv/page\n{commands('mkosi')}"], folder)
-        with disk.Machine(folder, place / "image" / "capture.raw", "uefi") \
-                as machine:
+        # mkosi's initrd needs more memory than the usual 512 MB.
+        with disk.Machine(folder, place / "image" / "capture.raw", "uefi",
+                          more=["-m", "1G"]) as machine:
             system_has(tap, machine, "mkosi")
         shutil.rmtree(place)
 
