@@ -159,20 +159,23 @@ def check_counts(tap, got):
     for name in ("capture", "capture-m", "capture-n", "capture-r",
                  "selpoll", "selpoll-s", "selpoll-p", "selpoll-st",
                  "selpoll-pn"):
-        tap.equal(got.seen(name), COUNT, f"{name}: the program sees each frame once")
+        tap.equal(got.seen(name), COUNT,
+                  f"libpcap's {name}: the program sees each frame once")
         tap.equal(got.listed.get(name), ["1", "0"],
-                  f"{name}: the program has one /dev/bpf descriptor and no "
-                  "packet socket")
+                  f"libpcap's {name}: the program has one /dev/bpf descriptor and "
+                  "no packet socket")
     for name in ("capture", "capture-m", "capture-n", "capture-r"):
         text = got.text(name)
         tap.ok(got.status[name] == 0 and text.endswith(
             "\nBroken out of loop from SIGINT handler\n"),
-            f"{name}: pcap_breakloop() in a signal handler ends the wait",
+            f"libpcap's {name}: pcap_breakloop() in a signal handler ends the "
+            "wait",
             got.status[name], text)
         received, dropped = re.findall(r"(\d+) ps_recv, (\d+) ps_drop",
                                        text)[-1]
         tap.ok(int(received) >= COUNT and dropped == "0",
-               f"{name}: pcap_stats() counts all frames, and none dropped", text)
+               f"libpcap's {name}: pcap_stats() counts all frames, and none "
+               "dropped", text)
 
 
 def check_files(tap, got, sent):
@@ -185,7 +188,8 @@ def check_files(tap, got, sent):
               "writecaptest -s 60 without a filter: frames have 60 bytes")
     for name in ("write", "again", "short"):
         tap.ok(got.status[name] == 0 and got.listed[name] == ["1", "0"],
-               f"{name}: SIGINT ends the program, which has no packet socket",
+               f"writecaptest ({name}): SIGINT ends the program, which has no "
+               "packet socket",
                got.status[name], got.listed[name], got.text(name))
     tap.contains(got.text("links"), "EN10MB\n",
                  "writecaptest -L lists the link type EN10MB")
@@ -246,9 +250,9 @@ def check_opening(tap, got):
 def check_without(tap, got):
     """The programs without /dev/bpf."""
     for name in ("capture", "poll", "write", "nonblock", "open", "reactivate"):
-        name = f"without-{name}"
-        tap.ok(got.status[name] == 1, f"{name}: the program fails without /dev/bpf",
-               got.text(name))
+        tap.ok(got.status[f"without-{name}"] == 1,
+               f"libpcap's {name}: the program fails without /dev/bpf",
+               got.text(f"without-{name}"))
     tap.contains(got.text("without-interfaces"), "\nlo\n",
                  "findalldevstest without /dev/bpf lists lo")
 

@@ -19,7 +19,7 @@ def skip_all(reason, is_lacking=True):
     """Ends a test file that cannot run; see Tap.skip()."""
     if is_lacking and not may_skip():
         tap = Tap()
-        tap.skip("all of it", reason)
+        tap.skip("the whole test file", reason)
         sys.exit(tap.done())
     print(f"1..0 # SKIP {reason}")
     sys.exit(0)

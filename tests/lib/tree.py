@@ -120,7 +120,7 @@ def matching_lines(name, pattern):
     return found
 
 
-def report(tap, names, status, lines):
+def report(tap, checker, names, status, lines):
     """
     Reports a result for each file, from a checker's "file:line: message" output.
 
@@ -132,9 +132,9 @@ def report(tap, names, status, lines):
         mine = [line for line in rest
                 if line.startswith((f"{name}:", f"./{name}:"))]
         rest = [line for line in rest if line not in mine]
-        tap.ok(not mine, name, *mine)
+        tap.ok(not mine, f"{name} is clean under {checker}", *mine)
     tap.ok(not rest and (status == 0 or bool(lines)),
-           "the checker itself succeeds", f"exit status {status}",
+           f"{checker} itself succeeds", f"exit status {status}",
            *rest)
 
 

@@ -53,7 +53,7 @@ def run(tap, scripts, names, ignored):
         "perl", scripts / "checkpatch.pl", "--strict",
         "--no-tree", "--no-summary", "--terse", "--show-types",
         "--ignore", ",".join(ignored), "-f", *names)
-    tree.report(tap, names, status, lines)
+    tree.report(tap, "checkpatch.pl", names, status, lines)
 
 
 tree.main(check)

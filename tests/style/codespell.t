@@ -24,7 +24,7 @@ def check(tap):
              if tree.is_text(name) and not name.startswith(FOREIGN)]
     status, lines = tree.run("codespell", "--ignore-words-list",
                              ",".join(WORDS), *names)
-    tree.report(tap, names, status, lines)
+    tree.report(tap, "codespell", names, status, lines)
 
 
 tree.main(check)

@@ -15,7 +15,7 @@ NAMES = [name for name in tree.files() if tree.is_python(name)]
 def check(tap):
     """All files in one run."""
     status, lines = tree.run("flake8", *NAMES)
-    tree.report(tap, NAMES, status, lines)
+    tree.report(tap, "flake8", NAMES, status, lines)
 
 
 tree.main(lambda tap: check_once(tap, [*NAMES, ".flake8"], check))

@@ -20,7 +20,7 @@ def check(tap):
     # kernel-doc warns of headers without such comments, which are not wrong.
     names = [name for name in names if "\n/**\n" in tree.text(name)]
     status, lines = tree.run(script.resolve(), "-none", *names)
-    tree.report(tap, names, status, lines)
+    tree.report(tap, "kernel-doc", names, status, lines)
 
 
 tree.main(check)

@@ -13,7 +13,7 @@ def check(tap):
     names = [name for name in tree.files() if tree.is_shell(name)]
     status, lines = tree.run("shellcheck", "--format=gcc", "--external-sources",
                              *names)
-    tree.report(tap, names, status, lines)
+    tree.report(tap, "shellcheck", names, status, lines)
 
 
 tree.main(check)

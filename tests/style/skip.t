@@ -37,7 +37,7 @@ CASES = (
      ["ok 1 - first", "ok 2 - second # SKIP no such device", "1..2"]),
     ("a test file that is skipped, as the machine lacks something: fails", ALL, "",
      "", 1,
-     ["not ok 1 - all of it: no such device", "1..1"]),
+     ["not ok 1 - the whole test file: no such device", "1..1"]),
     ("a test file that is skipped with ALLOW_SKIP=1: passes", ALL, "", "1", 0,
      ["1..0 # SKIP no such device"]),
     ("a test file that is skipped, although the machine lacks nothing: passes",
