@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The way into the guest by the QEMU guest agent, qemu-ga(8).
 
-The agent is a program of the guest, so nothing in its answers is trusted: neither
-their length, nor that they are JSON, nor the types of their members.
+The agent's answers are untrusted: their length, their syntax, and the types of
+their members are checked.
 """
 import base64
 import binascii
@@ -14,7 +14,7 @@ from .errors import Failure
 
 PORT = "org.qemu.guest_agent.0"
 
-# An answer that is longer loses its start, and so is no JSON.
+# Only the end of a longer answer is kept, which is not valid JSON.
 MOST_BYTES = 1 << 20
 
 ANSWER_SECONDS = 30
@@ -23,7 +23,7 @@ SCRIPT_SECONDS = 120
 
 
 class Agent:
-    """The guest agent; its port's data goes to channel."""
+    """The guest agent. Data from its port goes to channel."""
 
     name = "agent"
     title = "the guest agent"
@@ -32,14 +32,14 @@ class Agent:
     def __init__(self, scale):
         self.channel = Channel(MOST_BYTES)
         self._scale = scale
-        self._last_sync = 0     # when it was sent
-        self._sync = 0          # the last one's number
+        self._last_sync = 0     # when the last guest-sync-delimited was sent
+        self._sync = 0          # its id
         self._is_ready = False
 
     def is_ready(self):
-        """Whether the agent answers. The request is repeated, because one that was
-        sent before the agent's start may be lost. The agent answers in order, so
-        after the answer to the last request no other one is outstanding."""
+        """Whether the agent answers. The request is repeated, because it may be lost
+        if the agent has not started yet. The agent answers in order, so after the
+        answer to the last request no other answer is outstanding."""
         if not self._is_ready:
             while (line := self.channel.line(0)) is not None:
                 answer = self._parsed(line.rpartition(b"\xff")[2])
@@ -61,7 +61,7 @@ class Agent:
                             **{"capture-output": True})
         pid = started.get("pid") if isinstance(started, dict) else None
         if not isinstance(pid, int):
-            raise Failure("it does not tell what it has started")
+            raise Failure("guest-exec: no process ID in the answer")
         end = time.monotonic() + SCRIPT_SECONDS * self._scale
         while time.monotonic() < end:
             state = self._ask("guest-exec-status", pid=pid)
@@ -69,7 +69,7 @@ class Agent:
                 break
             time.sleep(0.2)
         else:
-            raise Failure("the script does not end")
+            raise Failure("the script did not end in time")
         if state.get("exitcode") != 0:
             raise Failure(self._output(state) or "the script failed")
 
@@ -103,12 +103,12 @@ class Agent:
                 return answer["return"]
             error = answer.get("error")
             why = error.get("desc") if isinstance(error, dict) else None
-            raise Failure(f"{command}: {str(why or 'no sense')[:200]}")
+            raise Failure(f"{command}: {str(why or 'malformed answer')[:200]}")
         raise Failure(f"{command}: no answer")
 
     @staticmethod
     def _parsed(line):
-        """An object in JSON; an empty one for anything else."""
+        """Parses a JSON object; returns an empty one for anything else."""
         try:
             answer = json.loads(line)
         except (ValueError, RecursionError):

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How the runner (images/guest/init) starts in a system that is there already.
+"""How the runner (images/guest/init) is started in the system of a disk image.
 
-Each way into the guest executes the same shell script as root. The script reads
-the runner from the port "runner" and starts it; the runner reads the settings and
-the files of --add from the port "setup". Only the script, which is small, has to
-pass the way itself, which may be a serial line.
+The guest agent, ssh or the serial console executes a shell script as root. The
+script reads the runner from the port "runner" and starts it; the runner reads the
+settings and the files of --add from the port "setup". So only the small script has
+to be sent over what may be a serial line.
 """
 import os
 import subprocess
@@ -13,8 +13,8 @@ from pathlib import Path
 from .errors import Failure
 from .files import stage_numbered
 
-# Some of the folders may be mounted noexec, so a script is tried there first. Any
-# user can write to some of them, so mkdir has to create a new one.
+# A small test script shows whether a folder is mounted noexec. Any user can write to
+# some of the folders, so mkdir must create a new one.
 SCRIPT = """\
 fail() { echo "$*" >&2; exit 1; }
 [ "$(id -u)" = 0 ] || fail "the user is not root"
@@ -27,7 +27,7 @@ done
 [ -n "$port" ] || sleep 1
 n=$((n + 1))
 done
-[ -n "$port" ] || fail "its kernel has no driver virtio_console"
+[ -n "$port" ] || fail "the kernel has no driver virtio_console"
 for d in /dev/shm /run /tmp /var/tmp /root; do
 f=$d/virtio-capture.$$
 mkdir -m 700 $f 2>/dev/null || continue
@@ -36,22 +36,22 @@ $f/runner 2>/dev/null && break
 rm -r $f
 f=
 done
-[ -d "$f" ] || fail "it has no folder for a program"
-head -c SIZE <$port >$f/runner || fail "the runner does not come"
-$f/runner || fail "the runner does not run"
+[ -d "$f" ] || fail "no folder in which a program can be executed"
+head -c SIZE <$port >$f/runner || fail "cannot read the runner from its port"
+$f/runner || fail "the runner failed"
 """
 
 WAIT_SECONDS = 20
 
 
 def script(runner):
-    """The script for that runner."""
+    """The script that starts the runner in that file."""
     return SCRIPT.replace("SIZE", str(os.path.getsize(runner))).replace(
         "WAIT", str(WAIT_SECONDS))
 
 
 def write_setup(path, settings, additions, folder):
-    """The file with what goes to the port "setup"; see setup.c in images/guest/init."""
+    """Writes the data for the port "setup" to a file; see images/guest/init/setup.c."""
     stage = Path(folder, "added")
     stage.mkdir()
     stage_numbered(additions, stage)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Files with all frames of the NICs: --capture-dir.
 
-QEMU writes them, by the capture devices' property "pcapng". So they do not
-depend on the guest, nor on the launcher.
+QEMU writes them (property "pcapng" of the capture device), so they depend neither
+on the guest nor on the launcher.
 """
 import os
 import struct
@@ -13,12 +13,13 @@ BLOCK = struct.Struct("=II")
 OPTION = struct.Struct("=HH")
 COUNT = struct.Struct("=Q")
 
-# Of pcapng: the type of an Interface Statistics Block, and two of its options.
+# pcapng: the type of an Interface Statistics Block, and its options isb_ifrecv and
+# isb_ifdrop.
 STATISTICS = 5
 RECEIVED = 4
 DROPPED = 5
 
-# Upper limit of the length of a block that QEMU writes.
+# The longest block that QEMU writes.
 MOST_BLOCK = 1 << 17
 
 
@@ -30,7 +31,7 @@ class Capture:
         self.path = os.path.join(folder, f"{interface}.pcapng")
 
     def device_options(self, quote):
-        """Options of the capture device."""
+        """The capture device's options for this file."""
         return f",pcapng={quote(self.path)},pcapng-name={self.interface}"
 
     def problem(self):
@@ -41,13 +42,14 @@ class Capture:
         except OSError as error:
             return describe(error)
         if counts is None:
-            return f"{self.path}: not a capture that QEMU has begun"
+            return f"{self.path}: not a capture file that QEMU has written"
         received, dropped = counts
-        return dropped and f"{self.path} lacks {dropped} of {received} frames"
+        return dropped and (f"{self.path}: {dropped} of {received} frames are "
+                            "missing")
 
     def trim(self):
-        """Removes an incomplete block at the end. A write of several pages can
-        be cut short when QEMU is killed."""
+        """Removes an incomplete block at the end: killing QEMU can cut a write of
+        several pages short."""
         try:
             with open(self.path, "r+b") as file:
                 end = 0
@@ -59,8 +61,8 @@ class Capture:
 
 
 def interfaces(nics):
-    """The names of the NICs' interfaces in the guest. For a NIC "none" it is the
-    name of its capture device."""
+    """The name of each NIC's interface in the guest; for a NIC "none", that of its
+    capture device."""
     number = 0
     for place, nic in enumerate(nics):
         if nic.split(",")[0] == "none":
@@ -71,19 +73,19 @@ def interfaces(nics):
 
 
 def choose_captures(folder, nics, no_capture):
-    """The files of the NICs in the folder that --capture-dir names."""
+    """The capture file of each NIC, in the folder of --capture-dir."""
     if folder is None:
         return [None] * len(nics)
     if no_capture:
-        raise Failure("--capture-dir: there are no capture devices with "
-                      "--no-capture")
+        raise Failure("--capture-dir: not with --no-capture, which leaves "
+                      "the capture devices out")
     if not folder:
         raise Failure("--capture-dir: the name of the folder is empty")
     return [Capture(folder, name) for name in interfaces(nics)]
 
 
 def make_folder(folder):
-    """Makes the folder, unless it is there; fails if it cannot be used."""
+    """Makes the folder unless it exists; fails if it is not writable."""
     if folder is None:
         return
     try:
@@ -95,7 +97,7 @@ def make_folder(folder):
 
 
 def blocks(file):
-    """For each complete block: the offset of its end, and its type."""
+    """Yields the end offset and the type of each complete block."""
     end, size = 0, os.fstat(file.fileno()).st_size
     while True:
         file.seek(end)
@@ -110,8 +112,8 @@ def blocks(file):
 
 
 def statistics(file):
-    """The numbers of frames that crossed the netdev and that are missing in the
-    file, or None. They are in one of the first blocks."""
+    """Returns the numbers of frames that crossed the netdev and of those that are
+    missing in the file, or None. They are in one of the first blocks."""
     start = 0
     for number, (end, kind) in enumerate(blocks(file)):
         if kind == STATISTICS:
@@ -129,7 +131,7 @@ def statistics(file):
 
 
 def options(data):
-    """The options in a part of a block: codes and values."""
+    """Yields the code and the value of each option in the data."""
     while len(data) >= OPTION.size:
         code, length = OPTION.unpack_from(data)
         yield code, data[OPTION.size:OPTION.size + length]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A connection to the guest agent or to the serial console. The main thread passes
-received data to it; another thread waits for that data and sends answers."""
+"""A connection to the guest agent or to the serial console. The main thread feeds
+received data to it; another thread waits for that data and sends."""
 import select
 import threading
 import time
@@ -9,15 +9,15 @@ from .errors import Failure
 
 
 class Ended(Failure):
-    """The guest has ended, so there is no other end any more."""
+    """The guest has ended, and the connection with it."""
 
     def __init__(self):
         super().__init__("the guest has ended")
 
 
 class Channel:
-    """Both directions of a socket. At most the last `most` received bytes are
-    kept, so that a guest cannot use up the launcher's memory."""
+    """Both directions of a socket. Only the last `most` received bytes are kept, so
+    that a guest cannot use up the launcher's memory."""
 
     def __init__(self, most):
         self._most = most
@@ -28,15 +28,15 @@ class Channel:
         self._other = None
 
     def also(self, sink):
-        """Sets another sink for received data."""
+        """Passes received data to that sink, too."""
         self._other = sink
 
     def attach(self, end):
-        """The socket to write to."""
+        """Sets the socket to write to."""
         self._socket = end
 
     def feed(self, data):
-        """Takes received data; empty data is the end."""
+        """Takes received data; empty data means the end."""
         if self._other:
             self._other.feed(data)
         with self._changed:
@@ -45,7 +45,7 @@ class Channel:
             self._changed.notify_all()
 
     def data(self):
-        """The received data that is kept."""
+        """Returns the received data."""
         with self._changed:
             return self._data
 
@@ -55,7 +55,7 @@ class Channel:
             self._data = b""
 
     def send(self, data):
-        """Sends all of the data; waits for the guest if it has to."""
+        """Sends all of the data; blocks until the guest has taken it."""
         try:
             while data:
                 try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Faults of the guest's kernel: on its console, and in its taint flags."""
+"""Faults of the guest's kernel, in its console output and its taint flags."""
 import collections
 import re
 
@@ -20,8 +20,8 @@ FAULTS = re.compile(
 
 KERNEL_TIME = r"^\[ *[0-9.]+\] "
 
-# The flags that tell of a fault; the others are about what was loaded.
-TAINTS = {1: "a module was forced in", 4: "machine check", 5: "bad page",
+# The flags that mean a fault. The others say which kind of module was loaded.
+TAINTS = {1: "forced module load", 4: "machine check", 5: "bad page",
           7: "oops", 9: "warning", 14: "soft lockup"}
 
 SHOWN_LINES = 200
@@ -30,24 +30,23 @@ LONGEST_LINE = 1 << 16
 
 
 class Console:
-    """What the console says, as far as it is worth showing: from just before
-    the first fault, or else the end. All of it goes to the file log, if there is
-    one."""
+    """The console's output. Keeps the lines around the first fault, or the last
+    lines if there is none. All output goes to the file log, if there is one."""
 
     def __init__(self, of_system=False, log=None):
-        """of_system: other programs than the kernel write there, too, so only
-        lines with its time are looked at. log: a descriptor."""
-        self.fault = None       # the first line that tells of one
+        """of_system: a whole system writes to the console, so only lines with a
+        kernel timestamp are checked. log: a file descriptor."""
+        self.fault = None       # the first line that matches
         self._pattern = re.compile(KERNEL_TIME + f".*({FAULTS.pattern})") \
             if of_system else FAULTS
-        self.log_error = None   # why the file does not have all
+        self.log_error = None   # why the log is incomplete
         self._log = log
         self._rest = b""
         self._last = collections.deque(maxlen=SHOWN_LINES)
-        self._around = []       # the fault
+        self._around = []       # lines around the fault
 
     def feed(self, data):
-        """Takes in more of it; nothing means its end."""
+        """Takes received data; empty data means the end."""
         self._keep(data)
         *lines, self._rest = (self._rest + data).split(b"\n")
         if self._rest and (not data or len(self._rest) > LONGEST_LINE):
@@ -74,10 +73,10 @@ class Console:
             self._around = list(self._last)[-LINES_BEFORE - 1:]
 
     def excerpt(self):
-        """Those lines."""
+        """The lines to show."""
         return "\n".join(self._around or self._last).rstrip("\n")
 
 
 def taint_faults(flags):
-    """What the kernel's taint flags tell of faults, in words."""
+    """Names of the faults that the kernel's taint flags report."""
     return [name for bit, name in TAINTS.items() if flags & 1 << bit]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Disk images to boot: --disk, and what goes with it."""
+"""Disk images to boot: --disk and the options that need it."""
 import os
 import re
 import shutil
@@ -7,9 +7,9 @@ from pathlib import Path
 
 from .errors import Failure, describe
 
-# Formats by the suffix of the image's name. The format is never taken from the
-# content: a guest can write any header into a raw image, such as one of a format
-# that refers to files of the host.
+# Formats by the suffix of the image's name. The format is never detected from the
+# content: a guest can write any header into a raw image, also one of a format that
+# refers to files of the host.
 FORMATS = {".raw": "raw", ".qcow2": "qcow2", ".vmdk": "vmdk", ".vdi": "vdi",
            ".vhdx": "vhdx", ".vhd": "vpc"}
 
@@ -18,20 +18,20 @@ MAGICS = {b"QFI\xfb": "qcow2", b"KDMV": "vmdk", b"# Disk Descriptor": "vmdk",
           b"COWD": "vmdk", b"<<< ": "vdi", b"vhdxfile": "vhdx",
           b"conectix": "vpc"}
 
-# What QEMU says, in two lines, when another process has the image.
+# The two lines of QEMU's error when another process has locked the image.
 LOCK = re.compile(rb"Failed to get .*lock|Is another process using the image")
 
 LONGEST_LINE = 1 << 16
 
 ARCHS = ("x86_64",)
 
-# Where distributions have UEFI: the code, and the variables to begin with.
+# Where distributions install OVMF: the code, and a template of the variables.
 UEFI = (("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
         ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"),
         ("/usr/share/edk2/ovmf/OVMF_CODE.fd",
          "/usr/share/edk2/ovmf/OVMF_VARS.fd"))
 
-# Options that need --disk, and those that exclude it: attribute and option.
+# Options that need --disk, and options that exclude it: attribute and option.
 ONLY_DISK = {name: "--" + name.replace("_", "-") for name in (
     "snapshot", "keep", "firmware", "initrd", "via", "ssh", "ssh_key",
     "boot_timeout")}
@@ -59,7 +59,7 @@ class Disk:
         if not self.path:
             self._fail("no IMAGE")
         if os.path.isdir(self.path):
-            self._fail("a folder, and no disk image")
+            self._fail("a folder, not a disk image")
         try:
             os.close(os.open(self.path, os.O_CLOEXEC | (
                 os.O_RDWR if self.is_kept else os.O_RDONLY)))
@@ -73,8 +73,8 @@ class Disk:
         return name
 
     def _guess_format(self):
-        """Chooses the format by the file's name. Without a known suffix it is raw,
-        but a file that begins like another format is refused."""
+        """Chooses the format by the file's name. Without a known suffix it is raw;
+        then content that looks like another format is an error."""
         known = FORMATS.get(Path(self.path).suffix.lower())
         if known:
             return known
@@ -85,15 +85,15 @@ class Disk:
             raise Failure(f"--disk {describe(error)}") from None
         for magic, name in MAGICS.items():
             if start.startswith(magic):
-                self._fail(f"is it {name} or raw? It begins like {name}, and "
-                           "its name does not tell: say "
-                           f"--disk {self.path},format={name} if you trust it")
+                self._fail(f"its content looks like {name}, but its name has no "
+                           "known suffix: if you trust the image, use "
+                           f"--disk {self.path},format={name}")
         return "raw"
 
     def options(self, quote, folder):
-        """QEMU's options for the disk and the firmware. QEMU puts a snapshot's
-        changes into its TMPDIR; when that is full, the guest gets I/O errors
-        instead of being stopped, which is QEMU's default."""
+        """QEMU's options for the disk and the firmware. QEMU writes a snapshot's
+        changes to its TMPDIR. When that is full, the guest gets I/O errors; by
+        default QEMU would stop it."""
         snapshot = "off" if self.is_kept else "on"
         words = ["-drive", f"if=none,id=disk,file={quote(self.path)},"
                            f"format={self.format},snapshot={snapshot},"
@@ -121,8 +121,7 @@ class Disk:
                 "-drive", f"if=pflash,unit=1,format=raw,file={quote(copy)}"]
 
     def kernel_options(self, parameters):
-        """QEMU's options for a kernel that is booted instead of the disk's boot
-        loader."""
+        """QEMU's options for --kernel, which replaces the disk's boot loader."""
         if not self.kernel:
             return []
         words = ["-kernel", self.kernel, "-append", " ".join(parameters)]
@@ -130,8 +129,8 @@ class Disk:
 
 
 class Errors:
-    """Passes QEMU's standard error on, except its messages of a locked image, for
-    which the launcher has a clearer one."""
+    """Passes QEMU's standard error on, except the messages about a locked image:
+    the launcher prints a clearer one."""
 
     def __init__(self, output):
         self.is_locked = False
@@ -140,11 +139,11 @@ class Errors:
 
     @property
     def pending(self):
-        """What is not passed on yet."""
+        """Data that is not written yet."""
         return self._output.pending
 
     def feed(self, data):
-        """Takes more of it; empty data is the end."""
+        """Takes received data; empty data means the end."""
         *lines, self._rest = (self._rest + data).splitlines(keepends=True) \
             or [b""]
         if not data or self._rest.endswith(b"\n") \
@@ -159,8 +158,8 @@ class Errors:
 
 
 def choose_disk(options):
-    """Returns the Disk of --disk, or None, after checking the options that go with
-    it."""
+    """Checks --disk and the options that need or exclude it; returns the Disk or
+    None."""
     if options.disk is None:
         for name, word in ONLY_DISK.items():
             if getattr(options, name):
@@ -168,13 +167,13 @@ def choose_disk(options):
         return None
     for name, word in NO_DISK.items():
         if getattr(options, name) is not None:
-            raise Failure(f"{word}: not with --disk, whose system has its own "
-                          "modules and driver")
+            raise Failure(f"{word}: not with --disk, which uses the modules and "
+                          "the driver of the system on the disk")
     if options.arch not in ARCHS:
-        raise Failure(f"--disk: only in guests of {', '.join(ARCHS)}, and "
-                      f"--arch is {options.arch}")
+        raise Failure(f"--disk: only with --arch {' or '.join(ARCHS)}, not "
+                      f"{options.arch}")
     if options.snapshot and options.keep:
-        raise Failure("--snapshot and --keep: one or the other")
+        raise Failure("--snapshot and --keep exclude each other")
     check_boot(options)
     return Disk(options)
 
@@ -183,24 +182,25 @@ def check_boot(options):
     """Checks --kernel, --initrd and --append."""
     if options.kernel is None:
         if options.initrd:
-            raise Failure(f"--initrd {options.initrd}: for which kernel? "
-                          "(--kernel FILE)")
+            raise Failure(f"--initrd {options.initrd}: only with --kernel "
+                          "FILE")
         if options.append:
-            raise Failure(f"--append {options.append[0]}: the disk's own boot "
-                          "loader gives the kernel its parameters; or boot a "
-                          "kernel of yours (--kernel FILE)")
+            raise Failure(f"--append {options.append[0]}: with --disk only "
+                          "with --kernel FILE; otherwise the disk's boot "
+                          "loader sets the kernel's parameters")
         return
     if options.firmware == "uefi":
-        raise Failure("--firmware uefi: not with --kernel, which needs none")
+        raise Failure("--firmware uefi: not with --kernel, which QEMU loads "
+                      "itself")
     for name in ("kernel", "initrd"):
         path = getattr(options, name)
         if path is not None and not os.path.isfile(path):
             raise Failure(f"--{name} {path}: " + (
-                "no build tree with --disk, only a kernel's file"
+                "a folder; with --disk it must be a kernel's file"
                 if name == "kernel" and os.path.isdir(path)
                 else "no such file"))
     if not options.initrd and not any(
             "root=" in words for words in options.append):
-        raise Failure("--disk with --kernel and no --initrd: where is the root "
-                      "file system? (--append root=/dev/vda1, or /dev/vda if "
-                      "the disk has no partitions)")
+        raise Failure("--disk with --kernel and no --initrd: no root file "
+                      "system is given (--append root=/dev/vda1, or /dev/vda "
+                      "if the disk has no partitions)")

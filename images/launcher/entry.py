@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How the runner gets into a guest that was booted from a disk: by the guest
-agent, by ssh, or by the serial console, in this order of preference."""
+"""How the runner is started in a guest that boots from a disk: by the guest agent,
+by ssh, or by the serial console, in this order of preference."""
 import os
 import threading
 import time
@@ -11,33 +11,33 @@ from .errors import Failure
 from .image import image_folder, product
 from .streams import say
 
-# How long the launcher waits for a better way when one is ready.
+# How long to wait for a preferred way when another one is ready.
 GRACE_SECONDS = 20
 POLL_SECONDS = 0.5
-# How long a system whose disk is kept may take to shut down.
+# Time limit for the shutdown of a system with --keep.
 SHUTDOWN_SECONDS = 120
 
 
 class Entry:
-    """Tries the ways in a thread of its own. If all of them fail, `failure` has the
-    reasons, unless is_optional: then the user has the system's own login on the
-    console. session, if not None, is called when COMMAND has started, and
-    session_status is what it returns. The descriptor wakeup becomes readable when
+    """Tries the ways into the guest in a thread of its own. If all of them fail,
+    `failure` has the reasons, unless is_optional: then the user can log in on the
+    console. session, if not None, is called when COMMAND has started;
+    session_status is its return value. The descriptor wakeup becomes readable when
     failure or session_status is set."""
 
     def __init__(self, ways, runner, scale, is_optional, session):
         self.is_optional = is_optional
-        self.shutdown_seconds = 0   # 0: the machine is just switched off
+        self.shutdown_seconds = 0   # 0: power off without shutdown
         self.session_status = None
-        self.started = threading.Event()    # COMMAND has
+        self.started = threading.Event()    # COMMAND has started
         self._session = session
-        self.runner = runner        # the file
+        self.runner = runner        # path of the program
         self.ssh_port = next((way.port for way in ways
                               if way.name == ssh.Ssh.name), None)
         self.failure = None
-        self.used = None            # the way that led in
+        self.used = None            # the way that worked
         self.wakeup, self._end = os.pipe()
-        self._ways = list(ways)     # that have not failed
+        self._ways = list(ways)     # those that have not failed
         self._script = bootstrap.script(runner)
         self._grace = GRACE_SECONDS * scale
         self._is_attended = os.isatty(2)
@@ -55,8 +55,8 @@ class Entry:
         return sinks
 
     def ports(self):
-        """The names of the ports that are needed. The guest finds the runner's
-        last, so when that one is there, all are."""
+        """The names of the ports that are needed. The port "runner" is last, so when
+        the guest's kernel has it, it has all of them."""
         return [*(way.name for way in self._ways if hasattr(way, "channel")),
                 "setup", "runner"]
 
@@ -72,7 +72,7 @@ class Entry:
                 if not self._step():
                     time.sleep(POLL_SECONDS)
         except Ended:
-            return      # why it has ended is told elsewhere
+            return      # judgement.py reports the reason
         except (Failure, OSError) as error:
             self._reasons.append(str(error))
             self._ways = []
@@ -84,8 +84,8 @@ class Entry:
             os.write(self._end, b"!")
 
     def _step(self):
-        """Uses the first way that is ready; one that is not the preferred one only
-        after the grace time. Returns whether a way was used."""
+        """Uses the first way that is ready, but another one than the preferred one
+        only after the grace time. Returns whether a way was used."""
         now = time.monotonic()
         for number, way in enumerate(self._ways):
             if not way.is_ready():
@@ -97,7 +97,7 @@ class Entry:
                 way.run(self._script)
                 self.used = way
                 if self._is_attended:
-                    say(f"the guest was entered by {way.title}")
+                    say(f"connected to the guest by {way.title}")
             except Ended:
                 raise
             except Failure as error:
@@ -107,7 +107,7 @@ class Entry:
         return False
 
     def give_up(self, seconds=None):
-        """Sets failure: all ways have failed, or the time is up."""
+        """Sets failure, because all ways failed or the boot timeout expired."""
         with self._lock:
             if self.failure:
                 return
@@ -115,17 +115,17 @@ class Entry:
                                        for way in self._ways
                                        if way not in self._ready_since]
             when = f" in {seconds:g} s" if seconds else ""
-            text = "; ".join(reasons or ["the script is under way"])
+            text = "; ".join(reasons or ["the script is still running"])
             if self.is_optional:
-                say(f"no root shell, only the system's own console: {text}")
+                say(f"cannot start a root shell; log in on the console: {text}")
                 return
             self.failure = \
-                f"COMMAND could not be brought into the guest{when}: {text}"
+                f"cannot start COMMAND in the guest{when}: {text}"
             os.write(self._end, b"!")
 
 
 def make_entry(options, scale):
-    """Makes the Entry for a launch, with the ways that the options allow."""
+    """Makes the Entry, with the ways that the options allow."""
     runner = str(product(image_folder(options.arch) / "runner", "image"))
     user = options.ssh or "root"
     ways = [agent.Agent(scale)]
@@ -133,12 +133,13 @@ def make_entry(options, scale):
         port = forwards.Port("0:22")
         ways.append(ssh.Ssh(port, user, options.ssh_key, scale))
     elif options.via == "ssh":
-        raise Failure("--via ssh: no NIC has a netdev \"user\", which leads into "
-                      "the guest")
+        raise Failure("--via ssh: no NIC has a netdev \"user\", which forwards "
+                      "a port to the guest")
     if options.command:
         ways.append(serial.Serial(scale))
     elif options.via == "serial":
-        raise Failure("--via serial: a shell is on the serial console itself")
+        raise Failure("--via serial: only with COMMAND, as the shell uses the "
+                      "serial console")
     ways = [way for way in ways if options.via in (None, way.name)]
     session = None
     if options.session:

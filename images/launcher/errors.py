@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What ends a launch early."""
+"""Exceptions that end a launch."""
 
 
 class Failure(Exception):
-    """The launcher or the guest failed; the text says what and why."""
+    """The launcher or the guest failed; the text says what failed and why."""
 
 
 class Interrupted(Exception):
@@ -15,7 +15,7 @@ class Interrupted(Exception):
 
 
 def describe(error):
-    """An OSError in one phrase, with the file where there is one."""
+    """Describes an OSError in one phrase, with the file's name if it has one."""
     reason = error.strerror or str(error)
     if error.filename is None:
         return reason
@@ -23,6 +23,6 @@ def describe(error):
 
 
 def os_text(name):
-    """A file's name for a message."""
+    """A file's name as text for a message."""
     return name.decode(errors="replace") if isinstance(name, bytes) \
         else str(name)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Files into the guest: --add."""
+"""Files copied into the guest: --add."""
 import os
 import shutil
 
@@ -7,7 +7,7 @@ from .errors import Failure
 
 
 def target_path(base, path, default, is_folder):
-    """Where cp would put base when told path: inside a folder, else there."""
+    """Where cp(1) would copy base to: into path if that is a folder, else to path."""
     path = path or default
     if path.endswith("/") or is_folder(path):
         return os.path.join(path, base)
@@ -15,8 +15,8 @@ def target_path(base, path, default, is_folder):
 
 
 def stage_additions(additions, stage, folders):
-    """Copies what --add names into a folder that is laid out as the guest,
-    which has those folders already."""
+    """Copies the files of --add to their paths below the folder stage. folders:
+    those that the guest's root has already."""
     for spec in additions:
         source, _, wanted = spec.partition(":")
         base = os.path.basename(os.path.abspath(source))
@@ -29,8 +29,8 @@ def stage_additions(additions, stage, folders):
 
 
 def addition_settings(additions):
-    """What a guest is told that has to put them into their places itself: each
-    is in a folder named by its number. See images/guest/init/config.c."""
+    """Settings for a guest that copies the files to their targets itself, from
+    folders named by number. See images/guest/init/config.c."""
     for spec in additions:
         source, _, target = spec.partition(":")
         yield "add", os.path.basename(os.path.abspath(source))
@@ -38,7 +38,7 @@ def addition_settings(additions):
 
 
 def stage_numbered(additions, stage):
-    """Copies what --add names into those folders."""
+    """Copies the files of each --add into a folder of stage named by its number."""
     for number, spec in enumerate(additions):
         source = spec.partition(":")[0]
         base = os.path.basename(os.path.abspath(source))
@@ -46,7 +46,7 @@ def stage_numbered(additions, stage):
 
 
 def copy_addition(spec, source, place):
-    """Copies what one --add names to a place of the launcher's."""
+    """Copies the file or folder of one --add to place."""
     if not os.path.exists(source):
         raise Failure(f"--add {source}: no such file or folder")
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""TCP ports of the host that lead into the guest: --port."""
+"""TCP ports of the host that are forwarded to the guest: --port."""
 import contextlib
 import ipaddress
 import re
@@ -25,7 +25,7 @@ class Port:
     def _number(self, text, least):
         if not re.fullmatch("[0-9]{1,5}", text) \
                 or not least <= int(text) <= 65535:
-            raise Failure(f"--port {self.spec}: {text!r} is no port "
+            raise Failure(f"--port {self.spec}: {text!r} is not a port "
                           f"({least} to 65535)")
         return int(text)
 
@@ -33,15 +33,15 @@ class Port:
         try:
             return str(ipaddress.IPv4Address(text))
         except ValueError:
-            raise Failure(f"--port {self.spec}: {text!r} is no IPv4 address"
-                          ) from None
+            raise Failure(f"--port {self.spec}: {text!r} is not an IPv4 "
+                          "address") from None
 
-    def reserve(self, tells=True):
-        """Takes the port, or a free one for 0, which it tells; returns the
+    def reserve(self, is_announced=True):
+        """Binds the port, or for 0 a free one, and prints that; returns the
         socket.
 
-        QEMU listens on the port while the launcher has it: with SO_REUSEADDR,
-        which it sets too, only a second listener is refused."""
+        QEMU can listen on the port while it is bound here, because both set
+        SO_REUSEADDR: then bind(2) fails only if a socket listens."""
         holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -52,50 +52,49 @@ class Port:
                           f"{describe(error)}") from None
         if not self.host:
             self.host = holder.getsockname()[1]
-            if tells:
-                say(f"{self.address}:{self.host} leads to the guest's port "
-                    f"{self.guest}")
+            if is_announced:
+                say(f"{self.address}:{self.host} is forwarded to the guest's "
+                    f"port {self.guest}")
         return holder
 
 
 def choose_ports(specs):
-    """What the options --port name."""
+    """The ports of the options --port."""
     ports = [Port(spec) for spec in specs]
     seen = {}
     for port in ports:
         key = (port.address, port.host)
         if port.host and key in seen:
             raise Failure(f"--port {port.spec}: --port {seen[key]} has the "
-                          "same port of the host")
+                          "same host port")
         seen[key] = port.spec
     return ports
 
 
 def check_network(ports, nics, netdevs):
-    """Whether there is a NIC by which the ports can lead into the guest:
-    its number."""
+    """Returns the number of the NIC by which ports are forwarded, or None if no
+    NIC can and there are no ports."""
     for number, (nic, netdev) in enumerate(zip(nics, netdevs)):
         if netdev.split(",")[0] == "user" and nic.split(",")[0] != "none":
             return number
     if ports:
         raise Failure(f"--port {ports[0].spec}: no NIC has a netdev \"user\", "
-                      "which leads into the guest")
+                      "which forwards a port to the guest")
     return None
 
 
 @contextlib.contextmanager
 def reserved(ports, own=None):
-    """In this context the ports, and the launcher's own one, are nobody
-    else's."""
+    """In this context the ports, and the launcher's own one for ssh, are bound."""
     with contextlib.ExitStack() as holders:
         for port in ports:
             holders.enter_context(port.reserve())
         if own:
-            holders.enter_context(own.reserve(tells=False))
+            holders.enter_context(own.reserve(is_announced=False))
         yield
 
 
 def netdev_options(ports):
-    """What a netdev "user" is told."""
+    """The options of a netdev "user" that forward the ports."""
     return "".join(f",hostfwd=tcp:{port.address}:{port.host}-:{port.guest}"
                    for port in ports)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""QEMU's server for gdb: --gdb."""
+"""QEMU's gdb server: --gdb."""
 import os
 import re
 
@@ -8,12 +8,12 @@ from .streams import say
 
 DEFAULT_PORT = "1234"
 
-# Symbols are of no use for a kernel that has moved to a random address.
+# gdb finds the kernel's symbols only at the address that it was linked for.
 KERNEL_PARAMETERS = ("nokaslr",)
 
 
 class Server:
-    """What --gdb names: a port of the loopback, or a Unix socket."""
+    """Where --gdb listens: a port of the loopback, or a Unix socket."""
 
     def __init__(self, place, waits):
         self.waits = waits
@@ -21,21 +21,21 @@ class Server:
         self.target = place
         if re.fullmatch("[0-9]+", place):
             if not 1 <= int(place) <= 65535:
-                raise Failure(f"--gdb {place}: no port (1 to 65535)")
+                raise Failure(f"--gdb {place}: not a port (1 to 65535)")
             self.target = f"127.0.0.1:{int(place)}"
         elif not place:
-            raise Failure("--gdb: neither a port nor a socket's name")
+            raise Failure("--gdb: the port or socket is empty")
         else:
             self.socket = os.path.abspath(place)
 
     def options(self, quote):
-        """What QEMU is told."""
+        """QEMU's options."""
         place = f"unix:{quote(self.socket)},server=on,wait=off" if self.socket \
             else f"tcp:{self.target}"
         return ["-gdb", place] + (["-S"] if self.waits else [])
 
-    def tell(self):
-        """Tells that the guest waits, and how to go on."""
+    def announce(self):
+        """Prints the gdb command that connects, if the guest waits for it."""
         if self.waits:
             say(f"the guest waits for gdb: target remote {self.target}")
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Files out of the guest: --get.
+"""Files copied out of the guest: --get.
 
-What comes is kept in the launcher's folder: each file's archive (archive.c in
-images/guest/init), and copies of files as they grow (follow.c there).
+The launcher's folder keeps an archive of each file (images/guest/init/archive.c), and
+copies of the files as they grow (images/guest/init/follow.c).
 """
 import os
 import shutil
@@ -18,7 +18,7 @@ MOST_DATA = 1 << 15
 
 
 class Get:
-    """One --get: number is its place among them."""
+    """One --get; number is its position among them."""
 
     def __init__(self, number, spec, folder):
         self.source, _, self.target = spec.partition(":")
@@ -30,18 +30,18 @@ class Get:
         self.followed = f"{folder}/followed{number}"
 
     def place(self):
-        """Where the file goes."""
+        """The path that the file is written to."""
         return target_path(self.base, self.target, ".", os.path.isdir)
 
     def clear(self):
-        """Removes what killed launchers left beside the place."""
+        """Removes temporary folders that killed launchers left beside the place."""
         place = os.path.realpath(self.place())
         clear(os.path.dirname(place))
         if os.path.isdir(place):
             clear(place)
 
     def check(self):
-        """Fails now, and not after COMMAND, when it cannot be written."""
+        """Fails if the target is not writable, so not only after COMMAND."""
         if not self.source:
             raise Failure(f"--get {self.spec}: no SRC")
         if not self.base:
@@ -51,14 +51,14 @@ class Get:
             raise Failure(f"--get {self.spec}: no folder {folder}")
         place = self.place()
         folder = os.path.dirname(place) or "."
-        # A target with a slash at its end may be a folder that is not there.
+        # A target that ends in a slash may be a folder that does not exist.
         if os.path.isdir(folder) and not os.access(folder, os.W_OK | os.X_OK) \
                 and not os.access(place, os.W_OK):
             raise Failure(f"--get {self.spec}: cannot write to {folder}")
 
 
 def make_gets(options, folder):
-    """The files to bring out; the folder keeps what comes."""
+    """The files to copy out; their data is kept in the folder."""
     gets = [Get(number, spec, folder)
             for number, spec in enumerate(options.get)]
     places = {}
@@ -66,14 +66,14 @@ def make_gets(options, folder):
         get.check()
         place = os.path.realpath(get.place())
         if place in places:
-            raise Failure(f"--get {get.spec}: --get {places[place]} goes to "
-                          "the same place")
+            raise Failure(f"--get {get.spec}: --get {places[place]} has the "
+                          "same target")
         places[place] = get.spec
     return gets
 
 
 class Archive:
-    """A file that takes in what the guest sends, for as long as it can."""
+    """Keeps the data of a port in a file, until a write fails."""
 
     def __init__(self, path):
         self.path = path
@@ -82,25 +82,25 @@ class Archive:
         self._file = open(path, "wb", buffering=0)
 
     def feed(self, data):
-        """Takes in more of it."""
+        """Takes received data."""
         if self.error:
             return
         try:
             write_all(self._file.fileno(), data)
             self.size += len(data)
         except OSError as error:
-            # The room may do for the other files.
+            # Leaves the space to the other files.
             self.error = error
             self._file.truncate(0)
 
     def close(self):
-        """No more comes."""
+        """Ends the file: all data has been received."""
         self._file.close()
 
 
 class Follower:
-    """Takes in the port "follow": files of the guest as they grow. What it
-    says is as good as the guest's kernel is then: nothing of it is trusted."""
+    """Receives files of the guest as they grow, from the port "follow". Its data is
+    untrusted."""
 
     def __init__(self, gets):
         self.error = None
@@ -108,7 +108,7 @@ class Follower:
         self._rest = b""
 
     def feed(self, data):
-        """Takes in more of the port's records."""
+        """Takes received data."""
         if self.error:
             return
         self._rest += data
@@ -116,10 +116,10 @@ class Follower:
             while self._record():
                 pass
         except (ValueError, IndexError):
-            self.error = "unexpected on the port follow"
+            self.error = "malformed record on the port follow"
 
     def _record(self):
-        """Takes the next record; false when it is not all there."""
+        """Takes the next record; returns false if it is incomplete."""
         if len(self._rest) < HEADER_SIZE:
             return False
         header = self._rest[:HEADER_SIZE]
@@ -142,7 +142,7 @@ class Follower:
 
     @staticmethod
     def _keep(path, offset, data):
-        """Adds data to a copy. One that cannot be written ends there."""
+        """Appends data to a copy. A copy to which a write fails grows no further."""
         try:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "ab" if offset else "wb", buffering=0) as copy:
@@ -153,7 +153,7 @@ class Follower:
 
 
 class Problem:
-    """Why a file is not there, or not whole. is_ours: the launcher failed."""
+    """Why a file is missing or incomplete. is_ours: the launcher failed."""
 
     def __init__(self, get, why, is_ours=False):
         side = "" if is_ours else "guest: "
@@ -163,13 +163,13 @@ class Problem:
 
 
 def bring_out(gets, verdict, received):
-    """Puts all files in their places; returns the problems."""
+    """Writes all files to their targets; returns the problems."""
     return [problem for get in gets
             for problem in bring_one(get, verdict, received)]
 
 
 def bring_one(get, verdict, received):
-    """Puts one file in its place, as much of it as there is."""
+    """Writes as much of a file as was received to its target."""
     get.archive.close()
     name = f"get{get.number}"
     count = verdict.counts.get(name)
@@ -189,8 +189,8 @@ def bring_one(get, verdict, received):
 
 
 def bring_rest(get):
-    """Puts in its place what there is of a file that was not sent to its
-    end; returns what the problem is."""
+    """Writes the received part of an incomplete file to its target; returns the
+    problem."""
     early = "the guest ended before it was sent"
     if os.path.exists(get.followed):
         size = sum(os.path.getsize(os.path.join(folder, name))
@@ -198,9 +198,9 @@ def bring_rest(get):
                    for name in names)
         put(get.place(), lambda folder: shutil.copytree(get.followed, folder))
         return Problem(get, f"{early}; {get.place()} has the {size} bytes "
-                            "that had come before")
+                            "received before")
     if get.archive.size:
         put(get.place(), lambda folder: unpack(get.archive.path, folder,
                                                is_part=True))
-        return Problem(get, f"{early} to its end; {get.place()} has a part")
-    return Problem(get, f"{early}; nothing came out")
+        return Problem(get, f"{early} completely; {get.place()} has a part")
+    return Problem(get, f"{early}; nothing was received")

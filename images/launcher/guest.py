@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The running guest: its QEMU process, its ports, its time."""
+"""The running guest: QEMU's process, its ports, the time limits."""
 import os
 import selectors
 import signal
@@ -14,8 +14,7 @@ from .verdict import Verdict
 
 CHUNK = 1 << 16
 
-# A guest that is asked to end may take so many seconds, and so many in which
-# nothing comes from it.
+# Limits for a guest that is asked to end: in all, and without data from it.
 MOST_SECONDS = 60
 IDLE_SECONDS = 10
 
@@ -23,23 +22,22 @@ ASK, ANSWER = b"e", b"\n"       # see images/guest/init/init.h
 
 
 class Guest:
-    """A context: the process lives inside it and is gone after it.
+    """A context, at whose end the QEMU process is killed and reaped.
 
-    ports: by the names of the guest's ports, what takes in their data, with
-    feed(); None for the guest's own, "result", "stdin", "stdout" and "stderr".
-    console takes in the console's. entry: how the runner gets into a system that
-    is there already, or None.
+    ports: a sink, which has feed(), for each port's name; None for the ports that
+    this class handles: "result", "stdin", "stdout" and "stderr". console: the sink
+    of the console. entry: the Entry of a guest that boots a disk, or None.
     """
 
     def __init__(self, ports, console, entry=None):
         self.entry = entry
-        self.was_shut_down = True   # or switched off as it should be
+        self.was_shut_down = True   # or powered off; false when killed
         self.verdict = Verdict()
         self.process = None
-        self.status = None          # QEMU's, None when it was killed
+        self.status = None          # QEMU's; None when the launcher killed it
         self.was_ended = False      # asked to end, or killed
         self.is_timed_out = False
-        self.is_unreached = False   # ended because no way led into it
+        self.is_unreached = False   # ended because COMMAND could not start
         self.input_error = None
         self.received = {}
         self.outputs = {number: streams.Output(number) for number in (1, 2)}
@@ -53,7 +51,7 @@ class Guest:
             self._ours[name], self._theirs[name] = socket.socketpair()
             if sink is not None:
                 self._sinks[name] = sink
-            # Others are written to by threads of their own.
+            # Threads write to the others, and may block.
             if name in self._sinks and name != "stdin":
                 self._ours[name].setblocking(False)
             if hasattr(sink, "attach"):
@@ -68,7 +66,7 @@ class Guest:
         self._process_end = None
         self._limits = []           # times at which to end the guest
         self._boot_limit = 0
-        self._has_begun = not entry     # the time for COMMAND
+        self._has_begun = not entry     # the time limit of COMMAND runs
         self._is_shutting_down = False
 
     def descriptors(self):
@@ -76,12 +74,12 @@ class Guest:
         return {name: end.fileno() for name, end in self._theirs.items()}
 
     def console_path(self):
-        """Where QEMU writes what the console says."""
+        """The file that QEMU writes the console's output to."""
         return f"/dev/fd/{self._pipes['console'][1].fileno()}"
 
     def start(self, words, console_is_terminal, inherit, folder):
-        """Starts QEMU, which dies with the launcher whatever kills that, and has
-        that folder for its temporary files."""
+        """Starts QEMU, with folder for its temporary files. It is killed when the
+        launcher ends, for whatever reason."""
         errors, console = (self._pipes[name][1] for name in ("errors",
                                                              "console"))
         nothing, end = os.pipe()
@@ -104,11 +102,11 @@ class Guest:
             end.close()
 
     def feed_stdin(self):
-        """Passes the launcher's input on, in the background."""
+        """Passes standard input on to the guest, in a thread."""
         threading.Thread(target=self._pump, daemon=True).start()
 
     def feed_file(self, name, path):
-        """Writes a file to a port, in the background."""
+        """Writes a file to a port, in a thread."""
         def pump():
             try:
                 with open(path, "rb") as file:
@@ -132,18 +130,18 @@ class Guest:
             try:
                 port.sendall(data)
                 if not data:
-                    # The guest sees the end of its input; QEMU may write on.
+                    # The guest gets end of file; QEMU can still write.
                     port.shutdown(socket.SHUT_WR)
             except OSError:
                 return
 
     def run(self, limit, signals, has_files, boot_limit=0):
-        """Passes output on until QEMU has ended and all is written.
+        """Passes output on until QEMU has ended and all output is written.
 
-        limit: in seconds, 0 for none. When it is reached, or output cannot be
+        limit: in seconds, 0 for none. When it expires, or output cannot be
         written, the guest is asked to end; on a signal only if it has_files to
-        send, else it is killed. With an entry the limit begins when COMMAND
-        does, and boot_limit is for the time before.
+        send, else it is killed. With an entry, limit starts with COMMAND, and
+        boot_limit applies before that.
         """
         self._boot_limit = boot_limit
         self._set_limit(limit if self._has_begun else boot_limit)
@@ -184,8 +182,8 @@ class Guest:
             or not self.was_ended else None
 
     def _wait(self, sources, signals):
-        """Waits until there is something to do; false when QEMU has ended and
-        nothing has come since."""
+        """Waits for events; returns false when QEMU has ended and no data is
+        left."""
         left = None
         if self._limits:
             left = max(min(self._limits) - time.monotonic(), 0)
@@ -224,14 +222,14 @@ class Guest:
         return any(output.pending for output in self.outputs.values())
 
     def _is_full(self, name):
-        """Whether what comes from there has no place to go now."""
+        """Whether the sink of that name cannot take more data now."""
         return bool(getattr(self._sinks[name], "pending", None))
 
     def _output_error(self):
         return any(output.error for output in self.outputs.values())
 
     def _receive(self, name, source):
-        """Takes what a port or a pipe has; False at its end."""
+        """Reads from a port or a pipe; returns False at its end."""
         if self._is_full(name):
             return True
         try:
@@ -251,14 +249,14 @@ class Guest:
         self._limits = [time.monotonic() + seconds] if seconds else []
 
     def _answer(self):
-        """All of the verdict has come: the guest may go."""
-        self._tell(ANSWER)
+        """Lets the guest power off: all that it reported has been received."""
+        self._send(ANSWER)
         if self.entry and self.entry.shutdown_seconds:
             self._is_shutting_down = True
             self._set_limit(self.entry.shutdown_seconds)
 
     def _late(self):
-        """The time is up: the launch's, or that of a guest asked to end."""
+        """Handles the expiry of the time limit."""
         if self.was_ended or self._is_shutting_down:
             self.kill()
             self._limits = []
@@ -273,25 +271,25 @@ class Guest:
             self._end(ask=True)
 
     def _end(self, ask):
-        """Ends the guest, after it has sent what it has."""
+        """Ends the guest: asks it to send its files and end, or kills it."""
         if self.was_ended:
             return
         self.was_ended = True
         now = time.monotonic()
         self._limits = [now + MOST_SECONDS, now + IDLE_SECONDS]
         if ask and self._has_begun:
-            self._tell(ASK)
+            self._send(ASK)
         else:
             self.kill()
 
-    def _tell(self, byte):
+    def _send(self, byte):
         try:
             self._ours["result"].send(byte)
         except OSError:
             pass
 
     def kill(self):
-        """Ends QEMU if it is there."""
+        """Kills QEMU if it runs."""
         if self.process and self.process.poll() is None:
             self.was_ended = True
             self.was_shut_down = False

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the guest boots: kernel, initramfs, and what the launcher adds."""
+"""What the guest boots: kernel, initramfs, and the archive of additions."""
 import os
 import shutil
 import subprocess
@@ -17,7 +17,7 @@ QEMUS = TOP / "build" / "downloads" / f"qemu-{RELEASE}" / "run-qemu"
 
 
 def product(path, target):
-    """A file that make builds; fails with the target that builds it."""
+    """A file that make builds; if it is missing, the error names the target."""
     if not path.exists():
         raise Failure(f"{os.path.relpath(path)} is missing: "
                       f"run make {target}")
@@ -25,20 +25,20 @@ def product(path, target):
 
 
 def choose_qemu(path, name):
-    """QEMU: that of PATH, else the one of that name that is installed, or that
-    of QEMU_RELEASE."""
+    """The QEMU to run: path if given, else that of QEMU_RELEASE, else the installed
+    program of that name."""
     if path:
         return path
     return str(product(QEMUS / name, "device")) if RELEASE else name
 
 
 def image_target(arch):
-    """What make is to be told for the image."""
+    """Make's arguments that build the image."""
     return "image" if arch == "x86_64" else f"image GUEST_ARCH={arch}"
 
 
 def image_folder(arch):
-    """The folder with the image. GUEST_OUT: see the Makefile."""
+    """The folder of the image. GUEST_OUT: see the Makefile."""
     out = "build" if arch == "x86_64" else f"build/{arch}"
     return TOP / (os.environ.get("GUEST_OUT") or out) / "images"
 
@@ -49,7 +49,7 @@ def image_file(arch, name):
 
 
 def choose_kernel(path, arch):
-    """The kernel to boot; another one must be of the modules' release."""
+    """The kernel to boot. That of --kernel must match the image's modules."""
     ours = image_file(arch, "kernel")
     built_for = image_file(arch, "arch").read_text().strip()
     if built_for != arch:
@@ -70,7 +70,7 @@ def choose_kernel(path, arch):
 
 
 def pack(stage):
-    """A folder's content as a cpio archive of files that root owns."""
+    """Packs a folder's content as a cpio archive, with root as the owner."""
     names = []
     for folder, folders, files in os.walk(os.fsencode(stage)):
         names += [os.path.relpath(os.path.join(folder, name),
@@ -87,9 +87,10 @@ def pack(stage):
 
 def write_initrd(path, image, settings, additions, folder,
                  in_places=True):
-    """The initramfs in the folder image, and after it an archive with what this
-    launch adds. The kernel unpacks both. settings: see images/guest/init/config.c.
-    in_places: of what --add names; else init puts it there, into another root."""
+    """Writes the initramfs of the folder image, followed by an archive with this
+    launch's additions; the kernel unpacks both. settings: see images/guest/init/config.c.
+    in_places: the files of --add are in their places; otherwise init copies them
+    into the root of --root."""
     stage = Path(folder, "added")
     stage.mkdir()
     if in_places:

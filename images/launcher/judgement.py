@@ -3,7 +3,7 @@
 import errno
 import signal
 
-from . import console
+from .console import taint_faults
 from .errors import describe
 from .gets import bring_out
 from .streams import say, show
@@ -12,21 +12,20 @@ TIMED_OUT = 124
 FAILED = 125
 
 
-def judge(options, guest, seen, gets, watched):
-    """The exit status, after every reason for a failure was looked for.
-    seen: the console; watched: what else takes in a port and may have an error, or
-    None."""
+def judge(options, guest, console, gets, watched):
+    """Prints the reasons for a failure and returns the exit status. watched: other
+    sinks that may have an error, or None."""
     if guest.is_timed_out:
         say(f"the guest was ended after {options.timeout:g} s")
-    reasons = kernel_reasons(guest, seen) + stream_reasons(guest)
+    reasons = kernel_reasons(guest, console) + stream_reasons(guest)
     if guest.is_unreached and guest.entry.failure:
         reasons.append(guest.entry.failure)
     if options.keep and not guest.was_shut_down:
         say(f"--keep: the guest was not shut down; {options.disk.path} has what "
             "was written so far, as after a power failure")
-    if seen.log_error:
+    if console.log_error:
         reasons.append(f"--console-log {options.console_log}: "
-                       f"{describe(seen.log_error)}")
+                       f"{describe(console.log_error)}")
     reasons += capture_reasons(options, guest)
     problems = bring_out(gets, guest.verdict, guest.received)
     reasons += [problem.text for problem in problems if problem.is_ours]
@@ -39,7 +38,7 @@ def judge(options, guest, seen, gets, watched):
     verdict = guest.verdict
     if guest.errors.is_locked:
         reasons.append(f"--disk {options.disk.path}: another process has it "
-                       "open" + ("" if options.keep else " to write to it"))
+                       "open" + ("" if options.keep else " for writing"))
     elif guest.status:
         reasons.append(f"QEMU ended with status {guest.status}")
     elif guest.status == 0 and verdict.status is None and not reasons \
@@ -49,9 +48,9 @@ def judge(options, guest, seen, gets, watched):
         say(reason)
     if reasons and verdict.status and not guest.was_ended:
         say(f"COMMAND's status was {verdict.status}")
-    if is_console_wanted(guest, seen):
+    if is_console_wanted(guest, console):
         say("the guest's console:")
-        show(seen.excerpt())
+        show(console.excerpt())
     if reasons:
         return FAILED
     if is_reader_gone(guest):
@@ -64,25 +63,25 @@ def judge(options, guest, seen, gets, watched):
 
 
 def is_own_shell(guest):
-    """Whether somebody has logged in on the console of a system that the launcher
-    was not let into."""
+    """Whether the user had only the console's login, because no root shell could be
+    started."""
     return bool(guest.entry and guest.entry.is_optional
                 and not guest.verdict.has_started)
 
 
-def kernel_reasons(guest, seen):
-    """What is wrong with the guest and its kernel."""
+def kernel_reasons(guest, console):
+    """Failures of the guest and its kernel."""
     reasons = [f"guest: {error}" for error in guest.verdict.errors]
-    if seen.fault:
-        reasons.append(f"the guest's kernel: {seen.fault}")
-    taints = console.taint_faults(guest.verdict.taint)
+    if console.fault:
+        reasons.append(f"the guest's kernel: {console.fault}")
+    taints = taint_faults(guest.verdict.taint)
     if taints:
         reasons.append("the guest's kernel is tainted: " + ", ".join(taints))
     return reasons
 
 
 def stream_reasons(guest):
-    """What is wrong with the launcher's own input and output."""
+    """Failures of the launcher's standard input and output."""
     reasons = [f"{output.name}: {describe(output.error)}"
                for output in guest.outputs.values()
                if output.error and output.error.errno != errno.EPIPE]
@@ -92,8 +91,8 @@ def stream_reasons(guest):
 
 
 def capture_reasons(options, guest):
-    """What is wrong with the files of --capture-dir. A QEMU that failed has told
-    why it has not begun them."""
+    """Failures of the files of --capture-dir. If QEMU failed, it has printed why it
+    did not create them."""
     wanted = [capture for capture in options.captures if capture]
     if guest.status is None or guest.status < 0:
         for capture in wanted:
@@ -105,17 +104,17 @@ def capture_reasons(options, guest):
 
 
 def is_reader_gone(guest):
-    """Whether nobody reads the output any more."""
+    """Whether the output is a pipe without a reader."""
     return any(output.error and output.error.errno == errno.EPIPE
                for output in guest.outputs.values())
 
 
-def is_console_wanted(guest, seen):
-    """Whether the console tells more of what went wrong."""
-    if not seen.excerpt():
+def is_console_wanted(guest, console):
+    """Whether the console's output may show what went wrong."""
+    if not console.excerpt():
         return False
     is_on_purpose = guest.was_ended and not guest.is_timed_out
-    return bool(seen.fault or guest.verdict.errors
+    return bool(console.fault or guest.verdict.errors
                 or guest.is_unreached
                 or (guest.is_timed_out or guest.verdict.status is None)
                 and not is_on_purpose)

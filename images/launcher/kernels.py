@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Kernels of the user's own: what a file, a folder of modules, a build tree and
-a driver are for, and whether they go together."""
+"""Kernels of the user's: reads a kernel's file, a folder of modules, a build tree
+and a driver, and checks that they match."""
 import gzip
 import hashlib
 import os
@@ -13,26 +13,26 @@ from typing import NamedTuple
 
 from .errors import Failure, describe
 
-# How the kernel tells its release and who built it.
+# The kernel's banner: its release and who built it.
 LINUX_VERSION = re.compile(rb"(\d+\.\d\S*) \(\S+@\S+\) ")
 
-# Where a tree has its release, which is a folder's name, too. What has it in
-# Debian's headers is this file alone: include/config/kernel.release is another.
+# Where a build tree has its release, which is also the name of a folder. In Debian's
+# headers only this file has it: include/config/kernel.release differs.
 UTS_HEADER = "include/generated/utsrelease.h"
 UTS_RELEASE = re.compile(r'^#define UTS_RELEASE "(\d[\w.+~-]*)"$',
                          re.ASCII | re.MULTILINE)
 
-# What stands where in kernels' files, and the processor that this tells. That of
-# s390 begins with channel command words. For those of ELF see ELF_MACHINES.
+# Offset and magic of kernels' files, and their processor. That of s390 begins with
+# channel command words. For ELF files see ELF_MACHINES.
 KERNEL_FILES = ((0x202, b"HdrS", "x86_64"), (0x38, b"ARMd", "aarch64"),
                 (8, b"\2\0\0\x18\x60\0\0\x50", "s390x"))
 ELF = b"\x7fELF"
 ELF_MACHINES = {62: "x86_64", 183: "aarch64", 22: "s390x"}
 
-# In the header of a bzImage: whether it has an entry for 64 bits.
+# In the header of a bzImage: whether it has a 64-bit entry point.
 XLOADFLAGS, XLF_KERNEL_64 = 0x236, 1
 
-# Build trees: the configuration's word for each processor, and the kernel.
+# Build trees: each processor's configuration option, and the kernel's file.
 TREE_KERNELS = {"x86_64": ("X86_64", "arch/x86/boot/bzImage"),
                 "aarch64": ("ARM64", "arch/arm64/boot/Image"),
                 "s390x": ("S390", "arch/s390/boot/bzImage")}
@@ -41,15 +41,15 @@ DRIVER = "virtio_capture"
 
 
 class Kernel(NamedTuple):
-    """A kernel's file, and what it says of itself."""
+    """A kernel's file, its release and its processor."""
 
     path: str
     release: str
-    arch: str               # None when it does not tell
+    arch: str               # None if unknown
 
 
 def elf_machine(data):
-    """The processor of an ELF file; None for others than those of guests."""
+    """The processor of an ELF file; None for a file that is not ELF."""
     if data[:4] != ELF or len(data) < 20:
         return None
     order = ">" if data[5] == 2 else "<"
@@ -58,7 +58,8 @@ def elf_machine(data):
 
 
 def read_kernel(path, prefix="--kernel"):
-    """A kernel's file: its release from a bzImage's header or its text."""
+    """Reads a kernel's file. The release is in a bzImage's header, or in the banner
+    of other formats."""
     try:
         data = Path(path).read_bytes()
         if data.startswith(b"\x1f\x8b"):
@@ -85,29 +86,30 @@ def read_kernel(path, prefix="--kernel"):
 
 
 def check_arch(what, found, arch):
-    """Whether that is for the guest's processor."""
+    """Fails if what was found is not for the guest's processor."""
     if found != arch:
-        raise Failure(f"{what}: it is for {found}, and the guest is {arch} "
-                      "(--arch)")
+        raise Failure(f"{what}: it is for {found}, but the guest's processor "
+                      f"is {arch}")
 
 
 # --- folders of modules ---
 
 def check_modules(path, kernel):
-    """A folder like /lib/modules/RELEASE, for that kernel: its real path."""
+    """Checks a folder like /lib/modules/RELEASE for that kernel; returns its real
+    path."""
     real = os.path.realpath(path)
     if not os.path.isdir(real):
         reason = "not a folder" if os.path.exists(real) else "no such folder"
         raise Failure(f"--modules {path}: {reason}")
     if not any(os.path.isfile(f"{real}/{name}")
                for name in ("modules.order", "modules.dep")):
-        raise Failure(f"--modules {path}: this is no folder of a kernel's "
-                      "modules, as make modules_install makes it: it has "
-                      "neither modules.order nor modules.dep")
+        raise Failure(f"--modules {path}: not a folder that make "
+                      "modules_install makes: it has neither modules.order nor "
+                      "modules.dep")
     release = os.path.basename(real)
     if release != kernel.release:
-        raise Failure(f"--modules {path}: these are the modules of {release}, "
-                      f"and the kernel {kernel.path} is {kernel.release}")
+        raise Failure(f"--modules {path}: the modules are for {release}, but "
+                      f"the kernel {kernel.path} is {kernel.release}")
     return real
 
 
@@ -119,14 +121,14 @@ def files_of(folder):
 
 
 def state(paths):
-    """A text that is another one when one of these files is."""
+    """A digest that changes when one of the files changes."""
     digest = hashlib.sha256()
     for path in paths:
         try:
             found = os.stat(path)
             text = f"{path}\0{found.st_size}\0{found.st_mtime_ns}\0"
         except FileNotFoundError:
-            text = f"{path}\0\0\0"      # as a link that leads nowhere
+            text = f"{path}\0\0\0"      # for example a dangling link
         digest.update(os.fsencode(text))
     return digest.hexdigest()[:16]
 
@@ -134,15 +136,15 @@ def state(paths):
 # --- build trees ---
 
 class Tree(NamedTuple):
-    """A kernel's build tree in which it has been built."""
+    """A build tree that has a built kernel."""
 
     path: str
     kernel: Kernel
-    modules: tuple          # files, None without CONFIG_MODULES
+    modules: tuple          # their files; None without CONFIG_MODULES
 
 
 def tree_file(path, name, prefix):
-    """A text that building a kernel makes in its tree."""
+    """Reads a text file that building the kernel creates in its tree."""
     try:
         return Path(path, name).read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
@@ -153,13 +155,13 @@ def tree_file(path, name, prefix):
 
 
 def read_tree(path, arch, prefix="--kernel"):
-    """A build tree; with O= that is where the output went."""
+    """Reads a build tree; for a build with O=, that is the output folder."""
     real = os.path.realpath(path)
     what = f"{prefix} {path}"
     for name in ("Makefile", ".config"):
         if not os.path.isfile(f"{real}/{name}"):
-            raise Failure(f"{what}: neither a kernel nor a configured tree "
-                          f"that one is built in: it has no {name}")
+            raise Failure(f"{what}: neither a kernel nor a configured build "
+                          f"tree: it has no {name}")
     config = set(tree_file(real, ".config", prefix).splitlines())
     archs = [name for name, (word, _) in TREE_KERNELS.items()
              if f"CONFIG_{word}=y" in config]
@@ -175,11 +177,11 @@ def read_tree(path, arch, prefix="--kernel"):
                       "(make bzImage modules)")
     kernel = read_kernel(f"{real}/{file}", prefix)
     if kernel.release != release:
-        raise Failure(f"{what}: the tree is not built to its end: {file} is "
-                      f"{kernel.release}, and the modules are {release}")
+        raise Failure(f"{what}: the tree is only partly rebuilt: {file} is "
+                      f"{kernel.release}, but the modules are for {release}")
     if "CONFIG_MODULES=y" not in config:
         return Tree(real, kernel, None)
-    # Of Linux 6.4 and later it names the objects that modules are made of.
+    # Since Linux 6.4 it has the names of object files.
     modules = tuple(
         re.sub(r"\.o$", ".ko", name)
         for name in tree_file(real, "modules.order", prefix).splitlines())
@@ -191,7 +193,7 @@ def read_tree(path, arch, prefix="--kernel"):
 
 
 def tree_state(tree):
-    """A text that is another one after the tree has been built anew."""
+    """A digest that changes when the tree is built again."""
     names = (".config", "vmlinux", "modules.order", "modules.builtin",
              "Module.symvers", *(tree.modules or ()))
     return state([tree.kernel.path] + [f"{tree.path}/{name}"
@@ -201,7 +203,7 @@ def tree_state(tree):
 # --- the driver ---
 
 def modinfo(path, field):
-    """What a module says of itself; empty when it does not."""
+    """Returns a field of a module's modinfo section, or an empty string."""
     done = subprocess.run(
         ["modinfo", "-F", field, path], check=False, text=True,
         errors="replace", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -211,13 +213,13 @@ def modinfo(path, field):
 
 
 def driver_release(path):
-    """The release that the file of a driver is for; None when it is none."""
+    """The release that a driver is built for; None if the file is not the driver."""
     words = modinfo(path, "vermagic").split()
     return words[0] if words and modinfo(path, "name") == DRIVER else None
 
 
 def check_driver(path, kernel, prefix="--driver"):
-    """A driver in a file, which has to be for that kernel."""
+    """Fails if the file is not the driver for that kernel."""
     if not os.path.isfile(path):
         raise Failure(f"{prefix} {path}: no such file")
     release = driver_release(path)
@@ -225,12 +227,12 @@ def check_driver(path, kernel, prefix="--driver"):
         raise Failure(f"{prefix} {path}: not the module {DRIVER}")
     if release != kernel.release:
         raise Failure(f"{prefix} {path}: the driver is built for {release}, "
-                      f"and the kernel {kernel.path} is {kernel.release}")
+                      f"but the kernel {kernel.path} is {kernel.release}")
 
 
 def find_driver(modules, kernel):
-    """The driver among a kernel's modules, and None; else None and the reason.
-    Like depmod it takes one below updates/, as DKMS puts it, before others."""
+    """Returns the driver among a kernel's modules and None, or None and the reason.
+    As with depmod, one below updates/, where DKMS installs it, comes first."""
     found = [path for path in files_of(modules)
              if re.fullmatch(DRIVER + r"\.ko(\.gz|\.xz|\.zst)?",
                              os.path.basename(path))]
@@ -246,12 +248,12 @@ def find_driver(modules, kernel):
 
 
 def find_build(modules, kernel):
-    """The tree that modules for that kernel are built against, and None; else
+    """Returns the tree that modules for that kernel are built against and None, or
     None and the reason."""
     link = f"{modules}/build"
     real = os.path.realpath(link)
     if not os.path.isdir(f"{real}/include"):
-        return None, f"{link} leads to no kernel's headers" \
+        return None, f"{link} does not point to a kernel's headers" \
             if os.path.lexists(link) else "there is no folder build"
     try:
         text = Path(real, UTS_HEADER).read_text(errors="replace")
@@ -259,5 +261,5 @@ def find_build(modules, kernel):
         return None, describe(error)
     release = UTS_RELEASE.search(text)
     if not release or release[1] != kernel.release:
-        return None, f"what {link} has is for {release[1] if release else 'no release'}"
+        return None, f"{link} is for {release[1] if release else 'no release'}"
     return real, None

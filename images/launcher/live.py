@@ -4,7 +4,7 @@ launcher's folder; the guest has a port of that name.
 
 A viewer sends one record "s" with tcpdump's arguments, and gets the records "d",
 "t" and "x" of images/guest/init/live.c, with 0 for the number of the viewer. When it
-disconnects, its tcpdump is ended. The file "live.json" in the folder describes the
+disconnects, its tcpdump is terminated. The file "live.json" in the folder describes the
 guest. The folder is accessible only to the user who runs the launcher.
 """
 import json
@@ -15,49 +15,49 @@ import time
 
 HEADER_SIZE = 15
 
-# As in images/guest/init/live.c: viewers at a time, the longest request, the most data of
-# a record, and how many bytes can be under way to a viewer.
+# As in images/guest/init/live.c: the most viewers at a time, the longest request, the most
+# arguments in it, the most data of a record, and the window, in bytes.
 MOST_VIEWERS = 8
 MOST_REQUEST = 8192
 MOST_WORDS = 32
 MOST_DATA = 1 << 15
 WINDOW = 1 << 18
 
-# Credit is given in portions of at least this size, unless nothing is pending.
+# Credit is sent in portions of at least this size, unless nothing is pending.
 CREDIT = WINDOW // 4
 
-# Open connections; some only check whether the guest runs.
+# Open connections. Some clients connect only to see whether the guest runs.
 MOST_CONNECTIONS = 32
-# How long viewers have to read the last frames when the guest has ended.
+# Time limit for viewers to read the last frames after the guest has ended.
 LAST_SECONDS = 2
 
 
 def record(kind, number, value, data=b""):
-    """A record for the port or for a viewer."""
+    """Makes a record for the port or for a viewer."""
     return b"%s %2d %9d\n" % (kind, number, value) + data
 
 
 def parse_header(data):
-    """A header's kind, number of the viewer, and value."""
+    """Returns a header's kind, viewer's number, and value."""
     kind, number, value = data.split()
     return kind, int(number), int(value)
 
 
 class Viewer:
-    """A connection. number: that of its tcpdump in the guest, None before the
-    request and after the end of tcpdump."""
+    """A viewer's connection. number: the viewer's in the guest; None before the
+    request and after tcpdump has ended."""
 
     def __init__(self, connection):
         self.connection = connection
         self.number = None
         self.pending = b""      # not yet written to the connection
-        self.under_way = 0      # bytes from the guest without credit so far
-        self.taken = 0          # those of them that were written
+        self.in_flight = 0      # bytes from the guest without credit so far
+        self.written = 0        # those of them that were written to the viewer
         self.is_last = False    # the last record is pending or written
         self.request = b""
 
     def push(self):
-        """Writes as much as does not block; false if the viewer has
+        """Writes as much as does not block; returns false if the viewer has
         disconnected."""
         try:
             while self.pending:
@@ -71,8 +71,8 @@ class Viewer:
 
 
 class Live:
-    """Takes in the port "live", whose data is untrusted. The main loop registers
-    the sockets with register() and passes events to handle()."""
+    """Receives the port "live", whose data is untrusted. The main loop registers the
+    sockets with register() and passes events to handle()."""
 
     def __init__(self, folder, description):
         self.error = None
@@ -120,7 +120,7 @@ class Live:
             elif isinstance(key.data, Viewer) \
                     and key.data in self._connections:
                 self._serve(key.data, mask)
-        self._tell()
+        self._flush()
 
     def _accept(self):
         try:
@@ -138,8 +138,8 @@ class Live:
         self._push(viewer)
 
     def _read(self, viewer):
-        """Takes the viewer's request; false if it disconnects or the request is
-        malformed."""
+        """Reads the viewer's request; returns false if the viewer has disconnected
+        or the request is malformed."""
         try:
             data = viewer.connection.recv(MOST_REQUEST)
         except BlockingIOError:
@@ -171,7 +171,7 @@ class Live:
         """Starts a tcpdump for the viewer."""
         free = set(range(MOST_VIEWERS)) - set(self._numbers)
         if not free or self.error:
-            text = b"this guest cannot be watched any more\n" if self.error \
+            text = b"the guest sent a malformed record\n" if self.error \
                 else b"there are %d viewers already\n" % MOST_VIEWERS
             viewer.pending += record(b"t", 0, len(text), text) \
                 + record(b"x", 0, 1)
@@ -182,28 +182,28 @@ class Live:
         self.unsent += record(b"s", viewer.number, len(words), words)
 
     def _push(self, viewer):
-        """Writes pending data to the viewer and gives the guest credit for it.
-        Drops a viewer that has disconnected or has got its last record."""
+        """Writes pending data to the viewer and sends the guest credit for it.
+        Drops a viewer that has disconnected or has received its last record."""
         before = len(viewer.pending)
         is_there = viewer.push()
-        viewer.taken += before - len(viewer.pending)
+        viewer.written += before - len(viewer.pending)
         if not is_there or (viewer.is_last and not viewer.pending):
             self._drop(viewer)
-        elif viewer.number is not None and viewer.taken >= (
+        elif viewer.number is not None and viewer.written >= (
                 CREDIT if viewer.pending else 1):
-            self.unsent += record(b"c", viewer.number, viewer.taken)
-            viewer.under_way -= viewer.taken
-            viewer.taken = 0
+            self.unsent += record(b"c", viewer.number, viewer.written)
+            viewer.in_flight -= viewer.written
+            viewer.written = 0
 
     def _drop(self, viewer):
-        """Closes the connection, and has the guest end its tcpdump."""
+        """Closes the connection, and has the guest terminate its tcpdump."""
         viewer.connection.close()
         self._connections.remove(viewer)
         if viewer.number is not None and not viewer.is_last:
             self._numbers[viewer.number] = None
             self.unsent += record(b"e", viewer.number, 0)
 
-    def _tell(self):
+    def _flush(self):
         """Writes unsent requests to the port."""
         try:
             while self.unsent:
@@ -215,7 +215,7 @@ class Live:
             self.unsent = b""
 
     def feed(self, data):
-        """Takes in more of the port."""
+        """Takes received data."""
         if self.error:
             return
         self._rest += data
@@ -223,14 +223,14 @@ class Live:
             while self._record():
                 pass
         except (ValueError, KeyError):
-            self.error = "unexpected on the port live"
+            self.error = "malformed record on the port live"
             self._rest = b""
             for viewer in list(self._connections):
                 self._drop(viewer)
-        self._tell()
+        self._flush()
 
     def _record(self):
-        """Takes the next record; false if it is incomplete."""
+        """Takes the next record; returns false if it is incomplete."""
         if len(self._rest) < HEADER_SIZE:
             return False
         kind, number, value = parse_header(self._rest[:HEADER_SIZE])
@@ -249,8 +249,8 @@ class Live:
         if not viewer:
             return True
         if kind != b"x":
-            viewer.under_way += HEADER_SIZE + length
-        if viewer.under_way > WINDOW:
+            viewer.in_flight += HEADER_SIZE + length
+        if viewer.in_flight > WINDOW:
             raise ValueError
         viewer.pending += record(kind, 0, value, data)
         if kind == b"x":
@@ -260,7 +260,7 @@ class Live:
         return True
 
     def close(self):
-        """The guest has ended: writes pending data, as far as viewers read it."""
+        """Writes pending data to viewers, with a time limit, when the guest has ended."""
         self._listener.close()
         end = time.monotonic() + LAST_SECONDS
         for viewer in list(self._connections):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The machines that guests run on, by the name of their processor."""
+"""QEMU's machine for each processor that guests can have."""
 import fcntl
 import os
 import platform
@@ -13,40 +13,40 @@ KVM_CREATE_VCPU = 0xAE41
 
 
 class Machine(NamedTuple):
-    """What QEMU and the guest's kernel are told of one kind of machine. All of
-    them have PCI, and virtio devices there."""
+    """QEMU options and kernel parameters for a machine. All machines have PCI for
+    virtio devices."""
 
     machine: str            # QEMU's -machine
-    cpu: str                # QEMU's -cpu, when it emulates it
-    console: str            # the kernel's name of what -serial connects
-    parameters: tuple = ()  # more for the kernel
-    tcg: str = "tcg"        # QEMU's -accel, when it emulates the processor
-    modern: str = None      # QEMU's -cpu for a system that may be built for more
+    cpu: str                # QEMU's -cpu for TCG
+    console: str            # the kernel's name of the -serial port
+    parameters: tuple = ()  # more kernel parameters
+    tcg: str = "tcg"        # QEMU's -accel for TCG
+    modern: str = None      # -cpu for a system that may need more features
 
 
 MACHINES = {
     "x86_64": Machine(
-        # rdrand: the kernel has random numbers from the start.
+        # rdrand: entropy for the kernel from the start.
         "pc", "qemu64,+rdrand", "ttyS0",
-        # Shorter boot: no probing for what the machine does not have. Nor a
-        # change of every locked instruction for a single processor.
+        # Shorter boot: do not probe for devices that the machine does not have,
+        # and do not patch lock prefixes for a single processor.
         ("i8042.noaux", "i8042.nokbd", "8250.nr_uarts=1", "no_timer_check",
          "noreplace-smp"),
-        # Page tables of five levels only cost time.
+        # Five-level page tables only cost time.
         modern="max,la57=off"),
-    # With version 2 of its interrupt controller it has 64 message interrupts for
-    # all devices, and a virtio device takes one for each of its queues.
+    # GICv2 has 64 message interrupts for all devices, and a virtio device takes
+    # one for each of its virtqueues.
     "aarch64": Machine("virt,gic-version=3", "cortex-a57", "ttyAMA0"),
-    # With a thread for each processor, QEMU 7.2 stops delivering interrupts of PCI
-    # devices after a minute or so of load.
+    # With multi-threaded TCG, QEMU 7.2 stops delivering interrupts of PCI devices
+    # after about a minute of load.
     "s390x": Machine("s390-ccw-virtio", "qemu", "ttyS1",
                      tcg="tcg,thread=single"),
 }
 
 
 def kvm_works():
-    """Whether KVM can run a guest. /dev/kvm alone does not tell: in a virtual
-    machine it may be there while the processor's own support is not."""
+    """Whether KVM can run a guest. In a virtual machine /dev/kvm may exist although
+    the processor lacks the extension, so this tries to create a guest."""
     try:
         with open("/proc/cpuinfo") as cpuinfo:
             if not re.search(r"^flags\s*:.*\b(vmx|svm)\b", cpuinfo.read(),
@@ -69,18 +69,17 @@ def kvm_works():
 
 
 def check_machine(arch, accelerator):
-    """Whether there is such a machine, and the accelerator can run it."""
+    """Fails if there is no such machine, or the accelerator cannot run it."""
     if arch not in MACHINES:
-        raise Failure(f"--arch {arch}: there are no guests of that processor, "
-                      f"only of {', '.join(MACHINES)}")
+        raise Failure(f"--arch {arch}: not one of {', '.join(MACHINES)}")
     if accelerator == "kvm" and arch != platform.machine():
-        raise Failure("--accel kvm: this machine's processor is "
+        raise Failure("--accel kvm: the host's processor is "
                       f"{platform.machine()}, the guest's is {arch}")
 
 
 def choose_accelerator(wanted, arch, is_modern=False):
-    """The options for the accelerator and a processor that goes with it.
-    is_modern: the system may need more than the oldest processor has."""
+    """QEMU's options for the accelerator and the processor. is_modern: the system may
+    need more than the baseline of the architecture."""
     if wanted == "auto":
         native = arch == platform.machine()
         wanted = "kvm" if native and kvm_works() else "tcg"

@@ -27,11 +27,11 @@ def main(words):
     try:
         options = parse(words)
         if not options.command and not os.isatty(0):
-            # A shell that reads a file or a pipe is a command like any other.
+            # Without a terminal, the shell is run as a COMMAND.
             options.command = ["sh"]
         options.session = bool(options.ssh and not options.command)
         if options.session:
-            # The guest is made ready for it, and lives until ssh has ended.
+            # Keeps the guest running until ssh has ended.
             options.command = ["sleep", "1000000000"]
         caught = signals.Signals()
         caught.catch()
@@ -49,25 +49,25 @@ def main(words):
 
 
 def launch_in_folder(options, caught):
-    """Launches with a temporary folder and the terminal's state."""
+    """Launches with a temporary folder; restores the terminal's settings."""
     workspace.clear(workspace.temporary())
     folder = workspace.Workspace(workspace.temporary())
     saved = None if options.command else terminal_state()
     try:
-        # A signal that comes meanwhile is raised at the end of this block, when
-        # there is a folder to remove.
+        # A signal is handled at the end of this block, when the folder's name is
+        # known and it can be removed.
         with signals.blocked():
             path = folder.__enter__()
         return launch(options, caught, path)
     finally:
-        # Cleaning up is not to be interrupted.
+        # A signal must not interrupt the cleanup.
         signals.ignore()
         folder.__exit__()
         restore_terminal(saved)
 
 
 def terminal_state():
-    """The terminal's settings, which QEMU changes for its console."""
+    """The terminal's settings, which QEMU changes for -chardev stdio."""
     try:
         return termios.tcgetattr(0)
     except termios.error:
@@ -75,16 +75,16 @@ def terminal_state():
 
 
 def restore_terminal(saved):
-    """Undoes what a QEMU that was killed could not undo itself."""
+    """Restores the settings, which QEMU does not if it was killed."""
     try:
         if saved is not None:
             termios.tcsetattr(0, termios.TCSADRAIN, saved)
     except termios.error:
-        pass    # it has gone
+        pass    # the terminal has been closed
 
 
 def guest_settings(options, wanted, ports):
-    """What init or the runner is told: see images/guest/init/config.c."""
+    """The settings for init or the runner; see images/guest/init/config.c."""
     settings = [] if options.disk else list(nic_settings(options))
     if options.disk or options.root:
         settings += addition_settings(options.add)
@@ -114,15 +114,15 @@ def guest_settings(options, wanted, ports):
 
 def live_description(options):
     """The description of the guest for viewers."""
-    there = [model.split(",")[0] != "none" for model in options.nic]
+    has_nic = [model.split(",")[0] != "none" for model in options.nic]
     return {"pid": os.getpid(), "command": options.command,
-            "nics": [f"eth{number}" for number in range(sum(there))
+            "nics": [f"eth{number}" for number in range(sum(has_nic))
                      if not options.disk]
-            + [f"capture{number}" for number in range(len(there))]}
+            + [f"capture{number}" for number in range(len(has_nic))]}
 
 
 def nic_settings(options):
-    """The NICs that init names and makes ready."""
+    """The settings of the NICs, which init renames and sets up."""
     for number, model in enumerate(options.nic):
         if model.split(",")[0] == "none":
             continue
@@ -148,7 +148,7 @@ def port_names(options, wanted):
 
 
 def set_limits(options):
-    """Chooses the limits of time, in seconds."""
+    """Sets the time limits, in seconds."""
     is_attended = not options.command or options.session or options.gdb
     for name, default in (("timeout", DEFAULT_TIMEOUT),
                           ("boot_timeout", DEFAULT_BOOT_TIMEOUT)):
@@ -159,7 +159,7 @@ def set_limits(options):
 
 
 def open_log(options, stack):
-    """The file for the console's log, or None."""
+    """Opens the file of --console-log; returns its descriptor or None."""
     if options.console_log is None:
         return None
     try:
@@ -171,14 +171,14 @@ def open_log(options, stack):
 
 
 def launch(options, caught, folder):
-    """Boots the guest and judges it."""
+    """Boots the guest; returns the exit status."""
     set_limits(options)
     with contextlib.ExitStack() as stack:
         return launch_with(options, caught, folder, open_log(options, stack))
 
 
 def launch_with(options, caught, folder, log):
-    """The same, with the console's log."""
+    """Boots the guest. log: the descriptor of the console's log, or None."""
     captures.make_folder(options.capture_dir)
     wanted = gets.make_gets(options, folder)
     for get in wanted:
@@ -192,25 +192,25 @@ def launch_with(options, caught, folder, log):
     else:
         boot = own_guest(options, folder, settings)
 
-    seen = Console(of_system=bool(options.disk), log=log)
+    console = Console(of_system=bool(options.disk), log=log)
     follower = gets.Follower(wanted) if wanted else None
     sinks = {"follow": follower}
     if "live" in names:
         sinks["live"] = live.Live(folder, live_description(options))
     sinks.update((f"get{get.number}", get.archive) for get in wanted)
     if way_in:
-        sinks.update(way_in.sinks(seen))
+        sinks.update(way_in.sinks(console))
         names += way_in.ports()
     ssh_port = way_in and way_in.ssh_port
     with forwards.reserved(options.port, ssh_port), caught.deferred():
-        with Guest({name: sinks.get(name) for name in names}, seen,
+        with Guest({name: sinks.get(name) for name in names}, console,
                    way_in) as guest:
             guest.start(qemu.command_line(options, boot, guest.console_path(),
                                           guest.descriptors(),
                                           [ssh_port] if ssh_port else []),
                         not options.command, qemu.inherited(options), folder)
             if options.gdb:
-                options.gdb.tell()
+                options.gdb.announce()
             if "stdin" in names:
                 guest.feed_stdin()
             if way_in:
@@ -222,12 +222,12 @@ def launch_with(options, caught, folder, log):
         if guest.status is None:
             remove_socket(options.qmp)
             remove_socket(options.gdb and options.gdb.socket)
-        return judge(options, guest, seen, wanted,
+        return judge(options, guest, console, wanted,
                      (follower, sinks.get("live")))
 
 
 def own_guest(options, folder, settings):
-    """Makes what the launcher's own guest boots; what QEMU is told of it."""
+    """Makes the initramfs of a guest without --disk; returns QEMU's options."""
     initrd = f"{folder}/initrd"
     with own.chosen_image(options, folder) as (kernel, image):
         check_kernel(served(options), image)
@@ -237,14 +237,14 @@ def own_guest(options, folder, settings):
 
 
 def disk_guest(options, folder, settings):
-    """The same of a guest that boots a disk."""
+    """Makes the data for a guest with --disk; returns QEMU's options."""
     bootstrap.write_setup(f"{folder}/setup", settings, options.add, folder)
     return options.disk.options(qemu.quote, folder) \
         + options.disk.kernel_options(qemu.kernel_parameters(options))
 
 
 def remove_socket(path):
-    """Removes a socket of a QEMU that was killed."""
+    """Removes the socket that a killed QEMU left."""
     try:
         if path and stat.S_ISSOCK(os.lstat(path).st_mode):
             os.unlink(path)

@@ -23,28 +23,28 @@ DISK_MEMORY = "1G"
 DEFAULT_BOOT_TIMEOUT = 300
 
 EPILOG = """\
-Without COMMAND: a root shell on the guest's console (Ctrl-A X ends QEMU). With
-it: the driver is loaded, the interfaces eth0, eth1, ... are up (those on a
-netdev "user" have a DHCP lease), IPv6 is off on them, and COMMAND runs as root
-in /root. Its standard output and error are the launcher's, in their order when
-both go to the same place; so is its standard input, unless that is a terminal,
-the null device or closed. All of it is passed on as it comes.
+Without COMMAND, a root shell runs on the guest's console (Ctrl-A X ends QEMU).
+With COMMAND, the driver is loaded, the interfaces eth0, eth1, ... are up (those
+on a netdev "user" have a DHCP lease) with IPv6 disabled, and COMMAND runs as root
+in /root. Its standard output and error are passed on to the launcher's without
+delay, in order when both are the same file. It reads the launcher's standard
+input, unless that is a terminal, the null device or closed.
 
-Exit status: COMMAND's; 124 when the time was up; 125 when the launcher or the
-guest failed, which a kernel panic, oops, warning or lock-up is, and a disk that
-is full; 128 and the signal's number after SIGINT, SIGTERM, SIGHUP or SIGQUIT,
-141 (SIGPIPE) when nobody reads the output any more.
+Exit status: COMMAND's; 124 if the time limit expired; 125 if the launcher or the
+guest failed (a kernel panic, oops, warning or lockup, or a full disk); 128 plus
+the signal's number after SIGINT, SIGTERM, SIGHUP or SIGQUIT, or 141 (SIGPIPE) if
+standard output or error is a pipe without a reader.
 
-The n-th NIC, from 0, has netdev netN, device nicN, capture device captureN.
+NIC number N, from 0, has netdev netN, device nicN, capture device captureN.
 
-The manual page has the rest: files out of the guest, shared folders, a folder
-as the root, other kernels, disk images, environment, examples (man images/vm.1).
+For details, such as files out of the guest, shared folders, a folder as the
+root, other kernels, disk images, environment, and examples: man images/vm.1
 """
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with the launcher's exit status for a bad option, and for help
-    that cannot be written."""
+    """argparse with the launcher's exit status for a bad option, and for a failed
+    write of the help text."""
 
     def _print_message(self, message, file=None):
         try:
@@ -59,7 +59,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def seconds(text):
-    """A time limit; 0 is none."""
+    """Parses a time limit; 0 means none."""
     value = float(text)
     if not 0 <= value < 1e6:
         raise ValueError
@@ -67,8 +67,8 @@ def seconds(text):
 
 
 def time_scale():
-    """By how much every limit of time is to be stretched: a debug kernel's
-    checks take several times as long as what they check."""
+    """The factor by which all time limits are multiplied, for example because a
+    debug kernel is several times as slow."""
     text = os.environ.get("TIME_SCALE") or "1"
     try:
         value = float(text)
@@ -81,7 +81,7 @@ def time_scale():
 
 
 def processors(text):
-    """A number of processors."""
+    """Parses a number of processors."""
     value = int(text)
     if not 1 <= value <= 255:
         raise ValueError
@@ -89,19 +89,19 @@ def processors(text):
 
 
 def check_variable(text):
-    """Whether that is NAME=VALUE, with a name that every shell takes."""
+    """Fails if the text is not NAME=VALUE with a name that is valid in a shell."""
     name, equals, value = text.partition("=")
     if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name):
-        raise Failure(f"--env {text}: the name {name!r} is not made of "
-                      "letters, digits and _, with no digit at its start")
+        raise Failure(f"--env {text}: the name {name!r} does not consist of "
+                      "letters, digits and _, or begins with a digit")
     if not equals:
-        raise Failure(f"--env {text}: it has no value (--env {name}=VALUE)")
+        raise Failure(f"--env {text}: no value (--env {name}=VALUE)")
     if "\0" in value:
         raise Failure(f"--env {name}: the value has a NUL character")
 
 
 def make_parser():
-    """The parser of everything before "--"."""
+    """Makes the parser for the arguments before "--"."""
     parser = Parser(
         prog="images/vm", usage="images/vm [options] [-- COMMAND [ARG...]]",
         description="Boot a guest whose NICs are captured, and run COMMAND.",
@@ -109,47 +109,46 @@ def make_parser():
         formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--nic", metavar="MODEL", action="append", default=[],
-        help="NIC to emulate and tap, may have options (e1000,mac=...); "
-             "repeatable, one capture device each; \"none\": a netdev and "
-             f"its capture device with no NIC (default {DEFAULT_NIC})")
+        help="NIC with a capture device, and its options (e1000,mac=...); "
+             "repeatable; \"none\": only a netdev and its capture device "
+             f"(default {DEFAULT_NIC})")
     add("--netdev", metavar="SPEC", action="append", default=[],
         help="backend of the NIC at the same position, without id= "
              f"(default {DEFAULT_NETDEV})")
     add("--no-capture", action="store_true",
-        help="the NICs without capture devices, plug-in and driver")
+        help="leave out the capture devices, the plug-in and the driver")
     add("--capture-dir", metavar="DIR",
-        help="write all frames of each NIC to DIR/ethN.pcapng, from the start "
-             "to the end of QEMU")
+        help="write all frames of each NIC to DIR/ethN.pcapng, from QEMU's "
+             "start to its end")
     add("--console-log", metavar="FILE",
-        help="write all that the guest's console says to FILE")
+        help="write the output of the guest's console to FILE")
     add("--add", metavar="SRC[:DST]", action="append", default=[],
-        help="put a host file or folder into the guest (default DST: /root)")
+        help="copy a host file or folder into the guest (default DST: /root)")
     add("--get", metavar="SRC[:DST]", action="append", default=[],
-        help="bring a guest file or folder out after COMMAND "
-             "however that ends (default DST: here)")
+        help="copy a guest file or folder out after COMMAND, whatever ends "
+             "it (default DST: the current folder)")
     add("--share", metavar="DIR[:TAG][:rw]", action="append", default=[],
-        help="have a host folder in the guest, as /mnt/TAG, read-only "
+        help="mount a host folder in the guest as /mnt/TAG, read-only "
              "without :rw; repeatable (default TAG: the folder's name)")
     add("--root", metavar="DIR[:rw]",
-        help="run COMMAND in a host folder as its root file system, as of a "
-             "Debian or a container; without :rw what the guest writes is "
-             "lost")
+        help="run COMMAND with a host folder as its root file system, such as "
+             "that of a container; without :rw, discard the guest's changes")
     add("--env", metavar="NAME=VALUE", action="append", default=[],
-        help="a variable in COMMAND's environment, or the shell's; "
+        help="set a variable in the environment of COMMAND or of the shell; "
              "repeatable")
     add("--port", metavar="[ADDRESS:]HOST:GUEST", action="append", default=[],
-        help="the host's TCP port HOST leads to the guest's GUEST, on the "
-             "first NIC with a netdev \"user\"; 0: a free one, which is told; "
-             "repeatable (default ADDRESS: 127.0.0.1)")
+        help="forward the host's TCP port HOST to the guest's port GUEST, by "
+             "the first NIC with a netdev \"user\"; 0: a free port, which "
+             "is printed; repeatable (default ADDRESS: 127.0.0.1)")
     add("--timeout", metavar="SECONDS", type=seconds,
-        help="end the guest after that long, 0: never "
-             f"(default {DEFAULT_TIMEOUT}; never for a shell or with --gdb)")
+        help="time limit of the guest, 0: none (default "
+             f"{DEFAULT_TIMEOUT}; none for a shell or with --gdb)")
     add("--accel", choices=("tcg", "kvm", "auto"), default="auto",
-        help="auto: kvm where the processor has it, else tcg (default)")
+        help="auto: kvm if the host supports it, else tcg (default)")
     add("--smp", metavar="N", type=processors, default=1,
         help="number of processors (default 1)")
     add("--memory", metavar="SIZE",
-        help=f"of the guest (default {DEFAULT_MEMORY}, with --disk "
+        help=f"the guest's memory (default {DEFAULT_MEMORY}, with --disk "
              f"{DISK_MEMORY})")
     add("--arch", metavar="ARCH", default=DEFAULT_ARCH,
         help=f"processor of the guest: {', '.join(MACHINES)} (default "
@@ -157,63 +156,62 @@ def make_parser():
     add("--qemu", metavar="PATH",
         help="QEMU to run (default qemu-system-ARCH)")
     add("--kernel", metavar="FILE",
-        help="kernel to boot, of the image's release; of another one with "
-             "--modules; or the build tree of a kernel, a folder (default "
+        help="kernel to boot: of the image's release, or any with --modules, "
+             "or the folder of a kernel's build tree (default "
              "build/images/kernel)")
     add("--modules", metavar="DIR",
-        help="its modules, a folder as /lib/modules/RELEASE is")
+        help="the kernel's modules, a folder like /lib/modules/RELEASE")
     add("--driver", metavar="FILE",
-        help="its virtio_capture.ko (default: the one in DIR, else it is "
-             "built against DIR/build or the build tree)")
+        help="the kernel's virtio_capture.ko (default: the one in DIR, else "
+             "one that is built against DIR/build or the build tree)")
     add("--append", metavar="ARGS", action="append", default=[],
         help="more kernel parameters; repeatable")
     add_disk_options(add)
     add("--qmp", metavar="SOCKET",
-        help="have QEMU listen for QMP on that Unix socket")
+        help="let QEMU listen for QMP on that Unix socket")
     add("--gdb", metavar="PORT|SOCKET", nargs="?", const=DEFAULT_PORT,
-        help="have QEMU listen for gdb on that port of the loopback (default "
+        help="let QEMU listen for gdb on that port of 127.0.0.1 (default "
              f"{DEFAULT_PORT}), or on that Unix socket")
     add("--gdb-wait", action="store_true",
-        help="the same, and nothing runs in the guest before gdb has it "
-             "continue")
+        help="as --gdb, and do not start the guest's processor until gdb "
+             "continues it")
     add("--qemu-arg", metavar="ARG", action="append", default=[],
-        help="pass ARG on to QEMU; repeatable")
-    add("--help", action="help", help="show this")
+        help="pass ARG to QEMU; repeatable")
+    add("--help", action="help", help="print this text")
     return parser
 
 
 def add_disk_options(add):
-    """Those for --disk."""
+    """Adds --disk and the options that need it."""
     add("--disk", metavar="IMAGE[,format=FORMAT]",
-        help="boot that disk image, and run COMMAND in its system, whose "
-             "network, driver and modules are its own (default FORMAT: by the "
-             "name, else raw)")
+        help="boot that disk image, and run COMMAND in its system, with its "
+             "own network setup, driver and modules (default FORMAT: by the "
+             "name's suffix, else raw)")
     add("--snapshot", action="store_true",
-        help="with --disk: nothing is written to IMAGE (default)")
+        help="with --disk: discard the guest's changes (default)")
     add("--keep", action="store_true",
-        help="with --disk: what the guest writes stays in IMAGE")
+        help="with --disk: write the guest's changes to IMAGE")
     add("--firmware", choices=("bios", "uefi"),
-        help="what boots IMAGE (default bios); with --kernel FILE and --append "
-             "root=DEVICE that kernel does")
+        help="firmware that boots IMAGE (default bios); not used with "
+             "--kernel FILE --append root=DEVICE")
     add("--initrd", metavar="FILE",
-        help="with --disk and --kernel: the kernel's initial file system")
+        help="with --disk and --kernel: the kernel's initramfs")
     add("--via", choices=("agent", "ssh", "serial"),
-        help="with --disk: how COMMAND gets into the guest (default: by the "
-             "QEMU guest agent, else ssh, else root's login on the serial "
-             "console)")
+        help="with --disk: how to start COMMAND (default: by the QEMU guest "
+             "agent, else ssh, else root's login on the serial console)")
     add("--ssh", metavar="USER", nargs="?", const="root",
-        help="the same as --via ssh, as that user (default root; another one "
-             "needs sudo); without COMMAND the shell is ssh's")
+        help="as --via ssh, with that user (default root; others need sudo); "
+             "without COMMAND, an interactive ssh session")
     add("--ssh-key", metavar="FILE",
-        help="the private key for ssh (default: those that ssh finds)")
+        help="the private key for ssh (default: ssh's own)")
     add("--boot-timeout", metavar="SECONDS", type=seconds,
-        help="with --disk: end the guest when COMMAND has not started by "
-             "then, 0: never; --timeout begins with COMMAND (default "
+        help="with --disk: time limit until COMMAND starts, 0: none; "
+             "--timeout begins when it starts (default "
              f"{DEFAULT_BOOT_TIMEOUT})")
 
 
 def join_values(parser, words):
-    """Makes "--option value" one word, so that a value may start with "-"."""
+    """Joins an option and its value, so that the value may begin with "-"."""
     takes_value = {name for action in parser._actions
                    for name in action.option_strings if action.nargs is None}
     words = list(words)
@@ -227,7 +225,7 @@ def join_values(parser, words):
 
 
 def parse(words):
-    """The options; .command is a list, empty for a shell."""
+    """Parses and checks the options; .command is a list, empty for a shell."""
     command = []
     if "--" in words:
         position = words.index("--")
@@ -250,7 +248,7 @@ def parse(words):
 
     for spec in options.netdev:
         if ",id=" in spec:
-            raise Failure(f"--netdev {spec}: the launcher gives the id "
+            raise Failure(f"--netdev {spec}: the launcher sets the id "
                           "(net0, net1, ...)")
     count = max(len(options.nic), len(options.netdev), 1)
     options.nic += [DEFAULT_NIC] * (count - len(options.nic))
@@ -264,7 +262,7 @@ def parse(words):
         check_key(options.ssh_key)
     if options.ssh:
         if options.via not in (None, "ssh"):
-            raise Failure(f"--ssh and --via {options.via}: one or the other")
+            raise Failure(f"--ssh and --via {options.via} exclude each other")
         options.via = "ssh"
     options.gdb = choose_server(options.gdb, options.gdb_wait)
     options.share = choose_shares(options.share)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The image of a kernel of the user's own: made by the same makefiles as the
-image itself, in a folder below build/own-kernels.
+"""An image for a kernel of the user's, which the makefiles of the normal image
+build in a folder below build/own-kernels.
 
-Each kernel has a folder, with all that is made for it, so that make finds what
-has to be made again. It is locked, flock(2), from before that until the files
-are copied; what make starts has the lock, too, so that it lasts until all of it
-has ended, however the launcher ends.
+Each kernel has a folder of its own, so that make rebuilds only what has changed.
+It is locked, flock(2), until the image is built and copied. make's processes
+inherit the lock, so it is held until the last of them has ended, even if the
+launcher is killed.
 """
 import contextlib
 import fcntl
@@ -24,19 +24,19 @@ from .errors import Failure
 from .image import TOP, choose_kernel, image_folder, image_target, product
 from .streams import say
 
-# Without these nothing can be heard from a guest.
+# Without these the launcher cannot communicate with the guest.
 NEEDED = ("virtio_pci", "virtio_console")
 
-# What an outer make has told its own makefiles.
+# Variables that an outer make exports; they are not for this image.
 OUTER = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "KERNEL", "MODULES", "KDIR",
          "KVER", "GUEST_OUT", "GUEST_ARCH")
 
-# What is on the way to the cause when make fails.
+# Lines to skip when looking for the cause of make's failure.
 NOISE = re.compile(r"make(\[\d+\])?: (\*\*\*|Entering|Leaving)")
 
 
 class Own:
-    """What options.kernel and the options that go with it name."""
+    """The kernel, modules and driver of --kernel, --modules and --driver."""
 
     def __init__(self, options):
         self.arch = options.arch
@@ -53,23 +53,23 @@ class Own:
             self._choose_driver(options)
         for path in (self.kernel.path, self.modules, self.kdir):
             if path and re.search(r"[\s$#:%*?'\"\\;&|<>()]", path):
-                raise Failure(f"{path}: make, which the launcher has the "
-                              "guest's image made by, takes no such name")
+                raise Failure(f"{path}: the name has a character that make, "
+                              "which builds the guest's image, does not support")
 
     def _take_tree(self, options):
         if options.modules is not None:
             raise Failure(f"--modules {options.modules}: --kernel "
-                          f"{options.kernel} is a folder, a build tree with "
-                          "modules of its own")
+                          f"{options.kernel} is a build tree, which has its own "
+                          "modules")
         self.tree = kernels.read_tree(options.kernel, self.arch)
         self.kernel = self.tree.kernel
         if self.tree.modules is None and not options.no_capture:
             raise Failure(f"--kernel {options.kernel}: it is built without "
-                          "CONFIG_MODULES, so it cannot load virtio_capture; "
-                          "--no-capture does without")
+                          "CONFIG_MODULES, so it cannot load virtio_capture "
+                          "(--no-capture boots without it)")
 
     def _choose_driver(self, options):
-        """A driver, or what to build it against."""
+        """Chooses the driver, or the tree to build it against."""
         if options.driver is not None:
             kernels.check_driver(options.driver, self.kernel)
             self.driver = os.path.realpath(options.driver)
@@ -83,18 +83,17 @@ class Own:
             if not self.kdir:
                 raise Failure(
                     f"--modules {options.modules}: no driver for "
-                    f"{self.kernel.release}: {lack}, and none can be built: "
+                    f"{self.kernel.release}: {lack}, and it cannot be built: "
                     f"{lacking}; build it against that kernel's headers (make "
-                    "driver KDIR=HEADERS) and name it (--driver "
-                    "build/guest-driver/virtio_capture.ko), or do without "
-                    "(--no-capture)")
+                    "driver KDIR=HEADERS) and use --driver "
+                    "build/guest-driver/virtio_capture.ko, or use --no-capture")
 
     def base(self):
-        """Where what does not depend on the kernel is."""
+        """The folder of files that do not depend on the kernel."""
         return TOP / "build" / ("" if self.arch == "x86_64" else self.arch)
 
     def folder(self):
-        """Where the image is made: one for each set of the files' names."""
+        """The folder of the image, different for each set of files."""
         names = "\0".join(str(name) for name in (
             self.tree and self.tree.path, self.kernel.path, self.modules,
             self.driver, self.kdir))
@@ -103,7 +102,7 @@ class Own:
 
 
 def run_make(own, out, lock, folder, *words):
-    """Runs make in a folder of the tree's."""
+    """Runs make in a folder of the source tree."""
     words = ["make", "-s", f"-j{os.cpu_count() or 1}", "-C", f"{TOP}/{folder}",
              f"GUEST_OUT={out}", f"GUEST_ARCH={own.arch}", *words]
     environment = {name: value for name, value in os.environ.items()
@@ -116,19 +115,19 @@ def run_make(own, out, lock, folder, *words):
             try:
                 status = process.wait()
             except BaseException:
-                # make removes what it has not finished.
+                # On SIGTERM make removes incomplete targets.
                 os.killpg(process.pid, signal.SIGTERM)
                 raise
     if status:
         lines = [line for line in log.read_text(errors="replace").splitlines()
                  if line.strip() and not NOISE.match(line)]
         errors = [line for line in lines if "rror" in line] or lines or [""]
-        raise Failure(f"{os.path.relpath(log)}: making an image of the kernel "
+        raise Failure(f"{os.path.relpath(log)}: building an image of the kernel "
                       f"{own.kernel.path} failed: {errors[0].strip()}")
 
 
 def place_driver(own, out):
-    """Puts a driver that is built already where make looks for one."""
+    """Copies a driver that is already built to where make expects it."""
     target = out / "guest-driver" / f"{kernels.DRIVER}.ko"
     data = Path(own.driver).read_bytes()
     try:
@@ -151,14 +150,14 @@ def place_driver(own, out):
 
 
 def make_image(own, out, lock):
-    """Has make bring the folder up to date."""
+    """Builds the image in the folder, or rebuilds what has changed."""
     if own.driver:
         place_driver(own, out)
         run_make(own, out, lock, "guest-driver", f"{out}/guest-driver/bpfstat")
     elif own.kdir:
         run_make(own, out, lock, "guest-driver", f"KDIR={own.kdir}")
         built = out / "guest-driver" / f"{kernels.DRIVER}.ko"
-        kernels.check_driver(built, own.kernel, f"{own.kdir}: building gave")
+        kernels.check_driver(built, own.kernel, f"{own.kdir}: built")
     words = [f"KERNEL={own.tree.path if own.tree else own.kernel.path}"]
     if own.modules:
         words.append(f"MODULES={own.modules}")
@@ -168,14 +167,14 @@ def make_image(own, out, lock):
     lacking = [name for name in NEEDED if name in lacking]
     if lacking and list(images.glob("root/lib/modules/*/modules.builtin")):
         raise Failure(f"--kernel {own.kernel.path}: it has neither built in "
-                      f"nor as modules what every guest needs: "
-                      f"{', '.join(lacking)}")
+                      f"nor as modules: {', '.join(lacking)}, which every "
+                      "guest needs")
 
 
 @contextlib.contextmanager
 def own_image(options):
-    """The folder with the image of the user's own kernel, which does not change
-    inside this context."""
+    """Builds the image of the user's kernel. Its folder, which this yields, does not
+    change inside this context."""
     own = Own(options)
     for name in ("init", "tcpdump/tcpdump"):
         product(own.base() / "images" / name, image_target(own.arch))
@@ -185,7 +184,7 @@ def own_image(options):
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if os.isatty(2) and not (out / "images/initramfs").exists():
-            say(f"making an image of the kernel {own.kernel.release}")
+            say(f"building an image of the kernel {own.kernel.release}")
         make_image(own, out, lock)
         yield out / "images"
     finally:
@@ -194,20 +193,19 @@ def own_image(options):
 
 @contextlib.contextmanager
 def chosen_image(options, workspace):
-    """The kernel to boot, and the folder with the rest of its image, which does
-    not change inside this context."""
+    """Yields the kernel to boot and the folder with the rest of its image, which
+    does not change inside this context."""
     if options.modules is None and not os.path.isdir(options.kernel or ""):
         if options.driver is not None:
-            raise Failure(f"--driver {options.driver}: only for a kernel with "
-                          "--modules DIR, or of a build tree")
+            raise Failure(f"--driver {options.driver}: only with --modules DIR, "
+                          "or with --kernel and a build tree")
         yield choose_kernel(options.kernel, options.arch), \
             image_folder(options.arch)
         return
     if options.kernel is None:
-        raise Failure(f"--modules {options.modules}: for which kernel? "
-                      "(--kernel FILE)")
+        raise Failure(f"--modules {options.modules}: only with --kernel FILE")
     with own_image(options) as folder:
-        # QEMU reads it when the folder may change again.
+        # QEMU reads the kernel after the lock is released.
         kernel = os.path.join(workspace, "kernel")
         shutil.copyfile(folder / "kernel", kernel)
         yield kernel, folder

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How a file that came out of the guest gets to its place.
+"""How a file from the guest replaces its target.
 
-It is made beside its place, on the same file system, and renamed: the place has
-the old file or the whole new one, whenever the launcher is killed and whoever
-else writes there.
+It is created beside the target, on the same file system, and renamed. So the target
+is the old file or the complete new one, also when the launcher is killed or another
+process writes there.
 """
 import errno
 import os
@@ -16,8 +16,8 @@ from .workspace import HIDDEN, Workspace, temporary
 
 
 def unpack(archive, folder, is_part=False):
-    """Unpacks an archive into a new folder. tar refuses names that lead out of
-    it, and that is why it is tar. It is not to get the terminal's signals."""
+    """Unpacks an archive into a new folder with tar(1), which refuses names that
+    point out of it. A new session keeps the terminal's signals from it."""
     os.mkdir(folder)
     done = subprocess.run(
         ["tar", "--no-same-owner", "-xf", archive, "-C", folder],
@@ -30,14 +30,15 @@ def unpack(archive, folder, is_part=False):
 
 
 def put(place, fill):
-    """Has fill() make a folder with one file or folder, and puts that there."""
+    """Writes to place the one file or folder that fill(folder) creates in a new
+    folder."""
     if is_device(place):
         through(place, fill, os.O_APPEND)
         return
     final = os.path.realpath(place)
     where = final if os.path.isdir(final) else os.path.dirname(final)
     try:
-        # COMMAND's time is long: somebody may have removed it.
+        # The folder may have been removed while COMMAND ran.
         os.makedirs(where, exist_ok=True)
         with Workspace(where, HIDDEN) as folder:
             install(made(folder, fill), place, final)
@@ -45,12 +46,12 @@ def put(place, fill):
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS) \
                 or not os.path.isfile(final):
             raise
-        # A file that can be written in a folder that cannot.
+        # The file is writable, but its folder is not.
         through(final, fill, os.O_TRUNC)
 
 
 def is_device(place):
-    """Whether that is not a file to replace: a FIFO, /dev/stdout and so on."""
+    """Whether place must be written to, not replaced: a FIFO, /dev/stdout etc."""
     try:
         mode = os.stat(place).st_mode
     except OSError:
@@ -61,7 +62,7 @@ def is_device(place):
 
 
 def made(folder, fill):
-    """The one thing that fill() makes."""
+    """Calls fill(); returns the path of the one file or folder that it created."""
     fill(f"{folder}/new")
     names = os.listdir(f"{folder}/new")
     if len(names) != 1:
@@ -70,18 +71,18 @@ def made(folder, fill):
 
 
 def through(place, fill, flag):
-    """Writes a file's content into something that is there."""
+    """Writes a file's content to an existing file or device."""
     with Workspace(temporary()) as folder:
         source = made(folder, fill)
         if not os.path.isfile(source):
-            raise Failure(f"{place} is no place for a folder")
+            raise Failure(f"{place}: a folder cannot be written to a file")
         with open(source, "rb") as content, \
                 open(os.open(place, os.O_WRONLY | flag), "wb") as target:
             shutil.copyfileobj(content, target)
 
 
 def install(source, place, final):
-    """Renames source; final is where place leads."""
+    """Moves source to place; final is the real path of place."""
     if os.path.islink(source):
         if os.path.lexists(place):
             os.unlink(place)
@@ -93,7 +94,7 @@ def install(source, place, final):
 
 
 def merge(source, target):
-    """Puts what a folder has into one that is there, file by file."""
+    """Moves a folder's content into an existing folder, file by file."""
     for name in os.listdir(source):
         old, new = os.path.join(source, name), os.path.join(target, name)
         if os.path.isdir(new) and not os.path.islink(new) \
@@ -101,8 +102,8 @@ def merge(source, target):
             merge(old, new)
         elif os.path.lexists(new) and not (os.path.isfile(new)
                                            or os.path.islink(new)):
-            raise FileExistsError(errno.EEXIST, "neither file nor folder"
+            raise FileExistsError(errno.EEXIST, "neither a file nor a folder"
                                   if not os.path.isdir(new) else
-                                  "a folder there, none in the guest", new)
+                                  "a folder, but not in the guest", new)
         else:
             os.replace(old, new)

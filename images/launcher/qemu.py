@@ -10,15 +10,15 @@ from .options import time_scale
 from .shares import served, share_options
 
 KERNEL_PARAMETERS = (
-    # A guest that is broken ends at once, and -no-reboot ends QEMU with it.
+    # A kernel fault reboots the guest at once, and -no-reboot then ends QEMU.
     "panic=-1", "oops=panic", "softlockup_panic=1",
-    # Warnings reach the console, less important messages do not.
+    # The console gets warnings, but no less important messages.
     "quiet", "loglevel=5",
     # Shorter boot.
     "mitigations=off", "cryptomgr.notests", "random.trust_cpu=on")
 
-# The ports with other names than the guest knows; and the one that is no virtio
-# port, but the serial console.
+# Ports whose name in the guest differs, and the port that is the serial console
+# instead of a virtio port.
 PORT_NAMES = {agent.Agent.name: agent.PORT}
 TTY = serial.Serial.name
 
@@ -27,7 +27,7 @@ NO_ROM = ("usb-net", "ne2k_isa", "none")
 
 
 def patience():
-    """Kernel parameters for a guest that is slow: its own limits of time."""
+    """Kernel parameters that extend the kernel's time limits for a slow guest."""
     scale = time_scale()
     if scale == 1:
         return []
@@ -37,12 +37,12 @@ def patience():
 
 
 def quote(text):
-    """A value inside a QEMU option."""
+    """Escapes a value for use in a QEMU option."""
     return str(text).replace(",", ",,")
 
 
 def nic_mac(model, number):
-    """The MAC address of the n-th NIC, and whether its options have it."""
+    """The MAC address of a NIC, and whether it is from the NIC's options."""
     match = re.search(r",mac=([^,]+)", model)
     if match:
         return match[1], True
@@ -50,8 +50,8 @@ def nic_mac(model, number):
 
 
 def nic_options(options, own_ports=()):
-    """Each NIC with its backend and its capture device. own_ports: forwarded for
-    the launcher itself."""
+    """Options for each NIC with its backend and its capture device. own_ports: ports
+    that are forwarded for the launcher."""
     words = []
     if any(model.startswith("usb-") for model in options.nic):
         words += ["-device", "qemu-xhci,id=usb"]
@@ -82,13 +82,13 @@ def nic_options(options, own_ports=()):
 
 
 def inherited(options):
-    """The launcher's descriptors that backends use (fd=N)."""
+    """The launcher's file descriptors that netdevs use (fd=N)."""
     return [int(number) for spec in options.netdev
             for number in re.findall(r"\bfds?=(\d+)", spec)]
 
 
 def kernel_parameters(options):
-    """Those of a kernel that QEMU loads itself."""
+    """Parameters for a kernel that QEMU loads."""
     machine = MACHINES[options.arch]
     return [f"console={machine.console}", *KERNEL_PARAMETERS,
             *machine.parameters, *patience(),
@@ -96,18 +96,19 @@ def kernel_parameters(options):
 
 
 def boot_options(kernel, initrd, parameters):
-    """The launcher's own guest: a kernel and an initramfs."""
+    """Options for a kernel and an initramfs."""
     return ["-kernel", kernel, "-initrd", initrd, "-append",
             " ".join(parameters)]
 
 
-# With 17 ports or more behind one controller, a guest of x86-64 comes to a halt
-# after some seconds, and no interrupt wakes it. QEMU 7.2 with Linux 6.1 and TCG.
+# With 17 ports or more on one controller, an x86-64 guest gets no more interrupts
+# after some seconds (QEMU 7.2 with TCG, Linux 6.1).
 PORTS_OF_CONTROLLER = 12
 
 
 def port_options(ports):
-    """The ports, by the sockets' descriptors, and controllers for them."""
+    """Options for the ports, whose sockets are file descriptors, and their
+    controllers."""
     words = []
     names = [name for name in ports if name != TTY]
     for number, name in enumerate(names):
@@ -123,8 +124,8 @@ def port_options(ports):
 
 
 def console_options(options, console_path, ports):
-    """The serial console: the launcher's terminal for a shell; the port "tty" if
-    there is one; else it is only written down."""
+    """Options for the serial console: the launcher's terminal for a shell, or the
+    port TTY if there is one, or else only a file."""
     if not options.command:
         return ["-chardev", "stdio,id=console,mux=on,signal=off,"
                             f"logfile={quote(console_path)}",
@@ -135,8 +136,9 @@ def console_options(options, console_path, ports):
 
 
 def command_line(options, boot, console_path, ports, own_ports=()):
-    """QEMU and its arguments. boot: those of what it boots; console_path: where
-    to write what the console says; ports: file descriptors by port name."""
+    """QEMU and its arguments. boot: the arguments for the disk or the kernel;
+    console_path: the file for the console's output; ports: file descriptors by
+    port name."""
     machine = MACHINES[options.arch]
     words = [choose_qemu(options.qemu, f"qemu-system-{options.arch}"),
              "-name", "capture", "-nodefaults", "-no-user-config",

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The way into the guest by its serial console, where root logs in without a
-password, or a shell runs."""
+"""The way into the guest by its serial console, on which root can log in without a
+password or a shell runs."""
 import re
 import time
 
@@ -17,13 +17,13 @@ PROMPT = re.compile(rb"[#$] (\x1b\[[0-9;?]*[a-zA-Z])*$")
 REFUSED = re.compile(rb"assword: *$|login incorrect|permission denied\s*$",
                      re.IGNORECASE)
 
-# The echo of the question does not contain the answer.
+# The terminal's echo of the command does not contain its output.
 QUESTION, ANSWER = b"echo vm-$((6 * 7))-shell\n", b"vm-42-shell"
 END = "virtio-capture-end"
 
 
 class Serial:
-    """The serial console; its data goes to channel."""
+    """The serial console. Its data goes to channel."""
 
     name = "serial"
     title = "the serial console"
@@ -47,7 +47,7 @@ class Serial:
         the reason."""
         self._log_in()
         self.channel.clear()
-        # The script's lines are short, because a terminal limits their length.
+        # A terminal limits the length of lines, so those of the script are short.
         self.channel.send(f"stty -echo 2>/dev/null; sh <<'{END}'\n".encode())
         time.sleep(1)
         self.channel.send(f"{script}{END}\n".encode())
@@ -56,7 +56,7 @@ class Serial:
             lambda data: re.search(rb"(?s)(.*)vm-42-status-(\d+)", data),
             SCRIPT_SECONDS * self._scale)
         if not found:
-            raise Failure("the script does not end")
+            raise Failure("the script did not end in time")
         if found[2] != b"0":
             lines = [line for line in found[1].decode(
                 errors="replace").splitlines() if re.search(r"\w", line)]
@@ -65,7 +65,7 @@ class Serial:
         self.channel.send(b"stty echo; exit\n")
 
     def _log_in(self):
-        """Gets a shell of root's."""
+        """Logs in as root, unless a shell runs already."""
         if LOGIN.search(self.channel.data()[-2000:]):
             self.channel.clear()
             self.channel.send(b"root\n")
@@ -75,7 +75,7 @@ class Serial:
                 lambda data: "refused" if REFUSED.search(data)
                 else PROMPT.search(data), 5)
             if found == "refused":
-                raise Failure("root needs a password there")
+                raise Failure("root needs a password")
             self.channel.send(QUESTION)
             if self.channel.expect(
                     lambda data: True if ANSWER in data else None, 10):

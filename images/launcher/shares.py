@@ -4,12 +4,12 @@ import os
 
 from .errors import Failure
 
-# What the guest's kernel needs; see images/guest/modules.
+# Modules that the guest's kernel needs; see images/guest/modules.
 MODULES = ("9pnet_virtio", "9p")
 
 
 def check_folder(folder, is_writable):
-    """Why QEMU cannot serve a folder, or None."""
+    """Returns why QEMU cannot serve a folder, or None."""
     if not os.path.isdir(folder):
         return "not a folder" if os.path.exists(folder) else "no such folder"
     needed = os.R_OK | os.X_OK | (os.W_OK if is_writable else 0)
@@ -19,7 +19,7 @@ def check_folder(folder, is_writable):
 
 
 class Root:
-    """What --root names."""
+    """The folder of --root."""
 
     name = "root"
 
@@ -27,30 +27,30 @@ class Root:
         self.option = f"--root {options.root}"
         self.folder, *rest = options.root.split(":")
         self.is_writable = rest == ["rw"]
-        # What the guest's kernel needs.
         self.modules = MODULES if self.is_writable else (*MODULES, "overlay")
         if rest and not self.is_writable:
-            self._fail("it is DIR or DIR:rw, and DIR has no colon in it")
+            self._fail("not DIR or DIR:rw, with no colon in DIR")
         why = check_folder(self.folder, self.is_writable)
         if why:
             self._fail(why)
         if options.disk:
-            self._fail("not with --disk, whose system is on the disk")
+            self._fail("not with --disk, which has its own root file system")
         if options.add and self.is_writable:
-            raise Failure(f"--add {options.add[0]}: not with --root DIR:rw, "
-                          "which would keep it: copy it to DIR, or --share it")
+            raise Failure(f"--add {options.add[0]}: not with --root DIR:rw, as "
+                          "it would stay in DIR: copy it there, or use --share")
 
     def _fail(self, why):
         raise Failure(f"{self.option}: {why}")
 
     def settings(self):
-        """What init is told."""
+        """The settings for init."""
         yield "root", "rw" if self.is_writable else "ro"
 
 
 class Share:
-    """One --share: number is its place among them. QEMU and the guest know it
-    by that; the tag, which may be any name, is where it is mounted."""
+    """One --share; number is its position among them. QEMU's names for it, and the
+    mount tag, have the number, because the option's TAG may be any name. The guest
+    mounts it at /mnt/TAG."""
 
     modules = MODULES
 
@@ -63,8 +63,8 @@ class Share:
         if self.is_writable:
             rest.pop()
         if len(rest) > 1:
-            self._fail(f"it is DIR, DIR:TAG, DIR:rw or DIR:TAG:rw, not "
-                       f"{len(rest) + 1 + self.is_writable} words")
+            self._fail("not DIR, DIR:TAG, DIR:rw or DIR:TAG:rw: it has "
+                       f"{len(rest) + self.is_writable} colons")
         self.tag = rest[0] if rest and rest[0] else \
             os.path.basename(os.path.abspath(self.folder))
         self._check()
@@ -74,9 +74,9 @@ class Share:
         if why:
             self._fail(why)
         if not self.tag:
-            self._fail("the root folder has no name: give it a TAG")
+            self._fail("the root folder has no name, so it needs a TAG")
         if "/" in self.tag or self.tag in (".", ".."):
-            self._fail(f"the TAG {self.tag!r} is no name of a folder in /mnt")
+            self._fail(f"the TAG {self.tag!r} cannot be the name of a folder")
         if len(os.fsencode(self.tag)) > 255:
             self._fail("the TAG is longer than 255 bytes")
 
@@ -84,14 +84,14 @@ class Share:
         raise Failure(f"{self.option}: {why}")
 
     def settings(self):
-        """What init is told."""
+        """The settings for init."""
         yield "share", self.tag
         if self.is_writable:
             yield "writable", 1
 
 
 def choose_shares(specs):
-    """What the options --share name."""
+    """The shares of the options --share."""
     shares = [Share(number, spec) for number, spec in enumerate(specs)]
     seen = {}
     for share in shares:
@@ -108,8 +108,8 @@ def served(options):
 
 
 def check_kernel(shares, image):
-    """Whether the kernel of the image in that folder has what it needs."""
-    # Without this file nothing tells what is built in: init has to see.
+    """Fails if the kernel of the image in that folder lacks a module."""
+    # Without this file it is unknown what is built in; then init reports it.
     if not shares \
             or not list(image.glob("root/lib/modules/*/modules.builtin")):
         return
@@ -123,10 +123,10 @@ def check_kernel(shares, image):
 
 
 def share_options(shares, quote):
-    """What QEMU is told. It looks files up without following symbolic links,
-    and serves no file that the launcher's user cannot open. With the model
-    "none" a file that the guest creates is an ordinary one of that user's; only
-    root's QEMU can give it the guest's owner."""
+    """QEMU's options. QEMU does not follow symbolic links, and serves only files
+    that the launcher's user can open. With the security model "none", a file that
+    the guest creates belongs to that user; only as root can QEMU give it the owner
+    that it has in the guest."""
     words = []
     for share in shares:
         access = "off" if share.is_writable else "on"

@@ -10,16 +10,16 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 class Signals:
-    """The signals that came. They unwind the stack from wherever it is, but
-    the first one does not while there is a guest or a file to be saved."""
+    """Received signals. They raise Interrupted, except the first one while signals
+    are deferred, so that the guest can end and files can be saved."""
 
     def __init__(self):
         self.number = None
-        self.wakeup = None          # readable after a signal
+        self.wakeup = None          # descriptor, readable after a signal
         self._is_deferred = False
 
     def catch(self):
-        """From now on. What nohup(1) has turned off stays off."""
+        """Installs the handlers. A signal that nohup(1) ignores stays ignored."""
         self.wakeup, end = os.pipe()
         os.set_blocking(self.wakeup, False)
         os.set_blocking(end, False)
@@ -37,7 +37,7 @@ class Signals:
 
     @contextlib.contextmanager
     def deferred(self):
-        """In this context the first signal is only noted."""
+        """In this context the first signal is only recorded."""
         self._is_deferred = True
         try:
             yield
@@ -47,7 +47,7 @@ class Signals:
 
 @contextlib.contextmanager
 def blocked():
-    """In this context signals wait."""
+    """In this context signals are blocked."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
@@ -56,6 +56,6 @@ def blocked():
 
 
 def ignore():
-    """From now on, to clean up."""
+    """Ignores the signals, for the cleanup."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)

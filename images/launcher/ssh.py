@@ -14,20 +14,20 @@ SECONDS_BETWEEN = 5
 CONNECT_SECONDS = 60
 SCRIPT_SECONDS = 120
 
-# ssh's status for a failure of its own.
+# ssh's exit status for its own errors.
 SSH_FAILED = 255
 
 MOST_BYTES = 1 << 16
 
-# The script has to run as root, whoever the user is.
+# The script must run as root, also if ssh logs in as another user.
 BECOME_ROOT = 'if [ "$(id -u)" = 0 ]; then exec sh; else exec sudo -n sh; fi'
 
 
 def run_program(words, script, seconds):
-    """Runs a program with that input and returns its status and its output. At most
-    the last MOST_BYTES of the output are kept, because it comes from the guest."""
+    """Runs a program with script as its input; returns its status and its output.
+    Only the last MOST_BYTES of the output, which is the guest's, are kept."""
     end = time.monotonic() + seconds
-    said = b""
+    output = b""
     try:
         with subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "--", *words],
@@ -40,17 +40,17 @@ def run_program(words, script, seconds):
                     left = end - time.monotonic()
                     if left <= 0 or not select.select([program.stdout], [], [],
                                                       left)[0]:
-                        raise Failure("the script does not end")
+                        raise Failure("the script did not end in time")
                     data = os.read(program.stdout.fileno(), MOST_BYTES)
                     if not data:
                         break
-                    said = (said + data)[-MOST_BYTES:]
+                    output = (output + data)[-MOST_BYTES:]
             except BaseException:
                 program.kill()
                 raise
     except OSError as error:
         raise Failure(describe(error)) from None
-    return program.returncode, said.decode(errors="replace")
+    return program.returncode, output.decode(errors="replace")
 
 
 class Ssh:
@@ -61,7 +61,7 @@ class Ssh:
     missing = "no server answers"
 
     def __init__(self, port, user, key, scale):
-        self.port = port        # Port of forwards.py
+        self.port = port        # a forwards.Port
         self.user = user
         self.key = key
         self._scale = scale
@@ -69,8 +69,8 @@ class Ssh:
         self._is_ready = False
 
     def is_ready(self):
-        """Whether a server sends its greeting. That a connection is accepted says
-        nothing: QEMU accepts it before it connects to the guest."""
+        """Whether a server sends its greeting. An accepted connection is not enough:
+        QEMU accepts it before it connects to the guest."""
         if self._is_ready:
             return True
         try:
@@ -93,8 +93,8 @@ class Ssh:
         self._probe = None
 
     def command(self, *words, terminal=False):
-        """ssh and its arguments. The host key is not checked: it is not known, and
-        the connection leads into the launcher's own QEMU."""
+        """ssh and its arguments. The host key is unknown and not checked; the
+        connection is to the launcher's own QEMU."""
         options = {"StrictHostKeyChecking": "no",
                    "UserKnownHostsFile": "/dev/null", "LogLevel": "ERROR",
                    "ConnectTimeout": round(CONNECT_SECONDS * self._scale),
@@ -115,13 +115,13 @@ class Ssh:
             if number:
                 # A system that is still starting may refuse logins.
                 time.sleep(SECONDS_BETWEEN)
-            status, said = run_program(self.command(BECOME_ROOT), script,
-                                       SCRIPT_SECONDS * self._scale)
+            status, output = run_program(self.command(BECOME_ROOT), script,
+                                         SCRIPT_SECONDS * self._scale)
             if not status:
                 return
             if status != SSH_FAILED:
                 break
-        lines = [line.strip() for line in said.splitlines() if line.strip()]
+        lines = [line.strip() for line in output.splitlines() if line.strip()]
         raise Failure(lines[-1][:200] if lines
                       else f"ssh ended with status {status}")
 
@@ -137,7 +137,7 @@ class Ssh:
 
 
 def check_key(path):
-    """Whether a private key can be read."""
+    """Fails if the file of a private key is not readable."""
     if not os.path.isfile(path):
         raise Failure(f"--ssh-key {path}: no such file")
     if not os.access(path, os.R_OK):

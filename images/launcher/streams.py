@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The launcher's own standard input, output and error.
 
-Everything is written at once and with the system call, so that no error waits
-for Python to end; and no piece is so large that a slow reader blocks the
-launcher, which has a guest to look after.
+Data is written with write(2), without Python's buffering, so that errors are seen
+at once. Output of the guest is written in pieces that do not block if the reader is
+slow, because the launcher must also serve the guest.
 """
 import errno
 import os
@@ -13,17 +13,17 @@ import stat
 
 NAMES = {0: "standard input", 1: "standard output", 2: "standard error"}
 
-# The null device's number, whatever file bears its name.
+# The null device's number; its name may be another file.
 NULL = os.makedev(1, 3)
 
-# A pipe that poll() calls writable takes so much without blocking.
+# A pipe that is writable according to poll(2) takes this much without blocking.
 PIECE = 4096
 FILE_PIECE = 1 << 16
 
 
 def reserve():
-    """Gives each standard descriptor that is closed something that can neither
-    be read nor written, so that no other file gets its number."""
+    """Opens each closed standard descriptor, as the wrong end of a pipe, so that no
+    other file gets its number and its use still fails."""
     for number in NAMES:
         try:
             os.fstat(number)
@@ -38,27 +38,27 @@ def reserve():
 
 
 def are_one_file():
-    """Whether standard output and error go to the same place."""
+    """Whether standard output and error are the same file."""
     first, second = os.fstat(1), os.fstat(2)
     return (first.st_dev, first.st_ino) == (second.st_dev, second.st_ino)
 
 
 def stdin_is_worth_passing():
-    """Whether COMMAND should read the launcher's input: not a terminal, which
-    two programs would share, nor closed, nor the null device."""
+    """Whether COMMAND gets the launcher's standard input: not if it is a terminal,
+    which two programs would share, the null device or closed."""
     try:
         if os.isatty(0):
             return False
         os.read(0, 0)
     except OSError as error:
-        # Other errors come again when there is somebody to be told.
+        # Other errors occur again, and are reported, when the input is read.
         return error.errno != errno.EBADF
     state = os.fstat(0)
     return not (stat.S_ISCHR(state.st_mode) and state.st_rdev == NULL)
 
 
 def is_ready(descriptor, timeout):
-    """Whether a write would take something; timeout in ms, None: waits."""
+    """Whether a write would not block; timeout in ms, None: no limit."""
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
     return bool(poll.poll(timeout))
@@ -72,7 +72,7 @@ def wait_readable(descriptor):
 
 
 def write_all(descriptor, data):
-    """Writes all of it, however little the other end takes at a time."""
+    """Writes all of the data, also to a non-blocking descriptor."""
     while data:
         try:
             data = data[os.write(descriptor, data):]
@@ -81,13 +81,13 @@ def write_all(descriptor, data):
 
 
 def say(text):
-    """A message of the launcher's own, which is one line."""
+    """Prints a message of the launcher as one line."""
     show("images/vm: " + re.sub(r"[\0-\x1f\x7f]", "?", str(text)))
 
 
 def show(text):
-    """Lines for whoever called the launcher. Nobody can be told when that does
-    not work; the exit status has to do then."""
+    """Writes lines to standard error. If that fails, only the exit status shows an
+    error."""
     try:
         write_all(2, f"{text}\n".encode(errors="surrogateescape"))
     except OSError:
@@ -95,7 +95,7 @@ def show(text):
 
 
 class Output:
-    """A standard descriptor that output of the guest is passed on to."""
+    """A standard descriptor that gets output of the guest."""
 
     def __init__(self, descriptor):
         self.descriptor = descriptor
@@ -106,7 +106,7 @@ class Output:
         self._piece = FILE_PIECE if is_file else PIECE
 
     def feed(self, data):
-        """Takes in data; what cannot be written now is kept."""
+        """Writes data, and keeps what would block."""
         if not self.error:
             self.pending += data
             self.push()
@@ -125,9 +125,9 @@ class Output:
             self.pending = b""
 
     def give_up(self):
-        """Drops what nobody has read by now."""
+        """Drops the data that is not written yet."""
         if self.pending:
             self.error = OSError(
                 errno.ETIMEDOUT,
-                f"its last {len(self.pending)} bytes were not taken")
+                f"timed out with {len(self.pending)} bytes not written")
             self.pending = b""

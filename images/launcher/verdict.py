@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the guest says of itself."""
+"""The results that the guest reports."""
 
 
 class Verdict:
-    """What comes on the port "result"; see images/guest/init/verdict.c."""
+    """Receives the port "result"; see images/guest/init/verdict.c."""
 
     def __init__(self):
         self.errors = []
         self.counts = {}
-        self.missing = {}       # the files' numbers: why they are not whole
+        self.missing = {}       # by a file's number: why it is incomplete
         self.taint = 0
-        self.has_started = False    # the command, by the runner
+        self.has_started = False    # whether the runner has started COMMAND
         self.status = None
         self._rest = b""
 
     def feed(self, data):
-        """Takes in more of the port's text."""
+        """Takes received data."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._line(line.decode(errors="replace"))
@@ -40,10 +40,10 @@ class Verdict:
             else:
                 raise ValueError
         except ValueError:
-            self.errors.append(f"unexpected on the port result: {line!r}")
+            self.errors.append(f"malformed line on the port result: {line!r}")
 
     def complete(self, received):
-        """Whether the verdict is in, and all the bytes that it counts."""
+        """Whether the exit status and all bytes of the counted ports were received."""
         return self.status is not None and all(
             received.get(name, 0) >= count
             for name, count in self.counts.items())

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Temporary folders, which a launcher that was killed leaves behind.
+"""Temporary folders, and removal of those that a killed launcher left.
 
-A folder is locked, flock(2), for as long as its launcher lives, and has a mark
-in it that tells of what program it is. The next launcher removes marked folders
-of the same user that nobody has locked. Between the making of a folder and its
-lock another launcher may remove it; its maker sees that and makes another.
+A folder is locked, flock(2), while its launcher runs, and has a marker file that
+says which program made it. The next launcher removes marked folders of the same
+user that are not locked. Another launcher may remove a folder before it is locked;
+then its creator makes another one.
 """
 import fcntl
 import os
@@ -12,20 +12,20 @@ import shutil
 import tempfile
 
 PREFIX = "virtio-capture-vm-"
-HIDDEN = "." + PREFIX           # beside files of the user's
+HIDDEN = "." + PREFIX           # beside the user's files
 MARK = "of-images-vm"
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def temporary():
-    """Where temporary folders go. No other place is tried: nobody would look
-    there for what was left."""
+    """The parent of temporary folders. There is no other choice, as folders that are
+    left there would not be found."""
     return os.environ.get("TMPDIR") or "/tmp"
 
 
 def is_at(descriptor, path):
-    """Whether that is still the folder of that name."""
+    """Whether the descriptor's folder still has that path."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.lstat(path))
     except FileNotFoundError:
@@ -33,7 +33,7 @@ def is_at(descriptor, path):
 
 
 class Workspace:
-    """A context: the path of a folder that is gone after it."""
+    """A context with a temporary folder, which is removed at its end."""
 
     def __init__(self, parent, prefix=PREFIX):
         self.parent = parent
@@ -47,7 +47,7 @@ class Workspace:
         return self.path
 
     def _make(self):
-        """Makes and locks a folder; false when another launcher took it."""
+        """Makes and locks a folder; returns false if another launcher removed it."""
         self.path = os.path.abspath(
             tempfile.mkdtemp(prefix=self.prefix, dir=self.parent))
         try:
@@ -61,11 +61,11 @@ class Workspace:
             raise
 
     def _lock(self):
-        """Locks and marks the folder; false when it has gone."""
+        """Locks and marks the folder; returns false if it was removed."""
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         except OSError:
-            return True     # a file system without locks: without the mark, too
+            return True     # no locks on this file system: no marker either
         if not is_at(self._descriptor, self.path):
             os.close(self._descriptor)
             return False
@@ -81,7 +81,7 @@ class Workspace:
 
 
 def clear(parent):
-    """Removes what killed launchers have left in a folder."""
+    """Removes the temporary folders that killed launchers left in a folder."""
     try:
         names = os.listdir(parent)
     except OSError:
@@ -91,12 +91,12 @@ def clear(parent):
             try:
                 clear_one(os.path.join(parent, name))
             except OSError:
-                pass    # not ours, in use, or going at this moment
+                pass    # another program's, in use, or just being removed
 
 
 def clear_one(path):
-    """Removes one folder if it is a dead launcher's. Its content goes by the
-    descriptor: the name may lead elsewhere by now."""
+    """Removes a folder if its launcher was killed. Its content is removed by the
+    descriptor, as the name may be another folder's by now."""
     descriptor = os.open(path, FOLDER)
     try:
         if os.fstat(descriptor).st_uid != os.geteuid():
@@ -105,7 +105,7 @@ def clear_one(path):
         names = os.listdir(descriptor)
         if (names and MARK not in names) or not is_at(descriptor, path):
             return
-        # The mark is the last: what is interrupted here can be done again.
+        # The marker goes last, so that an interrupted removal can be repeated.
         for name in sorted(names, key=MARK.__eq__):
             try:
                 os.unlink(name, dir_fd=descriptor)

@@ -157,7 +157,7 @@ def test_image(tap):
     done = run("make", "-s", "-C", f"{TOP}/images", f"KERNEL={OUT}",
                f"GUEST_OUT={out}")
     tap.ok(done.returncode != 0, "make image KERNEL=FOLDER fails")
-    tap.contains(done.stderr, "neither a kernel nor a configured tree",
+    tap.contains(done.stderr, "neither a kernel nor a configured build tree",
                  "make image KERNEL=FOLDER: a clear error")
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/vm --capture-dir: all frames, whatever ends the guest."""
+"""images/vm --capture-dir has all frames, whatever ends the guest."""
 import os
 import signal
 import struct
@@ -30,7 +30,7 @@ def icmp(file):
 
 
 def dhcp(file):
-    """The same of DHCP's messages: requests are 1, replies 2."""
+    """DHCP messages: their directions and operations (1: request, 2: reply)."""
     return [(one.direction, one.data[42]) for one in file.packets
             if one.data[12:14] == b"\x08\0" and one.data[23] == 17
             and struct.unpack(">H", one.data[36:38])[0] in (67, 68)]
@@ -44,19 +44,20 @@ def test_time_out(tap, folder):
     tap.equal(done.returncode, 124, "a time-out: status 124")
     names = ["capture1.pcapng", "eth0.pcapng", "eth1.pcapng"]
     tap.equal(sorted(os.listdir(folder / "new")), names,
-              "a file for each NIC, in a new folder")
+              "--capture-dir with a new folder: a file for each NIC")
     files = [pcapng.read(folder / "new" / name) for name in names]
     tap.equal([file.name for file in files], ["capture1", "eth0", "eth1"],
-              "with the interfaces' names")
+              "--capture-dir: the files have the interfaces' names")
     tap.equal([dhcp(file) for file in files],
               [[], *[[("out", 1), ("in", 2)] * 2] * 2],
-              "from the boot on, with directions")
+              "--capture-dir: DHCP frames of the boot, with directions")
     tap.equal([icmp(file) for file in files], [[], PINGS, []],
-              "to the end, each NIC's own")
+              "--capture-dir: pings at the end, only of their NIC")
     tap.equal([(file.received, file.dropped) for file in files],
-              [(len(file.packets), 0) for file in files], "no drops")
+              [(len(file.packets), 0) for file in files],
+              "--capture-dir: all frames are counted, none is dropped")
     tap.contains((folder / "words").read_text(), "3 packets received",
-                 "--get of the same guest")
+                 "--capture-dir and --get: the file comes out")
 
 
 def test_panic(tap, folder):
@@ -65,7 +66,7 @@ def test_panic(tap, folder):
               ["sh", "-c", f"{PING} >/dev/null; {PANIC}"])
     tap.equal(done.returncode, 125, "a panic: status 125")
     tap.equal(icmp(pcapng.read(folder / "eth0.pcapng")), PINGS,
-              "a panic: the last frames before are there")
+              "a panic: the file has the last frames before it")
 
 
 def test_kill(tap, folder):
@@ -76,12 +77,12 @@ def test_kill(tap, folder):
             env={**os.environ, "TMPDIR": str(folder)}) as launcher:
         launches.wait_until(launcher, "ready")
         launcher.send_signal(signal.SIGKILL)
-        # QEMU has it, too, and dies with the launcher.
+        # The end of the pipe, which QEMU has open, too: it ends with the launcher.
         launcher.stdout.read()
     file = pcapng.read(folder / "eth0.pcapng")
-    tap.equal(icmp(file)[:6], PINGS, "SIGKILL: the frames before are there")
+    tap.equal(icmp(file)[:6], PINGS, "SIGKILL to the launcher: the file has the frames before it")
     tap.equal((file.received, file.dropped), (len(file.packets), 0),
-              "SIGKILL: so are the counts")
+              "SIGKILL to the launcher: the file has the counts")
 
 
 def test_qemu_killed(tap, folder):
@@ -96,24 +97,26 @@ def test_qemu_killed(tap, folder):
         os.kill(int(qemu), signal.SIGKILL)
         errors = launcher.stderr.read()
     tap.equal(launcher.returncode, 125, "QEMU is killed: status 125")
-    tap.contains(errors, "QEMU ended with status -9", "QEMU is killed: told")
+    tap.contains(errors, "QEMU ended with status -9", "QEMU is killed: the error has its status")
     tap.equal(icmp(pcapng.read(folder / "eth0.pcapng")), PINGS,
-              "QEMU is killed: all frames")
+              "QEMU is killed: the file has all frames")
     tap.contains((folder / "words").read_text(), "3 packets received",
-                 "QEMU is killed: --get brings out what had come")
-    tap.contains(errors, f"{folder}/words has the ", "and this is told")
+                 "QEMU is killed: --get has what was received before")
+    tap.contains(errors, f"{folder}/words has the ",
+                 "QEMU is killed: the error says that --get is incomplete")
 
 
 def test_part_of_block(tap, folder):
-    """No kill is so exact that it leaves one; so it is made here."""
+    """Makes incomplete blocks, because SIGKILL leaves them too rarely."""
     whole = struct.pack("=IIII", 6, 16, 0, 16) * 2
     capture = Capture(folder, "eth0")
     for length in range(len(whole) // 2, len(whole)):
         Path(capture.path).write_bytes(whole[:length])
         capture.trim()
         if Path(capture.path).read_bytes() != whole[:16]:
-            tap.ok(False, f"{length} bytes", Path(capture.path).read_bytes())
-    tap.ok(not tap.fails, "a part of a block at the end is removed")
+            tap.ok(False, f"file with {length} bytes: only the first block is left",
+                   Path(capture.path).read_bytes())
+    tap.ok(not tap.fails, "an incomplete block at the end is removed")
 
 
 def test_full_disk(tap, folder):
@@ -127,11 +130,11 @@ def test_full_disk(tap, folder):
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     file = pcapng.read(kept)
     tap.ok(file.dropped > 20 and len(file.packets) == file.received
-           - file.dropped > 4, "a full disk: what it has room for", file[2:4])
+           - file.dropped > 4, "a full disk: the file has the frames that fit", file[2:4])
     tap.equal(done.returncode, 125, "a full disk: status 125")
     tap.contains(done.stderr, f"images/vm: --capture-dir {target}: {target}/"
-                 f"eth0.pcapng lacks {file.dropped} of {file.received} frames\n",
-                 "a full disk: it is told how many there is no room for")
+                 f"eth0.pcapng: {file.dropped} of {file.received} frames are "
+                 "missing\n", "a full disk: the error has the number of lost frames")
 
 
 def test_bad(tap, folder):
@@ -145,9 +148,9 @@ def test_bad(tap, folder):
             (str(folder), [f"Could not create '{folder}/eth0.pcapng': Is a "
                            "directory", "QEMU ended with status 1"])):
         done = vm(["--capture-dir", name], ["true"])
-        tap.equal(done.returncode, 125, f"{errors[0]}: status 125")
+        tap.equal(done.returncode, 125, f"--capture-dir, {errors[0]}: status 125")
         for error in errors:
-            tap.contains(done.stderr, error, f"{error}: it says so")
+            tap.contains(done.stderr, error, f"--capture-dir: the error {error!r}")
 
 
 tap = Tap()

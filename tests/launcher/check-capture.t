@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/demo/check-capture takes a whole capture and refuses damaged ones.
+"""images/demo/check-capture accepts a complete capture and refuses damaged ones.
 
-The captures are made here, with the system's Python, which has scapy.
+The test makes the captures, with the system's Python, which has scapy.
 """
 import logging
 import struct
@@ -31,7 +31,7 @@ START = 0xffffffff - 2500
 
 
 def frames():
-    """A whole capture, by name, in order."""
+    """The frames of a complete capture, by name, in order."""
     sent, received = Ether(src=GUEST, dst=HOST), Ether(src=HOST, dst=GUEST)
     ours, theirs = IP(src="10.0.2.15", dst="10.0.2.2"), \
         IP(src="10.0.2.2", dst="10.0.2.15")
@@ -62,33 +62,33 @@ def frames():
 
 
 def file(made):
-    """A pcap file of those frames."""
+    """A pcap file of the frames."""
     return pcap.contents(made.values())
 
 
 def log(captured, dropped=0):
-    """What tcpdump says at its end."""
+    """The messages of tcpdump at its end."""
     return (f"tcpdump: listening on eth0\n{captured} packets captured\n"
             f"{captured} packets received by filter\n"
             f"{dropped} packets dropped by kernel\n")
 
 
-def check(data, said, page=PAGE):
-    """Runs check-capture over files of that content."""
+def check(data, messages, page=PAGE):
+    """Runs check-capture on files with that content."""
     with tempfile.TemporaryDirectory() as folder:
         names = [Path(folder, name) for name in ("capture", "log", "page")]
-        for name, content in zip(names, (data, said.encode(), page)):
+        for name, content in zip(names, (data, messages.encode(), page)):
             if content is not None:
                 name.write_bytes(content)
         return subprocess.run([CHECK, *names, str(PORT)], text=True,
                               capture_output=True, check=False)
 
 
-def refused(tap, what, message, data, said, page=PAGE):
-    """That capture must be refused with that message."""
-    done = check(data, said, page)
+def refused(tap, what, message, data, messages, page=PAGE):
+    """Checks that a capture is refused with that error."""
+    done = check(data, messages, page)
     tap.ok(done.returncode != 0, f"{what}: check-capture fails", done.stdout)
-    tap.contains(done.stderr, message, f"{what}: check-capture says why")
+    tap.contains(done.stderr, message, f"{what}: check-capture's error is {message!r}")
 
 
 def test_whole(tap):
@@ -142,22 +142,22 @@ def test_no_tcp(tap):
 
 def test_damaged(tap):
     made = frames()
-    data, said = file(made), log(len(made))
-    refused(tap, "no file", "No such file", None, said)
-    refused(tap, "an empty file", "0 bytes are too few for a pcap file", b"", said)
-    refused(tap, "another file", "not a pcap file", b"#" * 100, said)
+    data, messages = file(made), log(len(made))
+    refused(tap, "no file", "No such file", None, messages)
+    refused(tap, "an empty file", "0 bytes are too few for a pcap file", b"", messages)
+    refused(tap, "another file", "not a pcap file", b"#" * 100, messages)
     refused(tap, "another link type", "not a capture of Ethernet",
-            data[:20] + b"\x71\0\0\0" + data[24:], said)
-    refused(tap, "cut inside a frame", "ends inside frame", data[:-5], said)
+            data[:20] + b"\x71\0\0\0" + data[24:], messages)
+    refused(tap, "cut inside a frame", "ends inside frame", data[:-5], messages)
     refused(tap, "cut inside a header", "ends inside a frame's header",
-            data + bytes(7), said)
+            data + bytes(7), messages)
     where = data.index(b"line 400 of")
     refused(tap, "one wrong byte", "is not the one that was served",
-            data[:where] + b"L" + data[where + 1:], said)
+            data[:where] + b"L" + data[where + 1:], messages)
     first = data.index(bytes(made["arp sent"])) - 4
     refused(tap, "a truncated frame", "frame 2 has 42 of 60 bytes",
-            data[:first] + struct.pack("<I", 60) + data[first + 4:], said)
-    refused(tap, "another page", "is not the one that was served", data, said,
+            data[:first] + struct.pack("<I", 60) + data[first + 4:], messages)
+    refused(tap, "another page", "is not the one that was served", data, messages,
             PAGE + b"more\n")
 
 

@@ -21,7 +21,7 @@ exit 7
 
 
 def with_input(data, *command):
-    """Runs COMMAND (none: what a shell does) with that input, in bytes."""
+    """Runs COMMAND, or a shell if there is none, with the data as its input."""
     return subprocess.run(
         [VM, "--no-capture", *(["--", *command] if command else [])],
         input=data, capture_output=True, check=False)
@@ -29,7 +29,7 @@ def with_input(data, *command):
 
 def test_place(tap):
     done = vm([], ["sh", "-c", PLACE])
-    tap.equal(done.returncode, 7, "the exit status is COMMAND's")
+    tap.equal(done.returncode, 7, "images/vm: the exit status is COMMAND's")
     tap.equal(done.stdout.splitlines(),
               ["to stdout", "/root", "0", "capture", "virtio_capture",
                ",UP,", ",UP,", "inet 10.0.2.15/24"],
@@ -41,7 +41,7 @@ def test_place(tap):
 def test_binary(tap):
     data = bytes(range(256)) * 4096
     done = with_input(data, "sh", "-c", "tee /dev/stderr")
-    tap.equal(done.returncode, 0, "a filter as COMMAND ends with its input")
+    tap.equal(done.returncode, 0, "COMMAND that is a filter: it ends at the end of its input")
     tap.ok(done.stdout == data,
            "a megabyte of all bytes comes out of standard output",
            f"{len(done.stdout)} of {len(data)} bytes")
@@ -51,7 +51,7 @@ def test_binary(tap):
 
 
 def test_slow_reader(tap):
-    # The guest has given everything away long before it has all been read.
+    # The guest has sent everything long before all of it is read.
     done = subprocess.run(
         f"'{VM}' --no-capture -- head -c 1000000 /dev/zero |"
         "(sleep 6; head -c 200000 | wc -c; sleep 4; wc -c)",
@@ -75,18 +75,18 @@ def test_words_and_background(tap):
     tap.equal(done.stdout, "".join(f"<{word}>" for word in words),
               "COMMAND's words arrive as they are")
     tap.equal(done.returncode, 0,
-              "a process that COMMAND leaves running does not hold up the guest's end")
+              "a background process of COMMAND: the guest ends nevertheless")
 
 
 def test_statuses(tap):
     for what, command, status in (
             ("a signal", ["sh", "-c", "kill -9 $$"], 137),
-            ("a program that is not there", ["no-such-program"], 127),
-            ("a file that is no program", ["/etc/passwd"], 126)):
+            ("a program that does not exist", ["no-such-program"], 127),
+            ("a file that is not executable", ["/etc/passwd"], 126)):
         done = vm(["--no-capture"], command)
-        tap.equal(done.returncode, status, f"{what}: status {status}")
+        tap.equal(done.returncode, status, f"COMMAND, {what}: status {status}")
     tap.contains(done.stderr, "/etc/passwd: Permission denied",
-                 "COMMAND that cannot be run: the error says why")
+                 "COMMAND, a file that is not executable: the error names it")
 
 
 def test_reader_gone(tap):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which lines of a kernel's console are faults, and which are not."""
+"""Lines of a kernel's console that are faults, and lines that are not."""
 import sys
 from pathlib import Path
 
@@ -63,7 +63,7 @@ DEBUG: this is no fault
 
 
 def seen(text, piece=1000, **keywords):
-    """A console that has said that, in pieces."""
+    """A Console that got the text in pieces."""
     result, data = console.Console(**keywords), text.encode()
     for start in range(0, len(data), piece):
         result.feed(data[start:start + piece])
@@ -74,53 +74,54 @@ def seen(text, piece=1000, **keywords):
 def test_faults(tap):
     for line in FAULTS.strip().splitlines():
         tap.equal(seen(f"before\r\n[    1.979597] {line}\r\nafter").fault,
-                  line, f"a fault: {line}")
+                  line, f"line of a kernel, fault: {line}")
 
 
 def test_harmless(tap):
     for line in HARMLESS.strip().splitlines():
         tap.equal(seen(f"[    1.979597] {line}\n").fault, None,
-                  f"no fault: {line}")
+                  f"line of a kernel, no fault: {line}")
 
 
 def test_system(tap):
-    """Where a whole system writes, only the kernel's lines count."""
+    """If a whole system writes to the console, only lines of its kernel are faults."""
     for line in FAULTS.strip().splitlines():
         text = f"before\r\n[    1.979597] {line}\r\nafter"
         tap.equal(seen(text, of_system=True).fault, line,
-                  f"a system's kernel: {line}")
+                  f"console of a system, line of its kernel, fault: {line}")
     tap.equal(seen(FAULTS, of_system=True).fault, None,
-              "the same, of another program of the system's")
+              "console of a system, these lines of another program: no fault")
 
 
 def test_taint(tap):
     # P, O and E: proprietary, out of tree, not signed.
     tap.equal(console.taint_faults(1 << 0 | 1 << 12 | 1 << 13), [],
-              "taint: what was loaded is no fault")
+              "taint flags about loaded modules: no fault")
     for bit in (1, 4, 5, 7, 9, 14):
         tap.equal(len(console.taint_faults(1 << bit | 1 << 12)), 1,
-                  f"taint: flag {bit} is a fault")
+                  f"taint flag {bit}: a fault")
 
 
 def test_excerpt(tap):
     lines = [f"line {number}" for number in range(1000)]
     tap.equal(seen("\n".join(lines)).excerpt(), "\n".join(lines[-200:]),
-              "without a fault the end is shown")
+              "1000 lines without a fault: the excerpt has the last 200")
     lines[300] = "WARNING: here"
     for piece in (1, 7, 10000):
         tap.equal(seen("\n".join(lines), piece).excerpt(),
                   "\n".join(lines[280:500]),
-                  f"with one what is around it; in pieces of {piece}")
+                  f"1000 lines with a fault, in pieces of {piece}: the excerpt has the "
+                  "lines around it")
 
 
 def test_unfinished(tap):
     tap.equal(seen("Kernel panic - not syn").fault, "Kernel panic - not syn",
-              "the last line needs no newline")
+              "a fault in a last line without a newline: found")
     flood = console.Console()
     for _ in range(1000):
         flood.feed(b"x" * 100000)
     tap.ok(len(flood.excerpt()) < 400 * 100000,
-           "a console without newlines is not kept for ever")
+           "100 MB without a newline: only a part is kept")
 
 
 tap = Tap()

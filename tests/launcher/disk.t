@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/vm --disk: COMMAND in a system that has its own init, by the serial
-console. The other ways in, and boot loaders, are tests/images's."""
+"""images/vm --disk: COMMAND in a system that has its own init, started by the serial
+console. tests/images has the tests of the other ways, and of boot loaders."""
 import hashlib
 import subprocess
 import sys
@@ -13,9 +13,9 @@ import disks  # noqa: E402
 from guest import VM, guest_file, vm  # noqa: E402
 from tap import Tap  # noqa: E402
 
-OUT = INITRD = None     # a folder for all of it, and what boots the disks
+OUT = INITRD = None     # the folder for all files; the initramfs for the disks
 
-# What COMMAND leaves running must not hold the guest up, nor run on after it.
+# A background process of COMMAND must be killed when it ends.
 COMMAND = """
 cat
 echo err >&2
@@ -31,19 +31,19 @@ exit 7
 
 
 def boot(disk, *options):
-    """Options to boot such a disk."""
+    """Options to boot a disk of tests/lib/disks.py."""
     return ["--no-capture", "--disk", str(disk), "--kernel",
             guest_file("images", "kernel"), "--initrd", str(INITRD),
             "--via", "serial", *map(str, options)]
 
 
 def digest(path):
-    """A file's content, in short."""
+    """A digest of a file's content."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_command(tap):
-    """Everything that a COMMAND is promised, with a snapshot."""
+    """Input, output, environment and files of COMMAND, with a snapshot."""
     disk = disks.make_disk(OUT, "snapshot.raw")
     before = digest(disk)
     for folder, name in (("added", "one"), ("share", "three")):
@@ -63,8 +63,8 @@ def test_command(tap):
     tap.equal(done.stdout[len(data):].decode().splitlines(),
               ["/root", "a  b", "0", "one", "two", "three", "1"],
               "--disk: COMMAND's folder, --env, user, --add, --share; no "
-              "file of the runner's stays")
-    tap.equal(done.stderr, b"err\n", "--disk: standard error has COMMAND's, and nothing else")
+              "file of the runner is left")
+    tap.equal(done.stderr, b"err\n", "--disk: standard error is COMMAND's, without messages")
     tap.equal((OUT / "got").read_text(), "out\n",
               "--disk: --get brings a file out")
     tap.equal(digest(disk), before, "--disk: nothing is written to the image")
@@ -78,36 +78,36 @@ def test_keep(tap):
                            "--", "sh", "-c", script], text=True,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE) as launcher:
-        said = launcher.stdout.readline()
+        output = launcher.stdout.readline()
         for option in ("--keep", "--snapshot"):
             done = vm(boot(disk, option), ["true"])
             name = f"--disk, {option}, an image that another launcher keeps"
             tap.equal(done.returncode, 125,
                       f"{name}: status 125")
             tap.contains(done.stderr, f"images/vm: --disk {disk}: another "
-                         "process has it open", f"{name}: the error tells it")
+                         "process has it open", f"{name}: the error says so")
             tap.equal(done.stderr.count("\n"), 1,
                       f"{name}: the error is one line")
         _, errors = launcher.communicate()
-    tap.equal((said, launcher.returncode, errors.partition("\n")[0]),
+    tap.equal((output, launcher.returncode, errors.partition("\n")[0]),
               ("ready\n", 124, "images/vm: the guest was ended after 20 s"),
-              "--keep: COMMAND is ended when its time is up, status 124")
+              "--keep with --timeout: COMMAND is ended, status 124")
     tap.equal((OUT / "mark").read_text(), "kept\n",
-              "--keep: --get brings a file out when the time is up")
+              "--keep with --timeout: --get brings a file out")
     tap.equal(disks.file_on(disk, "/etc/mark"), "kept\n",
               "--keep: what was written is in the image")
     tap.ok(disks.is_clean(disk), "--keep: the system unmounts its disk")
 
 
 def test_no_driver(tap):
-    """One that has no driver, and one that lets nobody in."""
+    """A system without the driver."""
     disk = disks.make_disk(OUT, "driver.raw")
     options = boot(disk)
     options.remove("--no-capture")
     done = vm(options, ["true"])
     tap.equal(done.returncode, 125, "a system without the driver: status 125")
     tap.contains(done.stderr, "guest: the disk's system has no driver "
-                 "virtio_capture for its kernel", "a system without the driver: the error tells it")
+                 "virtio_capture for its kernel", "a system without the driver: the error names it")
 
 
 def test_no_entry(tap):
@@ -115,11 +115,12 @@ def test_no_entry(tap):
     options = boot(disk, "--boot-timeout", "40")
     options = [word for word in options if word not in ("--via", "serial")]
     done = vm(options, ["true"])
-    tap.equal(done.returncode, 125, "a system that no way leads into: status 125")
-    for text in ("images/vm: COMMAND could not be brought into the guest",
+    tap.equal(done.returncode, 125, "a system that refuses all ways in: status 125")
+    for text in ("images/vm: cannot start COMMAND in the guest",
                  "the guest agent: no answer", "ssh: no server answers",
-                 "the serial console: root needs a password there"):
-        tap.contains(done.stderr, text, f"a system that no way leads into: the error has {text!r}")
+                 "the serial console: root needs a password"):
+        tap.contains(done.stderr, text,
+                     f"a system that refuses all ways in: the error has {text!r}")
 
 
 def main():

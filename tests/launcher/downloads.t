@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/fetch/source, fetch/any-source, fetch/package and setup: what they refuse, and that
-they do nothing a second time."""
+"""images/fetch/source, fetch/any-source, fetch/package and setup: their errors, and
+that a second run does nothing."""
 import os
 import subprocess
 import sys
@@ -32,7 +32,7 @@ def test_missing_version(tap):
             tap.contains(done.stderr, "0.not-a-version",
                          f"{program} of a missing version: the error names it")
             tap.contains(done.stderr, "images/fetch/setup --upgrade",
-                         f"{program} of a missing version: the error says what may help")
+                         f"{program} of a missing version: the error names the remedy")
             tap.equal(os.listdir(folder), [],
                       f"{program} of a missing version leaves nothing")
 
@@ -42,7 +42,7 @@ def test_any(tap):
         done = run("fetch/any-source", "--orig", f"{folder}/libpcap",
                    "not-a-package", "libpcap")
         tap.equal(done.returncode, 0, "fetch/any-source: the second package "
-                  "is taken if the first cannot be had")
+                  "is fetched if the first does not exist")
         tap.contains(done.stderr, "not-a-package",
                      "fetch/any-source: the error names the first package")
         tap.ok(os.path.exists(f"{folder}/libpcap/configure"),
@@ -61,7 +61,7 @@ def test_usage(tap):
         done = run(program, *words)
         tap.equal(done.returncode, 2, f"{program} {words}: status 2")
         tap.contains(done.stderr, f"usage: images/{program}",
-                     f"{program} {words}: the usage is told")
+                     f"{program} {words}: the error is the usage")
 
 
 def test_once_and_together(tap):
@@ -69,13 +69,13 @@ def test_once_and_together(tap):
         command = [IMAGES / "fetch/package", "bc", f"{folder}/bc"]
         both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
                 for _ in range(2)]
-        said = [one.communicate()[0] for one in both]
+        output = [one.communicate()[0] for one in both]
         tap.equal([one.returncode for one in both], [0, 0],
                   "fetch/package twice at a time: both succeed")
-        tap.equal(sorted(said), ["", "images/fetch/package: bc\n"],
-                  "fetch/package twice at a time: one of them has nothing to do")
+        tap.equal(sorted(output), ["", "images/fetch/package: bc\n"],
+                  "fetch/package twice at a time: only one of them fetches")
         tap.ok(os.access(f"{folder}/bc/usr/bin/bc", os.X_OK),
-               "fetch/package: the package's files are there")
+               "fetch/package: the package's files exist")
         before = os.stat(f"{folder}/bc").st_ino
         done = run("fetch/package", "bc", f"{folder}/bc")
         tap.equal((done.returncode, done.stdout, os.stat(
@@ -90,7 +90,7 @@ def test_setup(tap):
 
 
 def test_setup_without_root(tap):
-    """A dpkg that knows no package, nobody who may install."""
+    """A dpkg without packages, and no sudo."""
     with tempfile.TemporaryDirectory() as folder:
         for name in ("sh", "sed", "tr", "sort", "uniq", "dirname", "cat",
                      "apt-get", "mktemp"):
@@ -102,9 +102,9 @@ def test_setup_without_root(tap):
         done = run("fetch/setup", env={"PATH": folder})
     tap.equal(done.returncode, 1, "setup without root or sudo fails")
     tap.contains(done.stderr, "must be root (there is no sudo) to install: ",
-                 "setup without root or sudo says what it needs")
+                 "setup without root or sudo: the error says so")
     tap.contains(done.stderr, "qemu-system-x86",
-                 "setup without root or sudo says for which packages")
+                 "setup without root or sudo: the error names the packages")
 
 
 tap = Tap()

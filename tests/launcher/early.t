@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/vm --get when the guest ends before COMMAND does: a time-out, a
-signal, a panic, a kernel that hangs."""
+"""images/vm --get when the guest ends before COMMAND: a time-out, a signal, a
+panic, a kernel that hangs."""
 import signal
 import sys
 import tempfile
@@ -15,12 +15,12 @@ from tap import Tap  # noqa: E402
 
 FAULT = launches.build_fault()
 PANIC = "echo c >/proc/sysrq-trigger"
-# What was sent of a file has come after some looks of init.
+# init checks files for new data many times in this time.
 LET_COME = "sleep 3"
 
 
 def icmp_frames(path):
-    """How many pings and answers a pcap file has; it must be whole."""
+    """The number of pings and replies in a pcap file, which must be complete."""
     return sum(frame[12:14] == b"\x08\0" and frame[23] == 1
                for frame in pcap.read(path).frames())
 
@@ -35,13 +35,13 @@ def test_time_out(tap, folder):
     tap.equal((folder / "got/file").read_text(), "start\nend\n",
               "a time-out: what COMMAND writes on SIGTERM comes out")
     tap.contains(err, "images/vm: the guest was ended after 20 s\n",
-                 "a time-out: the error tells of it")
+                 "a time-out: the message names the limit")
     tap.contains(err, "guest: --get /root/later: No such file",
-                 "a time-out: the error tells what did not come out")
+                 "a time-out: the error names the file that did not come out")
 
 
 def test_time_out_of_tcpdump(tap, folder):
-    # Without -U tcpdump has all of it in memory until it ends.
+    # Without -U tcpdump keeps the packets in memory until it ends.
     done = vm(["--timeout", "30", "--get", f"file:{folder}"],
               ["sh", "-c", "tcpdump -i eth0 -w file 2>/dev/null &"
                            "sleep 3; ping -q -c 3 10.0.2.2; sleep 1000"])
@@ -64,7 +64,7 @@ def test_panic(tap, folder):
               "a panic: a file in a folder comes out")
     for name, what in (("file", f"it was sent; {folder}/file has the "),
                        ("other/deep", f"it was sent; {folder}/deep has the "),
-                       ("nothing", "it was sent; nothing came out")):
+                       ("nothing", "it was sent; nothing was received")):
         tap.contains(done.stderr,
                      f"--get /root/{name}: the guest ended before {what}",
                      f"a panic: the error names {name}, which is not complete")
@@ -113,7 +113,7 @@ def test_stuck(tap, folder):
 
 
 def test_blocked(tap, folder):
-    # Nobody reads the output: the guest waits for room in all its buffers.
+    # The output is not read, so COMMAND blocks when all buffers are full.
     guest = launches.start("--get", f"file:{folder}", command=[
         "sh", "-c", "echo there >file; echo ready; cat /dev/zero"])
     launches.wait_until(guest, "ready")
@@ -132,10 +132,10 @@ def test_dead(tap, folder):
                         "insmod fault.ko kind=dead"])
     tap.equal(status, 124, "a kernel that hangs: status 124")
     tap.equal((folder / "file").read_text(), "there\n",
-              "a kernel that hangs: what had come of the file is there")
+              "a kernel that hangs: the part of the file that was sent comes out")
     tap.contains(err, "--get /root/file: the guest ended before it was sent; "
                  f"{folder}/file has the 6 bytes",
-                 "a kernel that hangs: the error tells what did not come out")
+                 "a kernel that hangs: the error names the file that is incomplete")
 
 
 tap = Tap()

@@ -14,11 +14,11 @@ from tap import Tap  # noqa: E402
 from terminal import shell  # noqa: E402
 
 BAD = (
-    ("NAME", "it has no value (--env NAME=VALUE)"),
-    ("=value", "the name '' is not made of letters, digits and _"),
-    ("1ST=value", "the name '1ST' is not made of letters, digits and _"),
-    ("A-B=value", "the name 'A-B' is not made of letters, digits and _"),
-    ("\u00c4=value", "the name '\u00c4' is not made of letters"),
+    ("NAME", "no value (--env NAME=VALUE)"),
+    ("=value", "the name '' does not consist of letters, digits and _"),
+    ("1ST=value", "the name '1ST' does not consist of letters, digits and _"),
+    ("A-B=value", "the name 'A-B' does not consist of letters, digits and _"),
+    ("\u00c4=value", "the name '\u00c4' does not consist of letters"),
 )
 
 
@@ -28,19 +28,20 @@ def test_command(tap):
                "--env", "PATH=/bin:/nowhere", "--env", "HOME=/tmp"],
               ["sh", "-c", 'echo "$LINES|${EMPTY-unset}|$TWICE|$PATH|$HOME"'
                            "; pwd"])
-    tap.equal((done.returncode, done.stderr), (0, ""), "--env: status 0")
+    tap.equal((done.returncode, done.stderr), (0, ""),
+              "--env, valid variables: COMMAND ends with status 0")
     tap.equal(done.stdout,
               "a b\n c=d,e||second|/bin:/nowhere|/tmp\n/root\n",
-              "COMMAND has the variables, whatever their values are")
+              "--env: COMMAND has the variables; of two with a name, the last one")
 
 
 def test_shell(tap):
-    """The shell on the console, which needs a terminal."""
-    status, said = shell(["--no-capture", "--timeout", "120",
-                          "--env", "GREETING=hello"],
-                         b'echo "<$GREETING>"; exit 3')
-    tap.equal(status, 3, "a shell with --env: its status")
-    tap.ok(b"\n<hello>" in said, "the shell has the variable", said)
+    """The shell on the console needs a terminal."""
+    status, output = shell(["--no-capture", "--timeout", "120",
+                            "--env", "GREETING=hello"],
+                           b'echo "<$GREETING>"; exit 3')
+    tap.equal(status, 3, "a shell with --env: its status is passed on")
+    tap.ok(b"\n<hello>" in output, "a shell with --env: it has the variable", output)
 
 
 def test_bad(tap):
@@ -48,17 +49,17 @@ def test_bad(tap):
         done = vm(["--env", text], ["true"])
         tap.equal(done.returncode, 125, f"--env {text}: status 125")
         tap.contains(done.stderr, f"--env {text}: {message}",
-                     f"--env {text}: a clear error")
+                     f"--env {text}: the error has {message!r}")
 
 
 def test_nul(tap):
-    """No shell can give such a word."""
+    """No program can be started with such an argument."""
     try:
         parse(["--env", "A=b\0c", "--", "true"])
-        tap.ok(False, "a value with a NUL character is refused")
+        tap.ok(False, "--env, a value with a NUL character: an error")
     except Failure as error:
         tap.equal(str(error), "--env A: the value has a NUL character",
-                  "a value with a NUL character is refused")
+                  "--env, a value with a NUL character: an error")
 
 
 tap = Tap()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Gives a guest's kernel one fault, the one that its parameter names. */
+/* Causes the fault that the parameter names in a guest's kernel. */
 #include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -19,7 +19,7 @@ static DEFINE_MUTEX(two);
 static DEFINE_SPINLOCK(spin);
 static int __rcu *shared;
 
-/* What only a debug kernel finds. Returns false for other names. */
+/* Causes a fault that only a debug kernel finds. Returns false for other names. */
 static bool hidden_fault(void)
 {
 	volatile unsigned int bits = 40;
@@ -86,5 +86,5 @@ static void __exit fault_exit(void)
 }
 module_exit(fault_exit);
 
-MODULE_DESCRIPTION("A fault for the launcher to notice");
+MODULE_DESCRIPTION("Kernel faults for tests of the launcher");
 MODULE_LICENSE("GPL");

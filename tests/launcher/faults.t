@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/vm: whatever goes wrong in the guest's kernel fails the launch; with the
-debug kernel (make debug-check) also what only that finds."""
+"""images/vm: faults of the guest's kernel fail the launch; with the debug kernel
+(make debug-check) also those that only its checks find."""
 import sys
 from pathlib import Path
 
@@ -12,13 +12,13 @@ from tap import Tap  # noqa: E402
 
 MODULE = launches.build_fault()
 
-# Time for a boot, after which a guest is to be ended; and as the launcher tells.
+# A time limit that is long enough for a boot, and the launcher's message.
 LIMIT = 10 if is_debug() else 20
 ENDED = f"ended after {LIMIT * TIME_SCALE:g} s"
 
 
 def fault(kind, before="true"):
-    """Has a guest's kernel make that fault."""
+    """Causes a fault in a guest's kernel."""
     return vm(["--no-capture", "--timeout", "90", "--add", str(MODULE)],
               ["sh", "-c", f"echo started; {before}; "
                            f"insmod fault.ko kind={kind}; echo ended"],
@@ -28,7 +28,7 @@ def fault(kind, before="true"):
 def test_warning(tap):
     done = fault("warning")
     tap.equal(done.returncode, 125, "a warning: status 125")
-    tap.equal(done.stdout, "started\nended\n", "a warning: COMMAND goes on")
+    tap.equal(done.stdout, "started\nended\n", "a warning: COMMAND continues")
     tap.contains(done.stderr, "tainted: warning",
                  "a warning: the error names the kernel's taint flag")
     tap.contains(done.stderr, "asked for by a test",
@@ -50,28 +50,28 @@ def test_oops(tap):
     tap.equal(done.returncode, 125, "an oops: status 125")
     tap.equal(done.stdout, "started\n", "an oops: the guest ends")
     tap.contains(done.stderr, "NULL pointer dereference",
-                 "an oops: the error shows it")
+                 "an oops: the error has the kernel's message")
 
 
 def test_lockup(tap):
     done = fault("lockup", "sysctl -q -w kernel.watchdog_thresh=1")
     tap.equal(done.returncode, 125, "a soft lockup: status 125")
     tap.contains(done.stderr, "soft lockup",
-                 "a soft lockup: the error shows it")
+                 "a soft lockup: the error has the kernel's message")
 
 
 def test_hang(tap):
     done = fault("hang", "sysctl -q -w kernel.hung_task_timeout_secs=1")
     tap.equal(done.returncode, 125, "a hung task: status 125")
     tap.contains(done.stderr, "blocked for more than",
-                 "a hung task: the error shows it")
+                 "a hung task: the error has the kernel's message")
 
 
 def test_panic(tap):
     done = vm(["--no-capture"], ["sh", "-c", "echo c >/proc/sysrq-trigger"])
     tap.equal(done.returncode, 125, "a panic: status 125")
     tap.contains(done.stderr, "Kernel panic - not syncing: sysrq triggered",
-                 "a panic: the error shows it")
+                 "a panic: the error has the kernel's message")
 
 
 def test_silent_end(tap):
@@ -79,7 +79,7 @@ def test_silent_end(tap):
     tap.equal(done.returncode, 125,
               "a guest that switches itself off: status 125")
     tap.contains(done.stderr, "ended without a verdict",
-                 "a guest that switches itself off: the error tells of it")
+                 "a guest that switches itself off: the error says so")
 
 
 def test_time_out(tap):
@@ -88,7 +88,7 @@ def test_time_out(tap):
     tap.equal(done.returncode, 124, "a time-out: status 124")
     tap.equal(done.stdout, "started\n",
               "a time-out: the output until then comes out")
-    tap.contains(done.stderr, ENDED, "a time-out: the error tells of it")
+    tap.contains(done.stderr, ENDED, "a time-out: the message names the limit")
 
 
 def test_fault_and_time_out(tap):
@@ -98,10 +98,10 @@ def test_fault_and_time_out(tap):
     tap.contains(done.stderr, "asked for by a test",
                  "a warning and a time-out: the error shows the warning")
     tap.contains(done.stderr, ENDED,
-                 "a warning and a time-out: the error tells of the time-out")
+                 "a warning and a time-out: the message names the limit")
 
 
-# What a debug kernel finds, and what it says of it.
+# Faults that a debug kernel finds, and its messages.
 HIDDEN = (("leak", "unreferenced object"), ("freed", "BUG: KASAN: use-after"),
           ("shift", "UBSAN: shift-out-of-bounds"),
           ("order", "possible circular locking dependency"),
@@ -112,8 +112,8 @@ HIDDEN = (("leak", "unreferenced object"), ("freed", "BUG: KASAN: use-after"),
 def test_hidden(tap):
     for kind, message in HIDDEN:
         done = fault(kind, "true")
-        tap.equal(done.returncode, 125, f"{kind}: status 125")
-        tap.contains(done.stderr, message, f"{kind}: the error shows it")
+        tap.equal(done.returncode, 125, f"fault {kind}: status 125")
+        tap.contains(done.stderr, message, f"fault {kind}: the error has the kernel's message")
 
 
 def main():

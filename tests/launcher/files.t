@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/vm: files into the guest (--add) and out of it (--get)."""
+"""images/vm: files that are copied into the guest (--add) and out of it (--get)."""
 import os
 import subprocess
 import sys
@@ -42,7 +42,7 @@ def test_both_ways(tap, folder):
     tap.equal(done.returncode, 4,
               "--get brings files out, and COMMAND's status is passed on")
     tap.equal(done.stdout, "program /root\n" * 3 + "0:0 755\n0:0 755\n",
-              "--add puts files where it says, with their mode, root's")
+              "--add copies files to their targets, with their mode, owned by root")
     tap.equal(done.stderr, "", "--add and --get print no message")
     tap.ok((out / "renamed").read_bytes() == CONTENT,
            "--get with another name: the file is whole")
@@ -60,7 +60,7 @@ def test_missing_in_guest(tap, folder):
     tap.contains(done.stderr, "--get /root/nothing: No such file",
                  "--get of a missing file: the error names it")
     tap.contains(done.stderr, "COMMAND's status was 3",
-                 "--get of a missing file: the error tells COMMAND's status")
+                 "--get of a missing file: the error has COMMAND's status")
     tap.equal((folder / "there").read_text(), "here\n",
               "--get of a missing file: the other one comes out")
 
@@ -71,9 +71,9 @@ def test_bad_on_host(tap, folder):
             ("--get", f"file:{folder}/no/where", f"no folder {folder}/no"),
             ("--get", f":{folder}", "no SRC")):
         done = vm(["--no-capture", option, value], ["true"])
-        tap.equal(done.returncode, 125, f"{option} {message}: status 125")
+        tap.equal(done.returncode, 125, f"{option}, {message}: status 125")
         tap.contains(done.stderr, f"{option} {value}: {message}",
-                     f"{option} {message}: the error says so")
+                     f"{option}, {message}: the error says so")
 
 
 def test_default_place(tap, folder):

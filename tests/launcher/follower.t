@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the launcher takes from the port "follow", and what it refuses."""
+"""Records on the port "follow" that the launcher accepts, and malformed ones."""
 import sys
 import tempfile
 from pathlib import Path
@@ -12,16 +12,16 @@ from launcher.gets import Follower, Get  # noqa: E402
 from tap import Tap  # noqa: E402
 
 
-def record(name, data=b"data", number=0, offset=0, **lies):
-    """A record of the port; lies replace its lengths."""
+def record(name, data=b"data", number=0, offset=0, **lengths):
+    """A record of the port; lengths replace the right ones."""
     header = b"%9d %19d %9d %9d\n" % (
-        number, offset, lies.get("length", len(data)),
-        lies.get("name_length", len(name)))
+        number, offset, lengths.get("length", len(data)),
+        lengths.get("name_length", len(name)))
     return header + name + data
 
 
 def follow(folder, *data):
-    """A follower of "file" that was fed with that; the files it made."""
+    """A follower of "file" that was fed with the data, and the files it made."""
     follower = Follower([Get(0, "file", folder)])
     for piece in data:
         follower.feed(piece)
@@ -36,21 +36,21 @@ def test_pieces(tap, folder):
     follower, files = follow(folder, *(whole[n:n + 1]
                                        for n in range(len(whole))))
     tap.equal((follower.error, files), (None, {"followed0/file": b"onetwo"}),
-              "records in pieces of one byte; a file that is no folder")
+              "records in pieces of one byte, and one below a file: only the file is written")
 
 
 def test_again(tap, folder):
     _, files = follow(folder, record(b"file", b"long") + record(b"file", b"s")
                       + record(b"file", b"gap", offset=7))
     tap.equal(files, {"followed0/file": b"s"},
-              "offset 0 begins again; nothing goes after a gap")
+              "record with offset 0: truncates the file; with a gap: not written")
 
 
-def test_lies(tap, folder):
-    for what, lie in (
-            ("a name that leads out", record(b"../evil")),
+def test_malformed(tap, folder):
+    for what, data in (
+            ("a name that points out of the folder", record(b"../evil")),
             ("an absolute name", record(b"/evil")),
-            ("a name that leads out further on", record(b"file/../../evil")),
+            ("a name with .. in the middle", record(b"file/../../evil")),
             ("another name", record(b"evil")),
             ("no name", record(b"")),
             ("a NUL", record(b"file/a\0b")),
@@ -60,13 +60,13 @@ def test_lies(tap, folder):
             ("too much data", record(b"file", length=1 << 20)),
             ("a length below 0", record(b"file", length=-4)),
             ("no header", b"no numbers at all " * 9)):
-        follower, files = follow(folder, lie, record(b"file"))
-        tap.equal((follower.error, files), ("unexpected on the port follow",
-                                            {}), f"refused: {what}")
+        follower, files = follow(folder, data, record(b"file"))
+        tap.equal((follower.error, files),
+                  ("malformed record on the port follow", {}), f"port follow, {what}: refused")
 
 
 tap = Tap()
-for test in (test_pieces, test_again, test_lies):
+for test in (test_pieces, test_again, test_malformed):
     with tempfile.TemporaryDirectory() as name:
         tap.run(lambda tap: test(tap, Path(name)))
 sys.exit(tap.done())

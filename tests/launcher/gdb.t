@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/vm --gdb and --gdb-wait: QEMU's server for gdb. Here its protocol is
-spoken by the test; tests/launcher/manual.t has gdb itself do it."""
+"""images/vm --gdb and --gdb-wait: QEMU's gdb server. This test speaks gdb's remote
+protocol itself; tests/launcher/manual.t runs gdb."""
 import signal
 import socket
 import sys
@@ -21,7 +21,7 @@ def packet(text):
 
 
 def connect(path):
-    """Connects to the server when it is there, for a minute at most."""
+    """Connects to the server, and retries for up to a minute."""
     end = time.monotonic() + 60
     while True:
         server = socket.socket(socket.AF_UNIX)
@@ -36,7 +36,7 @@ def connect(path):
 
 
 def ask(server, text):
-    """What the server answers to a packet."""
+    """Returns the server's answer to a packet."""
     server.sendall(packet(text))
     answer = b""
     while answer[-3:-2] != b"#":
@@ -51,22 +51,22 @@ def test_wait(tap, folder):
                      command=["sh", "-c", "cat /proc/cmdline; exit 5"])
     tap.equal(launcher.stderr.readline(),
               f"images/vm: the guest waits for gdb: target remote {path}\n",
-              "--gdb-wait: the error tells how to start gdb")
+              "--gdb-wait: the message has gdb's command")
     while not path.exists():
         time.sleep(0.1)
     time.sleep(1)
-    # A connection stops the guest; what it would have done, it has done.
+    # Connecting stops a running guest, so it got the time to run before this.
     with connect(path) as server:
         tap.ok(ask(server, "?").startswith("T05"),
                "--gdb SOCKET: the server answers")
-        # The 17th of the registers of 8 bytes is RIP.
+        # RIP is the 17th register of 8 bytes.
         place = bytes.fromhex(ask(server, "g"))[16 * 8:17 * 8]
         tap.equal(int.from_bytes(place, "little"), 0xfff0,
                   "--gdb-wait: not even the first instruction has run")
         server.sendall(packet("c"))
         status, out, err = finish(launcher)
     tap.equal((status, err), (5, ""),
-              "--gdb-wait: when gdb says so the guest runs to its end")
+              "--gdb-wait: after gdb's continue the guest runs to its end")
     tap.ok("nokaslr" in out.split(), "--gdb-wait: the kernel has nokaslr", out)
     tap.ok(not path.exists(), "--gdb-wait: the socket is removed at the end")
 
@@ -90,13 +90,13 @@ def test_bad(tap, folder):
                 (["--gdb", taken], "Address already in use"),
                 (["--gdb", f"{folder}/no/socket"],
                  f"{folder}/no/socket: No such file or directory"),
-                (["--gdb", "65536"], "--gdb 65536: no port (1 to 65535)"),
-                (["--gdb="], "--gdb: neither a port nor a socket's name")):
+                (["--gdb", "65536"], "--gdb 65536: not a port (1 to 65535)"),
+                (["--gdb="], "--gdb: the port or socket is empty")):
             done = vm(["--no-capture", *options], ["true"])
             what = " ".join(options).replace(taken, "PORT") \
                 .replace(str(folder), "")
             tap.equal(done.returncode, 125, f"{what}: status 125")
-            tap.contains(done.stderr, message, f"{what}: the error says why")
+            tap.contains(done.stderr, message, f"{what}: the error names the cause")
 
 
 tap = Tap()

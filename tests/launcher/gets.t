@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/vm --get when the host's side goes wrong: a full disk, a folder that
-goes, a signal, two at a time, targets that are no plain files."""
+"""images/vm --get with problems on the host: a full disk, a removed folder, a
+signal, launchers in parallel, targets that are not regular files."""
 import os
 import subprocess
 import sys
@@ -21,7 +21,7 @@ LARGE = ["sh", "-c", "head -c 4000000 /dev/zero >large; echo x >small; echo out"
 def test_full_target(tap, folder):
     target = folder / "disk"
     target.mkdir()
-    # The disk is the launcher's only: it tells what is there.
+    # Only the command sees the small disk, so it prints the content.
     look = [*launches.small_disk(target, 1000000), "sh", "-c",
             f'echo old >{target}/large; "$@"; status=$?; cat {target}/large '
             f"{target}/small; ls -A {target}; exit $status", "sh"]
@@ -47,17 +47,17 @@ def test_full_temporary(tap, folder):
             "--get", f"large:{target}", "--get", f"small:{target}", tmp=tmp,
             command=LARGE, prefix=launches.small_disk(tmp, size))
         tap.equal((status, out), expected,
-                  f"no room in TMPDIR for {what}: the status")
+                  f"no space in TMPDIR for {what}: the status")
         tap.ok(NO_SPACE in err and err.count("\n") == 1,
-               f"no room in TMPDIR for {what}: the error is one line", err)
+               f"no space in TMPDIR for {what}: the error is one line", err)
     tap.equal(os.listdir(target), ["small"],
-              "no room in TMPDIR: what there is room for comes out")
+              "no space in TMPDIR: the file that fits comes out")
 
 
 def test_no_temporary(tap, folder):
     tap.contains(launches.run(tmp=folder / "no", command=["true"])[2],
                  f"images/vm: {folder}/no/",
-                 "no TMPDIR: the error is one line")
+                 "TMPDIR that does not exist: the error names it")
 
 
 def test_folder_goes(tap, folder):
@@ -68,9 +68,9 @@ def test_folder_goes(tap, folder):
     launches.wait_until(guest, "ready")
     target.rmdir()
     tap.equal(guest.communicate("on\n"), ("", ""),
-              "--get, the target's folder removed meanwhile: no message")
+              "--get, the target's folder is removed before the end: no message")
     tap.equal((guest.returncode, (target / "file").read_text()), (0, "x\n"),
-              "--get, the target's folder removed meanwhile: it is made again")
+              "--get, the target's folder is removed before the end: it is made again")
 
 
 def test_signal(tap, folder):
@@ -105,8 +105,8 @@ def test_one_place(tap, folder):
         status, _, err = launches.run("--get", first, "--get", second,
                                       command=["true"])
         tap.equal((status, err), (
-            125, f"images/vm: --get {second}: --get {first} goes to the same "
-                 "place\n"), f"--get {first} and --get {second}: refused")
+            125, f"images/vm: --get {second}: --get {first} has the same "
+                 "target\n"), f"--get {first} and --get {second}: refused")
     status, _, err = launches.run("--get", f"/:{folder}", command=["true"])
     tap.equal((status, err), (125, f"images/vm: --get /:{folder}: the root "
                                    "folder has no name\n"),
@@ -148,11 +148,12 @@ def test_special_targets(tap, folder):
         "--get", f"a:{fifo}", "--get", f"b:{link}", "--get",
         "c:/dev/stdout", command=[
             "sh", "-c", "for f in a b c; do echo $f >$f; done; echo out"])
-    tap.equal(done, (0, "out\nc\n", ""), "--get to /dev/stdout")
+    tap.equal(done, (0, "out\nc\n", ""),
+              "--get to /dev/stdout: the file is written to standard output")
     reader.join(60)
-    tap.equal(read, ["a\n"], "--get to a FIFO")
+    tap.equal(read, ["a\n"], "--get to a FIFO: the file is written to it")
     tap.equal((os.readlink(link), real.read_text()), ("real", "b\n"),
-              "--get to a symbolic link writes what it leads to")
+              "--get to a symbolic link: the link's target is written")
 
 
 def test_merge(tap, folder):
@@ -173,8 +174,7 @@ def test_merge(tap, folder):
     status, _, err = launches.run("--get", f"tree:{folder}", command=[
         "sh", "-c", "mkdir tree; echo x >tree/folder"])
     tap.equal((status, err), (125, f"images/vm: --get tree:{folder}: {tree}/"
-                                   "folder: a folder there, none in the guest"
-                                   "\n"),
+                                   "folder: a folder, but not in the guest\n"),
               "--get of a folder where a file would go: the error is one line")
     tap.equal(launches.leftovers(folder) + launches.leftovers(tree), [],
               "--get leaves no temporary files")
@@ -193,7 +193,7 @@ def test_early_reader(tap, folder):
 
 
 def test_many(tap, folder):
-    """More ports than one controller has."""
+    """Needs more ports than one controller has."""
     names = [f"file{number}" for number in range(40)]
     done = vm([word for name in names
                for word in ("--get", f"{name}:{folder}/{name}")],

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A package that Debian's list has and its server does not: images/fetch/kernel
-fails and names it, make check-kernels and make check-release say that they
-tested nothing. The end of make check-release by a signal. And the names of kernels
-that images/fetch/kernel takes.
+"""Packages that Debian's list has and its server lacks: images/fetch/kernel fails
+and names the package, make check-kernels and make check-release report that they
+tested nothing. Also the end of make check-release by a signal, and the names of
+kernels that images/fetch/kernel accepts.
 
-The server is one of our own, on the loopback interface, which has a list of
-packages and not one of them. A copy of this tree runs in a mount name space in
-which /etc/apt names that server."""
+The test's own server, on the loopback interface, has a list of packages but no
+packages. A copy of this tree runs in a mount name space in which /etc/apt names that
+server."""
 import contextlib
 import hashlib
 import http.server
@@ -27,7 +27,7 @@ from tap import Tap  # noqa: E402
 RELEASE = "9.9.9-amd64"
 VERSION = "9.9.9-1"
 
-# Of a system, and of a kernel and what it is built with.
+# The packages of a system, of a kernel and of the programs that build it.
 PACKAGES = {
     "base-files": "Essential: yes",
     "apt": "",
@@ -42,7 +42,7 @@ PACKAGES = {
 
 
 def package_list():
-    """A Packages file. None of the files is there."""
+    """A Packages file, whose files do not exist."""
     return "".join(
         f"Package: {name}\nVersion: {VERSION}\nArchitecture: amd64\n"
         f"Maintainer: nobody <nobody@example.org>\nDescription: {name}\n"
@@ -70,8 +70,8 @@ def served_files():
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers that there is no such file to all but requests for lists; while
-    the server holds, not at all to those for packages."""
+    """Answers requests for lists, and others with 404. While the server holds, it
+    does not answer requests for packages."""
 
     def log_message(self, *_):
         pass
@@ -106,7 +106,7 @@ class Copy:
         self.top = self.folder / "tree"
         subprocess.run(["git", "clone", "--quiet", tree.TOP, self.top],
                        check=True)
-        # What is not committed yet, too.
+        # With changes that are not committed yet.
         for name in tree.files():
             subprocess.run(["cp", "--parents", "-p", name, self.top],
                            cwd=tree.TOP, check=True)
@@ -119,7 +119,7 @@ class Copy:
             f"{os_release('VERSION_CODENAME')} main\n")
 
     def start(self, *words):
-        """Starts a command there."""
+        """Starts a command in the copy."""
         user = [] if os.geteuid() == 0 else ["--map-root-user"]
         environment = {name: value for name, value in os.environ.items()
                        if not name.lower().endswith("_proxy")
@@ -134,7 +134,7 @@ class Copy:
             start_new_session=True)
 
     def run(self, *words):
-        """The status and the output of a command there."""
+        """Runs a command in the copy; returns its status and output."""
         process = self.start(*words)
         text = process.communicate()[0]
         return process.returncode, text
@@ -160,7 +160,7 @@ def test_kernel_names(tap, copy):
         status, text = copy.run("images/fetch/kernel", name)
         tap.ok(status == 1, f"KVER={name} is refused", text)
         tap.contains(text, f"images/fetch/kernel: KVER={name}: {reason}",
-                     f"KVER={name}: the error tells why")
+                     f"KVER={name}: the error has the reason")
     for name in ("trixie", RELEASE, VERSION):
         status, text = copy.run("images/fetch/kernel", "--headers", name)
         found = copy.top / "build" / "downloads" / "kernels" / f"{name}.found"
@@ -184,9 +184,9 @@ def test_kernels_gone(tap, copy):
     tap.ok(status != 0, "check-kernels does not pass if it tested nothing", text)
     tap.contains(text, f"Linux of {RELEASE}: SKIPPED, not tested: Debian's "
                  "server does not have ",
-                 "check-kernels that tested nothing tells that it skipped the kernel")
+                 "check-kernels that tested nothing: the output names the skipped kernel")
     tap.contains(text, "none was tested",
-                 "check-kernels that tested nothing tells that none was tested")
+                 "check-kernels that tested nothing: the output says so")
 
 
 def test_release_gone(tap, copy):
@@ -194,14 +194,14 @@ def test_release_gone(tap, copy):
     tap.ok(status == 77, "check-release: status 77 if the server lacks a "
            "package", text)
     tap.contains(text, "SKIPPED: Debian's server does not have ",
-                 "check-release, package lacking: it tells that it did nothing")
+                 "check-release, package lacking: the output says that it was skipped")
     left = copy.top / "build" / "downloads" / "releases"
     tap.equal([path.name for path in left.iterdir() if path.is_dir()], [],
               "check-release, package lacking: no half-made system is kept")
 
 
 def processes_of(session):
-    """The processes of a session, whose leader started_new_session."""
+    """The command lines of the processes of a session."""
     found = []
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError, ValueError):

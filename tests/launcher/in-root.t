@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/fetch/in-root: what a command in a root folder has of its own, and that
-nothing stays of it. make check-release runs in one."""
+"""images/fetch/in-root: mounts, processes and environment of a command in a root folder,
+and their removal. make check-release uses it."""
 import os
 import shutil
 import subprocess
@@ -28,7 +28,7 @@ def small_root(folder):
 
 
 def in_root(folder, script):
-    """Runs a script of sh's there."""
+    """Runs a shell script in the root folder."""
     return subprocess.run([IN_ROOT, folder, "sh", "-c", script], text=True,
                           stdin=subprocess.DEVNULL, capture_output=True,
                           env={**os.environ, "CAPTURE_SECRET": "1"},
@@ -36,13 +36,13 @@ def in_root(folder, script):
 
 
 def mounts(folder):
-    """What is mounted in a folder, as this process sees it."""
+    """The mounts in a folder that this process sees."""
     return [line for line in Path("/proc/self/mountinfo").read_text()
             .splitlines() if f" {folder}" in line]
 
 
 def unchanged(folder):
-    """What is wrong with the folders that something was mounted on."""
+    """Mounts, and files, that are left in the mount points."""
     return mounts(folder) + [path for name in ("dev", "proc", "sys")
                              for path in os.listdir(f"{folder}/{name}")]
 
@@ -59,7 +59,7 @@ def test_own(tap, folder):
     done = in_root(folder, "grep -c '^[^ ]* [^ ]* [^ ]* [^ ]* / ' "
                    "/proc/self/mountinfo")
     tap.equal(done.stdout, "1\n", "in-root: the root folder is a mount point")
-    # That which made the mounts, and the shell.
+    # The process that made the mounts, and the shell.
     done = in_root(folder, "set -- /proc/[0-9]*; echo $#")
     tap.equal(done.stdout, "2\n",
               "in-root: the command sees its own processes only")
@@ -77,7 +77,7 @@ def test_own(tap, folder):
 
 
 def test_killed(tap, folder):
-    """What it left running in the background ends as well."""
+    """Background processes of the command end, too."""
     with subprocess.Popen(
             [IN_ROOT, folder, "sh", "-c", "sleep 1000 & echo started; wait"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:

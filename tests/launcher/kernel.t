@@ -15,7 +15,7 @@ OUT = Path(TOP, "build/tests/launcher/kernel")
 MODULES = Path(guest_file("images", "lib", "modules", release())).resolve()
 KERNEL = guest_file("images", "kernel")
 
-# What the guest needs is built in or loaded; what it does without is not there.
+# The guest has the driver, and lacks the modules that were removed.
 SCRIPT = """
 uname -r
 modprobe -q igb && echo igb
@@ -32,8 +32,8 @@ def make(*variables):
 
 
 def prepare():
-    """A kernel's modules without some of them, and with one that it claims to
-    have built in."""
+    """Copies the image's modules without some, one of which modules.builtin
+    lists."""
     shutil.rmtree(OUT, ignore_errors=True)
     modules = OUT / "modules" / release()
     shutil.copytree(MODULES, modules, symlinks=True)
@@ -58,7 +58,7 @@ def test_own(tap, modules):
     tap.equal(done.returncode, 0, "a kernel that lacks modules: make succeeds")
     print("#", done.stdout.strip())
     tap.contains(done.stdout, " igb",
-                 "a kernel that lacks modules: make says what the guest will not have")
+                 "a kernel that lacks modules: make names the missing modules")
     tap.ok("virtio_rng" not in done.stdout,
            "a kernel that lacks modules: a driver that is built in is not missing",
            done.stdout)
@@ -68,7 +68,7 @@ def test_own(tap, modules):
               "a kernel that lacks modules: the guest runs, with the driver")
     done = vm(["--kernel", KERNEL], ["uname", "-r"])
     tap.equal((done.returncode, done.stdout), (0, f"{release()}\n"),
-              "a kernel that lacks modules: images/vm --kernel takes the same file")
+              "a kernel that lacks modules: images/vm --kernel accepts the same file")
     test_no_9p(tap)
     del os.environ["GUEST_OUT"]
 
@@ -78,26 +78,26 @@ def test_no_9p(tap):
     tap.equal((done.returncode, done.stderr),
               (125, f"images/vm: --share {OUT}:out: the kernel {release()} has "
                     "neither built in nor as modules: 9p\n"),
-              "--share with a kernel without 9P: the error says so")
+              "--share with a kernel without 9P: status 125, an error that names it")
     for spec, lacking in ((str(OUT), "9p, overlay"), (f"{OUT}:rw", "9p")):
         done = vm(["--root", spec], ["true"])
         tap.equal((done.returncode, done.stderr),
                   (125, f"images/vm: --root {spec}: the kernel {release()} has "
                         f"neither built in nor as modules: {lacking}\n"),
                   f"--root {spec.replace(str(OUT), 'DIR')} with a kernel without "
-                  f"{lacking}: the error says so")
-    # Of a kernel that does not tell what it has built in, the guest tells.
+                  f"{lacking}: status 125, an error that names them")
+    # If it is unknown what the kernel has built in, init reports the error.
     (OUT / "images/modules-lacking").write_text("")
     done = vm(["--no-capture", "--share", f"{OUT}:out"], ["true"])
     tap.equal(done.returncode, 125,
-              "--share, no 9P found out in the guest: status 125")
+              "--share, no 9P, as the guest finds: status 125")
     tap.contains(done.stderr, "guest: cannot mount the host's folder at "
                  "/mnt/out: the kernel has no file system 9p\n",
-                 "--share, no 9P found out in the guest: the error says so")
+                 "--share, no 9P, as the guest finds: the error names it")
     done = vm(["--no-capture", "--root", str(OUT)], ["true"])
     tap.contains(done.stderr, "guest: cannot mount the host's folder at /: the "
                  "kernel has no file system 9p\n",
-                 "--root, no 9P found out in the guest: the error says so")
+                 "--root, no 9P, as the guest finds: the error names it")
 
 
 def test_wrong(tap, modules):
@@ -117,7 +117,7 @@ def test_wrong(tap, modules):
         done = make(*variables)
         what = " ".join(word.replace(f"{OUT}/", "") for word in variables)
         tap.ok(done.returncode != 0, f"{what}: make fails")
-        tap.contains(done.stderr, message, f"{what}: the error says why")
+        tap.contains(done.stderr, message, f"{what}: the error names the cause")
 
 
 def main():

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/vm after a launcher that was killed: what is removed, and what not."""
+"""images/vm removes the folders of launchers that were killed, and no others."""
 import fcntl
 import os
 import signal
@@ -33,11 +33,11 @@ def test_killed(tap, folder):
     tap.equal(launches.run(tmp=folder, command=["true"])[0], 0,
               "the launcher after one that was killed starts")
     tap.equal(len(launches.leftovers(folder)), 1,
-              "the launcher after one that was killed removes its folder, no other's")
+              "the launcher after one that was killed removes that one's folder only")
     tap.equal(running.communicate("on\n")[0], "on\n",
-              "the launcher that runs meanwhile goes on")
+              "a running launcher beside one that was killed: it continues")
     tap.equal((running.returncode, os.listdir(folder)), (0, []),
-              "the launcher that runs meanwhile leaves nothing")
+              "a running launcher beside one that was killed: its folder is removed")
 
 
 def test_killed_at_get(tap, folder):
@@ -69,7 +69,7 @@ def test_killed_at_get(tap, folder):
 
 
 def make(folder, mark=True, content=True):
-    """A folder as a launcher leaves it."""
+    """Makes a folder like one that a killed launcher left."""
     path = folder / NAME
     path.mkdir(mode=0o700)
     (path / "sub").mkdir()
@@ -107,7 +107,7 @@ def test_not_removed(tap, folder):
     path.symlink_to(folder / "else")
     workspace.clear(folder)
     tap.ok((folder / "else/sub/file").exists(),
-           "a symbolic link with such a name: what it leads to stays")
+           "a symbolic link with such a name: its target stays")
     path.unlink()
     path.write_text("")
     workspace.clear(folder)
@@ -121,7 +121,7 @@ def test_not_removed(tap, folder):
 
 def test_other_user(tap, folder):
     if os.geteuid():
-        # Only root can give a folder away; its own user cannot be another.
+        # Only root can change the owner of a folder.
         tap.skip("another user's folder", "needs root")
         return
     path = make(folder)
@@ -131,7 +131,7 @@ def test_other_user(tap, folder):
 
 
 def test_taken_at_birth(tap, folder):
-    """Between a folder's making and its lock another launcher removes it."""
+    """Another launcher removes a folder before it is locked."""
     mkdtemp, made = tempfile.mkdtemp, []
 
     def make_and_clear(**keywords):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The manual page of images/vm: it has the options that there are, and its
-examples do what it shows, each in a folder of its own."""
+"""The manual page of images/vm has the options of --help, and its examples produce
+the output that it shows, each in a folder of its own."""
 import sys
 import tempfile
 from pathlib import Path
@@ -23,16 +23,16 @@ def test_examples(tap):
     count = 0
     for intro, lines in manpage.displays(manpage.text_of(PAGE)):
         count += 1
-        # Commands for which there has to be a disk image: tests/images/disks.
+        # Commands that need a disk image; tests/images/disks covers them.
         if not any(line.startswith("$ ") for line in lines):
-            tap.ok("--disk" in lines[0], f"{intro} only commands for a disk "
-                   "image are not run", *lines)
+            tap.ok("--disk" in lines[0], f"{intro} only commands with --disk "
+                   "are not run", *lines)
             continue
         with tempfile.TemporaryDirectory() as folder:
             manpage.prepare(folder)
             manpage.check(tap, intro, lines, folder)
     tap.equal(count, PAGE.read_text().count(".Bd -literal"),
-              "each example has been looked at")
+              "vm.1: every display was checked")
 
 
 tap = Tap()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/vm: its options, the good ones and the bad ones."""
+"""images/vm: valid and invalid options."""
 import os
 import shutil
 import subprocess
@@ -15,7 +15,7 @@ from tap import Tap  # noqa: E402
 
 RELEASE = release()
 
-# Options, and what the error must say.
+# Options, and a part of the error.
 BAD = (
     (["--bogus"], "unknown option: --bogus"),
     (["--nics", "e1000"], "unknown option: --nics"),
@@ -25,12 +25,11 @@ BAD = (
     (["--timeout", "soon"], "argument --timeout: invalid"),
     (["--timeout", "-1"], "argument --timeout: invalid"),
     (["--accel", "hope"], "argument --accel: invalid choice: 'hope'"),
-    (["--arch", "vax"], "--arch vax: there are no guests of that processor, "
-                        "only of x86_64, aarch64, s390x"),
+    (["--arch", "vax"], "--arch vax: not one of x86_64, aarch64, s390x"),
     (["--arch", "s390x", "--accel", "kvm"],
-     "--accel kvm: this machine's processor is x86_64, the guest's is s390x"),
+     "--accel kvm: the host's processor is x86_64, the guest's is s390x"),
     (["--capture-dir", "folder"],
-     "--capture-dir: there are no capture devices with --no-capture"),
+     "--capture-dir: not with --no-capture"),
     (["--console-log", "/no/file"],
      "--console-log /no/file: No such file or directory"),
     (["--netdev", "user,id=mine"], "--netdev user,id=mine: the launcher"),
@@ -61,14 +60,14 @@ def test_bad(tap):
         done = vm(["--no-capture", *options], ["true"])
         what = " ".join(options)
         tap.equal(done.returncode, 125, f"{what}: status 125")
-        tap.contains(done.stderr, message, f"{what}: a clear error")
+        tap.contains(done.stderr, message, f"{what}: the error has {message!r}")
 
 
 def test_no_command(tap):
     done = vm([], [])
     tap.equal((done.returncode, done.stderr),
               (125, 'images/vm: no COMMAND after "--"\n'),
-              "no COMMAND after --: status 125 and a clear error")
+              "no COMMAND after --: status 125, and an error that says so")
 
 
 def test_help(tap):
@@ -97,15 +96,16 @@ def test_not_built(tap):
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder)
         shutil.copytree(Path(TOP, "images"), tree / "images")
-        for what, error in (("nothing", "kernel is missing: run make image"),
-                            ("no device", "virtio-capture.so is missing: "
+        for missing, error in (("image", "kernel is missing: run make image"),
+                               ("device", "virtio-capture.so is missing: "
                                           "run make device")):
             done = subprocess.run([tree / "images/vm", "--", "true"],
                                   stdin=subprocess.DEVNULL, text=True,
                                   stderr=subprocess.PIPE, check=False)
-            tap.equal(done.returncode, 125, f"{what} built: status 125")
-            tap.contains(done.stderr, error, f"{what} built: what to do")
-            if what == "nothing":
+            tap.equal(done.returncode, 125, f"the {missing} is not built: status 125")
+            tap.contains(done.stderr, error,
+                         f"the {missing} is not built: the error names the target")
+            if missing == "image":
                 (tree / "build").mkdir()
                 (tree / "build/images").symlink_to(Path(TOP, "build/images"))
 
@@ -121,11 +121,11 @@ def test_other_processor(tap):
             env={**os.environ, "GUEST_OUT": out}, stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE, check=False)
         tap.equal((done.returncode, done.stderr), (125, f"images/vm: {error}"),
-                  f"another processor's image that is not in {out}")
+                  f"--arch s390x, no image of it in {out}: status 125 and an error")
 
 
 def other_kernels(folder):
-    """Kernel files, in both forms, that say they are of another release."""
+    """Kernel files of both formats, patched to have another release."""
     other = RELEASE.translate(str.maketrans("0123456789", "1234567890"))
     for form, path in (
             ("ELF", Path(guest_file("images", "kernel"))),
@@ -141,11 +141,11 @@ def test_other_kernel(tap):
         for form, path, other in other_kernels(Path(folder)):
             done = vm(["--kernel", str(path)], ["true"])
             tap.equal(done.returncode, 125,
-                      f"{form} of another release: status 125")
+                      f"--kernel, {form} of another release: status 125")
             tap.contains(done.stderr, f"it is {other}",
-                         f"{form} of another release: its release is told")
+                         f"--kernel, {form} of another release: the error names it")
             tap.contains(done.stderr, f"virtio_capture are for {RELEASE}",
-                         f"{form} of another release: and the right one")
+                         f"--kernel, {form} of another release: the error names the image's")
 
 
 def test_machine(tap):
@@ -158,32 +158,34 @@ def test_machine(tap):
              "--qmp", f"{folder}/qmp", "--qemu-arg", "-name",
              "--qemu-arg", "other"],
             ["sh", "-c", MACHINE], table=True)
-    tap.equal(done.returncode, 0, "three NICs and two processors: status 0")
+    tap.equal(done.returncode, 0, "--nic three times and --smp 2: status 0")
     lines = done.stdout.splitlines() + [""] * 10
-    tap.equal(lines[0], "2", "--smp")
-    tap.ok(lines[1].endswith(" one=1 two=2"), "--append, twice", lines[1])
-    tap.ok(200_000 < int(lines[2].split()[1]) < 300_000, "--memory", lines[2])
+    tap.equal(lines[0], "2", "--smp 2: the guest has two processors")
+    tap.ok(lines[1].endswith(" one=1 two=2"),
+           "--append twice: the kernel has both parameters, in order", lines[1])
+    tap.ok(200_000 < int(lines[2].split()[1]) < 300_000,
+           "--memory 300M: the guest has about that much", lines[2])
     tap.equal(lines[3:9],
               ["52:54:00:12:34:56", "e1000",
                "52:54:00:00:00:aa", "virtio_net",
                "52:54:00:12:34:58", "e1000"],
-              "eth0, eth1, eth2 are the NICs in the order given")
-    tap.equal(lines[9], "3", "a capture device for each NIC")
+              "--nic three times: eth0, eth1 and eth2 are the NICs in this order")
+    tap.equal(lines[9], "3", "--nic three times: three capture devices")
 
 
 def test_no_capture(tap):
     done = vm(["--no-capture"],
               ["sh", "-c", "cat /sys/bus/pci/devices/*/device; ls /dev"])
-    tap.contains(done.stdout, "0x1000", "--no-capture: there is a NIC")
-    tap.ok("0x107f" not in done.stdout, "--no-capture: no capture device")
-    tap.ok("bpf" not in done.stdout.split(), "--no-capture: no /dev/bpf")
+    tap.contains(done.stdout, "0x1000", "--no-capture: the guest has a NIC")
+    tap.ok("0x107f" not in done.stdout, "--no-capture: the guest has no capture device")
+    tap.ok("bpf" not in done.stdout.split(), "--no-capture: the guest has no /dev/bpf")
 
 
 def test_own_kernel(tap):
     done = vm(["--no-capture", "--kernel", str(packaged_kernel())],
               ["uname", "-r"])
     tap.equal((done.returncode, done.stdout), (0, RELEASE + "\n"),
-              "--kernel with Debian's own file of the right release")
+              "--kernel with Debian's own file of the image's release: it boots")
 
 
 tap = Tap()

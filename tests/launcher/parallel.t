@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/vm: several at a time, QMP, and an end by signal."""
+"""images/vm: launchers in parallel, QMP, and the end by a signal."""
 import os
 import select
 import signal
@@ -16,7 +16,7 @@ from tap import Tap  # noqa: E402
 
 
 def start(folder, *options):
-    """Starts a guest that says it is there and then echoes a line."""
+    """Starts a guest that prints "ready" and then echoes a line."""
     return subprocess.Popen(
         [VM, "--no-capture", *options, "--", "sh", "-c",
          "echo ready; read line; echo got $line"],
@@ -31,7 +31,7 @@ def children(pid):
 
 
 def is_alive(pid):
-    """Whether that process runs."""
+    """Whether the process is running."""
     try:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]
     except FileNotFoundError:
@@ -42,22 +42,25 @@ def test_side_by_side(tap, folder):
     first, second = start(folder, "--qmp", f"{folder}/qmp"), start(folder)
     both = (first, second)
     tap.equal([one.stdout.readline() for one in both], ["ready\n"] * 2,
-              "two guests are up at the same time")
+              "two launchers at a time: both guests run")
     monitor = Qmp.connect(f"{folder}/qmp")
-    tap.equal(monitor("query-status")["status"], "running", "--qmp answers")
+    tap.equal(monitor("query-status")["status"], "running",
+              "--qmp SOCKET: query-status is answered")
 
     machines = children(first.pid)
-    tap.equal(len(machines), 1, "a launcher has one QEMU")
+    tap.equal(len(machines), 1, "two launchers at a time: the first has one QEMU")
     first.send_signal(signal.SIGTERM)
-    tap.equal(first.wait(), 128 + signal.SIGTERM, "SIGTERM: status 143")
-    tap.ok(not any(map(is_alive, machines)), "SIGTERM: its QEMU is gone")
+    tap.equal(first.wait(), 128 + signal.SIGTERM,
+              "SIGTERM to one of two launchers: its status is 143")
+    tap.ok(not any(map(is_alive, machines)), "SIGTERM to one of two launchers: its QEMU has ended")
 
     second.stdin.write("a line\n")
     second.stdin.close()
-    tap.equal(second.stdout.read(), "got a line\n", "the other one goes on")
-    tap.equal(second.wait(), 0, "and ends well")
+    tap.equal(second.stdout.read(), "got a line\n",
+              "SIGTERM to one of two launchers: the other guest continues")
+    tap.equal(second.wait(), 0, "SIGTERM to one of two launchers: the other one's status is 0")
     tap.equal([name for name in os.listdir(folder) if name != "qmp"], [],
-              "neither leaves temporary files")
+              "SIGTERM to one of two launchers: no temporary files are left")
 
 
 def test_killed(tap, folder):
@@ -66,12 +69,12 @@ def test_killed(tap, folder):
     machine = os.pidfd_open(children(guest.pid)[0])
     guest.kill()
     guest.wait()
-    # Readable when the process has ended; a guest left behind never does.
+    # A pidfd is readable when the process has ended.
     tap.ok(select.select([machine], [], [], 60)[0],
-           "a launcher that is killed takes its QEMU with it")
+           "SIGKILL to a launcher: its QEMU ends")
 
 
-# The launcher, with a signal that comes right after mkdtemp(3).
+# The launcher, with a signal right after mkdtemp(3).
 EARLIEST = f"""
 import os, signal, sys, tempfile
 sys.path.insert(0, {str(Path(VM).parent)!r})
@@ -93,7 +96,7 @@ def test_interrupt_earliest(tap, folder):
     tap.equal(done.returncode, 128 + signal.SIGINT,
               "SIGINT while the temporary folder is made: status 130")
     tap.equal(os.listdir(folder), [],
-              "SIGINT while the temporary folder is made: it is removed")
+              "SIGINT while the temporary folder is made: the folder is removed")
 
 
 def test_interrupt_early(tap, folder):
@@ -104,8 +107,9 @@ def test_interrupt_early(tap, folder):
         pass
     guest.send_signal(signal.SIGINT)
     tap.equal(guest.wait(), 128 + signal.SIGINT,
-              "SIGINT while the guest is made: status 130")
-    tap.equal(os.listdir(folder), [], "and no temporary files")
+              "SIGINT while the guest is started: status 130")
+    tap.equal(os.listdir(folder), [],
+              "SIGINT while the guest is started: no temporary files are left")
 
 
 tap = Tap()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The ways in of README.md work as they stand there; that of a disk image is
-tested by make check-images."""
+"""The first examples of README.md work unchanged; make check-images tests that of a
+disk image."""
 import os
 import shutil
 import sys
@@ -13,13 +13,13 @@ import tree  # noqa: E402
 from guest import ARCH  # noqa: E402
 from tap import skip_all  # noqa: E402
 
-# For the "..." of QEMU's command line: nothing runs, and the monitor is asked.
+# Replaces "..." in QEMU's command line: the CPU is stopped, the monitor is on stdio.
 QUIET = "-nodefaults -display none -S -monitor stdio"
 ASK = "printf 'info qtree\\nquit\\n' | "
 
 
 def try_guest(tap):
-    """A command in a guest that is gone after it."""
+    """Runs a command in a guest."""
     script, = readme.commands("A guest to try")
     status, lines = readme.run(script)
     text = "\n".join(lines)
@@ -29,13 +29,13 @@ def try_guest(tap):
 
 
 def own_machine(tap):
-    """QEMU with the options that are told has the device."""
+    """QEMU with the options of README.md has the device."""
     script = readme.commands("Your own virtual machine")[0]
-    tap.equal(script.count(" ... "), 1, "own machine: other options may be put in")
+    tap.equal(script.count(" ... "), 1, "own machine: the command has one ... for other options")
     script = script.replace("qemu-system", f"{ASK}qemu-system").replace(
         " ... ", f" {QUIET} ")
     status, lines = readme.run(script)
-    tap.ok(status == 0, "own machine: QEMU takes the options", *lines)
+    tap.ok(status == 0, "own machine: QEMU accepts the options", *lines)
     tap.contains("\n".join(lines), "dev: virtio-capture-pci",
                  "own machine: QEMU has a capture device")
 
@@ -52,7 +52,7 @@ def own_tests(tap):
 
 
 def check(tap):
-    """All of them."""
+    """Runs all tests."""
     tap.run(try_guest, own_machine, own_tests)
 
 

@@ -16,10 +16,10 @@ from terminal import shell  # noqa: E402
 APPLETS = ("sh", "cat", "grep", "ls", "mkdir", "mv", "ping", "rm", "sleep",
            "stat", "unshare")
 
-# What it has to have of its own: each is a file system in memory.
+# Mount points of the guest's own, each with a file system in memory.
 MOUNTS = ("/dev", "/dev/pts", "/dev/shm", "/proc", "/run", "/sys", "/tmp")
 
-# A line for each of the results that are looked at.
+# Prints a line for each result.
 READ_ONLY = """
 pwd
 echo $WORD $HOME $PATH
@@ -47,7 +47,7 @@ echo c >/proc/sysrq-trigger; sleep 60
 BAD = (
     ("{root}/nothing", "{root}/nothing: no such folder"),
     ("{root}/mark", "{root}/mark: not a folder"),
-    ("{root}:ro", "{root}:ro: it is DIR or DIR:rw, and DIR has no colon in it"),
+    ("{root}:ro", "{root}:ro: not DIR or DIR:rw, with no colon in DIR"),
     ("", ": no such folder"),
 )
 
@@ -67,7 +67,7 @@ def make_root(folder):
     (root / "mark").write_text("from the host\n")
     (root / "old").write_text("old\n")
     (root / "folder" / "file").write_text("file\n")
-    # What leads somewhere else from the host's root, and from init's own.
+    # A link that points elsewhere in the host's root and in init's.
     (root / "link").symlink_to("/real")
     return root
 
@@ -122,32 +122,32 @@ def test_writable(tap, folder):
     done = vm(["--no-capture", "--root", f"{root}:rw", "--add", f"{root}/mark"],
               ["true"])
     tap.equal((done.returncode, done.stderr),
-              (125, f"images/vm: --add {root}/mark: not with --root DIR:rw, which "
-                    "would keep it: copy it to DIR, or --share it\n"),
+              (125, f"images/vm: --add {root}/mark: not with --root DIR:rw, as it "
+                    "would stay in DIR: copy it there, or use --share\n"),
               "--root DIR:rw with --add is refused, with the reason")
 
 
 def test_no_command(tap, folder):
-    """Neither is there, though init's own root has both."""
+    """The root has neither COMMAND nor a shell; init's own has both."""
     (folder / "empty").mkdir()
     done = vm(["--no-capture", "--root", f"{folder}/empty"], ["ls"])
     tap.equal((done.returncode, done.stdout, done.stderr),
               (127, "", "init: ls: No such file or directory\n"),
-              "--root DIR without COMMAND in it: status 127, and the error says so")
-    status, said = shell([*parameters([]), "--no-capture", "--root",
-                          f"{folder}/empty"], b"")
+              "--root DIR without COMMAND in it: status 127, an error that names it")
+    status, output = shell([*parameters([]), "--no-capture", "--root",
+                            f"{folder}/empty"], b"")
     tap.equal(status, 127, "--root DIR without /bin/sh, for a shell: status 127")
-    tap.contains(said.decode(errors="replace"),
+    tap.contains(output.decode(errors="replace"),
                  "init: /bin/sh: No such file or directory",
                  "--root DIR without /bin/sh, for a shell: the error says so")
 
 
 def test_shell(tap, folder):
     root = make_root(folder)
-    status, said = shell([*parameters([]), "--no-capture", "--root", str(root)],
-                         b"own; cat /mark; exit 5")
+    status, output = shell([*parameters([]), "--no-capture", "--root", str(root)],
+                           b"own; cat /mark; exit 5")
     tap.equal(status, 5, "--root DIR: a shell's status is passed on")
-    tap.contains(said.decode(errors="replace").replace("\r", ""),
+    tap.contains(output.decode(errors="replace").replace("\r", ""),
                  "from the folder\nfrom the host",
                  "--root DIR: the shell runs a program of the folder's")
 
@@ -162,7 +162,7 @@ def test_panic(tap, folder):
 
 
 def test_watched(tap, folder):
-    """Without a tcpdump in the folder: the one of init's own root."""
+    """Without a tcpdump in the folder, that of init's own root is used."""
     root = make_root(folder)
     (root / "usr/bin/tcpdump").unlink()
     with Guest(folder, "--root", str(root)) as guest:
@@ -183,7 +183,7 @@ def test_bad(tap, folder):
         done = vm(["--no-capture", "--root", spec.format(root=root)], ["true"])
         tap.equal((done.returncode, done.stderr),
                   (125, f"images/vm: --root {message.format(root=root)}\n"),
-                  f"--root {message.format(root='DIR')[:40]}: the error says why")
+                  f"--root {message.format(root='DIR')[:40]}: status 125, and the error")
     (folder / "proc").mkdir()
     (folder / "dev").write_text("")
     done = vm(["--no-capture", "--root", str(folder)], ["true"])

@@ -15,8 +15,8 @@ from tap import Tap  # noqa: E402
 
 CONTENT = bytes(range(256)) * 4096
 
-# Each line with "!" is a change that has to fail, also when the guest's root
-# has the folder mounted for writing: then it is QEMU that refuses it.
+# Prints a line with "!" for each change that succeeds, but must fail. The guest has
+# remounted the folder for writing, so QEMU must refuse the changes.
 READ_ONLY = """
 cd "/mnt/a,b"
 sha256sum data | cut -c 1-64
@@ -58,14 +58,14 @@ pwd; cat renamed
 BAD = (
     ("{folder}/nothing", "no such folder"),
     ("{folder}/a,b/data", "not a folder"),
-    ("{folder}:..", "the TAG '..' is no name of a folder in /mnt"),
-    ("{folder}:x/y:rw", "the TAG 'x/y' is no name of a folder in /mnt"),
-    ("{folder}:x:ro", "it is DIR, DIR:TAG, DIR:rw or DIR:TAG:rw, not 3 words"),
+    ("{folder}:..", "the TAG '..' cannot be the name of a folder"),
+    ("{folder}:x/y:rw", "the TAG 'x/y' cannot be the name of a folder"),
+    ("{folder}:x:ro", "not DIR, DIR:TAG, DIR:rw or DIR:TAG:rw: it has 2 colons"),
     ("{folder}:x:y:rw",
-     "it is DIR, DIR:TAG, DIR:rw or DIR:TAG:rw, not 4 words"),
+     "not DIR, DIR:TAG, DIR:rw or DIR:TAG:rw: it has 3 colons"),
     ("{folder}:" + 256 * "x", "the TAG is longer than 255 bytes"),
-    ("/", "the root folder has no name: give it a TAG"),
-    ("/::rw", "the root folder has no name: give it a TAG"),
+    ("/", "the root folder has no name, so it needs a TAG"),
+    ("/::rw", "the root folder has no name, so it needs a TAG"),
 )
 
 
@@ -99,7 +99,7 @@ def test_both(tap, folder):
                           "by link"],
               "--share: the folder's files are at /mnt and its name, and can be run")
     tap.equal([line for line in lines if line.startswith("followed")], [],
-              "--share: links that lead out of the folder do not lead to the host's files")
+              "--share: links that point out of the folder do not reach the host's files")
     tap.ok("remounted" in lines,
            "--share: the guest can mount the folder for writing", *lines)
     tap.equal([line for line in lines if line.startswith("!")], [],
@@ -124,7 +124,7 @@ def test_both(tap, folder):
 
 
 def test_changes(tap, folder):
-    """What the host does meanwhile; a TAG that needs quoting everywhere."""
+    """Changes by the host while the guest runs; a TAG that needs quoting."""
     (folder / "file").write_text("before\n")
     with subprocess.Popen(
             [VM, "--no-capture", "--share", f"{folder}:t,a=g 'x\n\u00e4",
@@ -151,13 +151,13 @@ def test_bad(tap, folder):
         done = vm(["--no-capture", "--share", spec], ["true"])
         tap.equal((done.returncode, done.stderr),
                   (125, f"images/vm: --share {spec}: {message}\n"),
-                  f"--share {what}: the error says why")
+                  f"--share {what}: status 125, an error that names the cause")
     done = vm(["--no-capture", "--share", f"{folder}/work",
                "--share", f"{folder}:work:rw"], ["true"])
     tap.equal((done.returncode, done.stderr),
               (125, f"images/vm: --share {folder}:work:rw: --share "
                     f"{folder}/work has the same TAG, work\n"),
-              "--share of two folders with the same TAG: the error says so")
+              "--share of two folders with the same TAG: status 125, an error that names it")
 
 
 tap = Tap()

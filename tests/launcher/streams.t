@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/vm: its standard input, output and error when they are not a plain
-pipe or file: full, closed, slow, one and the same."""
+"""images/vm with unusual standard input, output and error: full, closed, slow, the
+same file."""
 import os
 import subprocess
 import sys
@@ -20,7 +20,7 @@ def test_full(tap):
     with open("/dev/full", "wb") as full:
         tap.equal(launches.run(command=["echo", "text"], stdout=full),
                   (125, None, FULL),
-                  "standard output is full: one line and status 125")
+                  "standard output is full: status 125, a one-line error")
         tap.equal(launches.run(command=["sh", "-c", "echo out; echo err >&2"],
                                stderr=full)[:2], (125, "out\n"),
                   "standard error is full: status 125, output is passed on")
@@ -30,7 +30,7 @@ def test_full(tap):
         done = subprocess.run([VM, "--help"], stdout=full, text=True,
                               stderr=subprocess.PIPE, check=False)
         tap.equal((done.returncode, done.stderr), (125, FULL),
-                  "--help to a full disk: one line and status 125")
+                  "--help to a full disk: status 125, a one-line error")
 
 
 def test_full_and_files(tap):
@@ -39,9 +39,9 @@ def test_full_and_files(tap):
         tap.equal(
             launches.run("--get", f"file:{folder}", stdout=full, command=[
                 "sh", "-c", "echo kept >file; echo text; sleep 1000"]),
-            (125, None, FULL), "output is full: the guest is ended")
+            (125, None, FULL), "standard output is full, --get: the guest is ended, status 125")
         tap.equal(Path(folder, "file").read_text(), "kept\n",
-                  "output is full: --get brings its file out")
+                  "standard output is full, --get: the file comes out")
 
 
 def test_closed(tap):
@@ -51,7 +51,7 @@ def test_closed(tap):
         stderr=subprocess.PIPE, text=True, check=False)
     tap.equal((done.returncode, done.stderr),
               (125, "images/vm: standard output: Bad file descriptor\n"),
-              "standard input and output closed: one line and status 125")
+              "standard input and output closed: status 125, a one-line error")
     done = subprocess.run([
         "sh", "-c", f"exec '{VM}' --no-capture -- echo out <&- 2>&-"],
         stdout=subprocess.PIPE, text=True, check=False)
@@ -60,7 +60,7 @@ def test_closed(tap):
     done = subprocess.run(["sh", "-c", f"exec '{VM}' --bogus 2>&-"],
                           stdout=subprocess.PIPE, text=True, check=False)
     tap.equal((done.returncode, done.stdout), (125, ""),
-              "standard error closed: a message goes nowhere else")
+              "standard error closed: a message is not written to another file")
 
 
 def test_order(tap):
@@ -70,7 +70,7 @@ def test_order(tap):
         "sh", "-c", "n=0; while [ $n -lt 200 ]; do echo out$n; echo err$n >&2;"
                     " n=$((n + 1)); done"])
     tap.equal(done, (0, "".join(lines), None),
-              "output and errors to one pipe keep their order")
+              "standard output and error to one pipe: lines keep their order")
 
 
 def test_at_once(tap):
@@ -79,10 +79,10 @@ def test_at_once(tap):
     both = [os.read(stream.fileno(), 100) if launches.readable(stream) else b""
             for stream in (echo.stdout, echo.stderr)]
     tap.equal(both, [b"out", b"err"],
-              "output and errors come at once, without a newline")
+              "standard output and error: text without a newline is passed on at once")
     echo.stdin.write("answer\n")
     echo.stdin.close()
-    tap.equal(echo.stdout.read(), "answer\n", "input comes at once")
+    tap.equal(echo.stdout.read(), "answer\n", "standard input: a line is passed on at once")
     echo.wait()
 
 
@@ -119,12 +119,12 @@ def test_qemu_speaks(tap):
                           command=["head", "-n", "1"])
     tap.ok(launches.readable(done.stderr)
            and "TCG doesn't support" in done.stderr.readline(),
-           "QEMU's warnings come while it runs")
+           "QEMU's warnings are passed on while it runs")
     launches.finish(done)
 
 
 def null_is(kind):
-    """A prefix: /dev/null is a file of another kind, for the command only."""
+    """A prefix that makes /dev/null a file of another kind for the command."""
     return launches.mounts({
         "a regular file": "f=$(mktemp); mount --bind $f /dev/null; rm $f",
         "another device": "mount --bind /dev/zero /dev/null"}[kind])
@@ -154,7 +154,7 @@ def test_null_device(tap):
 
 
 def test_input_error(tap):
-    # No program has memory at 0.
+    # No memory is mapped at address 0.
     with open("/proc/self/mem", "rb", buffering=0) as bad:
         tap.equal(launches.run(stdin=bad,
                                command=["sh", "-c", "cat; echo end"]),

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/vm: a guest that suspends, and that is heard of afterwards."""
+"""images/vm: a guest that suspends, and its ports afterwards."""
 import subprocess
 import sys
 import tempfile
@@ -10,15 +10,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import launches  # noqa: E402
 from tap import Tap  # noqa: E402
 
-# As far as the devices; the machine stays on, see lifecycle/power.t.
+# Suspends the devices only; the machine keeps running, see lifecycle/power.t.
 SUSPEND = """
 echo 0 > /sys/module/suspend/parameters/pm_test_delay
 echo devices > /sys/power/pm_test
 echo freeze > /sys/power/state
 """
 
-# Twice: the ports are to be as good as before. All that the launcher gives a guest
-# is in use: input, both outputs, a file, the status.
+# Suspends twice, and uses all ports of a guest: input, both outputs, a file, the
+# status.
 SCRIPT = f"""
 echo before
 read line && echo "read $line"
@@ -43,11 +43,11 @@ def test_ports(tap):
         launches.wait_until(launcher, "read one")
         launches.wait_until(launcher, "after")
         tap.equal(launcher.communicate("two\n"), ("end\n", "read two\n"),
-                  "after suspends: input and both outputs go on")
-        tap.equal(launcher.returncode, 7, "the status is COMMAND's")
+                  "two suspends: input and both outputs work")
+        tap.equal(launcher.returncode, 7, "two suspends: the exit status is COMMAND's")
         file = Path(folder, "file")
         tap.equal(file.exists() and file.read_text(), "kept\n",
-                  "--get brings a file out")
+                  "two suspends: --get brings the file out")
 
 
 TAP = Tap()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""When a guest's verdict is complete, and what it may say."""
+"""A guest's verdict: when it is complete, and malformed lines."""
 import sys
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def test_pieces(tap):
                verdict.counts),
               (7, 12288, ["one: two"], {1: "No such file"},
                {"stdout": 1000000, "stderr": 0, "get0": 10240}),
-              "a verdict's lines are understood")
+              "a complete verdict: all its values are parsed")
 
 
 def test_counts(tap):
@@ -43,8 +43,8 @@ def test_counts(tap):
             ("a file", {"stdout": 1000000}),
             ("part of a file", {"stdout": 1000000, "get0": 512})):
         tap.ok(not verdict.complete(received),
-               f"not complete: {what} is " + ("there" if not received
-                                              else "missing"))
+               f"a verdict, {what} of the counted data is " + (
+                   "received" if not received else "missing") + ": not complete")
 
 
 def test_garbage(tap):
@@ -53,16 +53,16 @@ def test_garbage(tap):
         verdict = Verdict()
         verdict.feed(line + b"\n")
         tap.equal((len(verdict.errors), verdict.status), (1, None),
-                  f"a verdict with an error: {line!r}")
+                  f"malformed line of a verdict, {line!r}: an error")
 
 
 def test_before_port(tap):
-    """The guest's kernel lacks what init needs before it has found the port."""
+    """The kernel lacks a file system that init needs before it has found the port."""
     done = vm(["--no-capture", "--append",
                "initcall_blacklist=init_devpts_fs"], ["true"])
     tap.equal(done.returncode, 125, "a failure before the port: status 125")
     tap.contains(done.stderr, "guest: cannot mount /dev/pts: No such device",
-                 "a failure before the port: the error tells of it")
+                 "a failure before the port: the error has the reason")
 
 
 tap = Tap()

@@ -74,7 +74,7 @@ def test_stream(tap):
 
 
 def make_live(folder):
-    """A launcher's end, its port's other end, and a viewer with tcpdump 0."""
+    """A Live, the guest's end of its port, and a viewer with tcpdump 0."""
     port, guest = socket.socketpair()
     port.setblocking(False)
     live = Live(str(folder), {"pid": 1, "command": [], "nics": []})
@@ -93,7 +93,7 @@ def connect(folder):
 
 
 def turn(live):
-    """Has the launcher do what there is to do."""
+    """Has the launcher handle all pending events."""
     events = True
     while events:
         with selectors.PollSelector() as selector:
@@ -103,29 +103,29 @@ def turn(live):
 
 
 def test_port(tap):
-    """What a guest's kernel could write to the port."""
+    """Malformed data that a guest can write to the port."""
     for what, data in (
             ("text", b"not a record at all\n"),
             ("another kind", record(b"s", 0, 0)),
-            ("a viewer who is not there", record(b"d", 1, 1, b"x")),
-            ("a viewer below 0", b"d -1         1\nx"),
+            ("the number of no viewer", record(b"d", 1, 1, b"x")),
+            ("a viewer's number below 0", b"d -1         1\nx"),
             ("a length below 0", b"d  0        -1\n"),
             ("too much at a time", record(b"d", 0, 1 << 20)),
-            ("more than was asked for",
+            ("more than the window",
              record(b"d", 0, 32000, bytes(32000)) * 40),
             ("two ends", record(b"x", 0, 0) * 2)):
         with tempfile.TemporaryDirectory() as folder:
             live, guest, viewer = make_live(folder)
             live.feed(data)
             turn(live)
-            tap.equal(live.error, "unexpected on the port live",
+            tap.equal(live.error, "malformed record on the port live",
                       f"port live, {what}: refused")
             live.feed(record(b"d", 0, 1, b"x"))
             viewer.close()
             another = connect(folder)
             another.sendall(record(b"s", 0, 3, b"-i\0"))
             turn(live)
-            tap.contains(another.recv(100).decode(), "cannot be watched any more",
+            tap.contains(another.recv(100).decode(), "the guest sent a malformed record",
                          f"port live, {what}: no viewer is served after it")
             live.close()
             for end in (guest, another):
@@ -154,7 +154,7 @@ def test_pieces(tap):
 
 
 def test_requests(tap):
-    """Who connects to the launcher's socket and does not ask as it should be."""
+    """Malformed requests of a viewer."""
     with tempfile.TemporaryDirectory() as folder:
         live, guest, viewer = make_live(folder)
         guest.recv(100)
@@ -187,8 +187,8 @@ def test_requests(tap):
 
 
 class Peer:
-    """A context: a server that answers each line with what a function gives,
-    until that gives None."""
+    """A context: a server that answers each line with the value of a function,
+    until that is None."""
 
     def __init__(self, path, answer, greeting=b""):
         self._listener = socket.socket(socket.AF_UNIX)
@@ -216,7 +216,7 @@ class Peer:
 
 
 def agent_answers(**answers):
-    """An agent that does what is asked for, but for some of it."""
+    """An agent that answers some commands in a malformed way."""
     def answer(line):
         ask_for = json.loads(line.lstrip(b"\xff"))
         command = ask_for["execute"]
@@ -232,7 +232,7 @@ def agent_answers(**answers):
 
 
 def test_agent(tap):
-    """An agent that is the guest's, and so may answer anything."""
+    """The agent is in the guest, so its answers are untrusted."""
     read, status = "guest-file-read", "guest-exec-status"
     for what, answers, message in (
             ("no end", {read: b"x" * (1 << 20)}, "more than 524288 bytes"),
@@ -309,7 +309,7 @@ def test_qmp(tap):
 
 
 def test_folders(tap):
-    """What stands where the launchers have their folders."""
+    """Malformed files and other files in the folder of the launchers' folders."""
     with tempfile.TemporaryDirectory() as folder:
         names = []
         for number, text in enumerate((
@@ -342,7 +342,7 @@ def test_folders(tap):
 
 
 def test_questions(tap):
-    """What Wireshark asks, and others may."""
+    """Questions of Wireshark, and malformed ones."""
     with tempfile.TemporaryDirectory() as folder:
         status, lines, _ = ask(folder, "--extcap-interfaces",
                                "--extcap-version=4.0")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Watching a guest by ssh and by the QEMU guest agent: the servers are Debian's,
+"""Captures of a guest by ssh and by the QEMU guest agent. The servers are Debian's
 dropbear and qemu-ga, in a guest of images/vm."""
 import re
 import subprocess
@@ -17,16 +17,16 @@ from tap import Tap  # noqa: E402
 SERVE = Path(__file__).with_name("serve")
 SSH, AGENT = "virtio-capture-ssh", "virtio-capture-agent"
 FIELDS = ["-T", "fields", "-e", "ip.src", "-e", "ip.dst", "-e", "frame.cap_len"]
-# No filter; a shell that sees it without quotes fails otherwise, or reboots.
+# An invalid filter. If a shell got it without quotes, it would reboot the guest.
 FILTER = "icmp[icmptype] == icmp-echo and not (host 10.0.2.4 && 'lo$(reboot)')"
 ECHO = "icmp[icmptype] == icmp-echo and less 99"
 HEADER_SIZE = 24
-# What the guest has of captures: processes, folders.
+# Prints the numbers of tcpdump processes and of folders of captures.
 LEFT = "echo $(pidof tcpdump | wc -w) $(ls /run | grep -c virtio-capture)"
 
 
 def wait_for_nothing(guest):
-    """Waits, 20 s at most, until nothing is left of captures in the guest."""
+    """Waits, 20 s at most, until the guest has no processes or files of captures."""
     for _ in range(40):
         left = guest.ask(LEFT)
         if left == "0 0":
@@ -36,7 +36,7 @@ def wait_for_nothing(guest):
 
 
 class Ways:
-    """The options that lead to the guest, for both interfaces."""
+    """The options of both interfaces that reach the guest."""
 
     def __init__(self, folder, port):
         self.folder = folder
@@ -48,12 +48,12 @@ class Ways:
         self.agent = {"qmp": f"{folder}/qmp"}
 
     def tshark(self, interface, *words, **settings):
-        """A tshark that reaches the guest that way."""
+        """A tshark with the options of an interface."""
         way = self.ssh if interface == SSH else self.agent
         return Tshark(self.folder, interface, *words, **{**way, **settings})
 
     def capture(self, interface, **words):
-        """The extcap itself."""
+        """The extcap with the options of an interface."""
         way = self.ssh if interface == SSH else self.agent
         words = {**way, **words}
         if "sshoptions" in words:
@@ -62,7 +62,7 @@ class Ways:
 
 
 def test_frames(tap, ways, guest):
-    """Frames of both ways, and the ends of their tcpdumps."""
+    """Captures by ssh and by the agent, and the end of their tcpdump."""
     for interface in (SSH, AGENT):
         with ways.tshark(interface, "-f", ECHO, "-c", "3", *FIELDS, nic="eth0",
                          snaplen="60", direction="out") as tshark:
@@ -75,7 +75,7 @@ def test_frames(tap, ways, guest):
 
 
 def test_wrong(tap, ways):
-    """What there is to complain about."""
+    """Invalid options and their errors."""
     syntax = "tcpdump: can't parse filter expression: syntax error"
     for interface, words, message in (
             (SSH, {"filter": FILTER}, syntax),
@@ -107,7 +107,7 @@ def test_wrong(tap, ways):
 
 
 def test_ends(tap, ways, guest):
-    """Nobody watches any more, and no frame comes either."""
+    """The viewer ends while no frames arrive."""
     silent = "udp port 9"
     for interface, end in ((SSH, Capture.stop), (SSH, Capture.kill),
                            (AGENT, Capture.stop)):
@@ -123,11 +123,11 @@ def test_ends(tap, ways, guest):
         with ways.capture(AGENT, nic="eth0") as another:
             tap.contains(another.finish()[1], "no answer in 10 s",
                          "a second viewer by the same agent: an error")
-        tap.ok(one.read(1000), "the first viewer by an agent goes on meanwhile")
+        tap.ok(one.read(1000), "the first viewer by the same agent continues")
 
 
 def test_own(tap, ways):
-    """The connection's own packets would make more of themselves."""
+    """Each captured packet of the connection would cause another one."""
     with ways.tshark(SSH, "-f", "tcp port 22 or icmp", "-c", "20", "-T", "fields",
                      "-e", "ip.proto", nic="eth0") as tshark:
         output = tshark.finish()[1]
@@ -136,7 +136,7 @@ def test_own(tap, ways):
 
 
 def test_host(tap, ways, guest):
-    """What the host has to say, and a guest without driver."""
+    """The host switches capture off; a guest without the driver."""
     qmp = Qmp.connect(f"{ways.folder}/qmp")
     qmp("qom-set", path="/machine/peripheral/capture0", property="capture",
         value=False)
@@ -154,7 +154,7 @@ def test_host(tap, ways, guest):
 
 
 def test_gone(tap, ways, guest):
-    """The guest ends under a capture."""
+    """The guest ends during a capture."""
     guest.ask("mv /dev/not /dev/bpf; echo done")
     with ways.capture(AGENT, agent=f"{ways.folder}/agent", nic="eth0") as agent, \
             ways.capture(SSH, nic="eth0") as ssh:
@@ -180,7 +180,7 @@ def test_guest(tap, folder):
                f"wait=off,path={folder}/agent",
                *[f"--qemu-arg={word}" for device in devices
                  for word in ("-device", device)]) as guest:
-        port = re.search(r":(\d+) leads", guest.launcher.stderr.readline())[1]
+        port = re.search(r":(\d+) is forwarded", guest.launcher.stderr.readline())[1]
         guest.tell("while :; do ping -c 1 -W 1 10.0.2.2; sleep 0.2; done "
                    ">/dev/null 2>&1 &")
         tap.equal(guest.ask(". ./serve; echo ready"), "ready",

@@ -11,7 +11,7 @@ from live import Capture, Guest, Tshark, ask  # noqa: E402
 from tap import Tap  # noqa: E402
 
 INTERFACE = "virtio-capture-vm"
-# Two NICs, each with a network of its own, and no end of echoes on both.
+# Two NICs, each with its own network, and endless pings on both.
 NICS = ["--nic", "e1000", "--netdev", "user", "--nic", "virtio-net-pci",
         "--netdev", "user,net=10.0.3.0/24"]
 ECHOES = "for to in 2.2 3.2; do while :; do ping -c 1 -W 1 10.0.$to; " \
@@ -40,7 +40,7 @@ def test_filter(tap, folder):
 
 
 def test_settings(tap, folder, guest):
-    """All that can be set."""
+    """All settings of the interface."""
     with Tshark(folder, INTERFACE, "-c", "3", *FIELDS, nic="eth1",
                 guest=guest.launcher.pid, filter="icmp", direction="in",
                 snaplen="40", promiscuous="false") as tshark:
@@ -50,7 +50,7 @@ def test_settings(tap, folder, guest):
 
 
 def test_listed(tap, folder, guest):
-    """What Wireshark offers."""
+    """The settings that Wireshark shows."""
     lines = ask(folder, "--extcap-config", "--extcap-interface", INTERFACE)[1]
     for part in (f"{{value={guest.launcher.pid}}}"
                  f"{{display={guest.launcher.pid}: sh}}",
@@ -86,7 +86,7 @@ def test_wrong(tap, folder, guest):
 
 
 def test_many(tap, folder, guest):
-    """Several who watch, of whom one does not read, and their going."""
+    """Several viewers, of which one does not read; their ends."""
     count = "echo $(pidof tcpdump | wc -w)"
     with contextlib.ExitStack() as stack:
         captures = [stack.enter_context(Capture(folder, INTERFACE))
@@ -103,7 +103,7 @@ def test_many(tap, folder, guest):
         captures[1].kill()
         captures[2].leave()
         tap.equal(captures[2].finish(), (0, ""), "a viewer whose FIFO is closed ends with status 0")
-        # 2 MB: more than may be under way to one who does not read.
+        # 2 MB: more than the window of a viewer that does not read.
         guest.tell("ping -q -s 1000 -c 1000 -i 0.001 10.0.2.2 >/dev/null")
         tap.ok(len(captures[4].read(1 << 20)) == 1 << 20,
                "a viewer gets its frames while another one does not read")
@@ -118,7 +118,7 @@ def test_many(tap, folder, guest):
 
 
 def test_end(tap, folder, guest):
-    """The guest ends: so does tshark, with the last frames."""
+    """tshark ends with the guest, after the last frames."""
     with Tshark(folder, INTERFACE, "-f", "icmp and host 10.0.2.3",
                 *FIELDS) as tshark:
         guest.tell("until [ $(ping -q -c 1 -W 1 10.0.2.3 | wc -l) = 0 ] || "

@@ -51,7 +51,7 @@ BAD = (
     (["plain"], "plain: it is not executable"),
     (["empty"], "empty: there is no executable file in it"),
     (["a:b"], "a:b: images/vm --add takes no name with a colon"),
-    (["bad"], "bad:3: --netdev user,id=x: the launcher gives the id"),
+    (["bad"], "bad:3: --netdev user,id=x: the launcher sets the id"),
     (["quote"], "quote:2: No closing quotation"),
     (["own"], "own:2: --capture-dir=x is not for a test to give"),
     (["--matrix", "smp", "good"],
