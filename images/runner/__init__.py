@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The runner of tests, images/test: each test in a guest of its own, by
+"""The test runner, images/test: runs each test in a guest of its own, with
 images/vm.
 
-main.py      the order of events, the exit status
+main.py      from the command line to the exit status
 options.py   the command line
 tests.py     test files and the options in them
-matrix.py    kernels, QEMUs and so on that each test is run with
-run.py       one test on one of those: its guest, its outcome, its artifacts
-loop.py      several of these at a time, and the signals that end them
-report.py    TAP, and the progress on a terminal
-junit.py     the same outcomes as JUnit's XML
+matrix.py    combinations of kernels, QEMUs and options: --matrix
+run.py       a test with one combination: its guest, its outcome, its artifacts
+loop.py      runs in parallel, and the signals that end them
+report.py    the outcomes as TAP, and the progress on a terminal
+junit.py     the outcomes as JUnit XML
 """

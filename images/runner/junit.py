@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The outcomes as JUnit's XML, as far as its readers agree on that."""
+"""The outcomes as JUnit XML, with those elements that most readers know."""
 import os
 import re
 import tempfile
@@ -9,27 +9,27 @@ from launcher.errors import Failure, describe
 
 from .run import ERROR, FAILED, SKIPPED
 
-# What no XML may have, also not as a character reference.
+# Characters that XML does not allow, not even as a character reference.
 UNFIT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 ELEMENTS = {FAILED: "failure", ERROR: "error", SKIPPED: "skipped"}
 
 
 def fit(text):
-    """The text without such characters."""
+    """Replaces such characters."""
     return UNFIT.sub("?", text)
 
 
 def check_place(path):
-    """Fails now, and not after the tests, if there is no folder for it."""
+    """Fails, before the tests run, if the file cannot be written."""
     folder = os.path.dirname(path) or "."
     if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
         raise Failure(f"--junit {path}: cannot write to the folder {folder}")
     if os.path.isdir(path):
-        raise Failure(f"--junit {path}: it is a folder")
+        raise Failure(f"--junit {path}: a folder")
 
 
 def document(runs):
-    """The whole of it; runs that were ended have no outcome."""
+    """Makes the document. Runs that a signal ended have no outcome."""
     ended = [run for run in runs if run.outcome]
     counts = {"tests": str(len(ended)), **{
         name: str(sum(run.outcome.kind == kind for run in ended))
@@ -54,7 +54,7 @@ def document(runs):
 
 
 def write(path, runs):
-    """Writes the file: the old one stays until the new one is whole."""
+    """Writes the file, replacing an old one when the new one is complete."""
     try:
         with tempfile.NamedTemporaryFile(
                 dir=os.path.dirname(path) or ".", prefix=".junit-",

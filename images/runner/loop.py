@@ -1,28 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Several runs at a time, and the signals that end them."""
+"""Runs in parallel, and the signals that end them."""
 import os
 import selectors
 import signal
 
-# How often the progress is shown, in seconds.
+# The interval at which the progress is shown, in seconds.
 TICK = 0.5
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Loop:
-    """Runs all of them, so many at a time; tells the report of each that has
-    begun and ended. number: of the signal that has ended it all, or None."""
+    """Executes the runs, at most `jobs` at a time, and passes each outcome to the
+    report. number: that of the signal that ended the loop, or None."""
 
     def __init__(self, runs, jobs, report):
         self.number = None
         self._waiting = list(runs)
-        self._running = {}      # by descriptors of their processes
+        self._running = {}      # by pidfd
         self._jobs = jobs
         self._report = report
         self._wakeup = None
 
     def run(self):
-        """Returns when no guest is left."""
+        """Executes the runs; returns when no guest is running."""
         self._wakeup, end = os.pipe()
         os.set_blocking(self._wakeup, False)
         os.set_blocking(end, False)
@@ -39,8 +39,8 @@ class Loop:
                 run.process.wait()
 
     def _handle(self, number, _frame):
-        """The first signal is passed on, so that guests end in good order; the
-        second one kills."""
+        """Passes the first signal on, so that guests can save their files; a second
+        one kills them."""
         for run in self._running.values():
             run.end(number if self.number is None else signal.SIGKILL)
         self.number = self.number or number
@@ -69,7 +69,7 @@ class Loop:
                 run.finish()
                 self._report.ended(run)
             else:
-                # It was ended, and has no outcome.
+                # The signal ended this run, so it has no outcome.
                 run.process.wait()
                 run.discard()
             del self._running[descriptor]

@@ -17,7 +17,7 @@ NO_VERDICT = 125
 
 
 def say(text):
-    """A message of the runner's own, which is one line."""
+    """Prints a message of the runner as one line."""
     streams.show("images/test: " + re.sub(r"[\0-\x1f\x7f]", "?", str(text)))
 
 
@@ -36,8 +36,8 @@ def main(words):
 
 
 def make_runs(options):
-    """Every test with every combination of the matrix. All is checked before
-    the first guest boots."""
+    """Returns a Run of every test with every combination of the matrix, after all
+    options were checked."""
     if options.junit:
         junit.check_place(options.junit)
     found = tests.find(options.paths)
@@ -51,7 +51,7 @@ def make_runs(options):
 
 
 def run_all(options):
-    """The tests, and what is told of them."""
+    """Runs the tests and reports the outcomes; returns the exit status."""
     runs = make_runs(options)
     report = Report(runs, options.verbose)
     loop = Loop(runs, options.jobs, report)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What each test is run with: --matrix."""
+"""Combinations of kernels, QEMUs and options that each test runs with: --matrix."""
 import itertools
 import os
 
@@ -24,25 +24,25 @@ class Cell:
 
 
 def cells(specs):
-    """All combinations of what the options --matrix name; without any, one that
-    changes nothing."""
+    """Returns all combinations of the values of the options --matrix; without such
+    an option, one that changes nothing."""
     axes = {}
     for spec in specs:
         key, equals, values = spec.partition("=")
         values = values.split(",")
         if not equals or not key or not all(values):
-            raise Failure(f"--matrix {spec}: it is KEY=VALUE or "
+            raise Failure(f"--matrix {spec}: not KEY=VALUE or "
                           "KEY=VALUE,VALUE...")
         if key in axes:
-            raise Failure(f"--matrix {spec}: {key} twice")
+            raise Failure(f"--matrix {spec}: {key} is given twice")
         if len(set(values)) < len(values):
-            raise Failure(f"--matrix {spec}: a value twice")
+            raise Failure(f"--matrix {spec}: a value is given twice")
         axes[key] = [part(spec, key, value) for value in values]
     return [Cell(parts) for parts in itertools.product(*axes.values())]
 
 
 def part(spec, key, value):
-    """One value of a key: options and environment for it."""
+    """A key and a value, with its options and environment for images/vm."""
     if key == "kernel":
         return (key, value, *kernel(spec, value))
     if key == "qemu":
@@ -60,7 +60,7 @@ def keys():
 
 
 def kernel(spec, value):
-    """The same of a kernel: an image that was built, or one of the user's."""
+    """Options and environment for a kernel: a built image, or one of the user's."""
     if value == BUILT:
         return [], {}
     file, colon, modules = value.partition(":")
@@ -74,25 +74,25 @@ def kernel(spec, value):
         return [], {"GUEST_OUT": os.path.abspath(folder)}
     if "/" not in value and not os.path.exists(value):
         raise Failure(
-            f"--matrix {spec}: there is no build/kernels/{value} (make "
+            f"--matrix {spec}: no folder build/kernels/{value} (make "
             f"image KVER={value} GUEST_OUT=build/kernels/{value})")
     return ["--kernel", existing(spec, value)], {}
 
 
 def qemu(spec, value):
-    """The same of a QEMU: that of a release, or a file."""
+    """Options and environment for a QEMU: that of a release, or a file."""
     if value == INSTALLED:
         return [], {"QEMU_RELEASE": ""}
     if "/" in value:
         return ["--qemu", existing(spec, value)], {}
     if not (TOP / "build" / value / "qemu-device").is_dir():
-        raise Failure(f"--matrix {spec}: there is no build/{value}/qemu-device "
+        raise Failure(f"--matrix {spec}: no folder build/{value}/qemu-device "
                       f"(make device QEMU_RELEASE={value})")
     return [], {"QEMU_RELEASE": value}
 
 
 def existing(spec, path):
-    """Its absolute name: tests are run in folders of their own."""
+    """The absolute path of a file: tests run in other folders."""
     if not os.path.exists(path):
-        raise Failure(f"--matrix {spec}: there is no {path}")
+        raise Failure(f"--matrix {spec}: {path}: no such file or folder")
     return os.path.abspath(path)

@@ -11,19 +11,19 @@ DEFAULT_ARTIFACTS = "test-artifacts"
 MOST_JOBS = 1000
 
 EPILOG = """\
-A test is an executable file, which is run in a guest as images/vm would run it:
-status 0 passes, 77 skips, and all others fail. Lines "# vm: OPTION..." at its
-start are options of images/vm. DIR: all executable files in it.
+A test is an executable file, which is run in a guest as by images/vm: with exit
+status 0 it passed, with 77 it was skipped, with others it failed. Lines "# vm:
+OPTION..." at its start are options of images/vm. DIR: all executable files in it.
 
---matrix KEY=VALUE,...: each test with each of the values. KEY is kernel (image:
-the one that was built; a name in build/kernels; a folder with an image or a
-build tree; FILE:MODULES), qemu (installed; a release as trixie; a path) or
+--matrix KEY=VALUE,...: run each test with each of the values. KEY is kernel
+(image: that of "make image"; a name in build/kernels; a folder with an image or a
+build tree; FILE:MODULES), qemu (installed; a release such as trixie; a path) or
 another option of images/vm that takes a value.
 
-Exit status: 0 when all passed or were skipped, 1 when some failed, 125 when the
-runner itself failed, 128 and the signal's number after SIGINT, SIGTERM or SIGHUP.
+Exit status: 0 if all tests passed or were skipped, 1 if some failed, 125 if the
+runner itself failed, 128 plus the signal's number after SIGINT, SIGTERM or SIGHUP.
 
-The manual page has the rest, and examples (man images/test.1).
+For details and examples: man images/test.1
 """
 
 
@@ -35,7 +35,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def jobs(text):
-    """A number of guests."""
+    """Parses a number of guests."""
     value = int(text)
     if not 1 <= value <= MOST_JOBS:
         raise ValueError
@@ -43,7 +43,7 @@ def jobs(text):
 
 
 def make_parser():
-    """The parser."""
+    """Makes the parser."""
     parser = Parser(
         prog="images/test", usage="images/test [options] DIR|FILE...",
         description="Run tests, each in a guest of its own.",
@@ -52,30 +52,30 @@ def make_parser():
     add = parser.add_argument
     add("paths", metavar="DIR|FILE", nargs="*", help=argparse.SUPPRESS)
     add("--jobs", metavar="N", type=jobs, default=os.cpu_count() or 1,
-        help="so many guests at a time (default: as many as processors)")
+        help="number of guests at a time (default: number of processors)")
     add("--matrix", metavar="KEY=VALUE[,VALUE...]", action="append",
-        default=[], help="run each test with each of the values; repeatable, "
-                         "for all combinations")
+        default=[], help="run each test with each of the values; repeatable: "
+                         "all combinations")
     add("--tap", action="store_true",
-        help="results as TAP on standard output, for prove(1) (always so)")
-    add("--junit", metavar="FILE", help="also as JUnit's XML in a file")
+        help="print the outcomes as TAP; this is always done")
+    add("--junit", metavar="FILE", help="write the outcomes as JUnit XML, too")
     add("--artifacts", metavar="DIR", default=DEFAULT_ARTIFACTS,
-        help="where a folder for each test that fails is kept (default "
+        help="where to keep a folder for each failed test (default "
              f"{DEFAULT_ARTIFACTS})")
-    add("--keep-all", action="store_true", help="also of those that pass")
+    add("--keep-all", action="store_true", help="keep the folders of all tests")
     add("--timeout", metavar="SECONDS", type=seconds,
-        help="end a test's guest after that long, 0: never (default: that of "
+        help="time limit of a test's guest, 0: none (default: that of "
              "images/vm)")
     add("--vm", metavar="OPTIONS", action="append", default=[],
-        help="options of images/vm for all tests, in one word; repeatable")
+        help="options of images/vm for all tests, as one argument; repeatable")
     add("--verbose", action="store_true",
-        help="the output of all tests, as comments of TAP")
-    add("--help", action="help", help="show this")
+        help="print the output of all tests, as TAP comments")
+    add("--help", action="help", help="print this text")
     return parser
 
 
 def parse(words):
-    """The options."""
+    """Parses the options."""
     words = list(words)
     joined = []
     while words:                # a value may begin with "-"

@@ -9,23 +9,23 @@ from launcher.streams import write_all
 
 from .run import AGAIN, ERROR, FAILED, SKIPPED, last_lines
 
-# Under it, longer names are cut.
+# A narrower terminal is treated as one of this width.
 LEAST_COLUMNS = 20
 
 
 def line_of(text):
-    """A text as one line that a terminal shows as it is."""
+    """Replaces control characters, for one line on a terminal."""
     return re.sub(r"[\0-\x1f\x7f-\x9f]", "?", text)
 
 
 def name_of(text):
-    """A name in a line of TAP, in which "#" begins a directive."""
+    """Escapes a name for a TAP line, in which "#" begins a directive."""
     return line_of(text).replace("\\", "\\\\").replace("#", "\\#")
 
 
 class Report:
-    """Writes the outcomes in the order of the runs, each as soon as those before
-    it are there. is_shown: there is a terminal for the progress."""
+    """Writes the outcomes in the order of the runs, each as soon as it and those
+    before it are known. is_shown: the progress is shown on a terminal."""
 
     def __init__(self, runs, is_verbose):
         self.is_shown = os.isatty(2)
@@ -46,12 +46,12 @@ class Report:
                   .encode(errors="surrogateescape"))
 
     def ended(self, _run):
-        """One more has ended."""
+        """Writes the outcomes that are known by now, up to the first unknown one."""
         while self._next < len(self._runs) and self._runs[self._next].outcome:
-            self._tell(self._runs[self._next])
+            self._write_outcome(self._runs[self._next])
             self._next += 1
 
-    def _tell(self, run):
+    def _write_outcome(self, run):
         outcome = run.outcome
         is_bad = outcome.kind in (FAILED, ERROR)
         skip = f" # SKIP {line_of(outcome.why)}" * (outcome.kind == SKIPPED)
@@ -60,25 +60,25 @@ class Report:
             self._out(*(f"# {line_of(line)}"
                         for line in outcome.output.splitlines()))
         if is_bad:
-            # prove(1) shows what goes there, and keeps comments to itself.
+            # On standard error, because prove(1) does not show TAP comments.
             shown = [] if self._is_verbose else last_lines(outcome.output)
             self._err(f"# {line_of(run.name)}: {outcome.why}",
                       *(f"#   {line_of(line)}" for line in shown))
         if run.is_kept:
             where = os.path.relpath(run.folder)
             names = ", ".join(sorted(set(os.listdir(run.folder)) - {AGAIN}))
-            self._err(f"# artifacts in {where}: {names}; once more: "
+            self._err(f"# artifacts in {where}: {names}; run again: "
                       f"{where}/{AGAIN}")
 
     def interrupted(self, number):
-        """A signal came: those that have ended are told, in their order."""
+        """Writes the outcomes of the runs that ended before a signal, in order."""
         for run in self._runs[self._next:]:
             if run.outcome:
-                self._tell(run)
+                self._write_outcome(run)
         self._out(f"Bail out!  {signal.Signals(number).name}")
 
     def show(self, running):
-        """The progress, on one line, which the next one replaces."""
+        """Shows the progress on one line, which replaces the previous one."""
         if not self.is_shown:
             return
         ended = [run.outcome for run in self._runs if run.outcome]
@@ -102,5 +102,5 @@ class Report:
         write_all(2, text.encode(errors="surrogateescape"))
 
     def done(self):
-        """Nothing more comes."""
+        """Removes the progress line."""
         self._clear()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One test on one combination: its guest, its outcome, its artifacts."""
+"""A test with one combination: its guest, its outcome, its artifacts."""
 import os
 import re
 import shlex
@@ -13,23 +13,23 @@ from launcher.errors import Failure, describe
 from launcher.image import TOP
 
 VM = str(TOP / "images" / "vm")
-AGAIN = "again"                 # it also marks a folder as the runner's
+AGAIN = "again"                 # also marks a folder as made by the runner
 OUTPUT = "output"
 
 PASSED, SKIPPED, FAILED, ERROR = "passed", "skipped", "failed", "error"
 SKIP_STATUS = 77
-MEANINGS = {124: "its time was up",
+MEANINGS = {124: "time limit expired",
             125: "images/vm or the guest failed",
-            126: "the guest cannot run it",
-            127: "the guest cannot run it: there is no such interpreter"}
+            126: "the guest cannot execute it",
+            127: "the guest cannot execute it: no such interpreter"}
 
-# Of a long output so much is looked at; all of it is in the artifacts.
+# The end of a long output that is kept in memory; the artifacts have all of it.
 MOST_OUTPUT = 1 << 20
 LAST_LINES = 20
 
 
 class Outcome(NamedTuple):
-    """How a run ended. why: more of it, in a few words."""
+    """How a run ended. why: the reason, in a few words."""
 
     kind: str
     why: str
@@ -38,8 +38,8 @@ class Outcome(NamedTuple):
 
 
 class Run:
-    """A run, before, while and after there is a guest. number: its place among
-    all, from 1."""
+    """A run, before, during and after its guest. number: its position among all
+    runs, from 1."""
 
     def __init__(self, number, test, cell, options):
         self.number = number
@@ -62,7 +62,7 @@ class Run:
         return [*before, *self.test.words, *self.cell.words]
 
     def choose_folder(self, taken):
-        """Decides where the artifacts go: nobody else's place."""
+        """Chooses a folder for the artifacts that no other run has."""
         base = re.sub(r"[^A-Za-z0-9._=,-]+", "_", self.name).strip("._")
         name, count = base, 1
         while name in taken:
@@ -73,16 +73,16 @@ class Run:
                                    name)
 
     def _make_folder(self):
-        """Makes the folder, in the place of one of an earlier time."""
+        """Makes the folder, replacing that of an earlier run."""
         if os.path.exists(self.folder):
             if not os.path.exists(f"{self.folder}/{AGAIN}"):
-                raise Failure(f"{self.folder} is there, and not from a run of "
-                              "this test: choose other --artifacts")
+                raise Failure(f"{self.folder} exists, but is not from an "
+                              "earlier run: choose other --artifacts")
             shutil.rmtree(self.folder)
         os.makedirs(self.folder)
 
     def command(self):
-        """images/vm and its options."""
+        """images/vm and its arguments."""
         words = [VM, *self._words, "--console-log", f"{self.folder}/console"]
         if not self._settings.no_capture:
             words += ["--capture-dir", self.folder]
@@ -90,7 +90,7 @@ class Run:
                 f"/root/{self.test.name}"]
 
     def _write_again(self):
-        """A script that does the same once more."""
+        """Writes a script that repeats the run."""
         variables = {name: os.environ[name] for name in (
             "GUEST_ARCH", "GUEST_OUT", "QEMU_RELEASE", "TIME_SCALE")
             if name in os.environ}
@@ -100,14 +100,14 @@ class Run:
         path = f"{self.folder}/{AGAIN}"
         with open(path, "w", encoding="utf-8",
                   errors="surrogateescape") as script:
-            script.write(f"#!/bin/sh\n# {self.name!r}, once more\n"
+            script.write(f"#!/bin/sh\n# Run {self.name!r} again\n"
                          f"cd {shlex.quote(self.test.folder)} || exit 125\n"
                          f"{shlex.join(words)}\n")
         os.chmod(path, 0o755)
 
     def start(self):
-        """Boots the guest. It ends with the runner, whatever ends that, and does
-        not get the terminal's signals: the runner passes them on."""
+        """Boots the guest. It ends with the runner, even if that is killed. A new
+        session keeps the terminal's signals from it; the runner passes them on."""
         try:
             self._make_folder()
             self._write_again()
@@ -122,16 +122,16 @@ class Run:
         self._start = time.monotonic()
 
     def seconds(self):
-        """How long it has been running."""
+        """The time since the start."""
         return time.monotonic() - self._start
 
     def end(self, number):
-        """Passes a signal on."""
+        """Sends images/vm a signal."""
         if self.process.poll() is None:
             self.process.send_signal(number)
 
     def finish(self):
-        """Takes the outcome, and the artifacts away unless they are wanted."""
+        """Sets the outcome, and removes the artifacts unless they are kept."""
         status = self.process.wait()
         with open(f"{self.folder}/{OUTPUT}", "rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -149,16 +149,16 @@ class Run:
         try:
             os.rmdir(os.path.dirname(self.folder))
         except OSError:
-            pass        # there are others
+            pass        # it has other folders
 
 
 def judge(status, text):
-    """What kind of outcome that status is, and why."""
+    """Returns the kind of outcome of an exit status, and the reason."""
     lines = [line for line in text.splitlines() if line.strip()]
     if status == 0:
         return PASSED, ""
     if status == SKIP_STATUS:
-        return SKIPPED, lines[-1].strip() if lines else "it does not tell why"
+        return SKIPPED, lines[-1].strip() if lines else "no reason given"
     if status < 0:
         return ERROR, f"images/vm ended by {signal.Signals(-status).name}"
     if status in MEANINGS:
@@ -167,5 +167,5 @@ def judge(status, text):
 
 
 def last_lines(text):
-    """The end of an output, for a message."""
+    """The last lines of an output, for a message."""
     return text.splitlines()[-LAST_LINES:]

@@ -9,19 +9,20 @@ from launcher.errors import Failure, describe
 
 MARK = "# vm:"
 
-# What the runner gives images/vm itself, and what would not boot a guest.
+# Options that the runner sets itself, or that do not boot a guest.
 OWN = ("--capture-dir", "--console-log", "--help", "--")
 
 
 class Test:
-    """One test file. words: the options that it gives images/vm."""
+    """A test file. words: the options of images/vm in it."""
 
     def __init__(self, path):
         self.path = path
         self.folder = os.path.dirname(os.path.abspath(path))
         self.name = os.path.basename(path)
         if ":" in self.name:
-            raise Failure(f"{path}: images/vm --add takes no name with a colon")
+            raise Failure(f"{path}: a colon in the name, which images/vm --add "
+                          "does not allow")
         self.lines = option_lines(path)
 
     @property
@@ -30,9 +31,8 @@ class Test:
         return [word for _, words in self.lines for word in words]
 
     def check(self, before, after):
-        """Whether images/vm takes them, with those before and after them; what
-        they name is relative to the test's folder. Gives them as it sees
-        them."""
+        """Checks the options between those before and after them, relative to the
+        test's folder. Returns them as images/vm parses them."""
         with inside(self.folder):
             for number, words in self.lines:
                 why = refusal(words)
@@ -45,8 +45,8 @@ class Test:
 
 
 def option_lines(path):
-    """The options in the comment at a file's start: each line's number and its
-    words. A program that is no script has none."""
+    """Returns the option lines in the comment at a file's start: each line's number
+    and words. A binary has none."""
     found = []
     try:
         with open(path, "rb") as file:
@@ -62,20 +62,20 @@ def option_lines(path):
 
 
 def split(path, number, text):
-    """The words of such a line."""
+    """Returns the words of an option line."""
     try:
         words = shlex.split(text[len(MARK):])
     except ValueError as error:
         raise Failure(f"{path}:{number}: {error}") from None
     for word in words:
         if word.split("=")[0] in OWN:
-            raise Failure(f"{path}:{number}: {word} is not for a test to give")
+            raise Failure(f"{path}:{number}: {word} is not allowed in a test")
     return words
 
 
 @contextlib.contextmanager
 def inside(folder):
-    """In this context that is the current folder."""
+    """Makes the folder the current one in this context."""
     before = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.chdir(folder)
@@ -86,12 +86,12 @@ def inside(folder):
 
 
 def parsed(words):
-    """Options of images/vm as it sees them."""
+    """Parses options as images/vm does."""
     return vm.parse([*words, "--", "true"])
 
 
 def refusal(words):
-    """Why images/vm does not take these options, or None."""
+    """Returns why images/vm rejects these options, or None."""
     try:
         parsed(words)
     except Failure as error:
@@ -100,7 +100,7 @@ def refusal(words):
 
 
 def find(paths):
-    """The tests that the files and folders are or have."""
+    """Returns the tests: the files, and the executable files in the folders."""
     tests = []
     for path in paths:
         if not os.path.isdir(path):
@@ -113,16 +113,16 @@ def find(paths):
         found = [name for name in names
                  if os.path.isfile(name) and os.access(name, os.X_OK)]
         if not found:
-            raise Failure(f"{path}: there is no executable file in it")
+            raise Failure(f"{path}: no executable file in it")
         tests += [Test(name) for name in found]
     return tests
 
 
 def check_file(path):
-    """Whether that can be a test."""
+    """Fails if the file cannot be a test."""
     if not os.path.exists(path):
         raise Failure(f"{path}: no such file or folder")
     if not os.path.isfile(path):
         raise Failure(f"{path}: neither a file nor a folder")
     if not os.access(path, os.X_OK):
-        raise Failure(f"{path}: it is not executable")
+        raise Failure(f"{path}: not executable")

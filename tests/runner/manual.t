@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The manual page of images/test: it has the options that there are, and its
-examples do what it shows, all in one folder.
+"""The manual page of images/test has the options of --help, and its examples
+produce the output that it shows, all in one folder.
 
-Of the workflows for GitHub and GitLab, the lines that a shell gets are run as they
-stand; only apt-get, which would install what is installed, does nothing here."""
+Of the workflows for GitHub and GitLab, the shell commands are run unchanged, with an
+apt-get that does nothing, as the packages are installed already."""
 import re
 import subprocess
 import sys
@@ -22,7 +22,7 @@ TEST = Path(TOP, "images", "test")
 
 
 def steps(text):
-    """The lines of a workflow that a shell gets."""
+    """The shell commands of a workflow."""
     of_github = re.findall(r"^ *- run: (.*)$", text, re.MULTILINE)
     lists = re.findall(r"^  (?:before_)?script:\n((?:    - .*\n)+)", text,
                        re.MULTILINE)
@@ -30,10 +30,10 @@ def steps(text):
 
 
 def check_workflow(tap, intro, lines, folder, ran):
-    """Runs its steps, but for those that ran in another one."""
+    """Runs the steps of a workflow, except those that ran in another one."""
     found = steps("\n".join(lines) + "\n")
     tap.ok(len(found) == 3 and "images/test" in found[-1],
-           f"{intro} three steps", found)
+           f"{intro} has three steps", found)
     path = launches.shim(tempfile.mkdtemp(dir=folder), "apt-get", "exit 0")
     for step in found:
         if step in ran:
@@ -42,9 +42,10 @@ def check_workflow(tap, intro, lines, folder, ran):
         status, output = manpage.run(f"PATH={path}:$PATH\n{step}", folder)
         tap.equal(status, 0, f"{intro} {step}: status 0")
         if "images/test" in step:
-            tap.contains(output, "ok 1 - guests/lease\n", f"{intro} {step}")
+            tap.contains(output, "ok 1 - guests/lease\n",
+                         f"{intro} {step}: the test passes")
             tap.contains((folder / "guests.xml").read_text(),
-                         '<testcase name="guests/lease"', f"{intro} JUnit's XML")
+                         '<testcase name="guests/lease"', f"{intro} {step}: JUnit XML")
 
 
 def check_pytest(tap, intro, lines, folder):
@@ -53,14 +54,14 @@ def check_pytest(tap, intro, lines, folder):
     status, output = manpage.run(
         "/usr/bin/python3 -B -m pytest -v -p no:cacheprovider test_guests.py", folder)
     tap.equal(status, 0, f"{intro} status 0")
-    tap.contains(output, "test_in_guest[guests/lease] PASSED", f"{intro} passed")
+    tap.contains(output, "test_in_guest[guests/lease] PASSED", f"{intro} the test passes")
 
 
 def check_matrix(tap, intro, lines, folder):
-    """Runs what may need kernels and QEMUs that nobody has built."""
+    """Runs an example that may need kernels and QEMUs that are not built."""
     status, output = manpage.run("\n".join(lines), folder)
     tap.ok(status == 0 or (status == 125 and " (make " in output),
-           f"{intro} passed, or it is told what has to be made", output)
+           f"{intro} passes, or the error names the make target", output)
 
 
 def test_options(tap):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/test: outcomes, artifacts, several at a time, and its end by a signal."""
+"""images/test: outcomes, artifacts, parallel runs, and its end by a signal."""
 import os
 import pty
 import re
@@ -36,7 +36,7 @@ TESTS = {
     "e-panics": PLAIN + "echo c >/proc/sysrq-trigger; sleep 1000",
 }
 
-# Options and files of the test's, and what the error must be.
+# Options and test files, and a part of the error.
 BAD = (
     ([], "no DIR or FILE (see images/test --help)"),
     (["--bogus", "good"], "unrecognized arguments: --bogus "),
@@ -46,46 +46,47 @@ BAD = (
     (["--vm", "--nics", "good"], "good: unknown option: --nics"),
     (["--junit", "no/file", "good"],
      "--junit no/file: cannot write to the folder no"),
-    (["--junit", "empty", "good"], "--junit empty: it is a folder"),
+    (["--junit", "empty", "good"], "--junit empty: a folder"),
     (["nothing"], "nothing: no such file or folder"),
-    (["plain"], "plain: it is not executable"),
-    (["empty"], "empty: there is no executable file in it"),
-    (["a:b"], "a:b: images/vm --add takes no name with a colon"),
+    (["plain"], "plain: not executable"),
+    (["empty"], "empty: no executable file in it"),
+    (["a:b"], "a:b: a colon in the name, which images/vm --add does not allow"),
     (["bad"], "bad:3: --netdev user,id=x: the launcher sets the id"),
     (["quote"], "quote:2: No closing quotation"),
-    (["own"], "own:2: --capture-dir=x is not for a test to give"),
+    (["own"], "own:2: --capture-dir=x is not allowed in a test"),
     (["--matrix", "smp", "good"],
-     "--matrix smp: it is KEY=VALUE or KEY=VALUE,VALUE..."),
-    (["--matrix", "smp=1,", "good"], "--matrix smp=1,: it is KEY=VALUE or"),
-    (["--matrix", "smp=1,1", "good"], "--matrix smp=1,1: a value twice"),
+     "--matrix smp: not KEY=VALUE or KEY=VALUE,VALUE..."),
+    (["--matrix", "smp=1,", "good"], "--matrix smp=1,: not KEY=VALUE or"),
+    (["--matrix", "smp=1,1", "good"], "--matrix smp=1,1: a value is given twice"),
     (["--matrix", "smp=1", "--matrix", "smp=2", "good"],
-     "--matrix smp=2: smp twice"),
+     "--matrix smp=2: smp is given twice"),
     (["--matrix", "colour=red", "good"],
      "--matrix colour=red: 'colour' is neither kernel, qemu nor an option"),
     (["--matrix", "no-capture=1", "good"], "'no-capture' is neither kernel"),
     (["--matrix", "smp=many", "good"], "good: argument --smp: invalid"),
     (["--matrix", "kernel=no", "good"],
-     "--matrix kernel=no: there is no build/kernels/no (make image KVER=no "
+     "--matrix kernel=no: no folder build/kernels/no (make image KVER=no "
      "GUEST_OUT=build/kernels/no)"),
     (["--matrix", "kernel=/no/no", "good"],
-     "--matrix kernel=/no/no: there is no /no/no"),
+     "--matrix kernel=/no/no: /no/no: no such file or folder"),
     (["--matrix", "kernel=good:/no", "good"],
-     "--matrix kernel=good:/no: there is no /no"),
-    (["--matrix", "qemu=/no", "good"], "--matrix qemu=/no: there is no /no"),
+     "--matrix kernel=good:/no: /no: no such file or folder"),
+    (["--matrix", "qemu=/no", "good"],
+     "--matrix qemu=/no: /no: no such file or folder"),
     (["--matrix", "qemu=no", "good"],
-     "--matrix qemu=no: there is no build/no/qemu-device (make device "
+     "--matrix qemu=no: no folder build/no/qemu-device (make device "
      "QEMU_RELEASE=no)"),
 )
 
 
 def write_test(path, text):
-    """A test for the guest's shell."""
+    """Writes a test for the guest's shell."""
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
 
 
 def run(folder, *words):
-    """images/test from start to end: its status, output and errors."""
+    """Runs images/test; returns its status, output and errors."""
     done = subprocess.run([TEST, *map(str, words)], cwd=folder, text=True,
                           stdin=subprocess.DEVNULL, capture_output=True,
                           check=False)
@@ -93,7 +94,7 @@ def run(folder, *words):
 
 
 def refusal(folder, words):
-    """Why it does not begin."""
+    """Returns why images/test refuses to start."""
     before = os.getcwd()
     os.chdir(folder)
     try:
@@ -106,7 +107,7 @@ def refusal(folder, words):
 
 
 def make_folder(folder):
-    """The folder with all kinds of tests."""
+    """Makes the folder with all kinds of tests."""
     guests = folder / "guests"
     (guests / "data").mkdir(parents=True)
     (guests / "data/more").write_text("data of the test's")
@@ -117,18 +118,18 @@ def make_folder(folder):
 
 
 def check_junit(tap, path):
-    """The same outcomes as XML."""
+    """Checks the outcomes in the XML file."""
     suite = ElementTree.parse(path).getroot()[0]
     tap.equal([suite.get(name) for name in ("tests", "failures", "errors",
                                             "skipped")],
-              ["5", "2", "1", "1"], "--junit: the counts")
+              ["5", "2", "1", "1"], "--junit: the numbers of outcomes")
     cases = [(case.get("name"), [part.tag for part in case][0],
               case[0].get("message")) for case in suite]
     tap.equal(cases, [
         ("guests/a-passes", "system-out", None),
         ("guests/b skips", "skipped", "no #hardware"),
         ("guests/c-fails", "failure", "exit status 3"),
-        ("guests/d#hangs", "failure", "its time was up"),
+        ("guests/d#hangs", "failure", "time limit expired"),
         ("guests/e-panics", "error", "images/vm or the guest failed")],
         "--junit: the outcomes")
     tap.contains(suite[2].find("system-out").text, "data of the test's\n",
@@ -142,36 +143,40 @@ def test_outcomes(tap, folder):
     for name in ("again", "old"):
         (old / name).touch()
     status, out, err = run(folder, "--jobs", 2, "--junit", "new.xml", "guests")
-    tap.equal(status, 1, "some fail: status 1")
+    tap.equal(status, 1, "images/test, some tests fail: status 1")
     tap.equal(out, "1..5\n"
                    "ok 1 - guests/a-passes\n"
                    "ok 2 - guests/b skips # SKIP no #hardware\n"
                    "not ok 3 - guests/c-fails\n"
                    "not ok 4 - guests/d\\#hangs\n"
-                   "not ok 5 - guests/e-panics\n", "the outcomes, in order")
+                   "not ok 5 - guests/e-panics\n",
+              "images/test --jobs 2: the outcomes are TAP, in the order of the tests")
     for text in ("# guests/c-fails: exit status 3\n"
                  "#   fails: data of the test's\n#   error\n#   ?\n",
                  "# artifacts in test-artifacts/guests_c-fails: console, eth0."
-                 "pcapng, output; once more: test-artifacts/guests_c-fails/again",
-                 "# guests/d#hangs: its time was up\n"
+                 "pcapng, output; run again: test-artifacts/guests_c-fails/again",
+                 "# guests/d#hangs: time limit expired\n"
                  "#   images/vm: the guest was ended after 12 s\n",
                  "# guests/e-panics: images/vm or the guest failed\n"):
-        tap.contains(err, text, f"it is told: {text.splitlines()[0][2:]}")
+        tap.contains(err, text, f"images/test, some tests fail: standard error has "
+                     f"{text.splitlines()[0][2:]!r}")
     tap.equal(sorted(os.listdir(folder / "test-artifacts")),
               ["guests_c-fails", "guests_d_hangs", "guests_e-panics"],
-              "the artifacts of those that failed")
+              "images/test: artifacts of the tests that failed, of no others")
     tap.equal(sorted(os.listdir(old)),
               ["again", "console", "eth0.pcapng", "output"],
-              "nothing of an earlier time")
-    tap.ok(len(pcapng.read(old / "eth0.pcapng").packets) >= 6, "the frames")
+              "images/test: artifacts of an earlier run are replaced")
+    tap.ok(len(pcapng.read(old / "eth0.pcapng").packets) >= 6,
+           "images/test: the artifacts have the frames")
     tap.contains((folder / "test-artifacts/guests_e-panics/console").read_text(),
                  "Kernel panic - not syncing: sysrq triggered crash",
-                 "the console's log")
+                 "images/test: the artifacts have the console's output")
     check_junit(tap, folder / "new.xml")
     done = subprocess.run([old / "again"], cwd="/", text=True, check=False,
                           stdin=subprocess.DEVNULL, capture_output=True)
     tap.equal((done.returncode, done.stdout.splitlines()[0]),
-              (3, "fails: data of the test's"), "once more, from elsewhere")
+              (3, "fails: data of the test's"),
+              "the script again, in another folder: the same outcome")
 
 
 def test_matrix(tap, folder):
@@ -182,20 +187,21 @@ def test_matrix(tap, folder):
         folder, "--verbose", "--keep-all", "--artifacts", "kept", "--vm",
         "--memory 300M --env 'A=b c'", "--matrix", f"kernel=image,{folder}/kernel",
         "--matrix", f"qemu={QEMU}", "--matrix", "append=one", "one")
-    tap.equal(status, 0, "two kernels: status 0")
+    tap.equal(status, 0, "--matrix with two kernels: status 0")
     release = Path(guest_file("images", "release")).read_text().split()[0]
     tap.equal(out, "1..2\n" + "".join(
         f"ok {number} - one (kernel={kernel}, qemu={QEMU}, append=one)\n"
         f"# b c\n# one\n# {release}\n# #\n" for number, kernel in (
             (1, "image"), (2, f"{folder}/kernel"))),
-        "two kernels: each is told, with its output")
+        "--matrix with two kernels, --verbose: two outcomes with their output")
     again = [path.read_text() for path in folder.glob("kept/*/again")]
     tap.equal((len(again), sum(f"GUEST_OUT={folder}/kernel" in text
                                for text in again),
                sum("--memory 300M --env 'A=b c' --no-capture --append=one "
                    in re.sub(f"--qemu {QEMU} ", "", text) for text in again)),
-              (2, 1, 2), "--keep-all, with the options of each")
-    tap.equal(err.count("# artifacts in kept/"), 2, "and where that is")
+              (2, 1, 2), "--keep-all with --matrix: two scripts again, with their own options")
+    tap.equal(err.count("# artifacts in kept/"), 2,
+              "--keep-all with --matrix: standard error names the folders")
 
 
 def test_signal(tap, folder):
@@ -217,15 +223,15 @@ def test_signal(tap, folder):
         runner.send_signal(signal.SIGINT)
         rest = runner.stdout.read()
     tap.equal((runner.returncode, rest), (130, "Bail out!  SIGINT\n"),
-              "SIGINT: status 130, the end of TAP")
+              "SIGINT: status 130, TAP ends with Bail out!")
     tap.ok(re.search(r"\r\[0/3\]  a \d+ s\x1b\[K", seen)
            and re.search(r"\r\[1/3\]  b \d+ s\x1b\[K", seen),
-           "the progress on a terminal", repr(seen))
+           "standard error is a terminal: it shows the progress", repr(seen))
     tap.equal((launches.leftovers(folder),
                (folder / "test-artifacts").exists()), ([], False),
-              "SIGINT: nothing is left")
+              "SIGINT: no temporary files and no artifacts are left")
     tap.equal([case.get("name") for case in ElementTree.parse(
-        folder / "x.xml").getroot()[0]], ["a"], "SIGINT: XML of those that ended")
+        folder / "x.xml").getroot()[0]], ["a"], "SIGINT: --junit has the tests that ended before")
 
 
 def test_bad(tap, folder):
@@ -238,16 +244,17 @@ def test_bad(tap, folder):
     (folder / "empty").mkdir()
     (folder / "taken/good").mkdir(parents=True)
     for words, error in BAD:
-        tap.contains(refusal(folder, words), error, f"refused: {error}")
+        tap.contains(refusal(folder, words), error,
+                     f"images/test {' '.join(words)}: the error {error!r}")
     for words, error in (
             BAD[0], (["--artifacts", "taken", "good"],
-                     f"{folder}/taken/good is there, and not from a run of this "
-                     "test: choose other --artifacts")):
+                     f"{folder}/taken/good exists, but is not from an "
+                     "earlier run: choose other --artifacts")):
         status, _, err = run(folder, *words)
         tap.equal((status, err), (125, f"images/test: {error}\n"),
-                  f"{error}: status 125, one line")
+                  f"images/test {' '.join(words)}: status 125, the error is one line")
     tap.equal(sorted(os.listdir(folder / "taken/good")), [],
-              "what is not the runner's stays")
+              "--artifacts with a folder of another origin: it is not changed")
 
 
 tap = Tap()
