@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""AppArmor with libvirt's profile of QEMU, as Debian has it: a process with it
-can map the plug-in where the manual page says so, and elsewhere once the profile
-has the line that libvirt-capture tells. The kernel that enforces it is a
-guest's."""
+"""Debian's AppArmor profile of libvirt for QEMU: a confined process can map the
+plug-in in the folders that the manual page names, and elsewhere with the rule that
+libvirt-capture prints. A guest's kernel enforces the profile."""
 import io
 import os
 import shutil
@@ -22,14 +21,14 @@ from libvirt_capture import main as tool  # noqa: E402
 from tap import skip_all  # noqa: E402
 
 UNPACKED = tree.DOWNLOADS / "libvirt-apparmor"
-# The profile is in the last on Debian 12, and in the second on 13.
+# The profile is in the last package on Debian 12, in the second on Debian 13.
 PACKAGES = "apparmor", "libvirt-daemon-driver-qemu", "libvirt-daemon-system"
 
 ALLOWED = ("/usr/lib/qemu/virtio-capture.so",
            "/usr/lib/x86_64-linux-gnu/qemu/virtio-capture.so")
 OTHER = "/usr/local/lib/qemu/virtio-capture.so"
 
-# Takes on a profile, and maps files as the loader does.
+# Changes to a profile, and maps files as the dynamic loader does.
 PROGRAM = r"""
 #define _GNU_SOURCE
 #include <errno.h>
@@ -88,14 +87,14 @@ def compile_profile(base, name):
 
 
 def ask_tool(plugin):
-    """What libvirt-capture tells of access to a plug-in."""
+    """The hint of libvirt-capture about access to a plug-in."""
     with redirect_stderr(io.StringIO()) as errors:
         tool.warn_access(plugin, None)
     return errors.getvalue()
 
 
 def check(tap):
-    """Without the line and with it."""
+    """Tests the profile without the rule and with it."""
     status, lines = tree.run("images/fetch/package", *PACKAGES, UNPACKED)
     if status:
         raise tree.Missing("\n".join(lines))
@@ -108,13 +107,13 @@ def check(tap):
     tool.APPARMOR = base
 
     without, errors = compile_profile(base, "without")
-    tap.ok(without, "Debian's AppArmor profile of libvirtd is there", errors)
+    tap.ok(without, "Debian's AppArmor profile of libvirt compiles", errors)
     for path in ALLOWED:
         tap.equal(ask_tool(path), "",
                   f"{path}: libvirt-capture prints no hint")
     message, line = ask_tool(OTHER).rstrip("\n").split("\n  ")
     tap.contains(message, f"unless this line is in {local}:",
-                 f"{OTHER}: libvirt-capture says which line is missing where")
+                 f"{OTHER}: libvirt-capture names the missing line and its file")
     local.write_text(f"{line}\n")
     tap.equal(ask_tool(OTHER), "",
               f"{OTHER}: with the line libvirt-capture prints no hint")
@@ -122,7 +121,7 @@ def check(tap):
     tap.contains(page, f".Dl {line}\n", "libvirt-capture(8) has the same line")
 
     added, errors = compile_profile(base, "with")
-    tap.ok(added, "apparmor_parser takes the profile with the line", errors)
+    tap.ok(added, "apparmor_parser accepts the profile with the line", errors)
     (folder / "with").write_bytes(added)
     (folder / "without").write_bytes(without)
     (folder / "try.c").write_text(PROGRAM)
@@ -138,7 +137,7 @@ def check(tap):
         f"{profile} {file} {result}" for (profile, file), result in zip(
             [(profile, file) for profile in ("without", "with")
              for file in files], results)],
-              "AppArmor in a guest lets a program map just those plug-ins")
+              "AppArmor in a guest allows a program to map just those plug-ins")
     tap.ok(done.returncode == 0, "the guest's script succeeds", done.stderr)
 
 

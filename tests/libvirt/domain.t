@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Domains of libvirt with a capture device: what libvirt-capture(8) adds boots
-as the manual page shows it, and capture goes on while the domain is saved and
-restored; a device is plugged in through libvirt."""
+"""libvirt domains with a capture device: the XML that libvirt-capture(8) shows boots,
+capture continues when the domain is saved and restored, and a device can be plugged
+in through libvirt."""
 import re
 import socket
 import sys
@@ -21,8 +21,7 @@ TOOL = Path(virsh.TOP, "qemu-device", "libvirt-capture")
 PAGE = Path(virsh.TOP, "qemu-device", "man", "libvirt-capture.8")
 INSTALLED = "/usr/local/lib/qemu/virtio-capture.so"
 
-# The interface of the manual page, and another one that the test is at the
-# other end of.
+# The interface of the manual page, and one whose other end is the test.
 MACS = "52:54:00:12:34:56", "52:54:00:12:34:57"
 END = 1 << 20
 
@@ -50,7 +49,7 @@ class Link:
     </interface>"""
 
     def send(self, *frames):
-        """Frames on their way to the NIC."""
+        """Sends frames to the NIC."""
         for data in frames:
             self.socket.sendto(data, self.peer)
 
@@ -63,8 +62,8 @@ def shown(title):
 
 
 def make_xml(folder, machine, link):
-    """The XML of a domain that libvirt has not seen yet, with the interface of
-    the manual page and another one."""
+    """The XML of a new domain, with the interface of the manual page and another
+    one."""
     return f"""<domain type='qemu'>
   <name>{machine}</name>
   <memory unit='MiB'>256</memory>
@@ -80,8 +79,8 @@ def make_xml(folder, machine, link):
 
 
 def define(tap, libvirt, folder, machine, link):
-    """Has libvirt know the domain, with a capture device for the interface of
-    the manual page. What that page shows is what libvirt has then."""
+    """Defines the domain with a capture device for the interface of the manual page,
+    and checks that its XML has what the page shows."""
     file = folder / "domain.xml"
     file.write_text(make_xml(folder, machine, link))
     libvirt("define", file)
@@ -100,22 +99,21 @@ def define(tap, libvirt, folder, machine, link):
     wanted = {line.strip() for line in text.splitlines()} - {"..."}
     tap.equal(wanted - there, set(),
               f"{machine}: the domain's XML has what the manual page shows")
-    # A single user has no network of libvirt's.
+    # The session's libvirt has no networks.
     file.write_text(re.sub(r"type='network'(.*?)<source [^>]*>", r"type='user'\1",
                            xml, flags=re.S))
     libvirt("define", file)
 
 
 def start(libvirt, machine, folder):
-    """Starts the domain; gives its guest when that has booted."""
+    """Starts the domain; returns its guest when that has booted."""
     libvirt("start", machine)
     guest = virsh.Domain(libvirt, machine, folder).connect()
     return guest.ready()
 
 
 def empty_port(xml):
-    """The bus of a root port that has nothing in it, as the manual page tells
-    how to find it."""
+    """The bus of an empty root port, found as the manual page describes."""
     ports = re.findall(r"<controller type='pci' index='(\d+)' "
                        "model='pcie-root-port'", xml)
     used = {int(bus, 16) for bus in re.findall(
@@ -130,7 +128,7 @@ def alias(xml, mac):
 
 
 def captures(tap, guest, what):
-    """The device captures what its interface sends and receives."""
+    """Checks that the device captures frames of its interface."""
     guest.shell("ip address add 10.0.2.15/24 dev eth0")
     one = Descriptor(guest, "capture0", ethertype=None, immediate=True)
     guest.shell("ping -c 1 10.0.2.2")
@@ -139,7 +137,7 @@ def captures(tap, guest, what):
 
 
 def moved(tap, libvirt, guest, name):
-    """Saved and restored while a reader waits for packets."""
+    """Saves and restores the domain while a reader waits for packets."""
     one = Descriptor(guest, "capture0", ethertype="0800", immediate=True)
     before = one.stats()
     reading = one.begin_blocked("read")
@@ -149,14 +147,14 @@ def moved(tap, libvirt, guest, name):
     guest.connect()
     guest.shell("ping -c 1 10.0.2.2")
     error, _ = guest.result(reading)
-    tap.equal(error, "0", f"{name}: the reader goes on after the restore")
+    tap.equal(error, "0", f"{name}: the reader gets a packet after the restore")
     tap.ok(one.stats()[2] > before[2], f"{name}: packets are captured",
            before, one.stats())
     one.close()
 
 
 def plugged(tap, libvirt, guest, link, name, bus):
-    """A device for the other interface, through QEMU's monitor."""
+    """Plugs a device for the other interface in, through QEMU's monitor."""
     def monitor(command):
         return libvirt("qemu-monitor-command", name, "--hmp", *command.split())
 
@@ -179,7 +177,7 @@ def plugged(tap, libvirt, guest, link, name, bus):
 
 
 def forgotten(tap, libvirt, guest, name, place):
-    """A domain that is saved with a device that libvirt knows nothing of."""
+    """Saves the domain with a device that libvirt does not know."""
     netdev = f"host{alias(libvirt('dumpxml', name), MACS[1])}"
     libvirt("qemu-monitor-command", name, "--hmp", "device_add "
             f"virtio-capture-pci,netdev={netdev},id=c1,{place}")
@@ -194,8 +192,8 @@ def forgotten(tap, libvirt, guest, name, place):
 
 
 def machine_test(name, place=None):
-    """The test of a machine; place is where a device can be plugged in, if not
-    in a root port."""
+    """Returns the test of a machine; place: where to plug a device in, if not in a
+    root port."""
     def test(tap):
         folder, link = scratch(), Link()
         with virsh.Libvirt() as libvirt:

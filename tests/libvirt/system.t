@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A system's libvirt and a bridge: the interface is a tap that libvirt opens, also
-when the domain is restored."""
+"""The system's libvirt with a bridge: the interface is a TAP device that libvirt
+opens, also when the domain is restored."""
 import socket
 import subprocess
 import sys
@@ -43,7 +43,7 @@ def make_xml(folder):
 
 
 def make_bridge():
-    """A bridge, and the host's end of it."""
+    """Makes a bridge, and a socket on it."""
     for words in (["add", BRIDGE, "type", "bridge"], ["set", BRIDGE, "up"]):
         subprocess.run(["ip", "link", *words], check=True)
     end = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, ETHERTYPE)
@@ -53,7 +53,7 @@ def make_bridge():
 
 
 def both_ways(tap, guest, end, what):
-    """Frames from the host and from the guest."""
+    """Checks frames from the host and from the guest."""
     one = Descriptor(guest, "capture0", immediate=True)
     reading = one.begin("drain", END)
     for data in (*[frame(i) for i in range(20)], frame(END)):
@@ -72,7 +72,7 @@ def both_ways(tap, guest, end, what):
 
 
 def bridged(tap):
-    """Defined, started, saved, restored."""
+    """Defines, starts, saves and restores a domain."""
     folder, end = scratch(), make_bridge()
     with virsh.Libvirt(system=True) as libvirt:
         (folder / "domain.xml").write_text(make_xml(folder))
@@ -87,7 +87,7 @@ def bridged(tap):
             guest.ready()
             tap.contains(libvirt("qemu-monitor-command", NAME, "--hmp",
                                  "info network"), "hostua-nic0: index=0,type=tap",
-                         "the domain's netdev is a tap")
+                         "the domain's netdev is a TAP netdev")
             both_ways(tap, guest, end, "started")
             libvirt("save", NAME, folder / "saved")
             libvirt("restore", folder / "saved")

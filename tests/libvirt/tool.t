@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""libvirt-capture changes the XML of a domain where it must, and nowhere else;
-what it cannot do, it refuses with an error that says why."""
+"""libvirt-capture makes only the necessary changes to a domain's XML, and refuses
+domains that it cannot change, with the reason."""
 import io
 import re
 import subprocess
@@ -48,14 +48,14 @@ def domain(*parts, machine="pc", kind="kvm", namespace="", rest=""):
 
 
 def commandline(*words):
-    """A command line for QEMU of the user's own."""
+    """Options for QEMU that the user has set."""
     lines = "".join(f"\n    <qemu:arg value='{word}'/>" for word in words)
     return {"namespace": f" {NS}",
             "rest": f"\n  <qemu:commandline>{lines}\n  </qemu:commandline>"}
 
 
 def run(xml, *options, plugin=PLUGIN):
-    """The tool in this process: its status, output and errors."""
+    """Runs the tool in this process; returns its status, output and errors."""
     if isinstance(xml, str):
         xml = xml.encode()
     words = ["--plugin", str(plugin)] if plugin else []
@@ -68,8 +68,8 @@ def run(xml, *options, plugin=PLUGIN):
 
 
 def changed(tap, name, xml, *options):
-    """The tool's output, which it must take back to what it was, and which it
-    leaves as it is when it runs again."""
+    """Runs the tool and returns its output. Checks that a second run changes
+    nothing, and that --remove restores the XML."""
     status, out, errors = run(xml, *options)
     tap.equal(status, 0, f"{name}: libvirt-capture succeeds")
     tap.ok(run(out, *options)[1] == out,
@@ -80,7 +80,7 @@ def changed(tap, name, xml, *options):
 
 
 def added(xml, out):
-    """The lines that are new."""
+    """The lines of the output that the XML lacks."""
     left = xml.splitlines()
     lines = []
     for line in out.splitlines():
@@ -96,11 +96,11 @@ def addresses(text):
     return re.findall(r"virtio-capture-pci,.*?bus=([\w.]+),addr=(\w+)", text)
 
 
-# What is added.
+# Changes to the XML.
 
 
 def plain(tap):
-    """The usual interface."""
+    """One interface of the usual kind."""
     xml = domain(nic())
     out = changed(tap, "an interface", xml)
     first, *lines = out.splitlines()
@@ -125,7 +125,7 @@ def plain(tap):
 
 
 def kinds(tap):
-    """The kernel serves only some interfaces."""
+    """vhost is used by interfaces of some types and models only."""
     for kind in ("network", "bridge", "ethernet", "direct", "user", "udp"):
         for model in ("virtio", "virtio-non-transitional", "e1000e"):
             name = f"{model} of type {kind}"
@@ -136,7 +136,7 @@ def kinds(tap):
 
 
 def drivers(tap):
-    """What a driver has already."""
+    """Interfaces that have a <driver> already."""
     for before, after, option in (
             ("<driver name='vhost' iommu='on'/>",
              "<driver name='qemu' iommu='on'/>", ()),
@@ -157,7 +157,7 @@ def drivers(tap):
 
 
 def several(tap):
-    """Some interfaces, one after the other."""
+    """Several interfaces, in one run or in several."""
     xml = domain(nic(), nic("user", 57), nic("bridge", 58, "e1000"))
     out = changed(tap, "all", xml)
     tap.equal(addresses(out), [("pci.0", slot) for slot in
@@ -178,7 +178,7 @@ def several(tap):
 
 
 def aliases(tap):
-    """Aliases of the user's, and of a running domain."""
+    """Aliases that the user has set, and those of a running domain."""
     out = changed(tap, "own alias", domain(
         nic("user", more="\n      <alias name='ua-lan'/>")))
     tap.contains(out, "netdev=hostua-lan,id=capture-lan,",
@@ -190,11 +190,11 @@ def aliases(tap):
     out = changed(tap, "taken alias", domain(
         nic("user"), "<disk><alias name='ua-nic0'/></disk>"))
     tap.contains(out, "<alias name='ua-nic1'/>",
-                 "alias that is taken: the next one is used")
+                 "alias that is in use: the next one is used")
 
 
 def texts(tap):
-    """Ways to write XML."""
+    """Different notations of XML."""
     xml = domain(nic()).replace("'", '"').replace("<name>", """<!-- it's <a>
     > comment --><description><![CDATA[<interface>]]> &gt; ä
   </description>  <name>""")
@@ -217,7 +217,7 @@ def texts(tap):
 
 
 def slots(tap):
-    """Addresses that are taken."""
+    """PCI addresses that are in use."""
     taken = "<address type='pci' domain='0x0000' bus='0x{}' slot='0x{}'/>"
     xml = domain(nic(), "<x>" + taken.format("00", "1f") + "</x><x>"
                  + taken.format("01", "1d") + "</x><x><source>"
@@ -235,7 +235,7 @@ def slots(tap):
 
 
 def plugins(tap):
-    """Which plug-in is loaded."""
+    """The path of the plug-in."""
     other = scratch() / "a,b" / "virtio-capture.so"
     other.parent.mkdir()
     other.touch()
@@ -264,18 +264,18 @@ def plugins(tap):
               "make uninstall removes everything")
 
 
-# What is refused.
+# Errors.
 
 
 def refused(tap, xml, reason, *options, **keywords):
-    """An error, and no output."""
+    """Checks that there is an error and no output."""
     status, out, errors = run(xml, *options, **keywords)
     tap.ok(status == 1 and not out, f"refused: {reason}", status, out, errors)
     tap.contains(errors, reason, f"refused: the error says {reason}")
 
 
 def wrong(tap):
-    """Domains that it can do nothing for."""
+    """Domains that the tool cannot change."""
     for kind, reason in (
             ("hostdev", "without a netdev in QEMU; choose others"),
             ("vdpa", "its frames bypass QEMU (vhost-vdpa)"),
@@ -302,7 +302,7 @@ def wrong(tap):
 
 
 def no_xml(tap):
-    """What is no XML of a domain."""
+    """Input that is not the XML of a domain."""
     text = domain(nic())
     for data in (b"", b"guest", text[:-5].encode(), text.encode("utf-16"),
                  text.replace("guest", "\xe4").encode("latin-1"),
@@ -316,12 +316,12 @@ def no_xml(tap):
 
 
 def files(tap):
-    """Files that are not there."""
+    """Missing files and domains."""
     refused(tap, domain(nic()), "there is no plug-in /no/virtio-capture.so",
             plugin="/no/virtio-capture.so")
     refused(tap, domain(nic()), "its name must be virtio-capture.so",
             plugin=__file__)
-    # The program as it is run.
+    # Runs the program in a process of its own.
     for words, reason in ((["--xml", "/no/file"], "--xml /no/file: No such"),
                           (["-c", "test:///default", "guest"],
                            "virsh dumpxml: error: failed to get domain"),
