@@ -98,8 +98,8 @@ def make_root(root, number, path, offset, size):
     """Make the root file system at an offset in the disk's file."""
     needed = used(root) + OVERHEAD
     if needed > size:
-        raise Failure(f"--size is too small: the system needs "
-                      f"{-(-(needed + offset) // MIB)}M at the least")
+        raise Failure(f"--size is too small: the system needs at least "
+                      f"{-(-(needed + offset) // MIB)}M")
     run(["mke2fs", "-q", "-F", "-t", "ext4", "-O", FEATURES, "-U", number,
          "-L", "root", "-E", f"offset={offset},nodiscard", "-d", root, path,
          f"{size // 1024}k"], "mke2fs")

@@ -36,7 +36,7 @@ def check_programs(image_format):
     lacking = {program: package for program, package in wanted.items()
                if not shutil.which(program)}
     if lacking:
-        raise Failure(f"there is no {', no '.join(lacking)}: install "
+        raise Failure(f"missing programs: {', '.join(lacking)}; install "
                       f"{' '.join(sorted(set(lacking.values())))} "
                       "(images/fetch/setup PACKAGE...)")
 

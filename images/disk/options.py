@@ -20,20 +20,20 @@ PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+:~-]+)?")
 KEY_TYPE = re.compile(r"(ssh-|ecdsa-|sk-)[A-Za-z0-9@.-]+$")
 
 EPILOG = """\
-The image boots by BIOS and by UEFI, in QEMU. It has systemd, OpenSSH, QEMU's
-guest agent, tcpdump, the driver, and the libpcap for /dev/bpf: in it, tcpdump
-captures through /dev/bpf. Root logs in on the console without a password, over
-SSH with a key of --ssh-key only.
+The image boots by BIOS and by UEFI, in QEMU. It has systemd, OpenSSH, the QEMU
+guest agent, the driver, and tcpdump, which captures through /dev/bpf. Root can
+log in on the console without a password, and over SSH only with a key of
+--ssh-key.
 
-Root is not needed, where the user has a range of IDs in /etc/subuid. Packages of
+Root is not needed if the user has a range of IDs in /etc/subuid. The packages of
 virtio-capture are those of "make deb".
 
-Exit status: 0; 1 when there is no image; 2 for a bad option; 77 when Debian's
-server lacks a package that its list has; 128 and the signal's number after
-SIGINT, SIGTERM, SIGHUP or SIGQUIT.
+Exit status: 0; 1 if the image could not be made; 2 if an option is wrong; 77 if
+Debian's server lacks a package that its index lists; 128 and the signal's number
+after SIGINT, SIGTERM, SIGHUP or SIGQUIT.
 
-The manual page has the rest (man images/build.1), images/other-images.md how the
-driver gets into images that are made otherwise.
+See the manual page (man images/build.1), and images/other-images.md for adding the
+driver to images made by other tools.
 """
 
 
@@ -52,7 +52,7 @@ def size(text):
     """Return the number of bytes of a --size."""
     found = re.fullmatch(r"([0-9]{1,9})([MGT])", text)
     if not found:
-        raise BadOption(f"--size {text}: no size, as 3000M, 4G or 1T")
+        raise BadOption(f"--size {text}: not a size such as 3000M, 4G or 1T")
     value = int(found[1]) * UNITS[found[2]]
     if not LEAST_SIZE <= value <= MOST_SIZE:
         raise BadOption(f"--size {text}: not from {LEAST_SIZE // MIB}M to "
@@ -76,7 +76,7 @@ def check_file(option, name):
     if not os.path.isfile(name):
         raise BadOption(f"{option} {name}: not a file")
     if not os.access(name, os.R_OK):
-        raise BadOption(f"{option} {name}: it cannot be read")
+        raise BadOption(f"{option} {name}: cannot be read")
 
 
 def is_file_name(package):
@@ -88,8 +88,8 @@ def check_package(package):
     """Raise BadOption unless it can name a package, or is a package's file."""
     if not is_file_name(package):
         if not PACKAGE_NAME.fullmatch(package):
-            raise BadOption(f"--package {package}: no name of a package, as "
-                            "NAME or NAME=VERSION, and no file, as FILE.deb")
+            raise BadOption(f"--package {package}: neither a package name, NAME or "
+                            "NAME=VERSION, nor a file, FILE.deb")
         return
     check_file("--package", package)
     with open(package, "rb") as file:
@@ -110,7 +110,7 @@ def read_keys(name):
     for line in lines or [""]:
         # Options may precede the type.
         if not any(KEY_TYPE.match(word) for word in line.split()[:-1]):
-            raise BadOption(f"--ssh-key {name}: no public key for SSH: "
+            raise BadOption(f"--ssh-key {name}: not a public key for SSH: "
                             f"{line[:40]!r}")
     return lines
 
@@ -123,31 +123,34 @@ def make_parser():
                     "capture devices.", epilog=EPILOG, allow_abbrev=False,
         add_help=False, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("output", metavar="OUTPUT", help="the image's file")
+    add("output", metavar="OUTPUT", help="the file to make")
     add("--release", metavar="NAME", choices=RELEASES, default=RELEASES[0],
-        help=f"of Debian: {' or '.join(RELEASES)} (default {RELEASES[0]})")
+        help=f"release of Debian: {' or '.join(RELEASES)} (default "
+             f"{RELEASES[0]})")
     add("--package", metavar="NAME|FILE.deb", action="append", default=[],
-        help="install it, with what it depends on; NAME may be NAME=VERSION; "
+        help="install a package with its dependencies; NAME may be NAME=VERSION; "
              "repeatable")
     add("--script", metavar="FILE", action="append", default=[],
-        help="run it in the image's system, as root, when all is installed; "
-             "repeatable")
+        help="run a program in the image's system, as root, after all packages "
+             "are installed; repeatable")
     add("--ssh-key", metavar="FILE", action="append", default=[],
-        help="public key that may log in as root; repeatable")
+        help="public keys that may log in as root; repeatable")
     add("--hostname", metavar="NAME", default=DEFAULT_HOSTNAME,
-        help=f"of the system (default {DEFAULT_HOSTNAME})")
+        help=f"host name of the system (default {DEFAULT_HOSTNAME})")
     add("--size", metavar="SIZE", default=f"{DEFAULT_SIZE // MIB}M",
-        help="of the disk, as 3000M or 4G (default 2G); what is not used of it "
+        help="size of the disk, such as 3000M or 4G (default 2G); unused space "
              "takes no room in the file")
     add("--format", choices=FORMATS,
-        help="of the file (default: qcow2 if OUTPUT ends in .qcow2, else raw)")
+        help="format of the file (default: qcow2 if OUTPUT ends in .qcow2, else "
+             "raw)")
     add("--dkms", action="store_true",
-        help="have DKMS build the driver, in the image now and for each kernel "
-             "that is installed later; else it is for the kernel that there is")
-    add("--force", action="store_true", help="replace OUTPUT if it is there")
+        help="let DKMS build the driver in the image, also for kernels that are "
+             "installed later (default: the driver is built for the image's "
+             "kernel only)")
+    add("--force", action="store_true", help="replace OUTPUT if it exists")
     add("--verbose", action="store_true",
-        help="show what the programs print that do the work")
-    add("--help", action="help", help="show this")
+        help="show the output of the programs that make the image")
+    add("--help", action="help", help="show this help")
     return parser
 
 
@@ -173,13 +176,12 @@ def check_output(output, is_forced):
     """Raise BadOption unless the image can be written there."""
     folder = os.path.dirname(os.path.abspath(output))
     if not output or os.path.isdir(output):
-        raise BadOption(f"OUTPUT {output or repr(output)}: not the name of a "
-                        "file")
+        raise BadOption(f"OUTPUT {output or repr(output)}: not a file name")
     if not os.path.isdir(folder):
         raise BadOption(f"OUTPUT {output}: there is no folder {folder}")
     if os.path.lexists(output) and not os.path.isfile(output):
-        raise BadOption(f"OUTPUT {output}: it is there, and is no file")
+        raise BadOption(f"OUTPUT {output}: exists and is not a file")
     if os.path.lexists(output) and not is_forced:
-        raise BadOption(f"OUTPUT {output}: it is there (--force replaces it)")
+        raise BadOption(f"OUTPUT {output}: exists (--force replaces it)")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise BadOption(f"OUTPUT {output}: {folder} cannot be written to")

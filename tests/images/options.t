@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/build: its options, the bad ones above all, and what it needs. Images
-are made by the tests in disks/, make check-images."""
+"""images/build: invalid options, --help, missing programs and an interrupt. The tests in
+disks/ make images (make check-images)."""
 import os
 import re
 import signal
@@ -18,26 +18,26 @@ from tree import TOP  # noqa: E402
 BUILD = TOP / "images" / "build"
 PAGE = TOP / "images" / "build.1"
 
-# Options before OUTPUT, and what the error must say. "here" is a folder with the
-# files that prepare() makes.
+# Invalid options, and a part of the error. "here" is a folder with the files that
+# prepare() makes.
 BAD = (
     (["--bogus"], "unrecognized arguments: --bogus"),
     (["--release", "sid"], "argument --release: invalid choice: 'sid'"),
     (["--rel", "trixie"], "unrecognized arguments: --rel"),
     (["--format", "vdi"], "argument --format: invalid choice: 'vdi'"),
-    (["--size", "big"], "--size big: no size, as 3000M, 4G or 1T"),
-    (["--size", "4"], "--size 4: no size"),
-    (["--size", "-4G"], "--size -4G: no size"),
+    (["--size", "big"], "--size big: not a size such as 3000M, 4G or 1T"),
+    (["--size", "4"], "--size 4: not a size"),
+    (["--size", "-4G"], "--size -4G: not a size"),
     (["--size", "100M"], "--size 100M: not from 256M to 8T"),
     (["--size", "9T"], "--size 9T: not from 256M to 8T"),
-    (["--size", "99999999999G"], "--size 99999999999G: no size"),
+    (["--size", "99999999999G"], "--size 99999999999G: not a size"),
     (["--hostname", "a_b"], "--hostname a_b: a host name is made of"),
     (["--hostname", ""], "--hostname : a host name is made of"),
     (["--hostname", "-a"], "--hostname -a: a host name is made of"),
     (["--hostname", "a" * 65], "a: a host name is made of"),
-    (["--package", "Big_Name"], "--package Big_Name: no name of a package"),
-    (["--package", "a,b"], "--package a,b: no name of a package"),
-    (["--package", "-x"], "--package -x: no name of a package"),
+    (["--package", "Big_Name"], "--package Big_Name: neither a package name"),
+    (["--package", "a,b"], "--package a,b: neither a package name"),
+    (["--package", "-x"], "--package -x: neither a package name"),
     (["--package", "gone.deb"], "--package gone.deb: no such file"),
     (["--package", "here/text.deb"],
      "--package here/text.deb: not a Debian package"),
@@ -48,22 +48,22 @@ BAD = (
     (["--ssh-key", "here/private"],
      "--ssh-key here/private: this is a private key; give the public one"),
     (["--ssh-key", "here/text.deb"],
-     "--ssh-key here/text.deb: no public key for SSH: 'text'"),
-    (["--ssh-key", "here/empty"], "--ssh-key here/empty: no public key"),
+     "--ssh-key here/text.deb: not a public key for SSH: 'text'"),
+    (["--ssh-key", "here/empty"], "--ssh-key here/empty: not a public key"),
 )
 
-# OUTPUT, and what the error must say.
+# Invalid OUTPUT, and a part of the error.
 BAD_OUTPUTS = (
-    ("", "OUTPUT '': not the name of a file"),
-    ("here", "OUTPUT here: not the name of a file"),
+    ("", "OUTPUT '': not a file name"),
+    ("here", "OUTPUT here: not a file name"),
     ("gone/image", "OUTPUT gone/image: there is no folder"),
-    ("here/text.deb", "OUTPUT here/text.deb: it is there (--force replaces it)"),
-    ("here/pipe", "OUTPUT here/pipe: it is there, and is no file"),
+    ("here/text.deb", "OUTPUT here/text.deb: exists (--force replaces it)"),
+    ("here/pipe", "OUTPUT here/pipe: exists and is not a file"),
 )
 
 
 def prepare(folder):
-    """The files that options name."""
+    """Makes the files that options name."""
     here = Path(folder, "here")
     Path(here, "folder.deb").mkdir(parents=True)
     Path(here, "text.deb").write_text("text\n")
@@ -74,14 +74,14 @@ def prepare(folder):
 
 
 def build(folder, *words, **keywords):
-    """Runs images/build there; gives a CompletedProcess with text."""
+    """Runs images/build in a folder; returns a CompletedProcess with text."""
     return subprocess.run([BUILD, *words], cwd=folder, text=True, check=False,
                           stdin=subprocess.DEVNULL, capture_output=True,
                           **keywords)
 
 
 def contents(folder):
-    """Everything below a folder."""
+    """Returns the paths of all files in a folder."""
     return sorted(str(path) for path in Path(folder).rglob("*"))
 
 
@@ -92,32 +92,39 @@ def test_bad(tap, folder):
         told = re.sub(r"\s+", " ", done.stderr)
         tap.ok(done.returncode == 2 and message in told
                and told.startswith("images/build: "),
-               f"{' '.join(words)[:40]}: status 2, and the error names it",
+               f"images/build {' '.join(words)[:40]}: status 2, and the error names "
+               "the option",
                done.returncode, done.stderr)
     for output, message in BAD_OUTPUTS:
         done = build(folder, output)
         tap.ok(done.returncode == 2 and message in done.stderr,
-               f"OUTPUT {output or 'empty'}: status 2, and the error names it",
+               f"images/build with the OUTPUT {output or '(empty)'}: status 2, and "
+               "the error names OUTPUT",
                done.returncode, done.stderr)
     done = build(folder)
     tap.ok(done.returncode == 2 and "required: OUTPUT" in done.stderr,
-           "no OUTPUT: status 2, and the error says so", done.stderr)
-    tap.equal(contents(folder), before, "nothing was written")
+           "images/build without OUTPUT: status 2, and the error names OUTPUT",
+           done.stderr)
+    tap.equal(contents(folder), before,
+              "images/build with invalid options writes no file")
 
 
 def test_help(tap, folder):
     done = build(folder, "--help")
-    tap.equal((done.returncode, done.stderr), (0, ""), "--help: status 0")
-    tap.contains(done.stdout, "images/build.1", "it tells of the manual page")
+    tap.equal((done.returncode, done.stderr), (0, ""),
+              "images/build --help: status 0 and no errors")
+    tap.contains(done.stdout, "images/build.1",
+                 "images/build --help names the manual page")
     there = set(re.findall(r"^  (--[a-z-]+)", done.stdout, re.MULTILINE))
     told = {f"-{name}" for name in re.findall(
         r"^\.It Fl (-[a-z-]+)", PAGE.read_text(), re.MULTILINE)}
-    tap.ok(len(there) > 10, "it has options", done.stdout)
-    tap.equal(sorted(told), sorted(there), "the manual page has the same ones")
+    tap.ok(len(there) > 10, "images/build --help lists options", done.stdout)
+    tap.equal(sorted(told), sorted(there),
+              "images/build --help and its manual page have the same options")
 
 
 def test_needs(tap, folder):
-    """What is missing is told with the package that has it."""
+    """Programs that images/build needs are missing."""
     path = Path(folder, "bin")
     path.mkdir()
     Path(path, "python3").symlink_to(sys.executable)
@@ -125,16 +132,18 @@ def test_needs(tap, folder):
         Path(path, program).symlink_to(Path("/usr/bin", program))
     done = build(folder, "image.qcow2",
                  env={**os.environ, "PATH": str(path)})
-    tap.ok(done.returncode == 1 and "no mformat" in done.stderr
-           and "no qemu-img" in done.stderr
+    tap.ok(done.returncode == 1
+           and re.search("missing programs:.* mformat,.* qemu-img[,;]",
+                         done.stderr)
            and re.search("install mtools qemu-utils( uidmap)? ", done.stderr),
-           "what is missing is told with its packages", done.stderr)
+           "images/build without needed programs: status 1, and the error lists "
+           "programs and packages", done.stderr)
 
 
 def test_signal(tap, folder):
-    """An interrupt early on leaves nothing, whatever is done at that time."""
+    """SIGINT while the system is made."""
     if not list((TOP / "build" / "deb").glob("virtio-capture-libpcap_*.deb")):
-        tap.skip("an interrupt", "there are no packages of make deb")
+        tap.skip("images/build with SIGINT", "make deb has made no packages")
         return
     place = Path(folder, "place")
     place.mkdir()
@@ -148,13 +157,13 @@ def test_signal(tap, folder):
         builder.send_signal(signal.SIGINT)
         errors = builder.stderr.read()
     tap.equal(builder.returncode, 128 + signal.SIGINT,
-              "an interrupt: its status")
-    tap.ok(contents(folder) == before, "and nothing is left",
+              "images/build with SIGINT: status 130")
+    tap.ok(contents(folder) == before, "images/build with SIGINT leaves no file",
            *contents(folder), errors)
 
 
 def main():
-    """All of them, in a folder of their own."""
+    """Runs the tests in a temporary folder."""
     tap = Tap()
     with tempfile.TemporaryDirectory() as folder:
         prepare(folder)

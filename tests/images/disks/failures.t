@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/build: what it says and leaves when it fails late. One system is made for
-all of it, with --dkms, whose driver a script looks at before it fails."""
+"""images/build fails late: its errors, and that it leaves no files. The only system that
+is made has --dkms; its failing script first checks the driver."""
 import os
 import subprocess
 import sys
@@ -34,7 +34,7 @@ def build(folder, *words):
 
 
 def names(folder):
-    """What is there."""
+    """Returns the names of the files in a folder."""
     return sorted(path.name for path in Path(folder).iterdir())
 
 
@@ -47,15 +47,19 @@ def test_script(tap, folder):
     if done.returncode == 77:
         tap.skip("--dkms", done.stderr.splitlines()[-1], is_lacking=False)
         return
-    tap.equal(done.returncode, 1, "a script fails: status 1")
+    tap.equal(done.returncode, 1, "images/build with a failing --script: status 1")
     tap.contains(done.stderr, "--script fails: exit status 3",
-                 "the error names it, and its status")
+                 "images/build with a failing --script: the error names the script "
+                 "and its status")
     tap.contains(done.stderr, "/updates/dkms/virtio_capture.ko",
-                 "--dkms: the driver is DKMS's")
+                 "images/build --dkms: the driver in the image was built by DKMS")
     tap.contains(done.stderr, "all was there",
-                 "--dkms: the kernel is not held, and there is a compiler")
-    tap.equal(image.read_text(), "of before", "OUTPUT is as it was")
-    tap.equal(names(folder), before, "nothing else is left")
+                 "images/build --dkms: the kernel is not held, and the image has a "
+                 "compiler")
+    tap.equal(image.read_text(), "of before",
+              "images/build --force with a failing --script: OUTPUT is unchanged")
+    tap.equal(names(folder), before,
+              "images/build with a failing --script leaves no file")
 
 
 def test_no_package(tap, folder):
@@ -64,13 +68,14 @@ def test_no_package(tap, folder):
     tap.ok(done.returncode == 1
            and "Unable to locate package no-such-package" in
            done.stderr.splitlines()[-2],
-           "a package that there is not: status 1, and the error names it",
-           done.returncode, done.stderr)
-    tap.equal(names(folder), before, "nothing is left")
+           "images/build with an unknown --package: status 1, and the error names "
+           "it", done.returncode, done.stderr)
+    tap.equal(names(folder), before,
+              "images/build with an unknown --package leaves no file")
 
 
 def main():
-    """All of them."""
+    """Runs the tests in a temporary folder."""
     tap = Tap()
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         tap.run(lambda tap: test_no_package(tap, folder),

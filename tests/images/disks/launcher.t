@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/vm --disk: an image of Debian's, as images/build makes it, by each way
-in, with BIOS and UEFI. VIRTIO_CAPTURE_TEST_IMAGE may name one, raw, to which
-nothing is written."""
+"""images/vm --disk with an image of images/build: with each kind of connection, with
+BIOS and UEFI. VIRTIO_CAPTURE_TEST_IMAGE can name a raw image to use, which is not
+changed."""
 import os
 import subprocess
 import sys
@@ -18,7 +18,7 @@ from terminal import shell  # noqa: E402
 
 IMAGE = os.environ.get("VIRTIO_CAPTURE_TEST_IMAGE")
 
-# The driver of the image's own sees a frame of the guest's.
+# Captures a ping and its reply with the image's driver.
 CAPTURE = """
 set -e
 until ip route | grep -q default; do sleep 1; done
@@ -35,7 +35,7 @@ until ip route | grep -q default; do sleep 1; done
 echo ready
 """
 
-# Left for what the next guest finds; sshd takes the key then.
+# Changes that the next guest finds; sshd then accepts the key.
 KEEP = """
 mkdir -p -m 700 ~/.ssh
 cat key.pub >>~/.ssh/authorized_keys
@@ -56,14 +56,14 @@ exit 5
 
 def run(options, command):
     """Runs a command in the overlay's system."""
-    # With ACPI's table: the boot loader gives the kernel its parameters.
+    # table=True, as the boot loader sets the kernel's parameters.
     return vm(["--disk", str(OVERLAY), *options], command, table=True)
 
 
 def test_agent(tap):
     done = run(["--keep", "--add", f"{KEY}.pub"], ["sh", "-c", KEEP])
     tap.equal((done.returncode, done.stdout, done.stderr),
-              (3, "out\n", "err\n"), "--disk, by the guest agent, with "
+              (3, "out\n", "err\n"), "--disk by the guest agent, with "
               "--keep: status and output are COMMAND's")
 
 
@@ -74,25 +74,27 @@ def test_ssh(tap):
                 "NAME=a  b", "--add", str(place / "two"),
                 "--get", f"/etc/mark:{place}"], ["sh", "-c", WHAT])
     tap.equal((done.returncode, done.stderr), (5, ""),
-              "--disk, by ssh, with UEFI: the status is COMMAND's")
+              "--disk by ssh, with UEFI: the status is COMMAND's")
     tap.equal(done.stdout.splitlines()[:5],
               ["kept", "/root", "a  b", "two", "UEFI"],
-              "--disk, by ssh: what was kept before, folder, --env, --add")
-    tap.equal((place / "mark").read_text(), "kept\n", "--disk, by ssh: --get")
+              "--disk by ssh: COMMAND has the kept changes, the folder /root, the "
+              "variable of --env and the file of --add")
+    tap.equal((place / "mark").read_text(), "kept\n",
+              "--disk by ssh: --get copies a file")
 
 
 def test_serial(tap):
     place = KEY.parent
     done = run(["--via", "serial", "--get", f"ping.pcap:{place}"],
                ["sh", "-c", CAPTURE])
-    tap.equal(done.returncode, 0, "--disk, by the serial console: status 0")
+    tap.equal(done.returncode, 0, "--disk by the serial console: status 0")
     tap.note(done.stderr)
     tap.ok((place / "ping.pcap").stat().st_size > 24 + 2 * (16 + 98) - 1,
-           "--disk: the driver of the image captures a ping")
+           "--disk by the serial console: the image's driver captures a ping")
 
 
 def test_live(tap):
-    """What the extcap for Wireshark gets from the system's own tcpdump."""
+    """The extcap for Wireshark captures with the system's tcpdump."""
     folder = KEY.parent
     with subprocess.Popen([VM, "--disk", OVERLAY, "--", "sh"], text=True,
                           env=live.environment(folder), stdin=subprocess.PIPE,
@@ -100,21 +102,21 @@ def test_live(tap):
         launcher.stdin.write(PINGS)
         launcher.stdin.flush()
         tap.equal(launcher.stdout.readline(), "ready\n",
-                  "--disk, by the guest agent: sh reads the input")
+                  "--disk by the guest agent: sh reads the input")
         with live.Capture(folder, "virtio-capture-vm", nic="capture0",
                           filter="icmp") as capture:
             size = len(capture.read(24 + 2 * (16 + 98)))
             tap.equal((size, capture.stop()), (24 + 2 * (16 + 98), (0, "")),
                       "--disk: the extcap captures a ping on capture0")
         launcher.communicate()
-    tap.equal(launcher.returncode, 0, "--disk, by the guest agent: sh ends with "
-              "its input, status 0")
+    tap.equal(launcher.returncode, 0, "--disk by the guest agent: sh exits at the "
+              "end of its input, with status 0")
 
 
 def test_console(tap):
     status, said = shell(["--disk", str(OVERLAY), "--timeout", "300"],
                          b"echo hello; exit 4", prompt=b"\n# ")
-    tap.equal(status, 4, "--disk without COMMAND: the status of root's shell")
+    tap.equal(status, 4, "--disk without COMMAND: the status is that of root's shell")
     tap.ok(b"\nhello" in said, "--disk without COMMAND: the shell is on the console", said[-2000:])
 
 
@@ -122,18 +124,18 @@ def test_session(tap):
     status, said = shell(["--disk", str(OVERLAY), "--ssh", "--ssh-key", str(KEY),
                           "--env", "NAME=hello", "--timeout", "300"],
                          b'echo "<$NAME>"; exit 4', prompt=b"# ")
-    tap.equal(status, 4, "--ssh without COMMAND: the status of ssh's shell")
+    tap.equal(status, 4, "--ssh without COMMAND: the status is that of ssh's shell")
     tap.ok(b"<hello>" in said,
            "--ssh without COMMAND: the shell has the variable of --env",
            said[-2000:])
 
 
 def prepare(tap):
-    """Makes a key, an image if there is none, and the overlay."""
+    """Makes an image unless one is given, a key, and the overlay."""
     image = IMAGE and Path(IMAGE).resolve()
     if not image:
         image = KEY.parent / "image.raw"
-        diskimage.build(tap, "images/build makes an image",
+        diskimage.build(tap, "images/build makes an image for images/vm --disk",
                         [diskimage.BUILD, image], KEY.parent)
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", KEY],
                    check=True)

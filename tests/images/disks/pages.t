@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/other-images.md: the commands for mmdebstrap and for mkosi, run as they
-stand there, make systems that have the driver and capture with it.
+"""images/other-images.md: the commands for mmdebstrap and for mkosi, run unchanged, make
+systems with the driver that can capture.
 
-mkosi is that of Debian 13, in a system of its own below build/downloads, as that
-of Debian 12 is another program."""
+mkosi is that of Debian 13, in a system below build/downloads, as Debian 12 has an
+incompatible version."""
 import os
 import re
 import shutil
@@ -20,7 +20,7 @@ from tap import Tap  # noqa: E402
 
 PAGE = tree.TOP / "images" / "other-images.md"
 MKOSI_ROOT = tree.DOWNLOADS / "package-roots" / "mkosi"
-# What the boot of a folder of files needs beside these: a disk.
+# Makes a disk, to boot the files that mmdebstrap makes.
 MAKE_DISK = """\
 mkdir root
 tar -xpf root.tar -C root --exclude='./dev/*'
@@ -32,7 +32,7 @@ cp root/vmlinuz root/initrd.img .
 
 
 def commands(name):
-    """The shell's block of one section."""
+    """Returns the block of shell commands of a section."""
     section = re.search(rf"^## {name}\n(.*?)^## ", PAGE.read_text(),
                         re.DOTALL | re.MULTILINE)[1]
     return re.search(r"^```sh\n(.*?)^```", section,
@@ -40,19 +40,19 @@ def commands(name):
 
 
 def prepare(folder):
-    """A folder in which the commands find what they would in the tree."""
+    """Makes a folder in which the commands find the packages, as in the tree."""
     shutil.copytree(tree.TOP / "build" / "deb", Path(folder, "build", "deb"))
     os.chmod(folder, 0o755)
 
 
 def system_has(tap, machine, name):
-    """The driver and what goes with it."""
+    """Checks the driver and /dev/bpf, and that tcpdump captures."""
     disk.equal(tap, machine, "stat -c '%U %G %a' /dev/bpf; "
                "grep -o '^virtio_capture' /proc/modules; modinfo -F filename "
                "virtio_capture | grep -o updates/dkms",
                "root bpf 660\nvirtio_capture\nupdates/dkms\n",
-               f"{name}: DKMS's driver, and /dev/bpf")
-    # The page leaves the network to the reader.
+               f"{name}: DKMS's driver is loaded, and /dev/bpf has the group bpf")
+    # The page does not configure the network.
     machine.run("ip link set $(ls /sys/class/net | grep -v '^lo$') up; "
                 "ip address add 10.0.2.15/24 dev "
                 "$(ls /sys/class/net | grep -v '^lo$')")
@@ -62,7 +62,7 @@ def system_has(tap, machine, name):
 def test_mmdebstrap(tap):
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         prepare(folder)
-        disk.build(tap, "mmdebstrap: the page's commands",
+        disk.build(tap, "mmdebstrap: the commands of other-images.md succeed",
                    ["sh", "-ec", commands("mmdebstrap") + MAKE_DISK], folder)
         with disk.Machine(folder, Path(folder, "root.raw"), more=[
                 "-kernel", f"{folder}/vmlinuz", "-initrd",
@@ -72,7 +72,7 @@ def test_mmdebstrap(tap):
 
 
 def mkosi_root():
-    """The system with mkosi, made once."""
+    """Returns the command that makes the system with mkosi if it does not exist."""
     script = f"""\
 exec 8>{MKOSI_ROOT}.lock
 flock 8
@@ -94,22 +94,22 @@ touch {MKOSI_ROOT}/.made
 def test_mkosi(tap):
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         os.environ["DEBIAN_RELEASE"] = "trixie"
-        disk.build(tap, "mkosi: a system of Debian 13 with it", mkosi_root(),
-                   folder)
+        disk.build(tap, "mkosi: a system of Debian 13 with mkosi can be made",
+                   mkosi_root(), folder)
         del os.environ["DEBIAN_RELEASE"]
         place = MKOSI_ROOT / "srv" / "page"
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir()
         prepare(place)
-        # This machine's mirror, which may lack packages for debugging.
+        # Use this machine's mirror, without debug packages, which it may lack.
         sources = place / "image" / "mkosi.sandbox" / "etc/apt/sources.list.d"
         sources.mkdir(parents=True)
         (sources / "mkosi.sources").write_text("".join(
             path.read_text().replace("deb deb-src", "deb") for path in
             (tree.DOWNLOADS / "apt-trixie" / "parts").glob("*.sources")))
         shutil.copy("/etc/resolv.conf", MKOSI_ROOT / "etc" / "resolv.conf")
-        disk.build(tap, "mkosi: the page's commands",
-                   [tree.TOP / "images" / "fetch" / "in-root", MKOSI_ROOT, "sh", "-ec",
+        disk.build(tap, "mkosi: the commands of other-images.md succeed",
+                   [tree.TOP / "images" / "in-root", MKOSI_ROOT, "sh", "-ec",
                     f"cd /srv/page\n{commands('mkosi')}"], folder)
         # mkosi's initrd needs more memory than the usual 512 MB.
         with disk.Machine(folder, place / "image" / "capture.raw", "uefi",
@@ -119,10 +119,10 @@ def test_mkosi(tap):
 
 
 def main():
-    """Both ways."""
+    """Runs both tests."""
     tap = Tap()
     if os.geteuid():
-        tap.ok(False, "must be root")
+        tap.ok(False, "the test runs as root")
         return tap.done()
     for test in (test_mmdebstrap, test_mkosi):
         try:

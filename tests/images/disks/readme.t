@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The disk image of README.md: its commands work as they stand there."""
+"""The disk image of README.md: its commands, run unchanged."""
 import sys
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import tree  # noqa: E402
 
 
 def check(tap):
-    """The image is made, and a command in it lists the device."""
+    """Makes the image; a command in it lists the device."""
     status, lines = readme.run(readme.commands("Your own virtual machine")[1])
     tap.ok(status == 0, "disk image: the commands of README.md succeed", *lines)
     tap.contains("\n".join(lines), "capture0",

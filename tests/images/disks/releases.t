@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/build: an image of each release of Debian, made by a user without root's
-rights with most of the options, boots by BIOS and by UEFI, and captures."""
+"""images/build: an image of each release of Debian, made by a user other than root with
+most of the options, boots by BIOS and by UEFI and can capture."""
 import os
 import re
 import subprocess
@@ -23,7 +23,7 @@ SCRIPTS = {
 
 
 def make_package(folder):
-    """A package of the user's own, which depends on one of Debian's."""
+    """Makes a package that depends on one of Debian's; returns its file."""
     root = Path(folder, "hello-capture")
     Path(root, "DEBIAN").mkdir(parents=True)
     Path(root, "srv").mkdir()
@@ -32,7 +32,7 @@ def make_package(folder):
         "Package: hello-capture\nVersion: 1\nArchitecture: all\n"
         "Maintainer: nobody <nobody@localhost>\nDepends: netcat-openbsd\n"
         "Description: a test\n")
-    # With a space in the name of the file.
+    # A file name with a space.
     file = Path(folder, "my hello.deb")
     subprocess.run(["dpkg-deb", "--root-owner-group", "--build", root, file],
                    check=True, stdout=subprocess.DEVNULL)
@@ -40,7 +40,7 @@ def make_package(folder):
 
 
 def make(tap, release, folder):
-    """Makes the image, as the user."""
+    """Makes the image as the user."""
     package = make_package(folder)
     scripts = []
     for name, text in SCRIPTS.items():
@@ -51,58 +51,62 @@ def make(tap, release, folder):
     disk.user_tree(folder)
     image = Path(folder, "image.qcow2")
     told = disk.build(
-        tap, f"{release}: made without root",
+        tap, f"{release}: a user other than root can make an image",
         [*disk.as_user(folder), Path(folder, "tree/images/build"),
          "--release", release, "--package", "jq", "--package", package,
          *scripts, "--ssh-key", Path(folder, "key.pub"), "--size", "3G",
          "--hostname", "a-capture", image], folder)
-    tap.contains(told, f"{image}: ", "the file is told")
-    tap.equal(os.stat(image).st_uid, disk.USER, "it is the user's")
+    tap.contains(told, f"{image}: ", f"{release}: images/build prints the file name")
+    tap.equal(os.stat(image).st_uid, disk.USER,
+              f"{release}: the image belongs to the user")
     left = [path.name for path in Path(folder).iterdir()
             if path.name.startswith(".virtio")]
-    tap.equal(left, [], "nothing else is left")
+    tap.equal(left, [], f"{release}: images/build leaves no temporary folder")
     return image
 
 
 def test_system(tap, machine, release):
-    """What the options have done, and the driver."""
+    """Checks the effects of the options, and the driver."""
     status, output = machine.run(disk.UP)
-    tap.equal((status, output), (0, "running\n"), "every service is well")
+    tap.equal((status, output), (0, "running\n"),
+              f"{release}: no service of the system fails")
     disk.equal(tap, machine, ". /etc/os-release; echo $VERSION_ID",
-               f"{VERSIONS[release]}\n", "the release")
-    disk.equal(tap, machine, "hostname", "a-capture\n", "--hostname")
+               f"{VERSIONS[release]}\n",
+               f"{release}: --release sets the release")
+    disk.equal(tap, machine, "hostname", "a-capture\n",
+               f"{release}: --hostname sets the host name")
     disk.equal(tap, machine, "cat /root/scripts",
                "0\n/usr/bin/jq\nsecond\n",
-               "--script, twice, as root, after --package")
+               f"{release}: --script runs programs in order, as root, after "
+               "--package")
     disk.equal(tap, machine, "cat /srv/hello; ls /usr/bin/nc.openbsd",
                "hello\n/usr/bin/nc.openbsd\n",
-               "--package with a file, and what it depends on")
+               f"{release}: --package installs a file and its dependencies")
     disk.equal(tap, machine, "ls /srv; ls -A /tmp | sed '/^\\.\\|systemd/d'",
-               "hello\n", "no file of the making is in the image")
+               "hello\n", f"{release}: the image has no temporary files")
     status, output = machine.run("blockdev --getsize64 /dev/vda; df -B1M "
                                  "--output=size / | tail -n 1")
     size, room = output.split()
     tap.ok(size == str(3 << 30) and 2700 < int(room) <= 3072,
-           "--size of disk and file system", output)
+           f"{release}: --size sets the size of disk and file system", output)
     disk.equal(tap, machine, "stat -c '%U %G %a' /dev/bpf; "
                "grep -o '^virtio_capture' /proc/modules; ls /sys/class/misc | "
                "grep '^bpf'", "root bpf 660\nvirtio_capture\nbpf\nbpf0\n",
-               "the driver, /dev/bpf and its group")
+               f"{release}: the driver is loaded, and /dev/bpf has the group bpf")
     disk.equal(tap, machine, "dpkg --verify | sed '/^missing/d'", "",
-               "no file of a package's is another one")
+               f"{release}: the packages' files are unchanged")
     disk.equal(tap, machine, "apt-mark showhold", "linux-image-amd64\n",
-               "the kernel is held")
+               f"{release}: the kernel is held")
     disk.equal(tap, machine, "find / -xdev -nouser -o -xdev -nogroup",
-               "", "every file has an owner that there is")
+               "", f"{release}: each file has a known owner and group")
     disk.equal(tap, machine, "stat -c '%U %a' /root/.ssh/authorized_keys "
                "/usr/bin/su; getcap /root/capable",
                "root 600\nroot 4755\n/root/capable cap_net_raw=ep\n",
-               "owners, modes and capabilities of files")
+               f"{release}: owners, modes and capabilities of files are kept")
 
 
-def test_login(tap, machine, folder):
-    """Whom SSH lets in: root with the key, and nobody with an empty
-    password."""
+def test_login(tap, machine, release, folder):
+    """SSH accepts root with the key, and no empty password."""
     keys = Path(folder, "key").read_text()
     script = f"""\
 umask 077
@@ -118,34 +122,36 @@ ls /etc/ssh/ssh_host_*
 """
     _, output = machine.run(script)
     lines = output.splitlines()
-    tap.equal(lines[:1], ["root"], "SSH with the key of --ssh-key")
+    tap.equal(lines[:1], ["root"],
+              f"{release}: root can log in over SSH with the key of --ssh-key")
     tap.ok("without a password" not in lines
            and any("Permission denied" in line for line in lines),
-           "and not without", output)
+           f"{release}: nobody can log in over SSH without the key", output)
     tap.ok(lines[-3:] == ["NP", "/etc/ssh/ssh_host_ed25519_key",
                           "/etc/ssh/ssh_host_ed25519_key.pub"],
-           "no password for the console; a host key of its own", output)
+           f"{release}: root has no password, and sshd has a new host key", output)
 
 
 def test_release(tap, release):
-    """One image."""
+    """Tests the image of a release."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         os.chmod(folder, 0o755)
         image = make(tap, release, folder)
         with disk.Machine(folder, image) as machine:
             test_system(tap, machine, release)
             disk.captures(tap, machine, f"{release}, BIOS")
-            test_login(tap, machine, folder)
+            test_login(tap, machine, release, folder)
             tap.ok(re.search(r"a-capture login:", machine.console()),
-                   "the serial port has a login", machine.console()[-500:])
+                   f"{release}: the serial port has a login",
+                   machine.console()[-500:])
         with disk.Machine(folder, image, "uefi") as machine:
             disk.equal(tap, machine, "ls -d /sys/firmware/efi",
-                       "/sys/firmware/efi\n", f"{release}: booted by UEFI")
+                       "/sys/firmware/efi\n", f"{release}: the image boots by UEFI")
             disk.captures(tap, machine, f"{release}, UEFI")
 
 
 def main():
-    """All releases."""
+    """Tests all releases."""
     tap = Tap()
     for release in disk.releases():
         try:
