@@ -24,6 +24,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import tree  # noqa: E402
 from tap import Tap  # noqa: E402
 
+# A shell that starts this in the background ignores SIGINT, and so would the
+# commands that are tested.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 RELEASE = "9.9.9-amd64"
 VERSION = "9.9.9-1"
 
