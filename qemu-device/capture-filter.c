@@ -31,7 +31,7 @@ static uint32_t find_reach(const CaptureProgram *program)
             if (in->k > UINT32_MAX - sizeof(uint32_t)) {
                 return UINT32_MAX;
             }
-            reach = MAX(reach, in->k + load_size(in->code));
+            reach = MAX(reach, in->k + vcap_filter_load_size(in->code));
         }
     }
     return reach;

@@ -94,19 +94,6 @@ bool vcap_filter_valid(const struct bsd_insn *insns, u32 len)
 	return BPF_CLASS(insns[len - 1].code) == BPF_RET;
 }
 
-/* Return the size of a load, bytes. */
-static u32 load_size(u16 code)
-{
-	switch (BPF_SIZE(code)) {
-	case BPF_W:
-		return 4;
-	case BPF_H:
-		return 2;
-	default:
-		return 1;
-	}
-}
-
 u32 vcap_filter_snaplen(const struct bsd_insn *insns, u32 len)
 {
 	u32 i, need = 1, here;
@@ -124,7 +111,7 @@ u32 vcap_filter_snaplen(const struct bsd_insn *insns, u32 len)
 		case BPF_LD | BPF_H | BPF_ABS:
 		case BPF_LD | BPF_B | BPF_ABS:
 		case BPF_LDX | BPF_B | BPF_MSH:
-			here = k < NO_LIMIT - 4 ? k + load_size(insns[i].code)
+			here = k < NO_LIMIT - 4 ? k + vcap_filter_load_size(insns[i].code)
 						: NO_LIMIT;
 			break;
 		case BPF_LD | BPF_W | BPF_IND:

@@ -24,6 +24,19 @@ static inline bool vcap_filter_constant(const struct bsd_insn *insns)
 	return insns->code == (BPF_RET | BPF_K);
 }
 
+/** vcap_filter_load_size() - return the number of bytes that a load reads */
+static inline u32 vcap_filter_load_size(u16 code)
+{
+	switch (BPF_SIZE(code)) {
+	case BPF_W:
+		return 4;
+	case BPF_H:
+		return 2;
+	default:
+		return 1;
+	}
+}
+
 /**
  * vcap_filter_snaplen() - return the snapshot length that a program requires
  * @insns: a valid program; NULL: none

@@ -7,6 +7,7 @@
  * a register, so A and X are always below 2^32. The sum of X and an offset is a
  * 64-bit sum and does not wrap around.
  */
+#include "filter.h"
 #include "translate.h"
 
 #define NO_LIMIT	0xffffffffU
@@ -63,18 +64,6 @@ static void emit_jump(struct vcap_translation *t, u8 code, u8 dst, u8 src,
 static s16 word_offset(u32 word)
 {
 	return -(s16)sizeof(u32) * (s16)(word + 1);
-}
-
-static u32 load_size(u16 code)
-{
-	switch (BPF_SIZE(code)) {
-	case BPF_W:
-		return 4;
-	case BPF_H:
-		return 2;
-	default:
-		return 1;
-	}
 }
 
 /* dst = value at src + off, converted from network to host byte order. */
@@ -137,10 +126,10 @@ static void translate_load(struct vcap_translation *t,
 		emit(t, LDX_WORD, dst, FRAME, word_offset(in->k), 0);
 		break;
 	case BPF_ABS:
-		emit_load(t, dst, in->k, load_size(in->code));
+		emit_load(t, dst, in->k, vcap_filter_load_size(in->code));
 		break;
 	case BPF_IND:
-		emit_indirect(t, in->k, load_size(in->code));
+		emit_indirect(t, in->k, vcap_filter_load_size(in->code));
 		break;
 	case BPF_MSH:
 		emit_load(t, dst, in->k, 1);
