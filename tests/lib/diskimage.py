@@ -167,8 +167,10 @@ UP = "systemctl is-system-running --wait; systemctl --failed --plain --no-legend
 # Captures an echo request and its reply on the NIC, and prints which programs use
 # /dev/bpf meanwhile.
 CAPTURE = """\
-nic=$(ls /sys/class/net | grep -v '^lo$')
-until ip -4 address show dev $nic | grep -q inet; do sleep 0.2; done
+until nic=$(ls /sys/class/net | grep -v '^lo$')
+    ip -4 address show dev $nic | grep -q inet; do
+    sleep 0.2   # udev may rename the interface meanwhile
+done
 %s -l -n -c 2 -i $nic icmp >/root/seen 2>/root/errors &
 until grep -qs 'listening on' /root/errors; do
     kill -0 $! || break
