@@ -109,7 +109,7 @@ def test_mkosi(tap):
             (tree.DOWNLOADS / "apt-trixie" / "parts").glob("*.sources")))
         shutil.copy("/etc/resolv.conf", MKOSI_ROOT / "etc" / "resolv.conf")
         disk.build(tap, "mkosi: the commands of other-images.md succeed",
-                   [tree.TOP / "images" / "in-root", MKOSI_ROOT, "sh", "-ec",
+                   [tree.TOP / "images" / "fetch" / "in-root", MKOSI_ROOT, "sh", "-ec",
                     f"cd /srv/page\n{commands('mkosi')}"], folder)
         # mkosi's initrd needs more memory than the usual 512 MB.
         with disk.Machine(folder, place / "image" / "capture.raw", "uefi",
