@@ -131,6 +131,11 @@ class Guest:
             raise CallError(f"{command}: status {status}, {text}")
         return text.strip()
 
+    def free_memory(self):
+        """Free memory, KiB, after caches were given back."""
+        self.shell("sync; echo 3 > /proc/sys/vm/drop_caches")
+        return int(self.shell("grep MemFree /proc/meminfo").split()[1])
+
     def holdings(self):
         """Returns the driver's resources for descriptors, see HOLDINGS."""
         return self.call(f"sh {HOLDINGS}").split()[:2]

@@ -20,12 +20,6 @@ NOISE = 4096
 ROUNDS = 5
 
 
-def free_memory(guest):
-    """Free memory, KiB, after caches were given back."""
-    guest.shell("sync; echo 3 > /proc/sys/vm/drop_caches")
-    return int(guest.shell("grep MemFree /proc/meminfo").split()[1])
-
-
 def listen(tap, guest, link, number, first, one_left):
     """Two descriptors, of which one captures when the other is closed."""
     one = Descriptor(guest, "eth0", immediate=True)
@@ -44,15 +38,15 @@ def shared(tap, guest, link):
     """Count the guest's memory before, between and after descriptors whose
     buffers the driver fills."""
     guest.shell("rmmod virtio_capture")
-    unloaded = free_memory(guest)
+    unloaded = guest.free_memory()
     guest.shell(f"modprobe virtio_capture buffers={BUFFERS} offload=0")
-    rest = free_memory(guest)
+    rest = guest.free_memory()
     tap.ok(unloaded - rest < NOISE,
            "without descriptors the driver has no capture buffers",
            f"{unloaded - rest} KiB are taken")
     for number in range(ROUNDS):
         def taken():
-            return rest - free_memory(guest)
+            return rest - guest.free_memory()
 
         def first(number=number):
             size = taken()
@@ -70,7 +64,7 @@ def own(tap, guest, link):
     """The same where the device fills them: each descriptor has two."""
     guest.shell("rmmod virtio_capture && "
                 f"modprobe virtio_capture buffers={BUFFERS}")
-    rest = free_memory(guest)
+    rest = guest.free_memory()
 
     def buffers():
         return int(guest.shell("grep -c vcap_memory_alloc /proc/vmallocinfo || "
@@ -79,7 +73,7 @@ def own(tap, guest, link):
     def first():
         tap.equal(buffers(), 4,
                   "a descriptor whose buffers the device fills has two")
-        size = rest - free_memory(guest)
+        size = rest - guest.free_memory()
         tap.ok(size < NOISE,
                "descriptors whose buffers the device fills need no capture buffers",
                f"{size} KiB are taken")
@@ -99,15 +93,15 @@ def without_reset(tap, guest, link):
     own(tap, guest, link)
     guest.shell("rmmod virtio_capture && "
                 f"modprobe virtio_capture buffers={BUFFERS} offload=0")
-    rest = free_memory(guest)
+    rest = guest.free_memory()
     for number in range(2):
         listen(tap, guest, link, number, lambda: None, lambda: None)
-        size = rest - free_memory(guest)
+        size = rest - guest.free_memory()
         tap.ok(abs(size - SIZE) < NOISE,
                f"without reset of queues one set of capture buffers stays ({number})",
                f"{size} KiB are taken")
     guest.shell(f"cd {driver}; for d in virtio*; do echo $d > unbind; done")
-    size = rest - free_memory(guest)
+    size = rest - guest.free_memory()
     tap.ok(size < NOISE,
            "without reset of queues a reset of the device frees that set",
            f"{size} KiB are taken")

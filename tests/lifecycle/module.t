@@ -50,12 +50,6 @@ def grown(guest, before):
         time.sleep(0.5)
 
 
-def free_memory(guest):
-    """Free memory, KiB, after caches were given back."""
-    guest.shell("sync; echo 3 > /proc/sys/vm/drop_caches")
-    return int(guest.shell("grep MemFree /proc/meminfo").split()[1])
-
-
 def refused(tap, guest, link):
     """A descriptor, attached or not, keeps the module."""
     for name in (None, "eth0"):
@@ -85,14 +79,14 @@ def leaks(tap, guest, link):
               "module loaded again: nodes, files and parameters are there")
 
     guest.shell(CYCLE % 10)
-    before, free = objects(guest), free_memory(guest)
+    before, free = objects(guest), guest.free_memory()
     guest.shell(CYCLE % LOOPS)
     tap.equal(grown(guest, before), {},
               f"{LOOPS} times: no kind of object grows with them")
     # The kernel moves some hundred KiB about, more of them where it checks itself.
-    tap.ok(free_memory(guest) > free - 16 * LOOPS - 1024,
+    tap.ok(guest.free_memory() > free - 16 * LOOPS - 1024,
            f"{LOOPS} times: the free memory does not shrink",
-           free, free_memory(guest))
+           free, guest.free_memory())
     one = Descriptor(guest, "eth0", immediate=True)
     link.send(frame(1))
     one.wait_captured(1)
