@@ -6,8 +6,8 @@ tests/guest/tools/agent.c, while it controls QEMU over QMP.
 import itertools
 import os
 import re
-import subprocess
 
+from channel import Channel
 from folders import scratch
 from guest import PROGRAMS, VM, parameters
 from links import link
@@ -41,21 +41,21 @@ def unescape(text):
 
 
 class Guest:
-    """A context manager: a guest of images/vm with these options; keywords are
-    those of parameters()."""
+    """A context manager: a guest of images/vm with these options, which inherits
+    these descriptors; keywords are those of parameters()."""
 
-    def __init__(self, *options, timeout=120, **keywords):
+    def __init__(self, *options, timeout=120, descriptors=(), **keywords):
         self.folder = scratch()
         self.tags = (str(n) for n in itertools.count())
         self.slots = set()
         self.answers = {}
         self.errors = open(self.folder / "errors", "w+")
-        self.process = subprocess.Popen(
+        self.process, self.channel = Channel.start(
             [VM, "--qmp", f"{self.folder}/qmp", "--add", AGENT,
              "--timeout", str(timeout), *parameters(options, **keywords),
              *map(str, options), "--", "./agent"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            stderr=self.errors)
+            stderr=self.errors, pass_fds=descriptors)
+        self.channel.socket.settimeout(None)    # the launcher has a limit
         self.qmp = Qmp.connect(self.folder / "qmp")
 
     def __enter__(self):
@@ -65,7 +65,6 @@ class Guest:
         if self.process.poll() is None:
             self.process.terminate()
             self.process.wait()
-        self.process.stdout.close()
         self.errors.close()
 
     def ready(self):
@@ -74,15 +73,11 @@ class Guest:
         return self
 
     def _line(self):
-        line = self.process.stdout.readline()
-        if not line:
+        try:
+            return self.channel.line()
+        except (EOFError, ConnectionResetError):
             self.process.wait()
-            raise EOFError("the guest has ended:\n" + self.complaints())
-        return line.rstrip("\n")
-
-    def _say(self, line):
-        self.process.stdin.write(line)
-        self.process.stdin.flush()
+            raise EOFError("the guest has ended:\n" + self.complaints()) from None
 
     def complaints(self):
         """Returns the errors of the launcher and the guest's programs."""
@@ -91,8 +86,7 @@ class Guest:
 
     def end(self, tap):
         """Ends the guest; checks that its kernel has reported no error."""
-        self.process.stdin.write("end\n")
-        self.process.stdin.close()
+        self.channel.send("end\n")
         status = self.process.wait()
         tap.ok(status == 0, "the guest's kernel reports no error",
                f"exit status {status}", self.complaints())
@@ -102,7 +96,7 @@ class Guest:
     def begin(self, command):
         """Starts a command of the agent; returns its tag, for result()."""
         tag = next(self.tags)
-        self._say(f"{tag} {command}\n")
+        self.channel.send(f"{tag} {command}\n")
         return tag
 
     def result(self, tag):
@@ -132,7 +126,7 @@ class Guest:
         return text.strip()
 
     def free_memory(self):
-        """Free memory, KiB, after caches were given back."""
+        """Returns the free memory in KiB, after caches were dropped."""
         self.shell("sync; echo 3 > /proc/sys/vm/drop_caches")
         return int(self.shell("grep MemFree /proc/meminfo").split()[1])
 
