@@ -8,7 +8,7 @@ NOISE = 4
 
 WIDTH = 66
 
-NOT_MEASURED, UNSUPPORTED, LOSSY = "not measured", "not supported", "lossy"
+NOT_MEASURED, LOSSY = "not measured", "lossy"
 
 
 def goal(title, measured, wanted, peer=None, beside="", **more):
@@ -38,8 +38,6 @@ def figure(row, key):
     """A row's figure, or why there is none."""
     if row is None:
         return NOT_MEASURED
-    if "unsupported" in row:
-        return UNSUPPORTED
     return LOSSY if "invalid" in row else row[key]
 
 

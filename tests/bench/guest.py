@@ -229,11 +229,6 @@ class Guest:
         woken and the median of instructions until they had their frame."""
         return [int(word) for word in self.counts.read().split()[-4:]]
 
-    def has_zbuf(self):
-        """Whether the guest's driver has zero-copy buffers."""
-        self.program.tell("has zbuf")
-        return self._expect("done") == "done 0"
-
     def ask(self, what, count):
         """The instructions for asking an idle descriptor so often."""
         self.program.tell(f"ask {what} {count} {self.interface}")

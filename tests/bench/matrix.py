@@ -95,10 +95,6 @@ def measure_once(guest, kind, row, idle, settle):
 
 def measure_one(guest, kind, method, receivers, todo, reps, say):
     """All sizes and filters of one method, with what it costs to be idle."""
-    if method == "zbuf" and not guest.has_zbuf():
-        return [{"kind": kind, "method": method, "receivers": receivers,
-                 "accept": accept, "size": size, "unsupported": True}
-                for accept, size in todo]
     settle = settling(method, receivers)
     rate = 0
     if kind == "no driver":
@@ -151,10 +147,7 @@ def summary(rows):
     for (kind, method, receivers, accept, size), group in groups.items():
         entry = {"kind": kind, "method": method, "receivers": receivers,
                  "accept": accept, "size": size}
-        if "unsupported" in group[0]:
-            entry["unsupported"] = True
-        else:
-            values_of(entry, group, alone.get((kind, size), 0))
+        values_of(entry, group, alone.get((kind, size), 0))
         found.append(entry)
     return found
 

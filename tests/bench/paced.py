@@ -43,13 +43,12 @@ def medians(rows):
         bad = [row["invalid"] for row in group if "invalid" in row]
         if bad:
             entry["invalid"] = bad
-        if "frame" in entry:
-            entry["frame"] = median(row["frame"] for row in group)
-            entry["spread"] = [row["frame"] for row in group]
-            if method == "none":
-                alone[rate] = entry["frame"]
-            else:
-                entry["added"] = round(entry["frame"] - alone[rate], 1)
+        entry["frame"] = median(row["frame"] for row in group)
+        entry["spread"] = [row["frame"] for row in group]
+        if method == "none":
+            alone[rate] = entry["frame"]
+        else:
+            entry["added"] = round(entry["frame"] - alone[rate], 1)
         found.append(entry)
     return found
 
@@ -60,15 +59,11 @@ def measure(say):
     with Guest(KIND) as guest:
         nobody = guest.run("none", SIZE, 0, settle=SECONDS)
         idle = (nobody["kernel"] + nobody["user"]) / nobody["us"]
-        methods = [method for method in METHODS
-                   if method != "zbuf" or guest.has_zbuf()]
-        for method in methods:
+        for method in METHODS:
             guest.run(method, SIZE, 1000, rate=RATES[-1], settle=SETTLE,
                       timeout=TIMEOUT)
         for rate in RATES:
-            for method in methods * REPS.get(rate, 1):
+            for method in METHODS * REPS.get(rate, 1):
                 rows.append(one(guest, method, rate, idle))
                 say(rows[-1])
-    rows += [SAME | {"method": method, "rate": rate, "unsupported": True}
-             for method in METHODS if method not in methods for rate in RATES]
     return medians(rows)

@@ -8,7 +8,6 @@ NAMES = {"none": "the NIC alone", "sleep": "only nanosleep(2)",
 ACCEPT = {"all": "", "some": ", filter accepts 1 %",
           "none": ", filter rejects all"}
 SIZES = (64, 512, 1514)
-UNSUPPORTED = "unsupported"
 
 
 def name(row):
@@ -42,8 +41,6 @@ def show(row, key):
     """One figure of a row that may not be there."""
     if row is None:
         return ""
-    if "unsupported" in row:
-        return UNSUPPORTED
     if key not in row:
         return ""
     return "lossy" if "invalid" in row else number(row[key])
@@ -163,10 +160,9 @@ def rates(rows):
     for row in rows:
         who = ("no receiver" if row["method"] == "none"
                else NAMES[row["method"]])
-        cells = [UNSUPPORTED] if "unsupported" in row else [
+        text += line(f"  {row['kind']}, {row['size']} B, {who}", [
             row["rate"], f"{row['ratio']:g}", row["flat_out_rate"],
-            f"{100 * row['flat_out_loss']:.1f} %"]
-        text += line(f"  {row['kind']}, {row['size']} B, {who}", cells)
+            f"{100 * row['flat_out_loss']:.1f} %"])
     return text + ("ratio: to TPACKET_V3 with the NIC up; flat out: as fast as"
                    " QEMU takes frames. With the\nNIC up no rate is above that"
                    " of no receiver: compare what is lost\n")

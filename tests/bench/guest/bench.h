@@ -69,9 +69,6 @@ void receive_recvfrom(struct receiver *r);
 void receive_bpf(struct receiver *r);
 void receive_zbuf(struct receiver *r);
 
-/* Whether the kernel has zero-copy buffers. */
-bool zbuf_exists(void);
-
 /* An ioctl of /dev/bpf; dies if it fails. */
 void bpf_set(int fd, unsigned long request, void *value, const char *what);
 

@@ -12,8 +12,6 @@
  *       KEY=VALUE..." is the answer.
  *   ask WHAT COUNT INTERFACE
  *       asks an idle descriptor so often, see ask(), and answers "done 0"
- *   has zbuf
- *       whether there are zero-copy buffers: "done 0", or "done 1" if not
  *   sh COMMAND
  *       runs a command, and answers "done STATUS" after its output
  *   selftest
@@ -296,8 +294,6 @@ int main(void)
 			printf("done %d\n", system(line + 3));
 		else if (!strncmp(line, "ask ", 4))
 			ask_words(line + 4);
-		else if (!strcmp(line, "has zbuf"))
-			printf("done %d\n", !zbuf_exists());
 		else if (!strcmp(line, "selftest"))
 			selftest();
 		else

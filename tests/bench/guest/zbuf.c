@@ -15,17 +15,6 @@
 
 #include "bench.h"
 
-bool zbuf_exists(void)
-{
-	unsigned int mode = BPF_BUFMODE_ZBUF;
-	int fd = bpf_open(), result = ioctl(fd, BIOCSETBUFMODE, &mode);
-
-	if (result && errno != ENOTTY)
-		die("BIOCSETBUFMODE");
-	close(fd);
-	return !result;
-}
-
 /* A buffer is the program's while the generations differ. */
 static bool is_ours(const struct bpf_zbuf_header *buffer)
 {
