@@ -15,23 +15,21 @@ What lies between the tap and the driver's interrupt is counted, too.
 import re
 import struct
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from statistics import median
 
-from guest import OUT, Failure
+from machine import OUT, Failure
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-import capture  # noqa: E402
-import emulator  # noqa: E402
-import folders  # noqa: E402
-import links  # noqa: E402
-import nics  # noqa: E402
-import qtest  # noqa: E402
-import virtio_pci  # noqa: E402
-import waiting  # noqa: E402
+import capture
+import emulator
+import folders
+import links
+import nics
+import qtest
+import virtio_pci
+import waiting
 
 SIZES = (64, 512, 1514)
 FEW, MANY = 500, 2500
@@ -106,7 +104,6 @@ def start(variant, valgrind):
     wrapper.write_text(f'#!/bin/sh\nexec {valgrind} {emulator.QEMU} "$@"\n')
     wrapper.chmod(0o755)
     stock, emulator.QEMU = emulator.QEMU, str(wrapper)
-    waiting.PATIENCE = 120
     try:
         option, link = links.link()
         return qtest.Machine(*options(variant, option)), link

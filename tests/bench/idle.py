@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What receivers cost that nothing comes for."""
-from guest import TIMEOUT, Guest
+from machine import TIMEOUT, Guest
 
 KIND = "virtio-net"
 METHODS = ("sleep", "v3", "recvfrom", "bpf", "zbuf")

@@ -2,7 +2,7 @@
 """Guest instructions per frame: which cases there are, and their measuring."""
 import statistics
 
-from guest import FEW, Failure, Guest
+from machine import FEW, Failure, Guest
 
 SIZES = (64, 512, 1514)
 PEERS = ("v3", "recvfrom", "stock")

@@ -2,7 +2,7 @@
 """The guest's memory: for a NIC that nobody listens to, and for listeners."""
 from statistics import median
 
-from guest import Guest
+from machine import Guest
 
 KINDS = {1: "virtio-net", 4: "virtio-net, 4 NICs", 14: "virtio-net, 14 NICs"}
 REPS = 3
@@ -20,7 +20,7 @@ def at_rest(nics):
     driver bound to no device, and to all.
     """
     with Guest(KINDS[nics], count=False) as guest:
-        devices = guest.shell(LIST)
+        devices = guest.shell(LIST).split()
         found = []
         for _ in range(REPS):
             bound = guest.free_memory()
@@ -43,7 +43,7 @@ def listeners(say):
                 guest.run(method, 64, 0, count, settle=PEEK)
                 before = guest.free_memory()
                 row = guest.run(method, 64, 0, count, settle=PEEK)
-                entry["kib"] = before - row["memory_left"]
+                entry["kib"] = row["memory"]
                 entry["left_kib"] = before - guest.free_memory()
                 say({"kind": "memory", "size": 0, "accept": "all",
                      "frame": entry["kib"]} | entry)

@@ -2,7 +2,7 @@
 """Low rates: all that a guest does for a frame, with its idle receiver."""
 from statistics import median
 
-from guest import Guest
+from machine import Guest
 
 KIND = "virtio-net"
 METHODS = ("none", "v3", "recvfrom", "bpf", "zbuf", "stock", "ours")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The largest rate without loss, by wall clock: worth something as a ratio."""
-from guest import Guest
+from machine import Guest
 
 # One CPU's load between two probes changes more than this.
 PRECISION = 1.15

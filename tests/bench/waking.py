@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One frame at once: instructions until the reader has it, and in all."""
-from guest import Guest
+from machine import Guest
 
 FRAMES, RATE = 200, 200
 IDLE_SECONDS = 1

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The peers: AF_PACKET with a TPACKET_V3 ring, and with recvfrom(2). */
 #include <arpa/inet.h>
-#include <errno.h>
+#include <err.h>
 #include <poll.h>
 #include <stddef.h>
 #include <linux/filter.h>
@@ -26,7 +26,7 @@ static void attach_filter(int fd, const struct program *filter)
 	fprog.len = filter->len;
 	fprog.filter = (struct sock_filter *)filter->insns;
 	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &fprog, sizeof(fprog)))
-		die("SO_ATTACH_FILTER");
+		err(1, "SO_ATTACH_FILTER");
 }
 
 static void bind_to(int fd, const char *interface)
@@ -44,7 +44,7 @@ static void bind_to(int fd, const char *interface)
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
 	    setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promiscuous,
 		       sizeof(promiscuous)))
-		die("bind");
+		err(1, "bind");
 }
 
 static void count_drops(int fd, struct receiver *r)
@@ -53,7 +53,7 @@ static void count_drops(int fd, struct receiver *r)
 	socklen_t len = sizeof(stats);
 
 	if (getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &stats, &len))
-		die("PACKET_STATISTICS");
+		err(1, "PACKET_STATISTICS");
 	r->dropped = stats.tp_drops;
 }
 
@@ -63,7 +63,7 @@ static int open_socket(void)
 	int fd = socket(AF_PACKET, SOCK_RAW, 0);
 
 	if (fd < 0)
-		die("socket");
+		err(1, "socket");
 	return fd;
 }
 
@@ -98,16 +98,16 @@ void receive_v3(struct receiver *r)
 	if (setsockopt(fd, SOL_PACKET, PACKET_VERSION, &version,
 		       sizeof(version)) ||
 	    setsockopt(fd, SOL_PACKET, PACKET_RX_RING, &req, sizeof(req)))
-		die("PACKET_RX_RING");
+		err(1, "PACKET_RX_RING");
 	ring = mmap(NULL, r->memory, PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_POPULATE, fd, 0);
 	if (ring == MAP_FAILED)
-		die("mmap");
+		err(1, "mmap");
 	attach_filter(fd, r->filter);
 	bind_to(fd, r->interface);
 	r->ready = true;
 
-	while (!stopped) {
+	while (!r->stopped) {
 		struct tpacket_block_desc *block =
 			(void *)(ring + (size_t)i * BLOCK_SIZE);
 		struct pollfd wait = { .fd = fd, .events = POLLIN | POLLERR };
@@ -137,15 +137,15 @@ void receive_recvfrom(struct receiver *r)
 	};
 
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
-		die("SO_RCVBUFFORCE");
+		err(1, "SO_RCVBUFFORCE");
 	if (r->how == TIMED &&
 	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)))
-		die("SO_RCVTIMEO");
+		err(1, "SO_RCVTIMEO");
 	attach_filter(fd, r->filter);
 	bind_to(fd, r->interface);
 	r->ready = true;
 
-	while (!stopped) {
+	while (!r->stopped) {
 		ssize_t len;
 
 		if (r->how == POLL && poll(&wait, 1, -1) < 0)

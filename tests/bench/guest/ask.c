@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What it costs to ask a descriptor how much there is. */
-#include <errno.h>
+/*
+ * ask WHAT COUNT INTERFACE
+ *
+ * asks the descriptor of an idle receiver the same thing COUNT times, between the
+ * markers: fionread or stats, of /dev/bpf or (packet-...) AF_PACKET.
+ */
+#include <err.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <linux/if_packet.h>
@@ -14,6 +20,7 @@
 
 #define MEMORY	(1 << 20)
 #define TIMEOUT	1000
+#define REST	200000		/* us, for what a new process leaves to do */
 
 static void ask_bpf(int fd, bool stats)
 {
@@ -34,23 +41,31 @@ static void ask_packet(int fd, bool stats)
 
 	if (stats ? getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &counts, &len)
 		  : ioctl(fd, FIONREAD, &waiting))
-		die("asking AF_PACKET");
+		err(1, "asking AF_PACKET");
 }
 
-void ask(const char *what, int count, const char *interface)
+int main(int argc, char **argv)
 {
 	struct receiver r = { .memory = MEMORY, .timeout_ms = TIMEOUT };
-	bool packet = !strncmp(what, "packet-", 7), stats = !!strstr(what, "stats");
-	void (*one)(int fd, bool stats) = packet ? ask_packet : ask_bpf;
-	int fd = packet ? socket(AF_PACKET, SOCK_RAW, 0) : bpf_open();
+	void (*ask)(int fd, bool stats);
+	bool packet, stats;
+	int count, fd;
 
-	strncpy(r.interface, interface, sizeof(r.interface) - 1);
+	if (argc != 4)
+		errx(1, "WHAT COUNT INTERFACE");
+	packet = !strncmp(argv[1], "packet-", 7);
+	stats = !!strstr(argv[1], "stats");
+	count = atoi(argv[2]);
+	strncpy(r.interface, argv[3], sizeof(r.interface) - 1);
+	ask = packet ? ask_packet : ask_bpf;
+	fd = packet ? socket(AF_PACKET, SOCK_RAW, 0) : bpf_open();
 	if (!packet)
 		bpf_attach(fd, &r);
-	one(fd, stats);
+	ask(fd, stats);
+	usleep(REST);
 	MARK(MARK_START);
 	while (count-- > 0)
-		one(fd, stats);
+		ask(fd, stats);
 	MARK(MARK_END);
-	close(fd);
+	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the parts of the guest's measuring program share. */
+/* What the guest's measuring programs share. */
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -46,16 +46,12 @@ struct receiver {
 	unsigned int memory;		/* bytes of all its buffers, but read(2)'s own */
 	unsigned int timeout_ms;	/* for packets that fill no buffer */
 	volatile bool ready;
+	volatile bool stopped;		/* by the parent, which then sends SIGINT */
 	uint64_t frames;
 	uint64_t bytes;
 	uint64_t calls;
 	uint64_t dropped;
 };
-
-extern volatile bool stopped;
-
-/* End the program, or the receiver's process. */
-void die(const char *what) __attribute__((noreturn));
 
 /* Whether each packet is to be had at once. */
 static inline bool is_at_once(const struct receiver *r)
@@ -69,7 +65,7 @@ void receive_recvfrom(struct receiver *r);
 void receive_bpf(struct receiver *r);
 void receive_zbuf(struct receiver *r);
 
-/* An ioctl of /dev/bpf; dies if it fails. */
+/* An ioctl of /dev/bpf; ends the program if it fails. */
 void bpf_set(int fd, unsigned long request, void *value, const char *what);
 
 /* A descriptor that listens as r says. Buffers come before. */
@@ -78,12 +74,6 @@ void bpf_attach(int fd, const struct receiver *r);
 
 /* Look at each packet of a buffer. */
 void bpf_walk(const uint8_t *buffer, size_t len, struct receiver *r);
-
-/*
- * Ask the descriptor of an idle receiver the same thing count times, between
- * the markers: fionread or stats, of /dev/bpf or (packet-...) AF_PACKET.
- */
-void ask(const char *what, int count, const char *interface);
 
 /* Start tcpdump; a pipe with its words, from where end_tcpdump() has counts. */
 int start_tcpdump(const char *const *program, const char *interface);

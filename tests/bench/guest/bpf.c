@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The subject: read(2) on /dev/bpf. */
-#include <errno.h>
+#include <err.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 void bpf_set(int fd, unsigned long request, void *value, const char *what)
 {
 	if (ioctl(fd, request, value) < 0)
-		die(what);
+		err(1, "%s", what);
 }
 
 int bpf_open(void)
@@ -25,7 +25,7 @@ int bpf_open(void)
 	int fd = open("/dev/bpf", O_RDWR);
 
 	if (fd < 0)
-		die("/dev/bpf");
+		err(1, "/dev/bpf");
 	return fd;
 }
 
@@ -79,12 +79,12 @@ void receive_bpf(struct receiver *r)
 
 	bpf_set(fd, BIOCSBLEN, &size, "BIOCSBLEN");
 	if (size != r->memory / 2)
-		die("BIOCSBLEN: the buffer is smaller than wanted");
+		errx(1, "BIOCSBLEN: the buffer is smaller than wanted");
 	buffer = malloc(size);
 	memset(buffer, 1, size);	/* zeros would leave it untouched */
 	bpf_attach(fd, r);
 	r->ready = true;
-	while (!stopped) {
+	while (!r->stopped) {
 		ssize_t len;
 
 		if (r->how == POLL && poll(&wait, 1, -1) < 0)

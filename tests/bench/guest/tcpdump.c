@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* tcpdump as a receiver, ours or the system's. */
-#include <errno.h>
+#include <err.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,23 +27,21 @@ int start_tcpdump(const char *const *program, const char *interface)
 	args[n++] = interface;
 	args[n] = NULL;
 	if (pipe(fds))
-		die("pipe");
+		err(1, "pipe");
 	pid = fork();
 	if (pid < 0)
-		die("fork");
+		err(1, "fork");
 	if (pid == 0) {
 		dup2(fds[1], 2);
 		execv(args[0], (char **)args);
-		die(args[0]);
+		err(1, "%s", args[0]);
 	}
 	close(fds[1]);
 	while (!strstr(text, "listening on")) {
 		ssize_t len = read(fds[0], text + used, sizeof(text) - 1 - used);
 
-		if (len <= 0) {
-			errno = 0;
-			die(text);
-		}
+		if (len <= 0)
+			errx(1, "%s", text);
 		used += len;
 	}
 	return fds[0];

@@ -4,7 +4,7 @@
  * kernel fills one while the program reads the other, as FreeBSD's bpf(4)
  * describes in "zero-copy buffers".
  */
-#include <errno.h>
+#include <err.h>
 #include <poll.h>
 #include <unistd.h>
 #include <net/if.h>
@@ -42,7 +42,7 @@ static void add_buffers(int fd, const struct receiver *r, struct bpf_zbuf *zbuf)
 	memory = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (memory == MAP_FAILED)
-		die("mmap");
+		err(1, "mmap");
 	*zbuf = (struct bpf_zbuf){ memory, memory + size, size };
 	bpf_set(fd, BIOCSETZBUF, zbuf, "BIOCSETZBUF");
 }
@@ -77,7 +77,7 @@ void receive_zbuf(struct receiver *r)
 	buffers[1] = zbuf.bz_bufb;
 	bpf_attach(fd, r);
 	r->ready = true;
-	while (!stopped) {
+	while (!r->stopped) {
 		if (!is_ours(buffers[next])) {
 			await(fd, buffers[next], r);
 			continue;

@@ -6,6 +6,10 @@
  * "TAG ERROR RESULT", with error 0 or a name such as EIO; newlines and
  * backslashes of the result are escaped.
  *
+ * "TAG foreground COMMAND" runs a shell command that has the agent's input and
+ * output until it ends. The agent only waits for it, so that the benchmark counts
+ * what the command does and nothing else; no other command may be under way.
+ *
  * Descriptors are numbers that the test chooses. Frames are those of guest.h;
  * numbers that follow each other are told as "7-19".
  */
@@ -295,6 +299,12 @@ static int do_spin(struct call *call)
 	return -1;
 }
 
+static void add_status(struct call *call, int status)
+{
+	fprintf(call->result, "\n%d",
+		WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+}
+
 /* A shell command; its output is the result, its status the last line. */
 static int do_sh(struct call *call)
 {
@@ -311,8 +321,14 @@ static int do_sh(struct call *call)
 		return errno;
 	while ((c = getc(pipe)) != EOF)
 		putc(c, call->result);
-	c = pclose(pipe);
-	fprintf(call->result, "\n%d", WIFEXITED(c) ? WEXITSTATUS(c) : -1);
+	add_status(call, pclose(pipe));
+	return 0;
+}
+
+/* The same, but it reads and writes what the agent would. */
+static int do_foreground(struct call *call)
+{
+	add_status(call, system(call->line));
 	return 0;
 }
 
@@ -347,7 +363,7 @@ static int execute(struct call *call)
 		{ "read", do_read }, { "drain", do_drain },
 		{ "frames", do_frames }, { "write", do_write },
 		{ "send", do_send }, { "spin", do_spin }, { "sh", do_sh },
-		{ "in", do_in },
+		{ "in", do_in }, { "foreground", do_foreground },
 	};
 	const char *name = strsep(&call->line, " ");
 	size_t i;
@@ -398,6 +414,15 @@ static char *next_line(void)
 	return NULL;
 }
 
+/* Whether a command reads the input, which the main thread must leave to it. */
+static bool is_foreground(const char *line)
+{
+	char name[16];
+
+	return sscanf(line, "%*s %15s", name) == 1 &&
+	       !strcmp(name, "foreground");
+}
+
 int main(void)
 {
 	char *line;
@@ -406,6 +431,10 @@ int main(void)
 	printf("ready\n");
 	fflush(stdout);
 	while ((line = next_line()) && strcmp(line, "end")) {
+		if (is_foreground(line)) {
+			run(line);
+			continue;
+		}
 		if (pthread_create(&thread, NULL, run, line))
 			bail("pthread_create");
 		pthread_detach(thread);

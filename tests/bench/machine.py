@@ -1,23 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A guest with one NIC that is fed by sender, and what it costs to capture."""
-import os
+"""A guest whose NICs are fed by sender, and what it costs to capture."""
 import re
-import select
 import socket
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "lib"))
-from qmp import Qmp  # noqa: E402
+import lifecycle  # noqa: E402
+import waiting  # noqa: E402
+from channel import Channel  # noqa: E402
+from folders import scratch  # noqa: E402
 
-TOP = Path(__file__).resolve().parents[2]
-VM = TOP / "images" / "vm"
-OUT = TOP / "build" / "bench"
+OUT = Path(__file__).resolve().parents[2] / "build" / "bench"
+ADDED = ("receive", "ask", "selftest", "stock")
 
-PATIENCE = 120                  # no answer takes so many seconds
+waiting.PATIENCE = 120          # no answer takes so many seconds
 REST = 20                       # nor does a guest, until it has nothing to do
 
 # Nothing is under way when QEMU sleeps at nearly all of so many looks.
@@ -62,37 +60,13 @@ class Failure(Exception):
     """The benchmark cannot go on."""
 
 
+# What ends a part of the benchmark, and not the others.
+FAILURES = (Failure, lifecycle.CallError, EOFError, OSError)
+
+
 def mac(number):
     """The address of a NIC."""
     return f"52:54:00:12:34:{0x56 + number:02x}"
-
-
-class Lines:
-    """A program's output, line by line, each within its time."""
-
-    def __init__(self, process, name, errors=None):
-        self.process, self.name, self.rest = process, name, b""
-        self.errors = errors            # where it writes what went wrong
-
-    def tell(self, line):
-        """A line to the program's input."""
-        self.process.stdin.write(line.encode() + b"\n")
-        self.process.stdin.flush()
-
-    def line(self, patience=PATIENCE):
-        """The next line of its output."""
-        end = time.monotonic() + patience
-        while b"\n" not in self.rest:
-            left = max(end - time.monotonic(), 0)
-            if not select.select([self.process.stdout], [], [], left)[0]:
-                raise Failure(f"{self.name} says nothing for {patience} s")
-            data = os.read(self.process.stdout.fileno(), 1 << 16)
-            if not data:
-                words = Path(self.errors).read_text() if self.errors else ""
-                raise Failure(f"{self.name} has ended: {words[-500:]}")
-            self.rest += data
-        line, self.rest = self.rest.split(b"\n", 1)
-        return line.decode(errors="replace")
 
 
 class Trace:
@@ -119,73 +93,68 @@ class Trace:
                 for word in (self.NOTIFY, self.INTERRUPT)]
 
 
-class Guest:
-    """A context: a guest that obeys guest/main.c's lines."""
+class Guest(lifecycle.Guest):
+    """A context: the guest and its senders."""
 
     def __init__(self, kind, count=True, profile=None):
         self.settings = KINDS[kind]
         self.nics = self.settings.get("nics", 1)
-        self.counts = self.trace = None
-        self.senders = []
-        self.folder = tempfile.TemporaryDirectory(prefix="bench-")
         self.interface = "capture0" if self.settings.get("free") else "eth0"
-        try:
-            self._start(kind, count, profile)
-        except BaseException:
-            self.__exit__()
-            raise
-
-    def _start(self, kind, count, profile):
-        folder = Path(self.folder.name)
+        self.senders, self.feeds = [], []
         stream = self.settings["feed"] == "stream"
         links = [socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM if stream
                                    else socket.SOCK_DGRAM)
                  for _ in range(self.nics)]
-        words = [VM, "--accel", "tcg", "--timeout", "0", "--append",
-                 f"{KERNEL} {more_parameters}",
-                 "--qmp", f"{folder}/qmp", "--add", f"{OUT}/guest",
-                 "--add", f"{OUT}/stock"]
-        for number, (_, theirs) in enumerate(links):
-            words += self._netdev(theirs.fileno(), mac(number))
+        files = scratch()
+        super().__init__(
+            *self._options(files, count, profile),
+            *(option for number, (_, theirs) in enumerate(links)
+              for option in self._netdev(theirs.fileno(), mac(number))),
+            timeout=0, table=True,
+            descriptors=[theirs.fileno() for _, theirs in links])
+        try:
+            self.channel.socket.settimeout(waiting.PATIENCE)
+            for number, (ours, theirs) in enumerate(links):
+                self._start_sender(ours, "stream" if stream else "dgram",
+                                   mac(number))
+                theirs.close()
+            self.ready()
+            processor = self.qmp("query-cpus-fast")[0]["thread-id"]
+            with open(f"/proc/{processor}/status") as file:
+                main = re.search(r"^Tgid:\s+(\d+)$", file.read(),
+                                 re.MULTILINE)[1]
+            self.threads = (processor, main)
+            self.trace = Trace(files / "trace", self.qmp,
+                               self.settings.get("capture", True))
+            self.counts = open(files / "counts") if count else None
+            self._prepare()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def _options(self, files, count, profile):
+        words = ["--accel", "tcg", "--append", f"{KERNEL} {more_parameters}"]
+        for name in ADDED:
+            words += ["--add", OUT / name]
         if not self.settings.get("capture", True):
             words += ["--no-capture"]
-        arguments = ["-D", f"{folder}/trace"]
+        arguments = ["-D", f"{files}/trace"]
         if count:
-            option = f"{OUT}/count.so,out={folder}/counts"
+            option = f"{OUT}/count.so,out={files}/counts"
             if profile:
                 option += f",profile={profile}"
             arguments += ["-plugin", option]
         for argument in arguments:
             words += ["--qemu-arg", argument]
-        self.errors = open(folder / "errors", "w+")
-        self.vm = subprocess.Popen(
-            [*words, "--", "/root/guest"], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=self.errors,
-            pass_fds=[theirs.fileno() for _, theirs in links])
-        for number, (ours, _) in enumerate(links):
-            self.senders.append(subprocess.Popen(
-                [OUT / "sender", str(ours.fileno()),
-                 "stream" if stream else "dgram", mac(number)],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                pass_fds=[ours.fileno()]))
-        for link in links:
-            for end in link:
-                end.close()
-        self.program = Lines(self.vm, f"the guest ({kind})",
-                             folder / "errors")
-        self.feeds = [Lines(sender, "sender") for sender in self.senders]
-        self._expect("serving")
-        self.monitor = Qmp.connect(folder / "qmp")
-        self.monitor.channel.socket.settimeout(PATIENCE)
-        processor = self.monitor("query-cpus-fast")[0]["thread-id"]
-        with open(f"/proc/{processor}/status") as file:
-            main = re.search(r"^Tgid:\s+(\d+)$", file.read(), re.MULTILINE)[1]
-        self.threads = (processor, main)
-        self.trace = Trace(folder / "trace", self.monitor,
-                           self.settings.get("capture", True))
-        if count:
-            self.counts = open(folder / "counts")
-        self._prepare()
+        return words
+
+    def _start_sender(self, link, feed, address):
+        with link:
+            sender, channel = Channel.start(
+                [OUT / "sender", str(link.fileno()), feed, address],
+                pass_fds=[link.fileno()])
+        self.senders.append(sender)
+        self.feeds.append(channel)
 
     def _netdev(self, descriptor, address):
         words = ["--nic", f"{self.settings['nic']},mac={address}"]
@@ -209,20 +178,10 @@ class Guest:
             self.shell("echo 4194304 >/proc/sys/net/bpf/maxbufsize")
 
     def _expect(self, word):
-        line = self.program.line()
+        line = self._line()
         if line.split(" ")[0] != word:
             raise Failure(f"the guest says {line!r}, not {word!r}")
         return line
-
-    def shell(self, command):
-        """Runs a command in the guest and gives its output."""
-        self.program.tell("sh " + command)
-        lines = []
-        while not (line := self.program.line()).startswith("done "):
-            lines.append(line)
-        if line != "done 0":
-            raise Failure(f"{command}: {line} {lines}")
-        return lines
 
     def instructions(self):
         """What count.so wrote at the last marker 2: kernel, user, readers
@@ -231,21 +190,12 @@ class Guest:
 
     def ask(self, what, count):
         """The instructions for asking an idle descriptor so often."""
-        self.program.tell(f"ask {what} {count} {self.interface}")
-        self._expect("done")
+        self.shell(f"./ask {what} {count} {self.interface}")
         return sum(self.instructions()[:2])
-
-    def free_memory(self):
-        """What the guest's kernel has free, KiB, after it gave back what it
-        can."""
-        self.shell("echo 3 >/proc/sys/vm/drop_caches")
-        self.shell("echo 1 >/proc/sys/vm/compact_memory")
-        return int(self.shell("cat /proc/meminfo | grep MemFree")[0].split()[1])
 
     def selftest(self):
         """The instructions of a loop that has two million."""
-        self.program.tell("selftest")
-        self._expect("done")
+        self.shell("./selftest")
         return self.instructions()
 
     def _is_busy(self):
@@ -276,12 +226,12 @@ class Guest:
         if self.settings.get("free"):
             return 0
         return sum(map(int, self.shell(
-            "cat /sys/class/net/eth*/statistics/rx_packets")))
+            "cat /sys/class/net/eth*/statistics/rx_packets").split()))
 
     def send(self, size, count, rate=0):
         """Frames, as many for each NIC; gives how long that took, us."""
         for feed in self.feeds:
-            feed.tell(f"{size} {count // self.nics} {rate / self.nics}")
+            feed.send(f"{size} {count // self.nics} {rate / self.nics}\n")
         return max(int(feed.line().split()[1]) for feed in self.feeds)
 
     def run(self, method, size, count, receivers=1, accept="all",
@@ -301,13 +251,14 @@ class Guest:
         before = self._received()
         interface = "*" if self.nics > 1 else self.interface
         memory = min(MEMORY, ALL_MEMORY // receivers) >> 18 << 18
-        self.program.tell(f"run {method} {receivers} {accept} {how} "
-                          f"{interface} {memory} {timeout}")
+        program = self.begin(
+            f"foreground ./receive {method} {receivers} {accept} {how} "
+            f"'{interface}' {memory} {timeout} 2>&1")
         self._expect("ready")
         if warm_up:
             self.send(1514, warm_up, rate)
             self.settle(settle)
-        self.program.tell("begin")
+        self.channel.send("begin\n")
         time.sleep(0.05)
         self.trace.count()
         result = {"method": method, "size": size, "count": count,
@@ -318,24 +269,21 @@ class Guest:
         else:
             time.sleep(settle)
         result["notifications"], result["interrupts"] = self.trace.count()
-        self.program.tell("end")
+        self.channel.send("end\n")
         for word in self._expect("result").split()[1:]:
             key, value = word.split("=")
             result[key] = int(value)
             if key.startswith("frames"):
                 result[key] -= warm_up
+        self.result(program)
         result["received"] = self._received() - before - warm_up
         if self.counts:
             (result["kernel"], result["user"], result["reads"],
              result["latency"]) = self.instructions()
         return result
 
-    def __enter__(self):
-        return self
-
     def __exit__(self, *_):
-        for process in (*self.senders, getattr(self, "vm", None)):
-            if process and process.poll() is None:
-                process.terminate()
-                process.wait()
-        self.folder.cleanup()
+        for sender in self.senders:
+            sender.terminate()
+            sender.wait()
+        super().__exit__()

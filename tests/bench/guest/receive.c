@@ -1,24 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The guest's part of the benchmark. Obeys lines on its input:
+ * One measurement in the guest:
  *
- *   run METHOD COUNT FILTER HOW INTERFACE MEMORY TIMEOUT
- *       starts COUNT receivers by METHOD (none, sleep, v3, recvfrom, bpf, zbuf; or
- *       one program, stock or ours: tcpdump on AF_PACKET, on /dev/bpf), each with
- *       FILTER (all, some, none: what it accepts), HOW (bulk, at-once, poll,
- *       timed), MEMORY bytes and TIMEOUT ms. INTERFACE "*": each listens to one
- *       of its own, eth0, eth1 and so on. Answers "ready"; then what comes
- *       between the lines "begin" and "end" is measured, and "result
- *       KEY=VALUE..." is the answer.
- *   ask WHAT COUNT INTERFACE
- *       asks an idle descriptor so often, see ask(), and answers "done 0"
- *   sh COMMAND
- *       runs a command, and answers "done STATUS" after its output
- *   selftest
- *       executes two million instructions between the markers
+ *   receive METHOD COUNT FILTER HOW INTERFACE MEMORY TIMEOUT
+ *
+ * starts COUNT receivers by METHOD (none, sleep, v3, recvfrom, bpf, zbuf; or one
+ * program, stock or ours: tcpdump on AF_PACKET, on /dev/bpf), each with FILTER
+ * (all, some, none: what it accepts), HOW (bulk, at-once, poll, timed), MEMORY
+ * bytes and TIMEOUT ms. INTERFACE "*": each listens to one of its own, eth0, eth1
+ * and so on. Prints "ready"; then what comes between the lines "begin" and "end"
+ * of its input is measured, and "result KEY=VALUE..." is printed.
  */
-#define _GNU_SOURCE
-#include <errno.h>
+#include <err.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,8 +30,6 @@
 #define STOCK_FOLDER	"/root/stock"
 #define STOCK		"/root/stock/tcpdump"
 #define OURS		"/usr/bin/tcpdump"
-
-volatile bool stopped;
 
 static struct receiver *receivers;
 static pid_t pids[MAX_RECEIVERS];
@@ -69,7 +60,7 @@ static void only_sleep(struct receiver *r)
 	};
 
 	r->ready = true;
-	while (!stopped) {
+	while (!r->stopped) {
 		nanosleep(&timeout, NULL);
 		r->calls++;
 	}
@@ -92,17 +83,10 @@ static const struct method {
 			  "-i" } },
 };
 
-void die(const char *what)
-{
-	printf("fail %s: %s\n", what, strerror(errno));
-	fflush(stdout);
-	_exit(1);
-}
-
+/* The signal ends a call that blocks; r->stopped is already true. */
 static void on_signal(int number)
 {
 	(void)number;
-	stopped = true;
 }
 
 static uint64_t now_us(void)
@@ -119,7 +103,7 @@ static void start_receiver(const struct method *method, int i)
 
 	pids[i] = fork();
 	if (pids[i] < 0)
-		die("fork");
+		err(1, "fork");
 	if (pids[i] == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		sigaction(SIGINT, &action, NULL);
@@ -129,7 +113,7 @@ static void start_receiver(const struct method *method, int i)
 	while (!receivers[i].ready) {
 		usleep(1000);
 		if (waitpid(pids[i], NULL, WNOHANG))
-			die("the receiver did not start");
+			errx(1, "the receiver did not start");
 	}
 }
 
@@ -142,6 +126,7 @@ static void end_receivers(int count)
 	int i;
 
 	for (i = 0; i < count; i++) {
+		receivers[i].stopped = true;
 		do {
 			kill(pids[i], SIGINT);
 			usleep(1000);
@@ -156,8 +141,7 @@ static const struct method *find_method(const char *name)
 	for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
 		if (!strcmp(methods[i].name, name))
 			return &methods[i];
-	errno = EINVAL;
-	die(name);
+	errx(1, "no method %s", name);
 }
 
 static enum how find_how(const char *name)
@@ -171,8 +155,7 @@ static enum how find_how(const char *name)
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (!strcmp(names[i], name))
 			return i;
-	errno = EINVAL;
-	die(name);
+	errx(1, "no way to wait %s", name);
 }
 
 /* The guest's free memory, KiB. */
@@ -186,7 +169,7 @@ static long free_memory(void)
 		if (sscanf(line, "MemFree: %ld", &free) == 1)
 			break;
 	if (free < 0)
-		die("/proc/meminfo");
+		err(1, "/proc/meminfo");
 	fclose(file);
 	return free;
 }
@@ -196,108 +179,69 @@ static void await(const char *word)
 	char line[16];
 
 	if (!fgets(line, sizeof(line), stdin) || strcmp(line, word))
-		die(word);
+		errx(1, "no line %s", word);
 }
 
-static void run(const char *words)
+/* Set a receiver up from the program's arguments. */
+static void configure(struct receiver *r, int i, char **argv)
 {
-	char name[16], filter[16], how[16], interface[16];
-	unsigned int memory, timeout;
+	const char *filter = argv[3], *interface = argv[5];
+
+	if (!strcmp(interface, "*"))
+		snprintf(r->interface, sizeof(r->interface), "eth%d", i);
+	else
+		strncpy(r->interface, interface, sizeof(r->interface) - 1);
+	if (!strcmp(filter, "some"))
+		r->filter = &some;
+	else if (!strcmp(filter, "none"))
+		r->filter = &none;
+	r->how = find_how(argv[4]);
+	r->memory = atoi(argv[6]);
+	r->timeout_ms = atoi(argv[7]);
+}
+
+int main(int argc, char **argv)
+{
+	long taken = free_memory();
 	const struct method *method;
 	uint64_t start, time;
 	int count, i, fd = -1;
-	long memory_left;
 
-	if (sscanf(words, "%15s %d %15s %15s %15s %u %u", name, &count, filter,
-		   how, interface, &memory, &timeout) != 7 ||
-	    count < 0 || count > MAX_RECEIVERS)
-		die("run: words");
-	method = find_method(name);
-	memset(receivers, 0, MAX_RECEIVERS * sizeof(*receivers));
+	if (argc != 8 || atoi(argv[2]) > MAX_RECEIVERS)
+		errx(1, "METHOD COUNT FILTER HOW INTERFACE MEMORY TIMEOUT");
+	method = find_method(argv[1]);
+	count = strcmp(argv[1], "none") ? atoi(argv[2]) : 0;
+	receivers = mmap(NULL, MAX_RECEIVERS * sizeof(*receivers),
+			 PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			 -1, 0);
+	if (receivers == MAP_FAILED)
+		err(1, "mmap");
 	for (i = 0; i < count && method->receive; i++) {
-		struct receiver *r = &receivers[i];
-
-		if (!strcmp(interface, "*"))
-			snprintf(r->interface, sizeof(r->interface), "eth%d", i);
-		else
-			strcpy(r->interface, interface);
-		r->how = find_how(how);
-		r->memory = memory;
-		r->timeout_ms = timeout;
-		if (!strcmp(filter, "some"))
-			r->filter = &some;
-		else if (!strcmp(filter, "none"))
-			r->filter = &none;
+		configure(&receivers[i], i, argv);
 		start_receiver(method, i);
 	}
 	if (method->program[0])
-		fd = start_tcpdump(method->program, interface);
+		fd = start_tcpdump(method->program, argv[5]);
 
-	printf("ready\n");
+	puts("ready");
+	fflush(stdout);
 	await("begin\n");
 	start = now_us();
 	MARK(MARK_START);
 	await("end\n");
 	MARK(MARK_END);
 	time = now_us() - start;
-	memory_left = free_memory();
+	taken -= free_memory();
 
 	if (method->receive)
 		end_receivers(count);
 	if (fd >= 0)
 		end_tcpdump(fd, &receivers[0]);
-	printf("result us=%lu memory_left=%ld", time, memory_left);
-	for (i = 0; i < (method->receive || fd >= 0 ? count : 0); i++)
+	printf("result us=%lu memory=%ld", time, taken);
+	for (i = 0; i < count; i++)
 		printf(" frames%d=%lu dropped%d=%lu calls%d=%lu", i,
 		       receivers[i].frames, i, receivers[i].dropped, i,
 		       receivers[i].calls);
 	printf("\n");
-}
-
-static void ask_words(const char *words)
-{
-	char what[24], interface[16];
-	int count;
-
-	if (sscanf(words, "%23s %d %15s", what, &count, interface) != 3)
-		die("ask: words");
-	ask(what, count, interface);
-	printf("done 0\n");
-}
-
-static void selftest(void)
-{
-	long n = 1000000;
-
-	MARK(MARK_START);
-	asm volatile("1: dec %0; jnz 1b" : "+r"(n));
-	MARK(MARK_END);
-	printf("done 0\n");
-}
-
-int main(void)
-{
-	char line[512];
-
-	receivers = mmap(NULL, MAX_RECEIVERS * sizeof(*receivers),
-			 PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-			 -1, 0);
-	if (receivers == MAP_FAILED)
-		die("mmap");
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	printf("serving\n");
-	while (fgets(line, sizeof(line), stdin)) {
-		line[strcspn(line, "\n")] = '\0';
-		if (!strncmp(line, "run ", 4))
-			run(line + 4);
-		else if (!strncmp(line, "sh ", 3))
-			printf("done %d\n", system(line + 3));
-		else if (!strncmp(line, "ask ", 4))
-			ask_words(line + 4);
-		else if (!strcmp(line, "selftest"))
-			selftest();
-		else
-			die("unknown line");
-	}
 	return 0;
 }
