@@ -1,8 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""In the guest, tcpdump's expressions select through /dev/bpf exactly what
-tcpdump selects from the same frames on the host: where the driver runs the
-programs, and where the device does."""
+"""tcpdump expressions select the same frames through /dev/bpf in the guest as tcpdump
+does on the host, both if the driver and if the device runs the programs."""
 import os
 import shutil
 import subprocess
@@ -19,16 +18,16 @@ from tap import Tap  # noqa: E402
 EXPRESSIONS = os.path.join(TOP, "tests", "fuzz", "expressions")
 REPLAY = os.path.join(PROGRAMS, "tools", "replay")
 COUNT = 400
-BATCH = 60      # no more than a device can have queues for
+BATCH = 60      # less than the maximum number of listener queues of a device
 SNAPLEN = 64
 
-# With these the device itself cuts the frames: none needs to see more of them.
+# With these the device itself cuts the frames, as none needs a longer prefix.
 SHORT = ["", "greater 1000", "less 128", "len = 60", "len - 14 > 100", "arp",
          "ether[0] & 1 != 0", "ether src 52:54:00:12:34:56", "vlan 7", "ip6"]
 
-# A batch of tcpdumps that run at the same time. All have seen all frames, and
-# sleep in a read for more, before they are told to end. In immediate mode a
-# buffer takes few frames, so a guest that is slow needs many.
+# Starts each batch of tcpdumps at the same time. Before they are interrupted, each
+# has seen all frames and sleeps in a read. In immediate mode a buffer holds few
+# frames, so a slow guest needs many buffers.
 SCRIPT = """
 set -e
 rmmod virtio_capture
@@ -73,15 +72,15 @@ tar -cf out.tar -C out .
 
 
 def read_expressions():
-    """The lines of the file that are no comments."""
+    """Returns the lines of the file that are not comments."""
     with open(EXPRESSIONS, encoding="ascii") as file:
         return [line.strip() for line in file
                 if line.strip() and not line.startswith("# ")]
 
 
 def write_batches(folder, expressions):
-    """A file for each expression, in folders that end in a snapshot length.
-    Returns {name of file: (expression, snapshot length)}."""
+    """Writes a file for each expression, in folders whose names end in a snapshot
+    length. Returns {name of file: (expression, snapshot length)}."""
     jobs = [(text, 262144) for text in ["", *expressions]]
     jobs += [("", 262144)] * (-len(jobs) % BATCH)
     jobs += [(text, SNAPLEN) for text in SHORT]
@@ -96,7 +95,7 @@ def write_batches(folder, expressions):
 
 
 def select(path, expression):
-    """What the host's tcpdump selects."""
+    """Returns the frames that the host's tcpdump selects."""
     words = [expression] if expression else []
     done = subprocess.run(["tcpdump", "-r", path, "-w", "-", "--", *words],
                           capture_output=True, check=False)
@@ -112,7 +111,7 @@ def run_guest(folder, names, offload):
     shutil.rmtree(f"{folder}/out", ignore_errors=True)
     os.makedirs(f"{folder}/out")
     adds = ["sent.pcap", "out", *batches]
-    # With one processor a device's listener queues are 32.
+    # With one processor a device has up to 32 listener queues.
     done = vm([*TWO_NICS, "--timeout", "600", "--memory", "1G", "--smp", "2",
                "--qemu-arg", "-global",
                "--qemu-arg", "virtio-capture-device.listener-queues=64",
@@ -135,8 +134,8 @@ def run_guest(folder, names, offload):
 
 
 def judge(tap, what, names, expected, captured, peers):
-    """What all descriptors got, and what /proc/net/bpf says of them. Returns
-    which engines have run the programs."""
+    """Checks the frames of all descriptors, and their lines in /proc/net/bpf.
+    Returns the engines that ran the programs."""
     for name, (expression, snaplen) in names.items():
         got = captured[name]
         tap.ok(got == expected[name],
@@ -152,7 +151,7 @@ def judge(tap, what, names, expected, captured, peers):
 
 
 def test_expressions(tap):
-    """All of them in one guest, then in another."""
+    """Runs all expressions in a guest for each engine."""
     sent = [frame.ljust(60, b"\0") for frame in frames.varied(COUNT, 3)]
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/sent.pcap"
@@ -172,7 +171,7 @@ def test_expressions(tap):
                         *run_guest(folder, names, False))
     tap.equal(set(engines), {FILTER_ENGINE, "constant"},
               "driver: the kernel has run all filters, or there was nothing to run")
-    # Of a program with a loop, which is not valid, libpcap itself is the engine.
+    # A program with a loop is invalid, so libpcap itself runs it.
     no_filter = [text for text, _ in names.values()
                  if not text or "protochain" in text]
     tap.equal(engines.count("constant"), len(no_filter),

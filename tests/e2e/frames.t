@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Known frames in, the same frames out; both directions."""
+"""tcpdump captures known frames unchanged, in both directions."""
 import os
 import sys
 
@@ -10,7 +10,7 @@ from replay import test_nics  # noqa: E402
 from tap import Tap  # noqa: E402
 
 TAP = Tap()
-# QEMU has no other NIC for the PCI of s390x.
+# QEMU has no other PCI NIC for s390x.
 test_nics(TAP, ("virtio-net-pci", "e1000") if ARCH != "s390x"
           else ("virtio-net-pci",))
 sys.exit(TAP.done())

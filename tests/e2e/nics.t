@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The same with every other NIC that QEMU emulates and a Debian guest drives."""
+"""The test of frames.t with every other NIC that QEMU emulates and Debian supports."""
 import os
 import sys
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A guest with the processor GUEST_ARCH: what depends on that, with tcpdump. All
-of make check-archs starts with it."""
+"""tcpdump in a guest with the processor GUEST_ARCH: what depends on the processor.
+make check-archs starts with this test."""
 import os
 import re
 import struct
@@ -17,11 +17,11 @@ from terminal import shell  # noqa: E402
 
 COUNT, SIZE = 20, 200
 
-# By the number of its processor in an ELF file, with the class 1 of 32 bits.
+# Machine numbers in ELF files; class 1 means 32 bits.
 PROGRAMS_32 = {"x86_64": 3, "aarch64": 40, "s390x": 22}
 
-# eth0 is there by that name only if the driver knows which NIC it is. Of the
-# frames from the other NIC tcpdump takes those with an even number.
+# The name eth0 exists only if the driver knows which NIC it captures on. Of the
+# frames from the other NIC tcpdump accepts those with an even number.
 SCRIPT = f"""
 set -e
 uname -m > machine
@@ -44,7 +44,7 @@ wait $tcpdump
 
 
 def capture(folder):
-    """Runs the guest; gives how that ended, and the texts it has written."""
+    """Runs the guest; returns the result and the texts that it wrote."""
     pcap.write(f"{folder}/frames.pcap", numbered.frames(range(COUNT), SIZE))
     files = ("machine", "log", "counts", "even.pcap")
     options = [*TWO_NICS, "--add", f"{folder}/frames.pcap",

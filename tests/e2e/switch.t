@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The host's owner switches capture off and on while tcpdump runs in the guest."""
+"""The host switches capture off and on while tcpdump runs in the guest."""
 import base64
 import sys
 from pathlib import Path
@@ -20,17 +20,17 @@ OFF, ON = "the host has switched capture off", "the host has switched capture on
 
 
 def get(guest, name):
-    """A property of the capture device."""
+    """Returns a property of the capture device."""
     return guest.qmp("qom-get", path=PATH, property=name)
 
 
 def switch(guest, on):
-    """What the host's owner does."""
+    """Sets the switch of the capture device."""
     guest.qmp("qom-set", path=PATH, property="capture", value=on)
 
 
 class Tcpdump:
-    """One that runs in a guest."""
+    """A tcpdump in the guest."""
 
     def __init__(self, guest, name):
         self.guest, self.name = guest, name
@@ -41,17 +41,17 @@ class Tcpdump:
                  "tcpdump")
 
     def seen(self):
-        """The numbers of the frames that it has written."""
+        """Returns the numbers of the frames that it has written."""
         data = base64.b64decode(self.guest.shell(f"base64 {self.name}"))
         return [numbered.number(one) for one in pcap.parse(data).frames()]
 
     def wait(self, count):
-        """The same, as soon as there are so many."""
+        """Waits for a number of frames; returns their numbers."""
         wait_for(lambda: len(self.seen()) >= count, f"{count} frames")
         return self.seen()
 
     def end(self):
-        """Interrupts it; gives what it says of its capture."""
+        """Interrupts it; returns its summary."""
         self.guest.shell(f"kill -INT {self.pid}")
         wait_for(lambda: "by kernel" in self.guest.shell(
             f"cat {self.name}.log"), "tcpdump's end")
@@ -59,7 +59,7 @@ class Tcpdump:
 
 
 def receive(guest, link, *numbers):
-    """Frames for the NIC, which the guest has received after this."""
+    """Sends frames to the NIC and waits until the guest has received them."""
     def count():
         return int(guest.shell(
             "cat /sys/class/net/eth0/statistics/rx_packets"))
@@ -69,7 +69,7 @@ def receive(guest, link, *numbers):
 
 
 def switched(tap, offload):
-    """Off during a capture, and on again."""
+    """Switches capture off during a capture, and on again."""
     guest, link = dgram_guest("--append", "ipv6.disable=1", "--append",
                               f"virtio_capture.offload={int(offload)}")
     who = "device" if offload and not BIG_ENDIAN else "driver"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What tcpdump's options for capturing do through /dev/bpf, unmodified."""
+"""The capture options of unmodified tcpdump work through /dev/bpf."""
 import os
 import re
 import sys
@@ -16,8 +16,8 @@ REPLAY = os.path.join(PROGRAMS, "tools", "replay")
 COUNT, SIZE = 20, 200
 OURS = "ether proto 0x88b5"
 
-# eth0 is captured: what it sends, and what eth1 on the same hub sends. The
-# descriptors' list tells how each tcpdump has set up its own.
+# Captures on eth0: the frames that it sends, and those of eth1 on the same hub. The
+# list of descriptors shows how each tcpdump has configured its own.
 SCRIPT = f"""
 set -e
 ip link set eth1 up
@@ -87,7 +87,7 @@ wait $!
 
 
 class Written:
-    """What tcpdump wrote."""
+    """Returns the output of a tcpdump."""
 
     def __init__(self, path):
         file = read(path)
@@ -99,7 +99,7 @@ class Written:
 
 
 def numbers(*firsts):
-    """The numbers of several files' frames."""
+    """Returns the frame numbers of several files."""
     return [n for first in firsts for n in range(first, first + COUNT)]
 
 
@@ -142,7 +142,7 @@ def check_set_up(tap, got, peers):
 
 
 def check(tap, folder):
-    """Everything, in one guest."""
+    """Tests all options in one guest."""
     for name, first, count in (("first", 0, COUNT), ("second", 100, COUNT),
                                ("third", 200, COUNT), ("one", 900, 1)):
         write(f"{folder}/{name}.pcap",

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every kind of netdev: frames both ways, captured whole."""
+"""Capture in both directions on every kind of netdev."""
 import socket
 import struct
 import sys
@@ -19,7 +19,7 @@ SIZES = (60, 61, 1000, 1513, 1514)
 
 
 class Connection:
-    """The host's end of a netdev that puts a length before each frame."""
+    """The host's end of a netdev that prefixes each frame with its length."""
 
     def __init__(self):
         self.path = f"{scratch()}/socket"
@@ -30,21 +30,21 @@ class Connection:
         self.socket = None
 
     def send(self, *frames):
-        """Frames on their way to the NIC."""
+        """Sends frames to the NIC."""
         if not self.socket:
             self.socket = self.listener.accept()[0]
         for data in frames:
             self.socket.sendall(struct.pack(">I", len(data)) + data)
 
     def receive(self):
-        """The next frame that the NIC sent."""
+        """Returns the next frame that the NIC sent."""
         size = self.socket.recv(4, socket.MSG_WAITALL)
         return self.socket.recv(struct.unpack(">I", size)[0],
                                 socket.MSG_WAITALL)
 
 
 class Tcp(Connection):
-    """The same for a netdev that can only use TCP."""
+    """The same, for a netdev that can only use TCP."""
 
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -72,19 +72,19 @@ class Multicast:
         self.port = self.socket.getsockname()[1]
 
     def send(self, *frames):
-        """Frames on their way to the NIC."""
+        """Sends frames to the NIC."""
         for data in frames:
             self.socket.sendto(data, (self.GROUP, self.port))
 
     def receive(self):
-        """The next frame that the NIC sent."""
+        """Returns the next frame that the NIC sent."""
         return self.socket.recv(65536)
 
 
 def both_ways(tap, guest, name, what, end):
-    """Frames from the host and from the guest."""
+    """Checks frames from the host and from the guest."""
     one = Descriptor(guest, name, immediate=True)
-    # A multicast group gives the guest its own frames back.
+    # A multicast group returns the guest's own frames to it.
     out = Descriptor(guest, name, immediate=True, direction=BPF_D_OUT)
     sent = [frame(i, size) for i, size in enumerate(SIZES)]
     end.send(*sent)
@@ -108,7 +108,7 @@ def both_ways(tap, guest, name, what, end):
 
 
 def frames(one):
-    """The frames that a descriptor has."""
+    """Returns the frames that a descriptor has captured."""
     return [bytes.fromhex(word.split(":")[1])
             for word in one.call("frames").split()]
 
@@ -127,7 +127,7 @@ def user(tap, guest, name):
 
 
 def main(tap):
-    """A NIC for each kind, in one guest."""
+    """Tests a NIC on each kind of netdev, in one guest."""
     option, dgram = link()
     hub_option, hub = link()
     stream, tcp, group = Connection(), Tcp(), Multicast()

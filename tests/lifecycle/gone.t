@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The interface goes away under descriptors: the capture device is unplugged or
-its driver unbound, the NIC is unplugged, the netdev deleted."""
+"""The interface of open descriptors disappears: the capture device is unplugged or
+its driver unbound, the NIC is unplugged, the netdev is deleted."""
 import sys
 from pathlib import Path
 
@@ -11,12 +11,12 @@ from lifecycle import Descriptor, dgram_guest  # noqa: E402
 from tap import Tap  # noqa: E402
 from waiting import wait_for  # noqa: E402
 
-# 42 packets of 60 bytes fill a buffer of this size: 18 are in the other one.
+# 42 packets of 60 bytes fill a buffer of this size: 18 are in the other buffer.
 SIZE, FULL, COUNT = 4096, 42, 60
 
 
 def goes(tap, guest, link, what, remove, others=0):
-    """Descriptors in every state, and others, on an interface that goes."""
+    """Descriptors in every state, on an interface that disappears, and others."""
     before = guest.holdings()
     reader = Descriptor(guest, "eth0")
     poller = Descriptor(guest, "eth0", ethertype="9999", immediate=True)
@@ -25,7 +25,7 @@ def goes(tap, guest, link, what, remove, others=0):
     reading = reader.begin_blocked("read")
     polling = poller.begin("poll", 10 ** 9)
     for i in range(COUNT):
-        # One by one: a slow guest does not keep up with all at once.
+        # One at a time, as a slow guest would drop frames of a burst.
         link.send(frame(i))
         holder.wait_captured(i + 1)
     remove()
@@ -60,12 +60,12 @@ def goes(tap, guest, link, what, remove, others=0):
 
 
 def gone(guest):
-    """How many descriptors' interface is gone."""
+    """Returns the number of descriptors whose interface has disappeared."""
     return int(guest.shell("grep -c ' gone$' /proc/net/bpf || true"))
 
 
 def works(tap, guest, link, what, descriptor=None, name="eth0"):
-    """A new descriptor, or the given one, captures."""
+    """Checks that a new or the given descriptor captures."""
     one = descriptor or Descriptor(guest, name, immediate=True)
     before = one.stats()[2]
     link.send(frame(1000))
@@ -85,7 +85,7 @@ def unplugged(tap, guest, link):
 
 
 def unbound(tap, guest, link):
-    """The driver lets go of the capture device."""
+    """The driver is unbound from the capture device."""
     driver = "/sys/bus/virtio/drivers/virtio_capture"
     device = guest.shell(f"cd {driver}; ls -d virtio*")
     goes(tap, guest, link, "unbound",
@@ -95,7 +95,7 @@ def unbound(tap, guest, link):
 
 
 def link_down(tap, guest, link):
-    """The link is merely down."""
+    """The link is only set down."""
     one = Descriptor(guest, "eth0", immediate=True)
     works(tap, guest, link, "before the link goes down", one)
     guest.qmp("set_link", name="nic0", up=False)
@@ -147,7 +147,7 @@ def netdev(tap, guest, link):
 
 
 def main(tap):
-    """All in one guest."""
+    """Runs all tests in one guest."""
     guest, link = dgram_guest(acpi=True)
     with guest:
         guest.ready()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The interface goes away and comes back under traffic, again and again.
+"""The interface disappears and comes back under traffic, many times.
 HOTPLUG_LOOPS: how often; SOAK=1: 1000 times."""
 import itertools
 import os
@@ -19,7 +19,7 @@ LOOPS = int(os.environ.get("HOTPLUG_LOOPS", 1000 if SOAK else 100))
 
 
 class Traffic:
-    """Numbered frames for the NIC, until the end of the block."""
+    """Sends numbered frames to the NIC, until the end of the block."""
 
     def __init__(self, link):
         self.link = link
@@ -42,7 +42,7 @@ class Traffic:
 
 
 def cycle(guest, turn):
-    """One descriptor's life; gives what is wrong with it."""
+    """Uses a descriptor until its interface disappears; returns the problems found."""
     ways = (unplug, unplug, unbind, unplug_nic)
     one = Descriptor(guest, "eth0", immediate=turn % 2)
     idle = Descriptor(guest, "eth0", size=4096)
@@ -68,7 +68,7 @@ def cycle(guest, turn):
 
 
 def loops(tap):
-    """Every cycle is well, and leaves nothing behind."""
+    """Every cycle succeeds and leaks nothing."""
     guest, link = dgram_guest(timeout=60 + 5 * LOOPS, acpi=True)
     with guest:
         guest.ready()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which interface is the NIC: one that merely has its address is not, so a
-descriptor is not attached to it, and does not end with it."""
+"""Which interface is the NIC: an interface that only has the NIC's address is not, so
+a descriptor is not attached to it, and is not detached when it is removed."""
 import os
 import sys
 from pathlib import Path
@@ -13,14 +13,14 @@ from lifecycle import MAC, Descriptor, dgram_guest  # noqa: E402
 from tap import Tap  # noqa: E402
 from waiting import wait_for  # noqa: E402
 
-# The modules of interfaces that are software, in this order.
+# The modules of software interfaces, in this order.
 MODULES = [kernel_module(f"drivers/net/{path}")
            for path in ("dummy.ko", "ipvlan/ipvlan.ko", "macvlan.ko")]
 
 OUTSIDER = os.path.join(PROGRAMS, "tools", "outsider")
 
-# An interface of another kind that has the NIC's address, also as the permanent
-# one: an ipvlan takes that of what it is on.
+# An interface of another kind that has the NIC's address, also as its permanent
+# address: an ipvlan takes that of its lower interface.
 IMITATE = f"""ip link add d0 type dummy
 ip link set d0 address {MAC}
 ip link set d0 up
@@ -29,7 +29,7 @@ ip link set i0 up"""
 
 
 def captures(tap, link, one, number, what):
-    """The descriptor hears of a frame."""
+    """Checks that the descriptor captures a frame."""
     before = one.stats()[2]
     link.send(frame(number))
     one.wait_captured(before + 1)
@@ -37,7 +37,7 @@ def captures(tap, link, one, number, what):
 
 
 def attacked(tap, guest, link, model):
-    """Another user's interface with the NIC's address goes."""
+    """Another user's interface with the NIC's address is removed."""
     one = Descriptor(guest, "eth0", immediate=True)
     captures(tap, link, one, 1, f"{model}: it captures")
     text = guest.shell(f"./outsider sh -ec '{IMITATE}\nip link show i0\n"
@@ -52,7 +52,7 @@ def attacked(tap, guest, link, model):
 
 
 def innocent(tap, guest, link, model):
-    """Interfaces on the NIC's come and go, as those of containers do."""
+    """Interfaces above the NIC are added and removed, as for containers."""
     one = Descriptor(guest, "eth0", immediate=True)
     for kind in ("ipvlan", "macvlan"):
         guest.shell(f"ip link add link eth0 name c0 type {kind}")
@@ -68,7 +68,7 @@ def innocent(tap, guest, link, model):
 
 
 def elsewhere(tap, guest, model):
-    """Who is in the imitation's namespace cannot attach to it, either."""
+    """A process in the imitation's namespace cannot attach to it, either."""
     guest.shell(f"unshare -n sh -ec '{IMITATE}\nsleep 1000' "
                 ">/dev/null 2>&1 & echo $! > ns")
     process = guest.shell("cat ns")
@@ -85,7 +85,7 @@ def elsewhere(tap, guest, model):
 
 
 def renamed(tap, guest, model):
-    """The name may change, the interface is the same."""
+    """The interface is renamed."""
     one = Descriptor(guest, "eth0")
     guest.shell("ip link set eth0 down\nip link set eth0 name nic7")
     tap.equal(one.call("getif"), "nic7",
@@ -95,7 +95,7 @@ def renamed(tap, guest, model):
 
 
 def lost(tap, guest, link, model):
-    """The NIC itself goes."""
+    """The NIC itself is removed."""
     one = Descriptor(guest, "eth0", immediate=True)
     link.send(frame(9))
     one.wait_captured(1)
@@ -108,7 +108,8 @@ def lost(tap, guest, link, model):
 
 
 def on(model, told=True):
-    """A test of a NIC of this model, whose place the device tells or not."""
+    """Returns the test of a NIC of this model; told: whether the device reports its
+    place."""
     options = [] if told else ["--qemu-arg", "-global", "--qemu-arg",
                                "virtio-capture-device.nic-pci=off"]
 

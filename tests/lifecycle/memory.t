@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Capture buffers are there while somebody listens: the first descriptor has
-them allocated, and with the last one their memory is given back. Where the device
-fills the buffers of descriptors there are no others."""
+"""Capture buffers exist while there are listeners: the first descriptor allocates
+them, and the last one frees them. If the device fills the buffers of descriptors,
+there are no others."""
 import sys
 from pathlib import Path
 
@@ -11,8 +11,8 @@ from capture import frame  # noqa: E402
 from lifecycle import Descriptor, dgram_guest  # noqa: E402
 from tap import Tap  # noqa: E402
 
-# So many of 512 KiB, that their memory is far more than what a guest that does
-# nothing else takes and gives back by itself.
+# The number of buffers of 512 KiB: far more memory than an idle guest's use
+# varies by.
 BUFFERS = 48
 SIZE = BUFFERS * 512
 NOISE = 4096
@@ -21,7 +21,7 @@ ROUNDS = 5
 
 
 def listen(tap, guest, link, number, first, one_left):
-    """Two descriptors, of which one captures when the other is closed."""
+    """One of two descriptors captures while the other is closed."""
     one = Descriptor(guest, "eth0", immediate=True)
     two = Descriptor(guest, "eth0", immediate=True)
     first()
@@ -35,8 +35,8 @@ def listen(tap, guest, link, number, first, one_left):
 
 
 def shared(tap, guest, link):
-    """Count the guest's memory before, between and after descriptors whose
-    buffers the driver fills."""
+    """Compares the guest's memory before, with and after descriptors whose buffers
+    the driver fills."""
     guest.shell("rmmod virtio_capture")
     unloaded = guest.free_memory()
     guest.shell(f"modprobe virtio_capture buffers={BUFFERS} offload=0")
@@ -61,7 +61,7 @@ def shared(tap, guest, link):
 
 
 def own(tap, guest, link):
-    """The same where the device fills them: each descriptor has two."""
+    """The same if the device fills them: each descriptor has two buffers."""
     guest.shell("rmmod virtio_capture && "
                 f"modprobe virtio_capture buffers={BUFFERS}")
     rest = guest.free_memory()
@@ -87,8 +87,8 @@ def own(tap, guest, link):
 
 
 def without_reset(tap, guest, link):
-    """A device that cannot reset a queue keeps the driver's buffers, for the next
-    descriptors, until it is reset itself. Those of descriptors it gives back."""
+    """With a device that cannot reset a queue, the driver keeps its buffers for the
+    next descriptors until the device is reset. Descriptors' own buffers are freed."""
     driver = "/sys/bus/virtio/drivers/virtio_capture"
     own(tap, guest, link)
     guest.shell("rmmod virtio_capture && "
@@ -108,7 +108,7 @@ def without_reset(tap, guest, link):
 
 
 def main(tap):
-    """A guest whose device can reset queues, and one whose cannot."""
+    """Tests a guest whose device can reset queues, and one whose device cannot."""
     guest, link = dgram_guest()
     with guest:
         guest.ready()

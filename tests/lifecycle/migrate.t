@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The machine is saved and loaded, or moves to another QEMU, in the middle of a
-numbered stream of frames: a reader sees every number once and in order, but for
-those that crossed the tap while the machine stood still."""
+"""The machine is saved and restored, or migrates to another QEMU, during a stream of
+numbered frames: a reader sees every number once and in order, except those that
+crossed the tap while the machine was stopped."""
 import itertools
 import sys
 import threading
@@ -15,24 +15,24 @@ from lifecycle import Descriptor, dgram_guest, numbers  # noqa: E402
 from tap import Tap  # noqa: E402
 from waiting import wait_for  # noqa: E402
 
-# Frames that a QEMU which does not read has room for: those in the socket's
-# queue (net.unix.max_dgram_qlen), the one before and the one behind it.
+# The number of frames that are queued while QEMU does not read: those in the
+# socket's queue (net.unix.max_dgram_qlen), one before it and one behind it.
 QUEUED = int(Path("/proc/sys/net/unix/max_dgram_qlen").read_text()) + 3
 
-# No multiple of 64 pages. When QEMU before 9.0 looks for changed pages 64 at a
-# time, it forgets to tell TCG, which then does not mark the next changes: the
-# guest arrives with parts of its memory from the past, and crashes.
+# Not a multiple of 64 pages: QEMU before 9.0 does not notify TCG if it looks for
+# changed pages 64 at a time. TCG then does not mark the next changes, and the guest
+# arrives with stale memory, and crashes.
 MEMORY = "262152K"
 
 # The number of the frame that ends a reader.
 END = 1 << 20
 
-# Who fills the buffers, the device or the driver.
+# Whether the device fills the buffers, or the driver.
 DEVICE_FILLS = True
 
 
 class Stream:
-    """Numbered frames, one after another, to one link and later another."""
+    """Numbered frames, one by one, to one link and later another."""
 
     def __init__(self, end):
         self.end = end
@@ -62,37 +62,37 @@ class Stream:
         self.stop()
 
     def stop(self):
-        """Ends it; gives the number of the last frame."""
+        """Ends it; returns the number of the last frame."""
         self.ended = True
         self.thread.join()
         return self.sent - 1
 
     def wait(self, count):
-        """Waits for so many more frames."""
+        """Waits for a number of further frames."""
         goal = self.sent + count
         wait_for(lambda: self.sent > goal, f"{count} frames")
 
 
 def judge(tap, what, seen, last, stats, stops):
-    """What a reader saw of a stream that ended with a number, while the
-    machine was stopped so often."""
+    """Checks what a reader saw of a stream that ended with the frame last, while
+    the machine was stopped so many times."""
     missing = sorted(set(range(last + 1)) - set(seen))
     gaps = [n for n in missing if n - 1 not in missing]
     tap.equal(seen, sorted(set(seen)),
               f"{what}: no frame is captured twice, all are in order")
     tap.equal(seen[-1], last, f"{what}: capture goes on to the end")
-    # A device that fills the buffers hands over what it has begun when it stops.
-    # A reader that still has the other buffer then leaves it none, and frames
-    # that come until the reader is done are dropped, and counted as such. That
-    # can happen again when the reader is slow with the next buffer, too.
+    # A device that fills the buffers uses the buffer in progress when it stops. If
+    # the reader still has the other buffer, the device has none: frames are dropped
+    # and counted until the reader is done. If the reader is slow with the next
+    # buffer, this can happen again.
     received, dropped, captured = stats
     counted = dropped * DEVICE_FILLS
     tap.ok(len(gaps) <= stops + counted and
            len(missing) <= QUEUED * stops + counted,
            f"{what}: only frames of the stop and counted drops are missing",
            missing, stats)
-    # The one that ended the reader is in the counts, too; and as on the BSDs so
-    # are those that found no buffer, if they came as far as the filter.
+    # The frame that ended the reader is counted, too. So are, as on the BSDs, frames
+    # without space in a buffer, if they passed the filter.
     tap.ok(len(seen) + 1 == captured - dropped * DEVICE_FILLS,
            f"{what}: BIOCGSTATS counts the captured frames", stats, len(seen))
     tap.ok(received == captured + dropped * (not DEVICE_FILLS) and
@@ -101,7 +101,7 @@ def judge(tap, what, seen, last, stats, stops):
 
 
 def job(guest, command, **arguments):
-    """A QMP command that works in the background, to its end."""
+    """Runs a QMP command that works in the background, and waits for its end."""
     guest.qmp(command, job_id="job", **arguments)
 
     def concluded():
@@ -113,7 +113,7 @@ def job(guest, command, **arguments):
 
 
 def add_disk(guest):
-    """A disk that only holds the machine's state."""
+    """Adds a disk that only holds the machine's state."""
     path = str(guest.folder / "disk")
     job(guest, "blockdev-create",
         options={"driver": "file", "filename": path, "size": 0})
@@ -124,15 +124,15 @@ def add_disk(guest):
 
 
 def receiver(guest):
-    """A descriptor for received frames, and buffers enough for a guest that
-    is slow while its memory is copied."""
+    """A descriptor for received frames, with enough buffers for a guest that is
+    slow while its memory is copied."""
     guest.shell("rmmod virtio_capture && modprobe virtio_capture buffers=256 "
                 f"offload={int(DEVICE_FILLS)}")
     return Descriptor(guest, "eth0", immediate=True, seesent=False)
 
 
 def end_of_stream(one, reading, end, number=END):
-    """Ends a reader by a last frame; the frames that it saw before that."""
+    """Ends a reader with a last frame; returns the frames that it saw before."""
     end.send(frame(number))
     error, text = one.guest.result(reading)
     assert error == "0", error
@@ -142,7 +142,7 @@ def end_of_stream(one, reading, end, number=END):
 
 
 def saved(tap):
-    """Saved while a stream goes on, and loaded."""
+    """Saves and restores the machine during a stream."""
     guest, end = dgram_guest("--memory", "256M")
     with guest:
         guest.ready()
@@ -158,7 +158,7 @@ def saved(tap):
         stats = one.stats()
         judge(tap, "saved", seen, stream.sent - 1, stats, 1)
 
-        # The past again, in which the reader has yet to answer.
+        # The same state again: its reader has not answered yet.
         job(guest, "snapshot-load", tag="one", vmstate="disk",
             devices=["disk"])
         past = one.stats()
@@ -177,7 +177,7 @@ def saved(tap):
 
 
 def machines():
-    """Two QEMUs for one guest, the second of which waits for it."""
+    """Two QEMUs for one guest, which starts in the first and moves to the second."""
     found = []
     for words in ([], ["--qemu-arg", "-incoming", "--qemu-arg", "defer"]):
         guest, end = dgram_guest("--memory", MEMORY, *words)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The module is not unloaded under a descriptor; loading and unloading it again
-and again leaks nothing. MODULE_LOOPS: how often; SOAK=1: 1000 times."""
+"""The module is not unloaded while a descriptor is open; loading and unloading it
+many times leaks nothing. MODULE_LOOPS: how often; SOAK=1: 1000 times."""
 import os
 import sys
 import time
@@ -19,9 +19,9 @@ CYCLE = """i=0; while [ $i -lt %d ]; do i=$((i+1))
 rmmod virtio_capture && modprobe virtio_capture || exit 1
 done"""
 
-# The kernel's small objects in use, by cache; per-processor stocks given back.
-# Each write takes one of the smallest for a moment, which KASAN keeps for longer:
-# so those come last.
+# The kernel's small objects in use, by cache; per-processor stocks are freed first.
+# Each write allocates one of the smallest for a moment, which KASAN keeps for longer,
+# so their cache comes last.
 OBJECTS = """for cache in /sys/kernel/slab/* /sys/kernel/slab/kmalloc-8
 do echo 1 > $cache/shrink; done
 grep -E "^(kmalloc|proc_dir|kernfs|vmap|idr|radix|skbuff|filp|inode|sock)" \
@@ -32,14 +32,14 @@ TRACES = """grep -c virtio_capture /proc/vmallocinfo; ls /proc/net/bpf \
 
 
 def objects(guest):
-    """Objects in use, by the name of their cache."""
+    """Returns the number of objects in use, by the name of their cache."""
     return {name: int(count) for name, count in
             (line.split()[:2] for line in guest.shell(OBJECTS).splitlines())}
 
 
 def grown(guest, before):
-    """The caches that have grown with the loops. What is freed after a grace
-    period may be there yet for a while; what has leaked stays."""
+    """Returns the caches that have grown with the loops. Objects that are freed after
+    a grace period may still be there for a while; leaked objects stay."""
     end = time.monotonic() + PATIENCE
     while True:
         found = {name: (before.get(name, 0), count)
@@ -51,7 +51,7 @@ def grown(guest, before):
 
 
 def refused(tap, guest, link):
-    """A descriptor, attached or not, keeps the module."""
+    """A descriptor, attached or not, holds a reference to the module."""
     for name in (None, "eth0"):
         one = Descriptor(guest, name, immediate=True)
         error, text = guest.both("sh rmmod virtio_capture 2>&1")
@@ -67,7 +67,7 @@ def refused(tap, guest, link):
 
 
 def leaks(tap, guest, link):
-    """Memory and names after many times are what they were after some."""
+    """Memory and names are the same after many loops as after a few."""
     loaded = guest.shell(TRACES)
     guest.shell("rmmod virtio_capture")
     names = guest.shell(TRACES).split("\n")
@@ -83,7 +83,7 @@ def leaks(tap, guest, link):
     guest.shell(CYCLE % LOOPS)
     tap.equal(grown(guest, before), {},
               f"{LOOPS} times: no kind of object grows with them")
-    # The kernel moves some hundred KiB about, more of them where it checks itself.
+    # The kernel's use varies by some hundred KiB, by more if it checks itself.
     tap.ok(guest.free_memory() > free - 16 * LOOPS - 1024,
            f"{LOOPS} times: the free memory does not shrink",
            free, guest.free_memory())
@@ -95,7 +95,7 @@ def leaks(tap, guest, link):
 
 
 def main(tap):
-    """All in one guest."""
+    """Runs all tests in one guest."""
     guest, link = dgram_guest(timeout=100 + 2 * LOOPS, leaks=True)
     with guest:
         guest.ready()

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Frames that overtake the guest: the device drops and counts them, and the
-descriptor's counts tell. Where the device fills the buffers of descriptors, none
-of them is lost before those are full."""
+"""Frames arrive faster than the guest can take them: the device drops and counts
+them, and the descriptor's counts include them. If the device fills the buffers of
+descriptors, none is dropped before those are full."""
 import sys
 import time
 from pathlib import Path
@@ -13,14 +13,14 @@ from capture import frame  # noqa: E402
 from lifecycle import Descriptor, dgram_guest  # noqa: E402
 from tap import Tap  # noqa: E402
 
-# More than one buffer holds, less than the NIC's ring of 256. The device gets
+# More than one buffer holds, and less than the NIC's ring of 256. The device gets
 # 128 KiB for them.
 BURST, LENGTH, SIZE = 200, 1514, 1 << 18
 
 
 def burst(guest, end, first):
-    """A burst while the guest's one processor does nothing but interrupts;
-    gives two descriptors that hear it."""
+    """Sends a burst while the guest's only processor handles nothing but interrupts;
+    returns two descriptors that capture it."""
     both = [Descriptor(guest, "eth0", size=SIZE, seesent=False)
             for _ in range(2)]
     guest.call("spin 2000")
@@ -42,7 +42,7 @@ def kept(tap, guest, end):
 
 
 def overtake(tap, guest, end, first):
-    """The driver fills them, when the guest runs again."""
+    """The driver fills the buffers, when the guest runs again."""
     before = guest.holdings()
     tracing.start(guest)
     both = burst(guest, end, first)
@@ -52,11 +52,11 @@ def overtake(tap, guest, end, first):
         tap.ok(0 < dropped < BURST and captured == BURST - dropped,
                "some of them are dropped, the others captured [CAP-DRV-BUF-2]",
                received, dropped, captured)
-    # Both have room for all frames: none of the drops is the driver's own.
+    # Both have room for all frames, so the driver itself drops none.
     tap.equal(tracing.drops(tracing.events(guest)), 2 * dropped,
               "the tracepoint drop reports what the device has dropped")
     end.send(*[frame(5000 + i) for i in range(10)])
-    # Not by the counts: each look takes the device its only buffer away.
+    # Do not wait for the counts: each query takes the device's only buffer away.
     end.wait_taken()
     for one in both:
         tap.equal(one.stats(), (BURST + 10, dropped, captured + 10),
@@ -77,7 +77,7 @@ def overtake(tap, guest, end, first):
 
 
 def main(tap):
-    """With a single buffer of the driver's, twice."""
+    """Tests with a single buffer of the driver, twice."""
     guest, end = dgram_guest()
     with guest:
         guest.ready()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The machine is reset, or suspended and woken, while it captures."""
+"""The machine is reset, or suspended and resumed, during a capture."""
 import sys
 from pathlib import Path
 
@@ -38,9 +38,9 @@ def reset(tap, guest, link):
 
 
 def suspend(guest, state):
-    """Every device's driver is told to suspend, and to resume a second
-    later; 5 s later for "disk". The machine stays on: under TCG it would not wake
-    up again, with or without a capture device."""
+    """Has every device's driver suspend, and resume a second later, 5 s for "disk".
+    The machine itself is not suspended: with TCG it would not resume, with or
+    without a capture device."""
     guest.shell("echo 1 > /sys/module/suspend/parameters/pm_test_delay\n"
                 "echo devices > /sys/power/pm_test\n"
                 f"echo {state} > /sys/power/state\n"
@@ -48,7 +48,7 @@ def suspend(guest, state):
 
 
 def suspended(tap, guest, link, state, fills):
-    """A suspend with readers and buffered frames. fills: the device fills the
+    """Suspends with readers and buffered frames; fills: whether the device fills the
     buffers."""
     what = f"suspend to {state}"
     busy = Descriptor(guest, "eth0", immediate=True)
@@ -61,13 +61,13 @@ def suspended(tap, guest, link, state, fills):
     captures(tap, link, busy, 10, f"{what}: the same descriptor goes on")
     before = busy.stats()[2]
     for i in range(40):
-        # One by one: a slow guest does not keep up with all at once.
+        # One at a time, as a slow guest would drop frames of a burst.
         link.send(frame(20 + i))
         busy.wait_captured(before + i + 1)
     seen = [guest.result(reading)]
     expected = [("0", "0-2 10-12 20-55 ")]
     if fills:
-        # A device that is suspended gives all buffers back.
+        # A device that is suspended uses all buffers.
         seen.append(guest.both(reader.command("read")))
         expected = [("0", "0-2 "), ("0", "10-12 20-58 ")]
     tap.equal(seen, expected, f"{what}: a blocked reader "
@@ -78,14 +78,14 @@ def suspended(tap, guest, link, state, fills):
 
 
 def states():
-    """The ways to suspend it; a debug kernel cannot hibernate."""
+    """The ways to suspend the machine; a debug kernel cannot hibernate."""
     if is_debug():
         return ["freeze", "mem"]
     return ["freeze", "mem", "disk"]
 
 
 def main(tap):
-    """All in one guest."""
+    """Runs all tests in one guest."""
     guest, link = dgram_guest(table=True, acpi=True)
     with guest:
         guest.ready()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""write(2) when the backend takes no more: the writer waits or is told, and
-every frame that was written arrives once the backend takes frames again."""
+"""write(2) when the backend accepts no more frames: the writer waits or gets an error,
+and every written frame arrives once the backend accepts frames again."""
 import socket
 import struct
 import sys
@@ -15,7 +15,7 @@ from waiting import PATIENCE, wait_for  # noqa: E402
 
 LENGTH = 1000
 TYPE = b"\x88\xb5"
-NEW = 1 << 20           # no other frame's number
+NEW = 1 << 20           # a number that no other frame has
 
 
 def asleep(guest, one):
@@ -25,7 +25,7 @@ def asleep(guest, one):
 
 
 class Stream:
-    """The host's end of a stream netdev; it reads when it is told to."""
+    """The host's end of a stream netdev, which reads only on request."""
 
     def __init__(self):
         path = f"{scratch()}/stream"
@@ -37,7 +37,7 @@ class Stream:
         self.file = None
 
     def receive(self):
-        """The next frame."""
+        """Returns the next frame."""
         if not self.file:
             self.file = self.listener.accept()[0].makefile("rb")
         size = struct.unpack(">I", self.file.read(4))[0]
@@ -45,7 +45,7 @@ class Stream:
 
 
 def numbers(end, last):
-    """The numbers of test frames that arrive, up to the last."""
+    """Returns the numbers of test frames that arrive, up to the last."""
     seen = []
     while not seen or seen[-1] != last:
         got = end.receive()
@@ -55,7 +55,7 @@ def numbers(end, last):
 
 
 def pushes_back(tap, guest, end, what):
-    """A writer that waits and one that does not."""
+    """Tests a writer that waits and one that does not."""
     eager = Descriptor(guest, "eth0", nonblock=True)
     error, count = guest.both(eager.command("write", 0, 100000, LENGTH))
     count = int(count)
@@ -78,7 +78,7 @@ def pushes_back(tap, guest, end, what):
 
 
 def full_again(guest, count):
-    """A writer that waits for a backend that takes no more."""
+    """Has a writer wait for a backend that accepts no more frames."""
     one = Descriptor(guest, "eth0")
     writing = one.begin("write", 0, count + 2000, LENGTH)
     asleep(guest, one)
@@ -100,7 +100,7 @@ def dgram(tap):
         guest.plug_capture()
         other = Descriptor(guest, "eth0")
         writing = other.begin("write", NEW, 1, LENGTH)
-        # Behind those that were on their way.
+        # After the frames that were queued before.
         tap.equal(numbers(end, NEW).count(NEW), 1,
                   "device plugged in again: a written frame arrives once")
         tap.equal(guest.result(writing), ("0", "1"),
@@ -112,7 +112,7 @@ def dgram(tap):
         error = guest.result(writing)[0]
         tap.ok(error in ("0", "EINVAL", "ENXIO"),
                "netdev removed: a blocking write ends", error)
-        # ENXIO from the device, EINVAL once the driver has let go of it.
+        # ENXIO from the device, EINVAL once the driver is unbound from it.
         answers = []
         wait_for(lambda: answers.append(one.error("write", 1, 1, LENGTH)) or
                  answers[-1] != "ENXIO", "detached descriptor")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Several NICs and devices, NICs without a driver, interfaces that are renamed
-or move to another network namespace."""
+"""Several NICs and devices, NICs without a driver, interfaces that are renamed or
+moved to another network namespace."""
 import sys
 from pathlib import Path
 
@@ -12,22 +12,22 @@ from links import link  # noqa: E402
 from tap import Tap  # noqa: E402
 from waiting import wait_for  # noqa: E402
 
-# The names that the driver gives: in the order of the slots.
+# The names that the driver uses, in the order of the slots.
 NO_NIC, SECOND = "capture2", "capture3"
 
-# NICs of the guest that has many.
+# The NICs of the guest with many NICs.
 MANY = 14
 
 
 def captured(one, count):
-    """What a descriptor reads once it has so many frames."""
+    """Waits for a number of frames; returns those that the descriptor reads."""
     one.wait_captured(one.read_so_far + count)
     one.read_so_far += count
     return one.read()
 
 
 def listener(guest, name, **options):
-    """A descriptor to give captured()."""
+    """A descriptor for captured()."""
     one = Descriptor(guest, name, immediate=True, **options)
     one.read_so_far = 0
     return one
@@ -83,7 +83,7 @@ def no_driver(tap, guest, links):
     guest.shell(f"echo {slot} > {driver}/unbind")
     tap.equal(Descriptor(guest).error("setif", "eth1"), "ENXIO",
               "NIC without driver: BIOCSETIF to its interface is ENXIO")
-    # The NIC takes nothing, so the netdev holds the next one back.
+    # The NIC accepts no frame, so the netdev queues the next one.
     links[1].send(frame(1), frame(2))
     tap.equal(captured(one, 1), [1],
               "NIC without driver: a frame that arrives is captured")
@@ -122,7 +122,7 @@ def rename(guest, old, new):
 
 
 def renamed(tap, guest, links):
-    """The interface gets another name."""
+    """The interface is renamed."""
     one = listener(guest, "eth0")
     rename(guest, "eth0", "uplink")
     tap.equal(one.call("getif"), "uplink",
@@ -139,7 +139,7 @@ def renamed(tap, guest, links):
 
 
 def namespaces(tap, guest, links):
-    """The interface moves to another network namespace."""
+    """The interface is moved to another network namespace."""
     own, named = listener(guest, "capture0"), listener(guest, "eth0")
     guest.shell("unshare -n sleep 1000 > /dev/null 2>&1 & echo $! > ns")
     process = guest.shell("cat ns")
@@ -173,7 +173,7 @@ def namespaces(tap, guest, links):
 
 
 def main(tap):
-    """All in one guest."""
+    """Runs all tests in one guest."""
     ends = [link() for _ in range(3)]
     words = []
     for model, (option, _) in zip(("virtio-net-pci", "e1000", "none"), ends):
@@ -188,7 +188,7 @@ def main(tap):
 
 
 def vectors(guest):
-    """Listener queues that have an interrupt vector, by device."""
+    """Returns the number of listener queues with an interrupt vector, by device."""
     lines = guest.shell(
         "grep -o 'virtio[0-9]*-listener' /proc/interrupts | sort | uniq -c")
     return sorted((int(line.split()[0]) for line in lines.splitlines()),
@@ -196,7 +196,7 @@ def vectors(guest):
 
 
 def many(tap):
-    """Fourteen NICs, and one processor that has few interrupt vectors."""
+    """Fourteen NICs, and one processor with few interrupt vectors."""
     ends = [link() for _ in range(MANY)]
     words = []
     for option, _ in ends:

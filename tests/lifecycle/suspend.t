@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What happens to descriptors that wait while the machine is suspended: a writer
-that waits for queue space, readers whose netdev goes meanwhile."""
+"""Descriptors with waiting callers while the machine is suspended: a writer that waits
+for queue space, readers whose netdev is deleted meanwhile."""
 import sys
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from waiting import wait_for  # noqa: E402
 LENGTH = 1000
 BACKEND = "/machine/peripheral/capture0/virtio-backend"
 
-# As far as the devices; the machine stays on, see power.t.
+# Suspends only the devices; the machine stays on, see power.t.
 PREPARE = "echo 0 > /sys/module/suspend/parameters/pm_test_delay\n" \
     "echo devices > /sys/power/pm_test"
 SUSPEND = "echo freeze > /sys/power/state"
@@ -22,9 +22,9 @@ SUSPEND = "echo freeze > /sys/power/state"
 
 def writer(tap, guest, link):
     """
-    A suspend empties the queue for space in which a writer waits.
+    A suspend empties the queue whose space a writer waits for.
 
-    The NIC has no driver, or its suspend would make space, too.
+    The NIC has no driver, because its suspend would make space, too.
     """
     driver = "/sys/bus/virtio/drivers/virtio_net"
     nic = guest.shell(f"cd {driver}; ls -d virtio*\n"
@@ -38,7 +38,7 @@ def writer(tap, guest, link):
     wait_for(lambda: "vcap_inject" in guest.shell(
         "cat /proc/$(pidof agent)/task/*/stack"), "blocked writer")
     guest.shell(f"{PREPARE}\n{SUSPEND}")
-    # Nobody takes a frame at the other end, so nothing else wakes it.
+    # The other end takes no frame, so nothing else wakes the writer.
     tap.equal(guest.result(writing), ("0", "1"),
               "suspend with a full queue: the resume wakes a blocking write, which ends")
     for each in (one, filler):
@@ -49,7 +49,7 @@ def writer(tap, guest, link):
 
 
 def statuses(guest):
-    """The status bits of the capture device."""
+    """Returns the status bits of the capture device."""
     return guest.qmp("x-query-virtio-status", path=BACKEND)["status"][
         "statuses"]
 
@@ -85,7 +85,7 @@ def netdev(tap, guest, link):
 
 
 def main(tap):
-    """All in one guest; the last test takes its netdev away."""
+    """Runs all tests in one guest; the last one deletes its netdev."""
     guest, link = dgram_guest("--smp", 2, table=True)
     with guest:
         guest.ready()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A tap with vnet_hdr=on, in a network namespace of the test's own: segments
-longer than the MTU and frames whose checksum is not filled in yet."""
+"""A TAP netdev with vnet_hdr=on, in a network namespace of the test's own: segments
+longer than the MTU, and frames whose checksum is not filled in yet."""
 import fcntl
 import os
 import socket
@@ -27,7 +27,7 @@ LONGEST = 1514
 
 
 def enter_namespace():
-    """Begins this program again in a network namespace."""
+    """Runs this program again in a network namespace."""
     if "CAPTURE_NAMESPACE" in os.environ:
         return
     if not os.path.exists("/dev/net/tun"):
@@ -42,13 +42,13 @@ def enter_namespace():
 
 
 def frames(one):
-    """The frames that a descriptor has: length on the wire, bytes."""
+    """Returns the frames of a descriptor: length on the wire, bytes."""
     pairs = [word.split(":") for word in one.call("frames").split()]
     return [(int(size), bytes.fromhex(data)) for size, data in pairs]
 
 
 def payload(found, source, port):
-    """The TCP payload that a host sent, put together, and the lengths of the
+    """Returns the TCP payload that a host sent, reassembled, and the lengths of the
     frames that carried it."""
     first, parts, lengths = None, {}, []
     for _, data in found:
@@ -72,7 +72,7 @@ def payload(found, source, port):
 
 
 def checksum_is_right(data):
-    """Whether a TCP segment over IPv4 has a valid checksum."""
+    """Returns whether a TCP segment over IPv4 has a valid checksum."""
     total = struct.unpack_from(">H", data, 16)[0] - 20
     text = data[26:34] + struct.pack(">HH", 6, total) + data[34:34 + total]
     text += bytes(len(text) % 2)
@@ -83,9 +83,9 @@ def checksum_is_right(data):
 
 
 def wait_until_full(connection):
-    """Waits until a connection that nobody reads gets no more data. What the
-    other side has waiting by then goes out in long segments, however slow its
-    program is."""
+    """Waits until a connection that is not read gets no more data. The data that the
+    other side has queued by then is sent in long segments, even if its program is
+    slow."""
     waiting, since = bytes(4), time.monotonic()
 
     def settled():
@@ -98,10 +98,10 @@ def wait_until_full(connection):
 
 
 def transfer(guest, upload):
-    """A TCP connection to the host, with data in one direction; gives the
-    host's port and what arrived at the host."""
+    """Sends data over a TCP connection to the host; returns the host's port and
+    the data that arrived at the host."""
     server = socket.socket()
-    # Less than there is to send; the connection has it from here.
+    # Less than there is to send. The accepted connection inherits it.
     server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, len(DATA) // 8)
     server.bind((HOST, 0))
     server.listen()
@@ -127,7 +127,7 @@ def transfer(guest, upload):
 
 
 def segments(tap, guest):
-    """Segmentation and checksums are left to the NIC."""
+    """Segmentation and checksums are offloaded to the NIC."""
     for upload, source in ((True, GUEST), (False, HOST)):
         what = "sent" if upload else "received"
         one = Descriptor(guest, "eth0", ethertype="0800", size=1 << 20)
@@ -156,7 +156,7 @@ def segments(tap, guest):
 
 
 def plain(tap, guest):
-    """Frames that want nothing of the NIC; written ones, too."""
+    """Frames without offloads, written ones included."""
     end = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, ETHERTYPE)
     end.settimeout(PATIENCE)
     end.bind(("tap0", ETHERTYPE))
@@ -177,7 +177,7 @@ def plain(tap, guest):
 
 
 def main(tap):
-    """One guest on a tap."""
+    """Tests one guest on a TAP netdev."""
     data = scratch() / "data"
     data.write_bytes(DATA)
     with Guest("--netdev", "tap,ifname=tap0,script=no,downscript=no,"

@@ -16,7 +16,7 @@ FRAMES, DROPS = 10, 4
 
 
 def overflow(guest, link, sequence):
-    """A descriptor whose buffers overflow; gives the events."""
+    """Overflows the buffers of a descriptor; returns the events."""
     tracing.start(guest)
     one = Descriptor(guest, "eth0", size=SIZE, seesent=False)
     link.send(*[frame(sequence + i, LENGTH) for i in range(FRAMES)])
@@ -27,7 +27,7 @@ def overflow(guest, link, sequence):
 
 
 def check(tap, stats, events, listener, buffers):
-    """The events of both models."""
+    """Checks the events of both buffer models."""
     who = f"tracepoints, buffers {buffers!r}"
     tap.equal(stats, (FRAMES, DROPS, FRAMES),
               f"{who}: 4 of 10 packets are dropped")
@@ -51,7 +51,7 @@ def check(tap, stats, events, listener, buffers):
 
 
 def main(tap):
-    """Buffers that the device fills, then buffers that the driver fills."""
+    """Tests buffers that the device fills, then buffers that the driver fills."""
     guest, link = dgram_guest()
     with guest:
         guest.ready()

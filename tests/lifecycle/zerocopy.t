@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The interface goes away under a program with zero-copy buffers: it gets all
-that was captured, and its memory is its own again, whoever fills the buffers."""
+"""The interface of a program with zero-copy buffers disappears: the program gets all
+captured packets, and neither device nor kernel writes to its memory afterwards."""
 import os
 import sys
 from pathlib import Path
@@ -17,29 +17,29 @@ from waiting import wait_for  # noqa: E402
 PROGRAM = os.path.join(PROGRAMS, "tools", "zerocopy")
 FOLDER = "/tmp/zero"
 
-# A buffer has 170 packets of 60 bytes: one is the program's, one is not full.
+# A buffer has 170 packets of 60 bytes: the program has one, the other is not full.
 COUNT = 250
 
-# Pages that are pinned now, by anybody.
+# The number of pinned pages of the whole system.
 PINNED = """echo 1 > /proc/sys/vm/stat_refresh
 awk '/^nr_foll_pin_acquired/ { n += $2 } /^nr_foll_pin_released/ { n -= $2 }
      END { print n }' /proc/vmstat"""
 
 
 def exists(guest, name):
-    """Whether the program has created a file."""
+    """Returns whether the program has created a file."""
     return guest.shell(f"ls {FOLDER}") and \
         name in guest.shell(f"ls {FOLDER}").split()
 
 
 def captured(guest):
-    """How many frames have been captured for the program."""
+    """Returns the number of frames captured for the program."""
     lines = guest.shell("grep ' zerocopy ' /proc/net/bpf || true").split()
     return int(lines[5]) if lines else 0
 
 
 def goes(tap, guest, link, way, model):
-    """The program's life."""
+    """Tests the program from start to end."""
     what = f"{model}: {way.__name__}"
     before = guest.holdings(), guest.shell(PINNED)
     guest.shell(f"rm -rf {FOLDER}; mkdir {FOLDER}; "
@@ -61,7 +61,7 @@ def goes(tap, guest, link, way, model):
     tap.equal(guest.shell(f"cat {FOLDER}/out"),
               f"frames {COUNT} wrong 0 Input/output error",
               f"{what}: the program gets all that was captured, then EIO [BPF-ZBUF-14]")
-    # Whoever still had the memory would write into it now.
+    # Whichever side still used the memory would write to it now.
     next(steps, None)
     for number in range(50):
         link.send(frame(number))
@@ -78,7 +78,7 @@ def goes(tap, guest, link, way, model):
 
 
 def check(tap, offload):
-    """All in one guest."""
+    """Runs all tests in one guest."""
     guest, link = dgram_guest(
         "--add", PROGRAM, "--append", f"virtio_capture.offload={offload}",
         acpi=True)
@@ -95,7 +95,7 @@ def test_kernel(tap):
 
 
 def test_device(tap):
-    """The device does."""
+    """The device fills the buffers."""
     check(tap, 1)
 
 
