@@ -72,7 +72,7 @@ done
 
 
 def compile_profile(base, name):
-    """Debian's profile of a domain, with its local additions."""
+    """Returns Debian's profile of a domain, with its local additions."""
     template = (base / "libvirt/TEMPLATE.qemu").read_text()
     source = base / name
     source.write_text(template.replace("LIBVIRT_TEMPLATE", name))
@@ -87,7 +87,7 @@ def compile_profile(base, name):
 
 
 def ask_tool(plugin):
-    """The hint of libvirt-capture about access to a plug-in."""
+    """Returns the hint of libvirt-capture about access to a plug-in."""
     with redirect_stderr(io.StringIO()) as errors:
         tool.warn_access(plugin, None)
     return errors.getvalue()

@@ -55,15 +55,15 @@ class Link:
 
 
 def shown(title):
-    """The XML that the manual page shows below a title."""
+    """Returns the XML that the manual page shows below a title."""
     text = re.search(rf"^\.Ss {title}\n.*?^\.Bd -literal.*?\n(.*?)^\.Ed",
                      PAGE.read_text(), re.M | re.S)[1]
     return text.replace("\\e\n", "")
 
 
 def make_xml(folder, machine, link):
-    """The XML of a new domain, with the interface of the manual page and another
-    one."""
+    """Returns the XML of a new domain, with the interface of the manual page and
+    another one."""
     return f"""<domain type='qemu'>
   <name>{machine}</name>
   <memory unit='MiB'>256</memory>
@@ -113,7 +113,7 @@ def start(libvirt, machine, folder):
 
 
 def empty_port(xml):
-    """The bus of an empty root port, found as the manual page describes."""
+    """Returns the bus of an empty root port, found as the manual page describes."""
     ports = re.findall(r"<controller type='pci' index='(\d+)' "
                        "model='pcie-root-port'", xml)
     used = {int(bus, 16) for bus in re.findall(
@@ -122,7 +122,7 @@ def empty_port(xml):
 
 
 def alias(xml, mac):
-    """The alias of an interface, in the XML of a running domain."""
+    """Returns the alias of an interface, from the XML of a running domain."""
     return re.search(rf"<mac address='{mac}'/>.*?<alias name='(.*?)'/>", xml,
                      re.S)[1]
 

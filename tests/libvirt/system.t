@@ -23,7 +23,7 @@ END = 1 << 20
 
 
 def make_xml(folder):
-    """The domain's XML."""
+    """Returns the domain's XML."""
     return f"""<domain type='qemu'>
   <name>{NAME}</name>
   <memory unit='MiB'>256</memory>
@@ -53,7 +53,7 @@ def make_bridge():
 
 
 def both_ways(tap, guest, end, what):
-    """Checks frames from the host and from the guest."""
+    """Checks frames in both directions."""
     one = Descriptor(guest, "capture0", immediate=True)
     reading = one.begin("drain", END)
     for data in (*[frame(i) for i in range(20)], frame(END)):

@@ -29,12 +29,12 @@ INTERFACE = """<interface type='{}'>
 
 
 def nic(kind="network", number=56, model="virtio", more=""):
-    """An interface."""
+    """Returns an interface's XML."""
     return INTERFACE.format(kind, number, model, more)
 
 
 def domain(*parts, machine="pc", kind="kvm", namespace="", rest=""):
-    """A domain's XML."""
+    """Returns a domain's XML."""
     return f"""<domain type='{kind}'{namespace}>
   <name>guest</name>
   <os>
@@ -80,7 +80,7 @@ def changed(tap, name, xml, *options):
 
 
 def added(xml, out):
-    """The lines of the output that the XML lacks."""
+    """Returns the lines of the output that the XML does not have."""
     left = xml.splitlines()
     lines = []
     for line in out.splitlines():
@@ -92,7 +92,7 @@ def added(xml, out):
 
 
 def addresses(text):
-    """The addresses of the capture devices."""
+    """Returns the addresses of the capture devices."""
     return re.findall(r"virtio-capture-pci,.*?bus=([\w.]+),addr=(\w+)", text)
 
 
@@ -100,7 +100,7 @@ def addresses(text):
 
 
 def plain(tap):
-    """One interface of the usual kind."""
+    """One usual interface."""
     xml = domain(nic())
     out = changed(tap, "an interface", xml)
     first, *lines = out.splitlines()
@@ -136,7 +136,7 @@ def kinds(tap):
 
 
 def drivers(tap):
-    """Interfaces that have a <driver> already."""
+    """Interfaces that already have a <driver>."""
     for before, after, option in (
             ("<driver name='vhost' iommu='on'/>",
              "<driver name='qemu' iommu='on'/>", ()),

@@ -74,7 +74,7 @@ def test_stream(tap):
 
 
 def make_live(folder):
-    """A Live, the guest's end of its port, and a viewer with tcpdump 0."""
+    """Returns a Live, the guest's end of its port, and a viewer with tcpdump 0."""
     port, guest = socket.socketpair()
     port.setblocking(False)
     live = Live(str(folder), {"pid": 1, "command": [], "nics": []})
@@ -187,8 +187,8 @@ def test_requests(tap):
 
 
 class Peer:
-    """A context: a server that answers each line with the value of a function,
-    until that is None."""
+    """A context manager: a server that answers each line with the value of a
+    function, until that is None."""
 
     def __init__(self, path, answer, greeting=b""):
         self._listener = socket.socket(socket.AF_UNIX)
@@ -342,7 +342,7 @@ def test_folders(tap):
 
 
 def test_questions(tap):
-    """Questions of Wireshark, and malformed ones."""
+    """Queries of Wireshark, and malformed ones."""
     with tempfile.TemporaryDirectory() as folder:
         status, lines, _ = ask(folder, "--extcap-interfaces",
                                "--extcap-version=4.0")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Captures of a guest by ssh and by the QEMU guest agent. The servers are Debian's
+"""Captures of a guest through ssh and the QEMU guest agent. The servers are Debian's
 dropbear and qemu-ga, in a guest of images/vm."""
 import re
 import subprocess
@@ -17,11 +17,11 @@ from tap import Tap  # noqa: E402
 SERVE = Path(__file__).with_name("serve")
 SSH, AGENT = "virtio-capture-ssh", "virtio-capture-agent"
 FIELDS = ["-T", "fields", "-e", "ip.src", "-e", "ip.dst", "-e", "frame.cap_len"]
-# An invalid filter. If a shell got it without quotes, it would reboot the guest.
+# An invalid filter. If a shell got it unquoted, it would reboot the guest.
 FILTER = "icmp[icmptype] == icmp-echo and not (host 10.0.2.4 && 'lo$(reboot)')"
 ECHO = "icmp[icmptype] == icmp-echo and less 99"
 HEADER_SIZE = 24
-# Prints the numbers of tcpdump processes and of folders of captures.
+# Prints the numbers of tcpdump processes and of folders for captures.
 LEFT = "echo $(pidof tcpdump | wc -w) $(ls /run | grep -c virtio-capture)"
 
 
@@ -36,7 +36,7 @@ def wait_for_nothing(guest):
 
 
 class Ways:
-    """The options of both interfaces that reach the guest."""
+    """The options of both interfaces to reach the guest."""
 
     def __init__(self, folder, port):
         self.folder = folder
@@ -62,7 +62,7 @@ class Ways:
 
 
 def test_frames(tap, ways, guest):
-    """Captures by ssh and by the agent, and the end of their tcpdump."""
+    """Captures through ssh and the agent, and how their tcpdump ends."""
     for interface in (SSH, AGENT):
         with ways.tshark(interface, "-f", ECHO, "-c", "3", *FIELDS, nic="eth0",
                          snaplen="60", direction="out") as tshark:
@@ -107,7 +107,7 @@ def test_wrong(tap, ways):
 
 
 def test_ends(tap, ways, guest):
-    """The viewer ends while no frames arrive."""
+    """The viewer exits while no frames arrive."""
     silent = "udp port 9"
     for interface, end in ((SSH, Capture.stop), (SSH, Capture.kill),
                            (AGENT, Capture.stop)):
@@ -140,7 +140,7 @@ def test_host(tap, ways, guest):
     qmp = Qmp.connect(f"{ways.folder}/qmp")
     qmp("qom-set", path="/machine/peripheral/capture0", property="capture",
         value=False)
-    # QEMU has one connection at a time.
+    # QEMU accepts one connection at a time.
     qmp.channel.file.close()
     qmp.channel.socket.close()
     with ways.capture(AGENT) as capture:

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Watching a guest of images/vm: tshark, by the extcap, while its command runs."""
+"""tshark captures from a guest of images/vm through the extcap during its command."""
 import contextlib
 import sys
 import tempfile
@@ -30,7 +30,7 @@ def test_none(tap, folder):
 
 
 def test_filter(tap, folder):
-    """The only guest, the first NIC, a filter."""
+    """The only guest, its first NIC, with a filter."""
     with Tshark(folder, INTERFACE, "-f", "icmp[icmptype] == icmp-echo", "-c",
                 "3", *FIELDS) as tshark:
         status, output, errors = tshark.finish()
@@ -86,7 +86,7 @@ def test_wrong(tap, folder, guest):
 
 
 def test_many(tap, folder, guest):
-    """Several viewers, of which one does not read; their ends."""
+    """Several viewers, one of which does not read, and how they end."""
     count = "echo $(pidof tcpdump | wc -w)"
     with contextlib.ExitStack() as stack:
         captures = [stack.enter_context(Capture(folder, INTERFACE))
@@ -103,7 +103,7 @@ def test_many(tap, folder, guest):
         captures[1].kill()
         captures[2].leave()
         tap.equal(captures[2].finish(), (0, ""), "a viewer whose FIFO is closed ends with status 0")
-        # 2 MB: more than the window of a viewer that does not read.
+        # 2 MB, which is more than the window of a viewer that does not read.
         guest.tell("ping -q -s 1000 -c 1000 -i 0.001 10.0.2.2 >/dev/null")
         tap.ok(len(captures[4].read(1 << 20)) == 1 << 20,
                "a viewer gets its frames while another one does not read")
@@ -118,7 +118,7 @@ def test_many(tap, folder, guest):
 
 
 def test_end(tap, folder, guest):
-    """tshark ends with the guest, after the last frames."""
+    """tshark exits with the guest, after the last frames."""
     with Tshark(folder, INTERFACE, "-f", "icmp and host 10.0.2.3",
                 *FIELDS) as tshark:
         guest.tell("until [ $(ping -q -c 1 -W 1 10.0.2.3 | wc -l) = 0 ] || "

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What Debian's tcpdump and dumpcap say through bpf-run: which interfaces there
-are, what to do about one that /dev/bpf does not have; and AppArmor's word."""
+"""Debian's tcpdump and dumpcap with bpf-run: the list of interfaces, the errors for
+interfaces that /dev/bpf does not have, and AppArmor."""
 import re
 import sys
 import tempfile
@@ -46,7 +46,7 @@ cat /sys/kernel/security/apparmor/profiles >out/profiles
 
 
 def test_list(tap, text):
-    """Which interfaces there are."""
+    """The list of interfaces."""
     for name in ("tcpdump", "dumpcap"):
         listed = text(f"{name}-list")
         # tcpdump: "1.eth0 [...]"; dumpcap: "1. eth0".
@@ -70,7 +70,7 @@ def test_hint(tap, text):
 
 
 def test_apparmor(tap, text):
-    """Debian's profile, as the kernel applies it."""
+    """Debian's profile, enforced by the kernel."""
     tap.contains(text("profiles"), "tcpdump (enforce)",
                  "Debian's AppArmor profile of tcpdump is in force")
     said = text("denied")
@@ -83,7 +83,7 @@ def test_apparmor(tap, text):
 
 
 def check(tap):
-    """All in one guest."""
+    """Runs all tests in one guest."""
     with tempfile.TemporaryDirectory() as folder:
         done = guest(SCRIPT, folder,
                      ["--append", "apparmor=1 security=apparmor"])

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Programs of Debian's packages, as they are, capture through bpf-run."""
+"""Unmodified programs of Debian's packages capture through bpf-run."""
 import sys
 from pathlib import Path
 
@@ -19,7 +19,7 @@ PROGRAMS = (
     Program("nmap", "nmap -n -Pn -sS -p 80,81 --reason $peer",
             r"^80/tcp open   http +syn-ack .*^81/tcp closed hosts2-ns reset ",
             traffic=":", sends=True),
-    # It waits for the address that nobody has, and so can be seen in the list.
+    # It waits for the address without a host, so /proc/net/bpf lists it meanwhile.
     Program("arp-scan", "arp-scan -q -r 3 -I eth0 $peer 10.9.0.99",
             r"^10\.9\.0\.2\t52:54:00:12:34:57$", traffic=":"),
     Program("p0f", "p0f -i eth0 -f /etc/p0f/p0f.fp",

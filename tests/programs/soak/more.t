@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""More programs of Debian's packages, as they are, capture through bpf-run:
-another analyser, a curses program, a daemon, monitors, Python."""
+"""More unmodified programs of Debian's packages capture through bpf-run: another
+analyser, a curses program, a daemon, monitors, Python."""
 import sys
 from pathlib import Path
 
@@ -44,7 +44,7 @@ PROGRAMS = (
             r"GET /TOKEN .*200 OK"),
 )
 
-# Those that Debian has in one release only, see tests/programs/packages.
+# Programs that only one release of Debian has, see tests/programs/packages.
 MISSING = [program for program in PROGRAMS if program.name == "prads"
            and not (DOWNLOADS / "programs/usr/bin/prads").exists()]
 
