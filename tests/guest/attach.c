@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* BIOCSETIF, BIOCGETIF, and what needs an interface. */
+/* BIOCSETIF, BIOCGETIF, and requests that need an interface. */
 #define _GNU_SOURCE
 #include <sched.h>
 
@@ -105,7 +105,7 @@ static void test_link_type(void)
 	close(fd);
 }
 
-/* The argument of BIOCSETIF ends at its last byte, whatever that is. */
+/* The name in BIOCSETIF is cut at its last byte, even without a NUL there. */
 static void test_cut_name(void)
 {
 	static const char name[] = "sixteen-letters";
@@ -138,7 +138,7 @@ static void test_cut_name(void)
 	close(fd);
 }
 
-/* The names follow the interface, not the other way round. */
+/* A renamed interface is found only by its new name. */
 static void test_rename(void)
 {
 	int fd = listen_on("eth0", 0, O_RDWR), other = open_bpf(O_RDWR);
@@ -159,7 +159,7 @@ static void test_rename(void)
 	close(other);
 }
 
-/* An interface is known by the address that it was made with. */
+/* An interface is identified by its permanent address. */
 static void test_other_address(void)
 {
 	int fd = open_bpf(O_RDWR);
@@ -177,7 +177,7 @@ static void test_other_address(void)
 	close(fd);
 }
 
-/* Names are those of the caller's network namespace. */
+/* Names are looked up in the caller's network namespace. */
 static void test_namespace(void)
 {
 	int fd = open_bpf(O_RDWR), other = listen_on("eth0", 0, O_RDWR);

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every behaviour of /dev/bpf that tests/guest/*.c shows, with one CPU and
-with two, where the device fills the buffers and where the driver does (which on
-a big-endian machine it always does). PROGRAMS: only those, by their names."""
+"""Every behaviour of /dev/bpf that tests/guest/*.c shows, with one CPU and with two,
+with buffers that the device fills and that the driver fills (on a big-endian machine
+only the driver does). PROGRAMS: run only these, by their names."""
 import os
 import sys
 
@@ -14,12 +14,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 NAMES = os.environ.get("PROGRAMS", "").split() or \
     sorted(name[:-2] for name in os.listdir(HERE) if name.endswith(".c"))
 
-# Little memory: one program uses all there is.
+# Little memory, as one program uses up all of it.
 SMALL = ["--memory", "256M", "--timeout", "300"]
 
 
 class Named(Tap):
-    """Says of each result which guest it is of."""
+    """Prefixes each result with its guest."""
     guest = ""
 
     def ok(self, condition, name, *diagnostics):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""bpfstat(8) in a guest, beside the files that it reads."""
+"""bpfstat(8) in a guest, compared with the files that it reads."""
 import json
 import os
 import re
@@ -15,7 +15,7 @@ BPFSTAT = guest_file("guest-driver", "bpfstat")
 FLAGS = {"promisc", "immediate", "hdrcmplt", "seesent"}
 WORDS = {"interface", "direction", "buffers", "filter", "state"}
 
-# The name of a process that wants to be a nuisance, in the terms of printf(1).
+# The name of a process with awkward characters, as a format of printf(1).
 NAME = r'q"\\\033\303\251\377\nz'
 
 # "@@ NAME STATUS", then each line that the command printed, after O or E.
@@ -95,7 +95,7 @@ show unloaded-totals ./bpfstat -s -j
 
 
 def run():
-    """What each command of the script gave: (status, stdout, stderr)."""
+    """Returns for each command of the script: (status, stdout, stderr)."""
     done = vm(["--add", BPFSTAT], ["sh", "-c", SCRIPT.replace("NAME", NAME)])
     results = {}
     for part in re.split("^@@ ", done.stdout, flags=re.M)[1:]:
@@ -109,7 +109,7 @@ def run():
 
 
 def typed(name, value):
-    """A column's value as JSON has it."""
+    """Converts a column's value to its type in JSON."""
     if name in FLAGS:
         return value == "1"
     if name in WORDS:
@@ -118,7 +118,7 @@ def typed(name, value):
 
 
 def peers(text):
-    """The lines of /proc/net/bpf as JSON has them, by process."""
+    """Returns the lines of /proc/net/bpf as in JSON, by process."""
     names, *lines = [line.split() for line in text.splitlines()]
     return {int(line[0]): {name: typed(name, value)
                            for name, value in zip(names, line)}
@@ -136,7 +136,7 @@ COMMANDS = {IN: "tcpdump", OUT: "tcpdump", NUISANCE: 'q"\\\x1b\xe9\ufffd\nz'}
 
 
 def test_json(tap):
-    """All that /proc/net/bpf tells is there, and the commands."""
+    """All columns of /proc/net/bpf are shown, and the processes' names."""
     raw = peers(RESULTS["raw"][1])
     status, out, err = RESULTS["json"]
     tap.equal((status, err), ([0], ""),
@@ -163,7 +163,7 @@ def test_json(tap):
 
 
 def test_text(tap):
-    """The columns for people."""
+    """The table."""
     status, out, err = RESULTS["text"]
     tap.equal((status, err), ([0], ""),
               "bpfstat: status 0, nothing on standard error")
@@ -213,7 +213,7 @@ def test_totals(tap):
 
 
 def test_format(tap):
-    """The columns of /proc/net/bpf go by their names."""
+    """The columns of /proc/net/bpf are found by their names."""
     tap.equal(json.loads(RESULTS["order"][1])["descriptors"],
               [{"pid": 999999, "interface": "br0", "bufsize": 3, "received": 4,
                 "dropped": 5, "captured": 6, "promisc": False,
@@ -235,14 +235,14 @@ def test_format(tap):
 
 
 def failure(tap, name, status, message):
-    """A command that failed with a message of one line."""
+    """Checks that a command failed with a message of one line."""
     tap.equal((RESULTS[name][0], RESULTS[name][2]),
               ([status], f"bpfstat: {message}\n"),
               f"bpfstat, {name}: {message}")
 
 
 def test_usage(tap):
-    """Bad options, and --help."""
+    """Invalid options, and --help."""
     for name in ("option", "argument", "no-value", "both"):
         status, out, err = RESULTS[name]
         tap.ok(status == [2] and not out and "usage: bpfstat" in err,
@@ -254,7 +254,7 @@ def test_usage(tap):
 
 
 def test_errors(tap):
-    """Each reason has its message."""
+    """Each kind of error has its message."""
     failure(tap, "user", 1,
             "/proc/net/bpf: only root may see the descriptors")
     tap.equal(RESULTS["user-totals"][0], [0], "bpfstat -s of a user succeeds")

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Store and hold buffer at their edges: exactly full, too small, out of room. */
+/* Store and hold buffer at their limits: exactly full, too small, no space. */
 #include "guest.h"
 
 #define FULL	(8 * 128)	/* eight packets of 96 bytes fill it exactly */
@@ -11,7 +11,7 @@ static uint32_t seq_at(size_t off)
 	return ntohl(packet_frame((struct bpf_hdr *)(buf + off))->seq);
 }
 
-/* Frames of the test that both send and wait for their capture. */
+/* Frames for tests that send and wait for their capture. */
 static void fill(int fd, uint32_t first, unsigned int n, size_t len)
 {
 	uint64_t before = stats(fd).bs_capt;
@@ -52,7 +52,7 @@ static void test_exactly_full(void)
 	close(fd);
 }
 
-/* Not a byte too early, and not one too late. */
+/* A packet one byte too long for the space rotates the buffers. */
 static void test_does_not_fit(void)
 {
 	int fd = listen_on("eth0", FULL, O_RDWR);
@@ -107,7 +107,7 @@ static void test_cut(void)
 	close(fd);
 }
 
-/* A size that is no multiple of the alignment. */
+/* A size that is not a multiple of the alignment. */
 static void test_odd_size(void)
 {
 	int fd = listen_on("eth0", 7 * 136 + 5, O_RDWR);
@@ -153,7 +153,7 @@ static void test_drops(void)
 	close(fd);
 }
 
-/* Frames that the filter rejects are counted as received, nothing else. */
+/* Frames that the filter rejects only count as received. */
 static void test_rejected(void)
 {
 	int fd = listen_on("eth0", FULL, O_RDWR | O_NONBLOCK);
@@ -183,7 +183,7 @@ static void test_rejected(void)
 	close(fd);
 }
 
-/* A read that finds a held buffer takes that only, in any mode. */
+/* With a hold buffer, a read returns only that, in any mode. */
 static void test_held_first(void)
 {
 	int fd = listen_on("eth0", FULL, O_RDWR | O_NONBLOCK);

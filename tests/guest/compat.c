@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A 32-bit program on a 64-bit kernel: requests whose arguments have another
- * size, and packets with the headers that it knows. Built by another compiler.
+ * size, and packets with the program's headers. Built by another compiler.
  */
 #include "zbuf.h"
 
@@ -107,7 +107,7 @@ static void test_cut(void)
 	close(fd);
 }
 
-/* Zero-copy buffers: addresses and sizes of 32 bits, the same headers. */
+/* Zero-copy buffers: 32-bit addresses and sizes, the same headers. */
 static void test_zero_copy(void)
 {
 	unsigned int total = (20 + 101 + 3) & ~3u;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A minute of threads that share descriptors, on two CPUs: no complaint of the
-kernel's, nothing stuck, nothing left behind. STRESS_SECONDS: how long."""
+"""Threads share descriptors on two CPUs for a minute: no kernel warning, no stuck
+thread, no leak. STRESS_SECONDS: how long."""
 import os
 import sys
 
@@ -11,7 +11,7 @@ from tap import Tap  # noqa: E402
 
 SECONDS = int(os.environ.get("STRESS_SECONDS", "60"))
 
-# What the driver holds: buffers of descriptors in vmallocinfo, descriptors in
+# The driver's resources: buffers of descriptors in vmallocinfo, descriptors in
 # /proc/net/bpf, references in lsmod.
 LOOK = """
 grep -c virtio_capture /proc/vmallocinfo

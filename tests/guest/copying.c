@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A read that is copying packets out: it stops half-way, in a page that is not
- * there until the test says so (userfaultfd), and what happens meanwhile does
- * not touch its packets.
+ * A read that copies packets to the program blocks half-way, on a page that is
+ * missing until the test provides it (userfaultfd). Events meanwhile must not
+ * change the packets of this read.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -19,7 +19,7 @@
 static uint8_t *page;
 static int reader_fd;
 
-/* A page whose first access waits; returns the descriptor that controls it. */
+/* Map a page whose first access blocks; returns the userfaultfd. */
 static int make_page(void)
 {
 	struct uffdio_api api = { .api = UFFD_API };
@@ -36,7 +36,7 @@ static int make_page(void)
 	return uffd;
 }
 
-/* Wait until somebody waits for the page. */
+/* Wait until a thread faults on the page. */
 static void await_fault(int uffd)
 {
 	struct uffd_msg msg;
@@ -46,7 +46,7 @@ static void await_fault(int uffd)
 		bail("page fault");
 }
 
-/* Let it have the page. */
+/* Provide the page. */
 static void give_page(int uffd)
 {
 	struct uffdio_zeropage zero = {
@@ -63,7 +63,7 @@ static void *reader(void *arg)
 	return (void *)(long)read(reader_fd, page, SIZE);
 }
 
-/* Are these the packets from @first on? */
+/* Return true if these are the packets from @first on. */
 static int has_packets(const uint8_t *packets, uint32_t first)
 {
 	uint32_t i;
@@ -86,7 +86,7 @@ static void send_full(uint32_t first)
 	stats(reader_fd);
 }
 
-/* A read in a thread that is half-way through its copying. */
+/* Start a thread whose read blocks half-way through copying. */
 static int start_read(pthread_t *thread)
 {
 	int uffd = make_page();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* BIOCGSTATS, FIONREAD, BIOCFLUSH, BIOCSETF: counts that can be relied on. */
+/* BIOCGSTATS, FIONREAD, BIOCFLUSH, BIOCSETF: counts are exact. */
 #include "guest.h"
 
 #define SIZE	4096
@@ -39,7 +39,7 @@ static void test_statistics(void)
 	close(fd);
 }
 
-/* No sleep between sending and looking: the calls are a barrier. */
+/* There is no sleep between sending and counting: the calls are a barrier. */
 static void test_synchronous(void)
 {
 	static uint8_t large[65536];
@@ -70,7 +70,7 @@ static void test_drops(void)
 	int fd = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK);
 	struct bpf_stat st;
 
-	/* 30 packets fill a buffer, 60 both. */
+	/* 30 packets fill one buffer, 60 fill both. */
 	send_frames("eth0", 0, 75, 100);
 	st = stats(fd);
 	ok(st.bs_recv >= 75, "75 frames sent: bs_recv counts all");

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Directions, frames for others, and the formats of times. */
+/* Directions, frames to other hosts, and the formats of times. */
 #include "guest.h"
 
 #define SIZE	65536
 
 static uint8_t buf[SIZE];
 
-/* Send one frame each way and return what was captured: 1 in, 2 out. */
+/* Send a frame in each direction; return a bit mask: 1 in, 2 out. */
 static int seen(int fd)
 {
 	struct bpf_hdr *h;
@@ -46,7 +46,7 @@ static void test_directions(void)
 	close(fd);
 }
 
-/* One frame to another host's address, and one that ends the waiting. */
+/* Send a frame to another host's address, and one that ends the waiting. */
 static uint64_t captured_of_other(int fd)
 {
 	uint64_t before = stats(fd).bs_capt;
@@ -83,7 +83,7 @@ static void test_promiscuous(void)
 	close(fd);
 }
 
-/* With no other listener the device does what this one wants, and no more. */
+/* The device applies the settings of the only listener, and no others. */
 static void test_alone(void)
 {
 	int fd = listen_on("eth0", SIZE, O_RDWR);

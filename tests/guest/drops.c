@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Drops of the capture device: it has one buffer to fill, and while this
- * program sends, nobody gets a processor to empty that.
+ * program sends, no other code gets a processor to empty it.
  */
 #define _GNU_SOURCE
 #include <sched.h>
@@ -34,7 +34,7 @@ static void be_one_of_many(void)
 	sched_setscheduler(0, SCHED_OTHER, &param);
 }
 
-/* A socket that takes many frames at once. */
+/* Open a socket whose send buffer has room for many frames. */
 static int open_socket(void)
 {
 	int s = socket(AF_PACKET, SOCK_RAW, 0), size = 1 << 24, on = 1;
@@ -62,7 +62,7 @@ static void send_at_once(int s, unsigned int n)
 			bail("sendto");
 }
 
-/* Give the NIC time to send what it was given, and the processor to nobody. */
+/* Keep the processor busy while the NIC sends what was queued. */
 static void spin(void)
 {
 	struct timespec now, end;
@@ -75,7 +75,7 @@ static void spin(void)
 		 now.tv_nsec > 800000000LL);
 }
 
-/* Send while processes that do nothing have all other processors. */
+/* Send while busy loops occupy all other processors. */
 static void send_alone(void)
 {
 	int n = sysconf(_SC_NPROCESSORS_ONLN), s = open_socket(), i;
@@ -111,7 +111,7 @@ static void load(const char *parameters)
 		bail("modprobe");
 }
 
-/* One capture buffer, and readers' that are larger than it. */
+/* Load the driver with one capture buffer; allow larger ones for readers. */
 static void load_for_large(void)
 {
 	load("buffers=1 offload=0");
@@ -128,17 +128,17 @@ static void test_drops(const char *what, int more)
 	ssize_t len;
 	int fd, small;
 
-	/* A buffer for this reader alone would be larger. */
+	/* With this reader alone the capture buffer would be larger. */
 	load_for_large();
 	small = listen_on("eth0", 4096, O_RDWR | O_NONBLOCK);
 	fd = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK);
 	send_alone();
 	if (more) {
-		/* The device gets its buffer back, and goes on. */
+		/* Let the device get its buffer back and continue. */
 		usleep(200000);
 		send_frames("eth0", COUNT, more, 1514);
 	}
-	/* The last frames may wait in the NIC's queue yet. */
+	/* The last frames may still be in the NIC's queue. */
 	for (i = 0; i < 1000; i++) {
 		st = stats(fd);
 		if (st.bs_recv >= (unsigned int)(COUNT + more))
@@ -162,8 +162,9 @@ static void test_drops(const char *what, int more)
 }
 
 /*
- * The device has half as much of a buffer as the smallest of a listener has.
- * What it can keep shows after a frame, for which it gets the buffer anew.
+ * The device gets half as much of a buffer as the smallest buffer of a listener
+ * has. A new size applies only after a frame, as the buffer is then made
+ * available again.
  */
 static unsigned int drops_beside(int fd)
 {
@@ -194,7 +195,7 @@ static void test_sizes(void)
 
 	load_for_large();
 	large = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK);
-	/* On a busy host the buffer may be ended by its age: several tries. */
+	/* On a busy host the buffer's age may have ended it: try again. */
 	for (i = 0; i < 20 && drops; i++) {
 		ioctl(large, BIOCFLUSH);
 		drops = drops_beside(large);

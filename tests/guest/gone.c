@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The interface disappears under its descriptors: what is left of them. */
+/* The interface of open descriptors disappears: what they can still do. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <pthread.h>
@@ -20,7 +20,7 @@ static int can_attach(const char *name)
 	return result;
 }
 
-/* Take eth0's capture device away, as an unplug does. */
+/* Remove eth0's capture device, as an unplug does. */
 static void take_away(void)
 {
 	write_file(DRIVER "/unbind", device);
@@ -31,7 +31,7 @@ static void give_back(void)
 	write_file(DRIVER "/bind", device);
 }
 
-/* The device without which there is no capture on eth0. */
+/* Find the device without which eth0 cannot be captured. */
 static void find_device(void)
 {
 	char names[8][64];
@@ -52,7 +52,7 @@ static void find_device(void)
 		bail("no capture device of eth0");
 }
 
-/* The line of this process in /proc/net/bpf without the pid; or NULL. */
+/* Return the line of this process in /proc/net/bpf without the pid; or NULL. */
 static const char *state(void)
 {
 	static char line[256], format[16];
@@ -110,7 +110,7 @@ static void test_last_packets(void)
 	give_back();
 }
 
-/* Every frame that the NIC sent before is among the last packets. */
+/* The last packets include every frame that the NIC sent before. */
 static void test_unseen_packets(void)
 {
 	int fd = listen_on("eth0", SIZE, O_RDWR);
@@ -185,7 +185,7 @@ static void *poller(void *arg)
 	return (void *)(long)readable(*(int *)arg, 20000);
 }
 
-/* Start a thread, take the device away, and return what the thread saw. */
+/* Start a thread, remove the device, and return what the thread saw. */
 static long woken(void *(*function)(void *), unsigned int packets)
 {
 	int fd = listen_on("eth0", SIZE, O_RDWR);

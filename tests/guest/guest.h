@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the guest's test programs share: descriptors, frames, packets.
+ * Helpers of the guest's test programs: descriptors, frames, packets.
  *
- * The guest has two NICs, eth0 and eth1, on one hub: what one sends the other
- * receives. Test frames have an ethertype that nothing else uses.
+ * The guest has two NICs, eth0 and eth1, on one hub: each receives what the
+ * other one sends. Test frames have an ethertype that nothing else uses.
  */
 #ifndef GUEST_H
 #define GUEST_H
@@ -32,7 +32,7 @@
 #define ETHERTYPE	0x88b5	/* local experiments (IEEE 802) */
 #define HEADER		32	/* bh_hdrlen on LP64 */
 
-/* A frame of a test: broadcast unless changed. */
+/* A test frame: broadcast unless changed. */
 struct frame {
 	uint8_t dst[6];
 	uint8_t src[6];
@@ -41,17 +41,17 @@ struct frame {
 	uint8_t payload[2000];
 } __attribute__((packed));
 
-/* Ends the program: its surroundings are not as they must be. */
+/* End the program because the test cannot run in its environment. */
 static inline void bail(const char *what)
 {
 	printf("Bail out! %s: %s\n", what, strerror(errno));
 	exit(1);
 }
 
-/* The error of a call that should fail; 0 if it did not. */
+/* Return the error of a call that should fail; 0 if it succeeded. */
 #define error_of(call) ({ errno = 0; (call) < 0 ? errno : 0; })
 
-/* By how much limits of time are to be stretched: see images/vm.1. */
+/* Return the factor by which time-outs are extended: see images/vm.1. */
 static inline double time_scale(void)
 {
 	const char *text = getenv("TIME_SCALE");
@@ -91,7 +91,7 @@ static inline int attach(int fd, const char *name)
 	return ioctl(fd, BIOCSETIF, &ifr);
 }
 
-/* Accept test frames only, whole. */
+/* Accept only test frames, uncut. */
 static inline void filter_test_frames(int fd)
 {
 	struct bpf_insn insns[] = {
@@ -106,7 +106,7 @@ static inline void filter_test_frames(int fd)
 		bail("BIOCSETF");
 }
 
-/* A descriptor on eth0 with buffers of that size; 0: the default. */
+/* Open a descriptor on eth0 with buffers of that size; 0: the default. */
 static inline int listen_on(const char *name, unsigned int size, int flags)
 {
 	int fd = open_bpf(flags);
@@ -119,7 +119,7 @@ static inline int listen_on(const char *name, unsigned int size, int flags)
 	return fd;
 }
 
-/* Send a frame out of an interface by way of the kernel's stack. */
+/* Send a frame on an interface through the kernel's stack. */
 static inline void send_raw(const char *name, const struct frame *f, size_t len)
 {
 	static int s = -1;
@@ -133,7 +133,7 @@ static inline void send_raw(const char *name, const struct frame *f, size_t len)
 	if (s < 0) {
 		s = socket(AF_PACKET, SOCK_RAW, 0);
 		/*
-		 * Past the queueing discipline, which may leave a frame to
+		 * Bypass the queueing discipline, which may leave a frame to
 		 * another CPU: the NIC has it when the call returns.
 		 */
 		setsockopt(s, SOL_PACKET, PACKET_QDISC_BYPASS, &on,
@@ -174,8 +174,8 @@ static inline void send_frames(const char *name, uint32_t first, unsigned int n,
 }
 
 /*
- * Write to a file that is there, as the shell's ">" does. Returns the error, or
- * 0: EBADF if it cannot be opened.
+ * Write to an existing file, as the shell's ">" does. Returns the error, or 0:
+ * EBADF if it cannot be opened.
  */
 static inline int error_of_writing(const char *path, const char *text)
 {
@@ -186,7 +186,7 @@ static inline int error_of_writing(const char *path, const char *text)
 	return error;
 }
 
-/* The same, where it must be possible. */
+/* The same, but failure ends the program. */
 static inline void write_file(const char *path, const char *text)
 {
 	if (error_of_writing(path, text))
@@ -202,7 +202,7 @@ static inline struct bpf_stat stats(int fd)
 	return st;
 }
 
-/* Is there a line with these words in a file? */
+/* Return true if a line of a file has these words. */
 static inline bool has_line(const char *name, const char *words)
 {
 	FILE *f = fopen(name, "r");
@@ -216,7 +216,7 @@ static inline bool has_line(const char *name, const char *words)
 	return found;
 }
 
-/* Does the device fill the buffers of descriptors? */
+/* Return true if the device fills the buffers of descriptors. */
 static inline bool device_fills(void)
 {
 	return has_line("/sys/module/virtio_capture/parameters/offload", "Y") &&
@@ -226,15 +226,15 @@ static inline bool device_fills(void)
 #define JIT_ENABLE	"/proc/sys/net/core/bpf_jit_enable"
 
 /*
- * What runs filters in the driver, as /proc/net/bpf tells: the kernel does not have
- * its translator on every processor.
+ * Return the name in /proc/net/bpf of what runs filters in the driver: on some
+ * processors the kernel has no JIT compiler.
  */
 static inline const char *filter_engine(void)
 {
 	return access(JIT_ENABLE, F_OK) ? "kernel" : "jit";
 }
 
-/* Who fills the buffers and what runs the filter, of one of the first descriptors. */
+/* Return the buffer model and filter engine of one of the first descriptors. */
 static inline const char *served_by(void)
 {
 	static char words[32];
@@ -252,7 +252,7 @@ static inline int readable(int fd, int timeout_ms)
 	return poll(&p, 1, timeout_ms) == 1 && (p.revents & POLLIN);
 }
 
-/* What select(2) returns for reading. */
+/* Return the result of select(2) for reading. */
 static inline int selected(int fd, int timeout_ms)
 {
 	struct timeval tv = { timeout_ms / 1000, timeout_ms % 1000 * 1000 };
@@ -264,8 +264,8 @@ static inline int selected(int fd, int timeout_ms)
 }
 
 /*
- * Wait until @n frames are in the descriptor's counts. The counts are
- * synchronous for what the NIC did; this waits for the NIC.
+ * Wait until the descriptor has counted @n frames. The counts include all that
+ * the NIC has sent; this waits for the NIC.
  */
 static inline int await_received(int fd, unsigned int n)
 {
@@ -279,7 +279,7 @@ static inline int await_received(int fd, unsigned int n)
 	return 0;
 }
 
-/* Wait until a thread of this process sleeps, as in a read. */
+/* Wait until a thread of this process sleeps, for example in a read. */
 static inline void await_sleep(volatile pid_t *tid)
 {
 	char path[64], state = 0;
@@ -297,7 +297,7 @@ static inline void await_sleep(volatile pid_t *tid)
 	} while (state != 'S');
 }
 
-/* The next packet in what a read gave; NULL at the end. */
+/* Return the next packet of a read's data; NULL at the end. */
 static inline struct bpf_hdr *next_packet(uint8_t *buf, ssize_t len, size_t *off)
 {
 	struct bpf_hdr *h = (struct bpf_hdr *)(buf + *off);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What nobody listens to costs the guest nothing, and readers that wait for
- * nothing next to that: no interrupt comes.
+ * Without listeners capture costs the guest nothing, and readers that wait
+ * cause no interrupts while no frames arrive.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 static uint8_t buf[1048576];
 
-/* Interrupts so far of all queues of a kind. */
+/* Return the number of interrupts so far of all queues of a kind. */
 static unsigned long interrupts_of(const char *kind)
 {
 	FILE *f = fopen("/proc/interrupts", "r");
@@ -36,7 +36,7 @@ static unsigned long interrupts(void)
 	return interrupts_of("-capture") + interrupts_of("-listener");
 }
 
-/* The same once none has come for longer than any is delayed. */
+/* The same, after a period without interrupts longer than any delay. */
 static unsigned long settled(void)
 {
 	unsigned long before;
@@ -49,9 +49,10 @@ static unsigned long settled(void)
 }
 
 /*
- * Commands so far: each one's reply is an interrupt. Another processor may take
- * it only after the driver has found the reply, and a reply found sooner than the
- * device comes to interrupt needs none: some may be missing.
+ * Return the number of commands so far: the interrupts for their replies. Some
+ * may be missing: another processor may handle the interrupt only after the
+ * driver has found the reply, and a reply that the driver has found before the
+ * device sends the interrupt needs none.
  */
 static unsigned long commands(void)
 {
@@ -64,7 +65,7 @@ static unsigned long commands(void)
 	return before;
 }
 
-/* The interrupts for frames that eth0 sends; a busy host may take its time. */
+/* Count the interrupts for frames that eth0 sends; a busy host may be slow. */
 static unsigned long caused(bool any)
 {
 	unsigned long before = settled();
@@ -79,9 +80,9 @@ static unsigned long caused(bool any)
 #define SPREAD	6
 
 /*
- * Interrupts for ten frames that are read one by one, but come all sooner than
- * a device that may delay them completes a buffer. On a busy host some may still
- * come together: the best of several tries.
+ * Count the interrupts for ten frames that are read one by one, and that arrive
+ * before a device which may delay them uses a buffer. On a busy host several
+ * frames may share an interrupt: return the best of several tries.
  */
 static unsigned long spread(int fd)
 {
@@ -110,7 +111,7 @@ static void set_timeout(int fd, int ms)
 		bail("BIOCSRTIMEOUT");
 }
 
-/* The device is not asked for what it shows that it does not have. */
+/* The driver does not ask the device for packets that it does not have. */
 static void test_timeouts(void)
 {
 	int fd = listen_on("eth0", 0, O_RDWR), i;
@@ -125,12 +126,12 @@ static void test_timeouts(void)
 	      "reads that time out send the device no command");
 	for (i = 0; i < 5; i++)
 		readable(fd, 100);
-	/* Where the device fills the buffers, it is told that the time is up. */
+	/* A device that fills the buffers is told that the timeout expired. */
 	ok(commands() - before <= device_fills(),
 	   "polls that time out send the device no command, but that the time is up");
 	send_frames("eth0", 0, 1, 100);
 	before = commands();
-	/* It is on its way, and may be with the driver by itself. */
+	/* The packet may arrive in the driver even without a timeout. */
 	for (i = 0; i < 100 && read(fd, buf, size) != 136; i++)
 		;
 	ok(i < 100,
@@ -161,7 +162,7 @@ static void test_held(void)
 	close(fd);
 }
 
-/* Interrupts for frames that come one by one for a while. */
+/* Count the interrupts for frames that arrive one by one for a while. */
 static unsigned long slowly(int fd)
 {
 	unsigned long before = settled();
@@ -177,7 +178,7 @@ static unsigned long slowly(int fd)
 	return interrupts() - before;
 }
 
-/* A large buffer and a long timeout let the device wait. */
+/* A large buffer and a long timeout allow the device to wait. */
 static void test_low_rate(void)
 {
 	int fd = listen_on("eth0", 524288, O_RDWR);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* BIOCLOCK: what a locked descriptor refuses, and what it still does. */
+/* BIOCLOCK: which requests a locked descriptor refuses and allows. */
 #include <sys/wait.h>
 
 #include "guest.h"
@@ -48,7 +48,7 @@ static void test_requests(int fd)
 	      "locked descriptor: an unknown request is ENOTTY [BPF-LOCK-3]");
 }
 
-/* The lock is the descriptor's: another process that has it is locked out, too. */
+/* The lock belongs to the descriptor, so it applies to other processes, too. */
 static void test_child(int fd)
 {
 	unsigned int on = 1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Buffers that there is no memory for. */
+/* Buffers for which there is not enough memory. */
 #include <sys/mman.h>
 #include <sys/wait.h>
 
@@ -23,9 +23,9 @@ static void read_file(const char *path, char *text, size_t size)
 }
 
 /*
- * Others may need memory at the moment at which there is none, and have the
- * kernel kill a process for it: KASAN, for the shadow of a buffer, does so.
- * Start one that it takes before all others.
+ * If memory runs out, an allocation elsewhere may have the kernel kill a
+ * process: KASAN does so for the shadow of a buffer. Start one that the kernel
+ * kills before all others.
  */
 static pid_t start_victim(void)
 {
@@ -37,7 +37,7 @@ static pid_t start_victim(void)
 		bail("victim");
 	if (pid == 0) {
 		write_file("/proc/self/oom_score_adj", "1000");
-		/* Not malloc(): the compiler leaves out what nobody reads. */
+		/* Not malloc(): the compiler removes it if it is not read. */
 		if (mmap(NULL, VICTIM, PROT_READ | PROT_WRITE, MAP_PRIVATE |
 			 MAP_ANONYMOUS | MAP_POPULATE, -1, 0) == MAP_FAILED)
 			bail("victim's memory");
@@ -74,7 +74,7 @@ static long available_kib(void)
 	return kib;
 }
 
-/* Set the largest filter there is, again and again, on @n descriptors. */
+/* Set the largest possible filter repeatedly, on @n descriptors. */
 static void set_filters(int n, int times)
 {
 	static struct bpf_insn insns[512];
@@ -92,7 +92,7 @@ static void set_filters(int n, int times)
 	}
 }
 
-/* A filter takes over 8 KiB: 600 that were not given back would show. */
+/* A filter takes over 8 KiB: a leak of 600 filters would show. */
 static void test_filters(void)
 {
 	long before;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Who fills the buffers: the device where it can, or the driver. */
+/* Whether the device, where it can, or the driver fills the buffers. */
 #include <stdio.h>
 
 #include "guest.h"
@@ -9,7 +9,7 @@
 
 static uint8_t buf[SIZE];
 
-/* How many lines of /proc/net/bpf have that for their filter. */
+/* Return the number of lines of /proc/net/bpf with that filter. */
 static int told(const char *filter)
 {
 	FILE *f = fopen("/proc/net/bpf", "r");
@@ -51,7 +51,7 @@ static void test_many(void)
 		close(fds[i]);
 }
 
-/* The device knows no binary fractions. */
+/* The device does not support binary fractions. */
 static void test_fractions(void)
 {
 	int fd = listen_on("eth0", SIZE, O_RDWR), i, wrong = 0, some = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Settings read back, with their limits and errors. */
+/* Settings that are read back, their limits and errors. */
 #include <sys/mman.h>
 
 #include "guest.h"
@@ -97,7 +97,7 @@ static void test_size(int fd)
 	      "BIOCSBLEN 5001 is not rounded [BPF-SBLEN-4]");
 }
 
-/* What a program could not be told of must not have happened. */
+/* A request whose result cannot be copied to the program has no effect. */
 static void test_addresses(int fd)
 {
 	static const struct {
@@ -134,7 +134,7 @@ static void test_addresses(int fd)
 	munmap(page, 4096);
 }
 
-/* Requests need no access that the descriptor has not. */
+/* Requests work with any access mode of the descriptor. */
 static void test_access_modes(void)
 {
 	static const int modes[] = { O_RDONLY, O_WRONLY };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What a reader gets: every frame whole, in order, with an honest header. */
+/* Packets that a reader gets: every frame whole, in order, correct headers. */
 #include <time.h>
 
 #include "guest.h"
@@ -17,15 +17,15 @@ static uint64_t now_us(void)
 	return ts.tv_sec * 1000000ULL + ts.tv_nsec / 1000;
 }
 
-/* The packets of a stream, as they are read. */
+/* The packets of a stream so far. */
 struct seen {
-	uint32_t seq;		/* the next one's */
-	uint64_t time;		/* of the last one, us */
-	uint64_t back;		/* the most that it went back */
+	uint32_t seq;		/* of the next packet */
+	uint64_t time;		/* of the last packet, us */
+	uint64_t back;		/* the largest step back in time */
 	int bad;
 };
 
-/* Check the packets of one read against the frames that come next. */
+/* Compare the packets of one read with the next frames. */
 static void check(ssize_t len, struct seen *seen)
 {
 	struct bpf_hdr *h;
@@ -56,9 +56,9 @@ static void check(ssize_t len, struct seen *seen)
 }
 
 /*
- * Times may go back where the driver corrects the offset between the clocks, by
- * no more than it takes the device to answer: as when it attaches, or in a
- * barrier.
+ * Times may go back when the driver corrects the offset between the clocks, for
+ * example when it attaches or in a barrier, but by no more than the device's
+ * response time.
  */
 static void test_stream(const char *listener, const char *what)
 {
@@ -74,7 +74,7 @@ static void test_stream(const char *listener, const char *what)
 
 		make_frame(&f, i, size);
 		send_raw("eth1", &f, size);
-		/* Keep up: nothing may be dropped. */
+		/* Read often enough that nothing is dropped. */
 		if (i % 20 == 19) {
 			before = now_us();
 			await_received(fd, i + 1);
@@ -101,7 +101,7 @@ static void test_stream(const char *listener, const char *what)
 	close(fd);
 }
 
-/* Wait until all that eth1 sent before has crossed to eth0. */
+/* Wait until all that eth1 has sent has crossed to eth0. */
 static void await_crossing(void)
 {
 	int fd = listen_on("eth0", sizeof(buf), O_RDWR | O_NONBLOCK), i;
@@ -142,7 +142,7 @@ static void test_two_listeners(void)
 	close(b);
 }
 
-/* The device may have kept frames for the other one to itself so far. */
+/* The device may still have frames for the other descriptor in a buffer. */
 static void test_earlier_packets(void)
 {
 	int other = listen_on("eth0", sizeof(buf), O_RDWR), i, fd;
@@ -197,7 +197,7 @@ static void test_snaplen(void)
 	equal(ioctl(fd, BIOCSETF, &program), 0,
 	      "BIOCSETF of the filter that keeps 21 bytes again succeeds");
 
-	/* What is short for one is whole for another. */
+	/* A frame cut for one descriptor is whole for another. */
 	other = listen_on("eth0", 4096, O_RDWR | O_NONBLOCK);
 	insns[2].k = 700;
 	equal(ioctl(other, BIOCSETF, &program), 0,

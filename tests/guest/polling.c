@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* poll, select, epoll: when a descriptor is ready. */
+/* poll, select, epoll: when a descriptor becomes ready. */
 #include <pthread.h>
 #include <sys/epoll.h>
 
@@ -16,7 +16,7 @@ static int writable(int fd)
 	return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT);
 }
 
-/* All that poll(2) says of a descriptor. */
+/* Return all events of poll(2) for a descriptor. */
 static int events(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = 0x7fff };
@@ -106,7 +106,7 @@ static void test_wakeup(void)
 	close(fd);
 }
 
-/* A poller that is not in immediate mode waits for a full buffer. */
+/* Without immediate mode poll waits for a full buffer. */
 static void test_full_buffer(void)
 {
 	int fd = listen_on("eth0", 8 * 128, O_RDWR);
@@ -131,7 +131,7 @@ static void *epoll_waiter(void *arg)
 	return (void *)(long)epoll_wait(*(int *)arg, &event, 1, 20000);
 }
 
-/* Edge-triggered: an event for each wake-up, not for what is still there. */
+/* Edge-triggered: an event for each wake-up, not for remaining packets. */
 static void test_edges(void)
 {
 	int fd = listen_on("eth0", SIZE, O_RDWR), ep = epoll_create1(0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The read timeout while no read waits but poll, select or epoll. */
+/* The read timeout applies to poll, select and epoll without a pending read. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <time.h>
@@ -39,7 +39,7 @@ static int set_polltimeout(const char *text)
 	return result;
 }
 
-/* A descriptor with a timeout, and so many packets stored. */
+/* Open a descriptor with a timeout and @n stored packets. */
 static int with_packets(unsigned int n, int timeout_ms)
 {
 	int fd = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK);
@@ -89,7 +89,7 @@ static void test_expiry(void)
 	close(fd);
 }
 
-/* Nothing is there when the time is up: the next packet does not wait. */
+/* The timeout expires without packets: the next one is readable at once. */
 static void test_late_packet(void)
 {
 	int fd = with_packets(0, 10);
@@ -107,7 +107,7 @@ static void test_late_packet(void)
 	      "timeout expired without packets: read gets the next packet");
 	send_frames("eth0", 0, 1, 100);
 	stats(fd);
-	/* In this order: a poll starts the timeout, which is short. */
+	/* In this order, as a poll starts the timeout, which is short. */
 	equal(get(fd, FIONREAD), 0,
 	      "after that read: FIONREAD is 0 with a packet stored [BPF-POLL-8]");
 	ok(!readable(fd, 0),
@@ -115,7 +115,7 @@ static void test_late_packet(void)
 	close(fd);
 }
 
-/* Short polls, as of a program's loop, each of them before the time is up. */
+/* Short polls in a loop, each shorter than the timeout. */
 static void test_short_polls(void)
 {
 	int fd = with_packets(1, 1000), polls;
@@ -127,7 +127,7 @@ static void test_short_polls(void)
 	close(fd);
 }
 
-/* What ends a timeout, so that nothing is left of it. */
+/* Events that cancel a timeout leave no effect of it. */
 static void test_ends(void)
 {
 	struct pollfd out = { .events = POLLOUT };
@@ -161,7 +161,7 @@ static void test_ends(void)
 	ok(readable(fd, LONG),
 	   "timeout set again while a packet is stored: it expires");
 	set_timeout(fd, 0);
-	/* A device cannot take back what it gave when the time was up. */
+	/* A device cannot take back a buffer that it used at the timeout. */
 	ok(readable(fd, 0) == device_fills(),
 	   "timeout set to none after it expired: not readable, but for what a device gave");
 	close(fd);
@@ -222,7 +222,7 @@ static void test_epoll(unsigned int how)
 		for (times = 0; times < 3; times++)
 			if (epoll_wait(ep, &event, 1, 0) != 1)
 				break;
-		/* Interrupt, packet and timeout each are an edge; a few. */
+		/* Interrupt, packet and timeout are edges: a few events. */
 		ok((how == EPOLLET) == (times < 3),
 		   "epoll, %s: the event is told %s", name,
 		   how == EPOLLET ? "no more" : "again and again");
@@ -239,7 +239,7 @@ static void test_epoll(unsigned int how)
 	close(fd);
 }
 
-/* MINIX's way. */
+/* With net.bpf.polltimeout 0 the timeout applies only to read, as in MINIX. */
 static void test_without(void)
 {
 	int fd = with_packets(1, 200);

@@ -126,8 +126,8 @@ static void test_timeout(void)
 }
 
 /*
- * How long after its time a read comes back, at best: this says nothing of a
- * busy host, but does of the clock that the driver goes by.
+ * Return the shortest delay of a read after its timeout. A busy host does not
+ * change that, but the resolution of the driver's clock does.
  */
 static double best_delay(int fd, double timeout)
 {
@@ -192,7 +192,7 @@ static void test_signal(void)
 	sigaction(SIGALRM, &sa, NULL);
 	send_frames("eth1", 0, 2, 100);
 	await_received(fd, 2);
-	/* Again and again: the first may come before the read. */
+	/* Repeatedly, as the first signal may come before the read. */
 	ualarm(50000, 50000);
 	equal(error_of(read(fd, buf, SIZE)), EINTR,
 	      "a signal ends a read with EINTR [BPF-READ-24]");
@@ -220,8 +220,8 @@ static void test_immediate(void)
 	send_frames("eth1", 1, 2, 100);
 	await_received(fd, 3);
 	/*
-	 * Where the device fills the buffers, the first one can be held alone:
-	 * what is stored behind it is known when it is read.
+	 * If the device fills the buffers, the first one can be held alone: the
+	 * length of what is stored in the other is known only when it is read.
 	 */
 	first = get(fd, FIONREAD);
 	ok(first == 2 * 136 || (device_fills() && first == 136),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* One descriptor, several users: children, duplicates, threads. */
+/* One descriptor with several users: children, duplicates, threads. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sys/wait.h>
@@ -10,7 +10,7 @@
 
 static uint8_t buf[SIZE];
 
-/* The process that /proc/net/bpf tells for the only descriptor there is. */
+/* Return the pid in /proc/net/bpf of the only descriptor. */
 static int told_pid(void)
 {
 	FILE *file = fopen("/proc/net/bpf", "r");
@@ -22,7 +22,7 @@ static int told_pid(void)
 	return pid;
 }
 
-/* The states that it tells, of each descriptor in the order of their opening. */
+/* Return the states in /proc/net/bpf, in the order of opening. */
 static const char *told_states(void)
 {
 	static char states[256];
@@ -42,7 +42,7 @@ static const char *told_states(void)
 	return states;
 }
 
-/* Run a function in a child; returns what it returns. */
+/* Run a function in a child; return its result. */
 static int in_child(int (*function)(int fd), int fd, pid_t *pid)
 {
 	int status;
@@ -104,7 +104,7 @@ static void test_fork(void)
 	close(fd);
 }
 
-/* The descriptor lives as long as somebody has it. */
+/* The descriptor exists until its last reference is closed. */
 static void test_last_close(void)
 {
 	int fd = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK), copy = dup(fd);
@@ -150,7 +150,7 @@ static void *reader(void *arg)
 	return (void *)(long)read(*(int *)arg, buf, SIZE);
 }
 
-/* A read is pending in one thread; the others go on. */
+/* While a read is pending in one thread, others can use the descriptor. */
 static void test_threads(void)
 {
 	int fd = listen_on("eth0", SIZE, O_RDWR), unattached, idle;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Signals: a handler ends a read or a write that waits, nothing else does. */
+/* Signals: only those with a handler end a read or write that waits. */
 #define _GNU_SOURCE
 #include <sys/ptrace.h>
 #include <sys/wait.h>
@@ -8,7 +8,7 @@
 
 #define SIZE	4096
 
-/* What a child that waits in a call tells in its exit status. */
+/* The exit status of a child that waits in a call. */
 #define DONE	100	/* the call succeeded */
 
 static uint8_t buf[SIZE];
@@ -28,7 +28,7 @@ static int do_read(int fd)
 	return read(fd, buf, SIZE) > 0;
 }
 
-/* Until it fails: the queue gets full, as the other NIC takes no more. */
+/* Write until it fails: the queue fills, as the other NIC takes no frames. */
 static int do_write(int fd)
 {
 	struct frame f;
@@ -39,7 +39,7 @@ static int do_write(int fd)
 	return 0;
 }
 
-/* A child in a call, with a handler for SIGUSR1. */
+/* Start a child in a call, with a handler for SIGUSR1. */
 static pid_t start(int (*call)(int fd), int fd)
 {
 	struct sigaction sa = { .sa_handler = handler, .sa_flags = SA_RESTART };
@@ -54,7 +54,7 @@ static pid_t start(int (*call)(int fd), int fd)
 	return pid;
 }
 
-/* The state letter of a process, as ps(1) tells it. */
+/* Return the state letter of a process, as in ps(1). */
 static char state_of(pid_t pid)
 {
 	char path[64], state = 0;
@@ -68,14 +68,14 @@ static char state_of(pid_t pid)
 	return state;
 }
 
-/* Wait until a child is in a state, or has ended. */
+/* Wait until a child is in a state, or has exited. */
 static void await_state(pid_t pid, char state)
 {
 	while (state_of(pid) != state && state_of(pid) != 'Z')
 		usleep(5000);
 }
 
-/* Stop a child that sleeps, and let it go on, so often. */
+/* Stop and continue a child that sleeps, several times. */
 static void stop_and_continue(pid_t pid, int times)
 {
 	await_state(pid, 'S');
@@ -87,12 +87,12 @@ static void stop_and_continue(pid_t pid, int times)
 	}
 }
 
-/* As a debugger or strace -p does. */
+/* Attach and detach as a debugger or strace -p does. */
 static void attach_and_detach(pid_t pid)
 {
 	await_state(pid, 'S');
 	if (ptrace(PTRACE_ATTACH, pid, NULL, NULL))
-		return;		/* it has ended */
+		return;		/* it has exited */
 	await_state(pid, 't');
 	if (ptrace(PTRACE_DETACH, pid, NULL, NULL))
 		bail("ptrace");
@@ -135,8 +135,9 @@ static void test_read(long timeout)
 }
 
 /*
- * A read that goes on after a stop begins anew. Packets that are there when
- * its time was first up do not wait again, however often it was stopped.
+ * A read that continues after a stop is restarted. Packets that were there
+ * when its first timeout expired do not wait again, no matter how often it is
+ * stopped.
  */
 static void test_deadline(void)
 {
@@ -147,7 +148,7 @@ static void test_deadline(void)
 	send_frames("eth0", 0, 1, 100);
 	stats(fd);
 	pid = start(do_read, fd);
-	/* Each stop comes long before the time is up. */
+	/* Each stop comes long before the timeout expires. */
 	for (stops = 0; stops < 100 && state_of(pid) != 'Z'; stops++) {
 		kill(pid, SIGSTOP);
 		kill(pid, SIGCONT);

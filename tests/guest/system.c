@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* net.bpf, /proc/net/bpf, and who may open /dev/bpf. */
+/* net.bpf, /proc/net/bpf, and the permission to open /dev/bpf. */
 #include <grp.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -84,7 +84,7 @@ static void test_totals(void)
 	      "net.bpf.stats cannot be written [BPF-SYSCTL-4]");
 }
 
-/* The line of this process in /proc/net/bpf without the pid. */
+/* Return the line of this process in /proc/net/bpf without the pid. */
 static const char *peer(void)
 {
 	const char *text = read_file("/proc/net/bpf");
@@ -142,17 +142,18 @@ static void drop_capabilities(void)
 	};
 	struct __user_cap_data_struct data[2] = { 0 };
 
-	/* All of root's but to override the mode of files. */
+	/* Drop all capabilities except to override file permissions. */
 	data[0].effective = data[0].permitted = 1 << CAP_DAC_OVERRIDE;
 	if (syscall(SYS_capset, &header, data))
 		bail("capset");
 }
 
 /*
- * Set a filter without the privileges by which the kernel's translator always has
- * memory. Is it interpreted? The kernel does that itself (Linux 7.3), or it says
- * that it cannot translate (6.1), and the driver does. The descriptor's line has
- * the pid of who set it.
+ * Set a filter without the capabilities that exempt a user from the limit of
+ * the JIT compiler's memory. Return true if the filter is interpreted: by the
+ * kernel (Linux 7.3), or by the driver, if the kernel reports that it cannot
+ * compile (6.1). The descriptor's line has the pid of the process that set the
+ * filter.
  */
 static bool is_interpreted(int fd, struct bpf_program *program)
 {
@@ -172,7 +173,7 @@ static bool is_interpreted(int fd, struct bpf_program *program)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* Without the kernel's translator, or without memory for it. */
+/* Filters without the JIT compiler, or without memory for it. */
 static void test_translator(int fd, struct bpf_program *program)
 {
 	char limit[32];
@@ -197,7 +198,7 @@ static void test_translator(int fd, struct bpf_program *program)
 	error_of_writing(JIT_ENABLE, "1");
 }
 
-/* What runs a filter, as the last column but one tells. */
+/* Return what runs a filter, from the last column but one. */
 static void test_engine(void)
 {
 	struct bpf_insn insns[] = {
@@ -229,7 +230,7 @@ static void test_engine(void)
 	close(fd);
 }
 
-/* The error of an open in a child with another identity. */
+/* Return the error of an open in a child with another identity. */
 static int open_as(int user, int group, int drop)
 {
 	pid_t pid = fork();

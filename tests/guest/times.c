@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The time of each packet: the guest's clock, of the kind that was chosen. */
+/* The time of each packet: the guest's clock, in the chosen format. */
 #include <time.h>
 
 #include "guest.h"
 
 #define SIZE	65536
 #define SECOND	1000000000LL
-#define SLACK	(SECOND / 20)	/* the clocks are compared, not the same */
+#define SLACK	(SECOND / 20)	/* the clocks are compared, not identical */
 
 static uint8_t buf[SIZE];
 
@@ -27,7 +27,7 @@ static void shift_clock(long long ns)
 		bail("clock_settime");
 }
 
-/* The time of a packet in nanoseconds. */
+/* Return the time of a packet in nanoseconds. */
 static long long packet_time(const void *packet, unsigned int tstamp)
 {
 	const struct bpf_xhdr *x = packet;
@@ -48,8 +48,8 @@ static long long packet_time(const void *packet, unsigned int tstamp)
 }
 
 /*
- * Frames are captured between two looks at the clock, and the packets' times
- * are between them, too. Returns how many are no whole microseconds.
+ * Capture frames between two reads of the clock, and check that the packets'
+ * times are between them. Returns how many are not whole microseconds.
  */
 static int capture(unsigned int tstamp, const char *what)
 {
@@ -82,7 +82,7 @@ static int capture(unsigned int tstamp, const char *what)
 	return fine;
 }
 
-/* Is a packet's time about that of a frame sent now? Reads without a barrier. */
+/* Return true if a packet's time is close to now. Reads without a barrier. */
 static int is_right(int fd)
 {
 	long long before = clock_now(), t;
@@ -94,7 +94,7 @@ static int is_right(int fd)
 	return t > before - SLACK && t < clock_now() + SLACK;
 }
 
-/* Packets of two formats do not mix. */
+/* A read never returns packets of two formats. */
 static void test_format_change(void)
 {
 	int fd = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK);
@@ -117,7 +117,7 @@ static void test_format_change(void)
 	close(fd);
 }
 
-/* A descriptor that is there while the clock is set. */
+/* The clock is set while a descriptor captures. */
 static void test_clock_set(void)
 {
 	int fd = listen_on("eth0", SIZE, O_RDWR), i, right = 0;

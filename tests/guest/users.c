@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What one user has of descriptors and memory, and what that leaves others. */
+/* Limits of each user's descriptors and memory, and what is left for others. */
 #define _GNU_SOURCE
 #include <grp.h>
 #include <sys/resource.h>
@@ -15,11 +15,11 @@
 #define OTHER		1001
 #define MANY		4096
 
-/* A process of a user that has opened what it could. */
+/* A process of a user that has opened as many descriptors as it could. */
 struct holder {
 	pid_t pid;
-	int got;	/* descriptors, with buffers if they were asked for */
-	int error;	/* then */
+	int got;	/* number of descriptors, with buffers if requested */
+	int error;	/* of the next one */
 };
 
 static unsigned long read_number(const char *path)
@@ -33,7 +33,7 @@ static unsigned long read_number(const char *path)
 	return value;
 }
 
-/* Open up to @n descriptors; @size: attach them, with buffers of that. */
+/* Open up to @n descriptors; if @size, attach them with such buffers. */
 static void take(struct holder *h, int n, unsigned int size)
 {
 	int fd;
@@ -51,7 +51,7 @@ static void take(struct holder *h, int n, unsigned int size)
 	h->error = h->got < n ? errno : 0;
 }
 
-/* Have a process of a user do that, and hold it until release(). */
+/* Have a process of a user call take(), and keep it until release(). */
 static struct holder hold(int real, int effective, int n, unsigned int size)
 {
 	struct holder h;
@@ -87,7 +87,7 @@ static void release(struct holder *h)
 	waitpid(h->pid, NULL, 0);
 }
 
-/* The error of one more, of a user or of root. */
+/* Return the error of one more descriptor of a user or of root. */
 static int one_more(int user, unsigned int size)
 {
 	struct holder h = hold(user, user, 1, size);
@@ -132,7 +132,7 @@ static void test_descriptors(void)
 	release(&h);
 }
 
-/* Who has many user IDs is not everybody. */
+/* A user with many user IDs cannot use up the descriptors of all users. */
 static void test_all_descriptors(void)
 {
 	static const struct rlimit many = { 5000, 5000 };
@@ -190,7 +190,7 @@ static void test_memory(const char *usual)
 	write_file(MAXUSERMEM, usual);
 }
 
-/* The same descriptor with less, as libpcap does it. */
+/* Try smaller buffers on the same descriptor, as libpcap does. */
 static void test_halving(const char *usual)
 {
 	unsigned int size = 524288, tries = 0;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Who takes frames out of the device's buffers: in immediate mode the reader
- * that waits, without a work of the kernel's in between, and for all others,
- * too; somebody else, if it does not come.
+ * The code that takes frames out of the device's buffers: in immediate mode
+ * the waiting reader does, without a work item of the kernel, for all
+ * descriptors; if it does not run, a work item does.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -18,7 +18,7 @@
 
 static uint8_t buf[65536];
 
-/* How often the driver's work was queued since the trace was cleared. */
+/* Return how often the driver's work was queued since the trace was cleared. */
 static int works(void)
 {
 	FILE *f = fopen(TRACING "trace", "r");
@@ -36,7 +36,7 @@ static int works(void)
 
 struct reader {
 	int fd;
-	int poll;		/* first, and without a pending read */
+	int poll;		/* poll first, and read without waiting */
 	unsigned int want;
 	volatile unsigned int got;
 	volatile pid_t tid;
@@ -83,7 +83,7 @@ static int immediate(unsigned int size)
 	return fd;
 }
 
-/* One frame after the other, each when the one before was read. */
+/* Send frames one by one, each after the previous one was read. */
 static void one_by_one(struct reader *r, unsigned int n)
 {
 	unsigned int i;
@@ -106,7 +106,7 @@ static void test_no_work(const char *what, int poll)
 	write_file(TRACING "trace", "");
 	one_by_one(&r, FRAMES - 1);
 	n = works();
-	/* It compares the clocks, and looks where a processor was not to be had. */
+	/* Some compare clocks, or run if the reader got no processor. */
 	ok(n < FRAMES / 2,
 	   "%s, immediate mode: most frames are taken by the reader, not by a work item",
 	   what);
@@ -120,7 +120,7 @@ static void test_no_work(const char *what, int poll)
 	close(other);
 }
 
-/* Without anybody who waits in immediate mode, there is a work. */
+/* Without a waiter in immediate mode, a work item takes the frames. */
 static void test_work(void)
 {
 	int fd = listen_on("eth0", FULL, O_RDWR);
@@ -160,7 +160,7 @@ static void test_several(void)
 	close(slow);
 }
 
-/* It waits, as far as the kernel knows, but will not come. */
+/* The kernel expects the waiter to run, but it never does. */
 static void test_absent(void)
 {
 	struct epoll_event event = { .events = EPOLLIN };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* write(2): frames leave through the NIC, and its listeners see them. */
+/* write(2): frames are sent by the NIC, and its listeners capture them. */
 #define _GNU_SOURCE
 #include <sched.h>
 #include <sys/uio.h>
@@ -12,7 +12,7 @@
 static uint8_t buf[SIZE];
 static const uint8_t eth0_mac[] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 };
 
-/* The only test frame in a descriptor's buffers, or NULL. */
+/* Return the only test frame in a descriptor's buffers, or NULL. */
 static struct frame *only_frame(int fd, unsigned int *len)
 {
 	struct bpf_hdr *h;
@@ -284,14 +284,14 @@ static void test_many(void)
 		bad += write(fd, &f, 60) != 60;
 	}
 	equal(bad, 0, "more frames than the queue holds are written");
-	/* They wait in the queue while the other NIC takes no more. */
+	/* They wait in the queue while the other NIC takes no frames. */
 	for (i = 0; i < 2000; i++) {
 		st = stats(fd);
 		if (st.bs_recv >= 2000)
 			break;
 		usleep(5000);
 	}
-	/* A guest that is kept from running may not capture them all. */
+	/* A guest with too little processor time may not capture all. */
 	ok(st.bs_recv >= 2000, "more frames than the queue holds are sent");
 	close(fd);
 }

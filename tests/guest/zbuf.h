@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A program that reads zero-copy buffers, as bpf(4) tells how. */
+/* Helpers to read zero-copy buffers as bpf(4) describes. */
 #ifndef ZBUF_H
 #define ZBUF_H
 
@@ -12,12 +12,12 @@
 #define PAGE	4096
 #define ZHEADER	sizeof(struct bpf_zbuf_header)
 
-/* A buffer of a page: 31 packets of 96 bytes, and one of 64, fill it. */
+/* A buffer of one page: 31 packets of 96 bytes and one of 64 fill it. */
 #define ROOM	(PAGE - ZHEADER)
 #define FIT	31
 #define LAST	64
 
-/* A descriptor, its buffers, and the one that is to come next. */
+/* A descriptor, its buffers, and the index of the next one. */
 struct zero {
 	int fd;
 	uint8_t *buf[2];
@@ -35,7 +35,7 @@ static inline uint8_t *map_pages(size_t len)
 	return p;
 }
 
-/* A descriptor in zero-copy mode, without buffers. */
+/* Open a descriptor in zero-copy mode, without buffers. */
 static inline int open_zero(int flags)
 {
 	int fd = open_bpf(flags);
@@ -51,7 +51,7 @@ static inline int set_buffers(int fd, void *a, void *b, size_t len)
 	return ioctl(fd, BIOCSETZBUF, &zbuf);
 }
 
-/* A descriptor on eth0 with buffers at these addresses. */
+/* Open a descriptor on eth0 with buffers at these addresses. */
 static inline struct zero zero_at(void *a, void *b, size_t len)
 {
 	struct zero z = { .fd = open_zero(O_RDWR), .buf = { a, b },
@@ -82,7 +82,7 @@ static inline struct bpf_zbuf_header *zheader(const struct zero *z, int i)
 	return (struct bpf_zbuf_header *)z->buf[i];
 }
 
-/* Has the program that buffer? */
+/* Return true if the program owns that buffer. */
 static inline int owns(const struct zero *z, int i)
 {
 	struct bpf_zbuf_header *h = zheader(z, i);
@@ -108,7 +108,7 @@ static inline void fill(struct zero *z, uint32_t first, unsigned int n,
 		bail("frames are missing");
 }
 
-/* What BIOCROTZBUF tells. */
+/* Return the result of BIOCROTZBUF. */
 static inline struct bpf_zbuf rotate(const struct zero *z)
 {
 	struct bpf_zbuf zbuf;
@@ -124,21 +124,21 @@ static inline uint8_t *packets(const struct zero *z, int i)
 	return z->buf[i] + ZHEADER;
 }
 
-/* Bytes of packets in the next buffer if the program owns it, or 0. */
+/* Return the length of the next buffer if the program owns it, or 0. */
 static inline size_t available(const struct zero *z)
 {
 	return owns(z, z->next) ? zheader(z, z->next)->bzh_kernel_len : 0;
 }
 
-/* The sequence number of the packet at an offset of a buffer. */
+/* Return the sequence number of the packet at an offset of a buffer. */
 static inline uint32_t zseq(const struct zero *z, int i, size_t off)
 {
 	return ntohl(packet_frame((struct bpf_hdr *)(packets(z, i) + off))->seq);
 }
 
 /*
- * Check the packets of the next buffer: whole test frames numbered from *@seq,
- * which is advanced, and nothing else. The buffer stays the program's.
+ * Check that the packets of the next buffer are whole test frames numbered from
+ * *@seq, which is advanced, and nothing else. The program keeps the buffer.
  */
 static inline int check_next(const struct zero *z, uint32_t *seq)
 {
@@ -158,14 +158,14 @@ static inline int check_next(const struct zero *z, uint32_t *seq)
 	return off == len;
 }
 
-/* Give the next buffer back. */
+/* Acknowledge the next buffer. */
 static inline void finish_next(struct zero *z)
 {
 	acknowledge(z, z->next);
 	z->next = !z->next;
 }
 
-/* Read all there is: frames numbered from *@seq. Forces the last ones out. */
+/* Read all frames, numbered from *@seq; rotate to get the last ones. */
 static inline int read_all(struct zero *z, uint32_t *seq)
 {
 	int good = 1;
@@ -180,7 +180,7 @@ static inline int read_all(struct zero *z, uint32_t *seq)
 	}
 }
 
-/* A number behind a word at the start of a line. */
+/* Return the number after a word at the start of a line. */
 static inline long number(const char *path, const char *word)
 {
 	FILE *f = fopen(path, "r");
@@ -196,10 +196,10 @@ static inline long number(const char *path, const char *word)
 	return value;
 }
 
-/* Pages that are pinned now, by anybody. */
+/* Return the number of pinned pages of the whole system. */
 static inline long pinned(void)
 {
-	/* Each processor has counts of its own, until they are asked for. */
+	/* Each processor counts separately until the counts are refreshed. */
 	int fd = open("/proc/sys/vm/stat_refresh", O_WRONLY);
 
 	if (fd < 0 || write(fd, "1", 1) < 0)

@@ -182,7 +182,7 @@ static void test_bad_buffers(void)
 	munmap(b, len + PAGE);
 }
 
-/* Exactly full, a packet that does not fit, and what is told of both. */
+/* A full buffer, a packet that does not fit, and what is reported of both. */
 static void test_rotation(void)
 {
 	struct zero z = zero_listen(PAGE);
@@ -292,7 +292,7 @@ static void test_cut(void)
 	zero_close(&z);
 }
 
-/* Drops when both are taken, and not before. */
+/* Packets are dropped only when both buffers are in use. */
 static void test_drops(void)
 {
 	struct zero z = zero_listen(PAGE);
@@ -330,7 +330,7 @@ static void test_drops(void)
 	zero_close(&z);
 }
 
-/* A program that makes no calls finds the next buffer all the same. */
+/* A program that makes no calls still finds the next buffer. */
 static void test_memory_only(void)
 {
 	struct zero z = zero_listen(PAGE);
@@ -400,7 +400,7 @@ static void test_filter(void)
 	zero_close(&z);
 }
 
-/* Many frames of all sizes through buffers of every size. */
+/* Frames of all sizes through buffers of all sizes. */
 static void test_stream(size_t len, unsigned int frames)
 {
 	struct zero z = zero_listen(len);
@@ -408,7 +408,7 @@ static void test_stream(size_t len, unsigned int frames)
 	int good = 1;
 
 	while (sent < frames) {
-		/* No more at once than a buffer has room for. */
+		/* No more at once than fit into a buffer. */
 		unsigned int size = 60 + sent * 37 % 1400;
 		unsigned int n = 1 + len / 2 / (size + 40) % 13;
 
@@ -430,7 +430,7 @@ static void test_stream(size_t len, unsigned int frames)
 	zero_close(&z);
 }
 
-/* How many lines of /proc/net/bpf have these words. */
+/* Return the number of lines of /proc/net/bpf with these words. */
 static int told(const char *words)
 {
 	FILE *f = fopen("/proc/net/bpf", "r");
@@ -445,7 +445,7 @@ static int told(const char *words)
 	return n;
 }
 
-/* More of them than the 16 queues that the device has for listeners. */
+/* More descriptors than the device's 16 queues for listeners. */
 static void test_many(void)
 {
 	unsigned int i, good = 0;
@@ -470,7 +470,7 @@ static void test_many(void)
 	equal(good, 20, "20 descriptors: all get every frame [BPF-ZBUF-12]");
 }
 
-/* The memory is charged, and given back. */
+/* The memory is charged, and uncharged at the end. */
 static void test_limits(void)
 {
 	static const struct rlimit none = { 8 * PAGE, 8 * PAGE };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The memory of zero-copy buffers: which may serve, and what becomes of it when
- * the program does something else with it.
+ * The memory of zero-copy buffers: which kinds are allowed, and what happens
+ * when the program uses it for something else.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -24,7 +24,7 @@ static int error_with(void *a, void *b, size_t len)
 	return error;
 }
 
-/* Memory of a file of a file system that is one: ramfs keeps it in memory. */
+/* Map a file of a real file system: ramfs has its files in memory. */
 static void *map_file(size_t len)
 {
 	void *p;
@@ -79,7 +79,7 @@ static void test_refused(void)
 	umount("/ramfs");
 }
 
-/* Shared memory; @order: each page on its own, in another order. */
+/* Map shared memory; @order: each page separately, in another order. */
 static void *map_shared(int fd, size_t len, int order)
 {
 	size_t n = len / PAGE, i;
@@ -105,7 +105,7 @@ static int shared_memory(size_t len)
 	return fd;
 }
 
-/* Frames through all of the memory, several times. */
+/* Capture enough frames to use all of the memory several times. */
 static void check_memory(const char *name, void *a, void *b, size_t len)
 {
 	struct zero z = zero_at(a, b, len);
@@ -129,7 +129,7 @@ static void check_memory(const char *name, void *a, void *b, size_t len)
 	zero_close(&z);
 }
 
-/* One mapping each: Linux 6.1.192 warns of its own locking when one is split. */
+/* One mapping each: Linux 6.1.192 has a locking warning if one is split. */
 static void *map_huge(void)
 {
 	void *p = mmap(NULL, HUGE, PROT_READ | PROT_WRITE,
@@ -190,7 +190,7 @@ static int untouched(const uint8_t *p, size_t len)
 	return 1;
 }
 
-/* So many frames that they fill both buffers and more. */
+/* Send enough frames to overfill both buffers. */
 static void flood(const struct zero *z)
 {
 	int i;
@@ -286,7 +286,7 @@ static void test_fork(void)
 		flood(&z);
 		good &= read(ends[0], &c, 1) == 0;
 		good &= untouched(z.buf[0], LEN) && untouched(z.buf[1], LEN);
-		/* The parent has gone on; the descriptor is still shared. */
+		/* The parent continues; the descriptor is still shared. */
 		good &= stats(z.fd).bs_capt >= 83;
 		_exit(!good);
 	}
@@ -309,7 +309,7 @@ static void test_fork(void)
 	zero_close(&z);
 }
 
-/* Who set the buffers ends; another process still has the descriptor. */
+/* The process that set the buffers exits; another has the descriptor. */
 static void test_exit(void)
 {
 	int fds[2], fd, status;
@@ -345,7 +345,7 @@ static void test_exit(void)
 	waitpid(pid, &status, 0);
 	equal(status, 0,
 	      "process that set buffers ends after sending the descriptor to another");
-	/* The freed memory, had it been freed, would come to this process. */
+	/* If the memory had been freed, this process would get it. */
 	p = map_pages(32 << 20);
 	memset(p, PATTERN, 32 << 20);
 	before = stats(fd).bs_capt;
@@ -364,7 +364,7 @@ static void test_exit(void)
 	close(fds[1]);
 }
 
-/* Processes are killed in the middle of a capture. */
+/* Processes are killed during a capture. */
 static void test_killed(void)
 {
 	long before = pinned();
@@ -384,13 +384,13 @@ static void test_killed(void)
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 	}
-	/* The last close is the kernel's, a moment later. */
+	/* The kernel does the last close a moment later. */
 	for (i = 0; i < 1000 && pinned() != before; i++)
 		usleep(10000);
 	equal(pinned(), before, "process killed: no memory stays pinned");
 }
 
-/* Another program in the same process: it has the descriptor only. */
+/* Another program in the same process has only the descriptor. */
 static int after_exec(int fd)
 {
 	uint8_t *p = map_pages(16 << 20);
@@ -427,7 +427,7 @@ static void test_exec(void)
 	equal(status, 0, "exec: the next program's memory is not written");
 }
 
-/* The device without which there is no capture on eth0. */
+/* Unbind or bind the device without which eth0 cannot be captured. */
 static void unbind(int bind)
 {
 	static char names[8][64];
@@ -465,7 +465,7 @@ static void test_gone(void)
 	struct bpf_zbuf zbuf;
 	uint32_t seq = 0;
 
-	/* It takes devices away to find the right one, and gives them back. */
+	/* The first call finds the device by unbinding and binding others. */
 	unbind(0);
 	unbind(1);
 	z = zero_listen(LEN);
@@ -489,7 +489,7 @@ static void test_gone(void)
 	unbind(1);
 }
 
-/* The machine sleeps, and its devices are reset, in the middle of a capture. */
+/* The machine is suspended, and its devices reset, during a capture. */
 static void test_suspend(void)
 {
 	struct zero z;
@@ -511,7 +511,7 @@ static void test_suspend(void)
 	ok(good && seq == 3,
 	   "suspend: the buffer that the program has stays as it was");
 	finish_next(&z);
-	/* The other one may have what came before the suspend, and no more. */
+	/* The other buffer has at most what came before the suspend. */
 	readable(z.fd, 0);
 	send_frames("eth0", 5, 4, 100);
 	ok(read_all(&z, &seq) && seq == 9,

@@ -86,10 +86,10 @@ static void test_poll(void)
 	zero_close(&z);
 }
 
-/* The read timeout in poll: what is stored is given to the program. */
+/* The read timeout in poll: stored packets are given to the program. */
 static void test_timeout(void)
 {
-	/* Long enough for a frame to come before it is up, on a busy machine. */
+	/* Long enough for a frame to arrive in time on a busy machine. */
 	unsigned int ms = 400 * time_scale();
 	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
 	struct zero z = zero_listen(PAGE);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Programs that write into zero-copy buffers what and when they should not. */
+/* Programs that write to zero-copy buffers what and when they must not. */
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -7,7 +7,7 @@
 
 #define LEN	(4 * PAGE)
 
-/* So many frames that they fill both buffers and more. */
+/* Send enough frames to overfill both buffers. */
 static void flood(const struct zero *z)
 {
 	int i;
@@ -18,7 +18,7 @@ static void flood(const struct zero *z)
 	}
 }
 
-/* A program that writes what it likes to the headers, and all over. */
+/* A program that writes wrong values to headers and to all of the memory. */
 static void test_lies(void)
 {
 	struct zero z = zero_listen(LEN);
@@ -34,7 +34,7 @@ static void test_lies(void)
 	}
 	ok(stats(z.fd).bs_capt == 900,
 	   "program writes wrong lengths: capture goes on [BPF-ZBUF-13]");
-	/* The right number is among these: give both back. */
+	/* The right number is among these: acknowledge both buffers. */
 	for (i = 0; i < 4; i++) {
 		unsigned int gen;
 
@@ -56,7 +56,7 @@ static void test_lies(void)
 
 static atomic_bool enough;
 
-/* Change all that is in both buffers, all the time. */
+/* Keep overwriting the contents of both buffers. */
 static void *spoil(void *arg)
 {
 	struct zero *z = arg;
@@ -70,8 +70,8 @@ static void *spoil(void *arg)
 }
 
 /*
- * Times that the device does not know, so that the kernel converts what it has
- * written: but the program has written there since.
+ * With formats of times that the device does not support, the kernel converts
+ * what the device wrote, which the program may have overwritten in between.
  */
 static void test_spoilt_times(void)
 {

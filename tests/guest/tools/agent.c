@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Carries out calls for a test on the host, which tests/lib/lifecycle.py is the
- * other end of. A line "TAG COMMAND ARGUMENT..." is a command, and each has a
- * thread of its own: one may block while others go on. The answer is a line
- * "TAG ERROR RESULT", with error 0 or a name such as EIO; newlines and
- * backslashes of the result are escaped.
+ * Executes calls for a test on the host, whose end is tests/lib/lifecycle.py.
+ * A line "TAG COMMAND ARGUMENT..." is a command. Each has a thread of its own,
+ * so that one can block while others run. The answer is a line "TAG ERROR
+ * RESULT", with error 0 or a name such as EIO; newlines and backslashes of the
+ * result are escaped.
  *
- * "TAG foreground COMMAND" runs a shell command that has the agent's input and
- * output until it ends. The agent only waits for it, so that the benchmark counts
- * what the command does and nothing else; no other command may be under way.
+ * "TAG foreground COMMAND" runs a shell command with the agent's input and
+ * output until it ends. The agent only waits for it, so that the benchmark
+ * counts nothing but the command's work; no other command may be in progress.
  *
  * Descriptors are numbers that the test chooses. Frames are those of guest.h;
- * numbers that follow each other are told as "7-19".
+ * consecutive numbers are printed as "7-19".
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -35,7 +35,7 @@ struct call {
 	size_t len;
 };
 
-/* Tell a command's result; @err is 0 or an errno. */
+/* Print a command's result; @err is 0 or an errno. */
 static void answer(struct call *call, int err)
 {
 	size_t i;
@@ -56,10 +56,10 @@ static void answer(struct call *call, int err)
 	pthread_mutex_unlock(&output);
 }
 
-/* The frame numbers that a reader saw, in order. */
+/* The frame numbers that a reader has seen, in order. */
 struct numbers {
 	FILE *out;
-	int64_t first, last;	/* of the run that is not printed yet */
+	int64_t first, last;	/* of the run that is not yet printed */
 };
 
 static void end_run(struct numbers *n)
@@ -129,7 +129,7 @@ static int do_stats(struct call *call)
 	return err;
 }
 
-/* An option: a request that writes an unsigned int. */
+/* Set an option with a request that takes an unsigned int. */
 static int do_option(struct call *call)
 {
 	static const struct {
@@ -153,7 +153,7 @@ static int do_option(struct call *call)
 	return ENOTTY;
 }
 
-/* Accept frames of one ethertype only. */
+/* Accept only frames of one ethertype. */
 static int do_filter(struct call *call)
 {
 	struct bpf_insn insns[] = {
@@ -192,7 +192,7 @@ static int read_buffer(int fd, uint8_t **buffer, ssize_t *len)
 	return *len < 0 ? errno : 0;
 }
 
-/* Read one buffer, or until an error or number @last. */
+/* Read one buffer; if @again, read on until an error or number @last. */
 static int read_numbers(struct call *call, int fd, int64_t last, int again)
 {
 	struct numbers n = { call->result, -1, -1 };
@@ -226,7 +226,7 @@ static int do_drain(struct call *call)
 	return read_numbers(call, descriptors[slot], last, 1);
 }
 
-/* Read one buffer and show the frames whole: length on the wire, bytes. */
+/* Read one buffer and print the frames: length on the wire, bytes. */
 static int do_frames(struct call *call)
 {
 	struct bpf_hdr *h;
@@ -248,7 +248,7 @@ static int do_frames(struct call *call)
 	return err;
 }
 
-/* Write numbered frames; tells how many went. */
+/* Write numbered frames; print how many were written. */
 static int do_write(struct call *call)
 {
 	unsigned int slot, first, count, len, i;
@@ -265,7 +265,7 @@ static int do_write(struct call *call)
 	return err;
 }
 
-/* The same by way of the kernel's stack and the NIC's driver. */
+/* The same through the kernel's stack and the NIC's driver. */
 static int do_send(struct call *call)
 {
 	unsigned int first, count, len;
@@ -277,8 +277,8 @@ static int do_send(struct call *call)
 }
 
 /*
- * Leave the processor to nothing but interrupts for some milliseconds. The
- * answer is given before; it needs the processor on its way out.
+ * Occupy the processor for some milliseconds, so that it only handles
+ * interrupts. The answer is sent before, as sending it needs the processor.
  */
 static int do_spin(struct call *call)
 {
@@ -305,14 +305,14 @@ static void add_status(struct call *call, int status)
 		WIFEXITED(status) ? WEXITSTATUS(status) : -1);
 }
 
-/* A shell command; its output is the result, its status the last line. */
+/* Run a shell command; its output is the result, its status the last line. */
 static int do_sh(struct call *call)
 {
 	FILE *pipe;
 	char *p;
 	int c;
 
-	/* A line cannot hold its newlines. */
+	/* A single line cannot hold its newlines. */
 	for (p = call->line; *p; p++)
 		if (*p == '\r')
 			*p = '\n';
@@ -325,7 +325,7 @@ static int do_sh(struct call *call)
 	return 0;
 }
 
-/* The same, but it reads and writes what the agent would. */
+/* The same, with the agent's own input and output. */
 static int do_foreground(struct call *call)
 {
 	add_status(call, system(call->line));
@@ -334,7 +334,7 @@ static int do_foreground(struct call *call)
 
 static int execute(struct call *call);
 
-/* A command in the network namespace of a process. */
+/* Run a command in the network namespace of a process. */
 static int do_in(struct call *call)
 {
 	char path[64];
@@ -393,9 +393,9 @@ static void *run(void *arg)
 }
 
 /*
- * The next line of the input; NULL at its end. For a moment after a suspend the
- * port has an end, too, until QEMU has told that it is open: only one that stays
- * is the end of the input.
+ * Return the next line of the input; NULL at its end. For a moment after a
+ * suspend the port reads as ended, too, until QEMU has reported that it is
+ * open: only an end that persists is the end of the input.
  */
 static char *next_line(void)
 {
@@ -414,7 +414,7 @@ static char *next_line(void)
 	return NULL;
 }
 
-/* Whether a command reads the input, which the main thread must leave to it. */
+/* Return true if a command reads the input; the main thread then must not. */
 static bool is_foreground(const char *line)
 {
 	char name[16];

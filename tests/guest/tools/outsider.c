@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Runs a command as user 1000, in a user and a network namespace of its own,
- * where it may do what root may: what any user of a machine can do.
+ * where it has root's capabilities: any user of a machine can do this.
  *
  *     outsider COMMAND [ARG...]
  */
@@ -31,7 +31,7 @@ int main(int argc, char **argv)
 		errx(2, "usage: outsider COMMAND [ARG...]");
 	if (setresgid(USER, USER, USER) || setresuid(USER, USER, USER))
 		err(2, "user %d", USER);
-	/* Or its files in /proc would be root's. */
+	/* Otherwise its files in /proc would belong to root. */
 	prctl(PR_SET_DUMPABLE, 1);
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNET))
 		err(2, "namespaces");

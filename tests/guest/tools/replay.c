@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * replay INTERFACE FILE: send the frames of a pcap file (little-endian, as the
- * test made it), one after another, by way of the kernel's stack. Says how many.
+ * replay INTERFACE FILE: sends the frames of a pcap file (little-endian, made
+ * by the test) one by one through the kernel's stack, and prints their number.
  */
 #include <endian.h>
 #include <errno.h>
@@ -35,7 +35,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "replay %s %s: cannot open\n", argv[1], argv[2]);
 		return 1;
 	}
-	/* The queueing discipline would reorder frames of several flows. */
+	/* The queueing discipline would reorder frames of different flows. */
 	setsockopt(s, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on));
 	while (fread(&packet, sizeof(packet), 1, file)) {
 		packet.caplen = le32toh(packet.caplen);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * stress SECONDS: threads read, poll, change and close descriptors that they
- * share, while others send. Says how much each did; what is wrong shows in the
- * kernel's log, in a thread that never ends, or in what stays allocated.
+ * stress SECONDS: threads read, poll, change and close shared descriptors,
+ * while others send. Prints the number of operations of each kind. Errors show
+ * in the kernel's log, as a thread that never ends, or as a leak.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,16 +18,16 @@ static const char *const role_names[] = {
 };
 
 /*
- * The longest pause after a turn, in microseconds: threads that wake up meet in
- * more ways than those that only use the processors up.
+ * The longest pause after a turn, in microseconds: threads that sleep and wake
+ * interleave in more ways than busy threads.
  */
 static const unsigned int pauses[] = {
 	4000, 4000, 4000, 8000, 40000, 30000,
 };
 
 /*
- * The shared descriptors. A user takes a duplicate: the number of one that is
- * closed may be another file's in the next moment.
+ * The shared descriptors. A thread uses a duplicate, since the number of a
+ * closed descriptor may be reused for another file at any time.
  */
 static int shared[SHARED];
 static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -137,7 +137,7 @@ static int borrow(int slot)
 	return fd;
 }
 
-/* Close a shared descriptor, while others may use it, and open another. */
+/* Close a shared descriptor that others may be using, and open another. */
 static void replace(int slot, unsigned int *seed)
 {
 	int old, fresh = open_one(seed);

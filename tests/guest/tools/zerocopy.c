@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * zerocopy FOLDER: a program with zero-copy buffers on eth0, for tests that take
- * the interface away (tests/lifecycle/zerocopy.t).
+ * zerocopy FOLDER: a program with zero-copy buffers on eth0, for tests that
+ * remove the interface (tests/lifecycle/zerocopy.t).
  *
- * It creates FOLDER/ready, and looks at its buffers only when there is FOLDER/go.
- * It then reads until there is nothing more to come, and writes its own bytes over
- * the buffers, which nobody may change from then on. At FOLDER/close it closes the
- * descriptor, and at FOLDER/end it ends. The last line that it writes is a result.
+ * It creates FOLDER/ready, and accesses its buffers only when FOLDER/go
+ * exists. It then reads all packets, and overwrites the buffers with its own
+ * bytes, which must not change from then on. At FOLDER/close it closes the
+ * descriptor, and at FOLDER/end it exits. The last line of its output is the
+ * result.
  */
 #include "../zbuf.h"
 
@@ -42,7 +43,7 @@ static int untouched(const struct zero *z)
 	return 1;
 }
 
-/* Read all that comes: how many frames, numbered one after the other from 0. */
+/* Read all packets; return the number of frames, which are numbered from 0. */
 static int read_to_end(struct zero *z)
 {
 	int n = 0, wrong = 0, error = 0;
