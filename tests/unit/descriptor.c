@@ -48,7 +48,7 @@ static bool input(struct vcap_desc *d, u32 len)
 	return vcap_desc_input(d, &rec, KEEP);
 }
 
-/* A whole read; returns the bytes that a program would get. */
+/* Do a whole read; return the number of bytes that a program would get. */
 static u32 take(struct vcap_desc *d, bool now)
 {
 	u32 len = vcap_desc_read_begin(d, now);
@@ -304,7 +304,7 @@ static void test_flush(void)
 	ok(!vcap_desc_readable(&d), "flush: not readable");
 	equal(take(&d, true), 0, "flush: the store buffer is empty");
 
-	/* A flush while a read copies: the read came first. */
+	/* A flush during a read's copying: the read came first. */
 	input(&d, SIZE - 32);
 	equal(vcap_desc_read_begin(&d, false), SIZE,
 	      "read with a flush: it begins with the hold buffer");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The specification's worked example, taken apart by the driver's own code. */
+/* The specification's worked example, parsed by the driver's own code. */
 #include <stdlib.h>
 
 #include "record.h"
@@ -8,7 +8,7 @@
 
 #define SPEC	"spec/capture-device.md"
 
-/* The n-th hexadecimal dump of the text; returns its length. */
+/* Parse the n-th hexadecimal dump of the text; return its length. */
 static u32 read_dump(int n, u8 *out, u32 size)
 {
 	FILE *file = fopen(SPEC, "r");

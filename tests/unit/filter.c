@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Filters: what is valid, what programs answer, how much they need to see. */
+/* Filters: which are valid, what they return, how many bytes they need. */
 #include <stdlib.h>
 
 #include "filter.h"
@@ -110,7 +110,7 @@ static void test_snaplen(void)
 	      "snapshot length of a filter that computes what it keeps: all");
 }
 
-/* What C leaves open, and what libpcap's interpreter answers otherwise. */
+/* Cases that are undefined in C, and where libpcap's interpreter differs. */
 static void test_own_answers(void)
 {
 	static const struct {
@@ -158,7 +158,7 @@ static void test_own_answers(void)
 	free(pkt);
 }
 
-/* A random valid instruction with so many behind it. */
+/* Return a random valid instruction with @after more behind it. */
 static struct bsd_insn random_insn(u32 after)
 {
 	static const u16 codes[] = {
@@ -180,7 +180,7 @@ static struct bsd_insn random_insn(u32 after)
 	default:
 		in.k = rand() % 16;
 	}
-	/* C leaves open what the reference makes of a shift by 32. */
+	/* The reference's result of a shift by 32 is undefined in C. */
 	if (in.code == (BPF_ALU | BPF_LSH) || in.code == (BPF_ALU | BPF_RSH))
 		in.k %= 32;
 	if (BPF_CLASS(in.code) == BPF_JMP && after) {
@@ -192,7 +192,7 @@ static struct bsd_insn random_insn(u32 after)
 	return in;
 }
 
-/* Random programs answer as libpcap's interpreter does. */
+/* Random programs return the same as with libpcap's interpreter. */
 static void test_reference(void)
 {
 	enum { PROGRAMS = 200000, LEN = 24 };
@@ -205,7 +205,7 @@ static void test_reference(void)
 		u32 buflen = rand() % 65, wirelen = buflen + rand() % 2000;
 		u32 ours, reference;
 
-		/* The reference leaves scratch words as they come. */
+		/* The reference does not initialize the scratch words. */
 		for (j = 0; j < LEN; j++)
 			prog[j] = j < 16 && i % 2
 				? (struct bsd_insn)BPF_STMT(BPF_ST, j)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Records in a buffer: what is taken, and what a lying device gets. */
+/* Records in a buffer: valid ones, and those of a misbehaving device. */
 #include <stdlib.h>
 
 #include "bsd.h"
@@ -8,7 +8,7 @@
 #include "tap.h"
 #include "virtio_capture.h"
 
-/* Write a record as a device does; returns the offset of the next. */
+/* Write a record as a device does; return the offset of the next. */
 static u32 put(u8 *buf, u32 off, u32 caplen, u32 datalen, u16 flags)
 {
 	struct virtio_capture_record wire = {
@@ -57,7 +57,7 @@ static void test_walk(void)
 	free(buf);
 }
 
-/* One malformed record in a buffer of exactly @len bytes. */
+/* Check that a malformed record in exactly @len bytes is rejected. */
 static void reject(const char *name, u32 len,
 		   void (*spoil)(struct virtio_capture_record *wire))
 {
@@ -164,7 +164,7 @@ static void test_header(void)
 	vcap_header_write(dst, &rec, 9, &nano);
 	equal(x->bh_tstamp.bt_frac, 987654321, "struct bpf_xhdr: nanoseconds");
 
-	/* Every nanosecond survives the way through the binary fraction. */
+	/* Every nanosecond is preserved by conversion to a binary fraction. */
 	for (bad = 0, rec.nsec = 0; rec.nsec < 1000000000; rec.nsec += 9973) {
 		vcap_header_write(dst, &rec, 9, &binary);
 		bt.sec = x->bh_tstamp.bt_sec;
@@ -177,7 +177,7 @@ static void test_header(void)
 	free(dst);
 }
 
-/* What an i386 program expects, by offsets. */
+/* The header that an i386 program expects, by offsets. */
 static void test_compat_header(void)
 {
 	static const u8 data[] = "abcdefgh";

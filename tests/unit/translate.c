@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Programs translated to eBPF: what they answer, and what they are made of. */
+/* Programs translated to eBPF: their results, and their instructions. */
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -31,7 +31,7 @@
 #define JUMP_X(op, jt, jf) BPF_JUMP(BPF_JMP | (op) | BPF_X, 0, jt, jf)
 #define JA(k)		BPF_STMT(BPF_JMP | BPF_JA, k)
 
-/* The packet has 64 bytes, each 3 more than the one before it, of 1514. */
+/* The first 64 bytes of a packet of 1514, each 3 more than the previous one. */
 static const struct {
 	const char *name;
 	struct bsd_insn insns[8];
@@ -140,7 +140,7 @@ static void test_cases(struct vcap_translation *t)
 	free(pkt);
 }
 
-/* Offsets that an instruction has no room for, in the largest packet. */
+/* Offsets that do not fit into an instruction, in the largest packet. */
 static void test_far(struct vcap_translation *t)
 {
 	static const u32 offsets[] = { 0x7ffe, 0x7fff, 0x8000, 0x7ffffffb,
@@ -196,7 +196,7 @@ static void translate_all(struct vcap_translation *t, struct bsd_insn insn,
 	   "512 times %s: the translated program's answer", name);
 }
 
-/* The longest program, all of it of what grows. */
+/* The longest programs, made of instructions with long translations. */
 static void test_longest(struct vcap_translation *t)
 {
 	translate_all(t, (struct bsd_insn)IND(BPF_W, 4), "an indirect load");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What descriptors take of a limited resource. */
+/* The use of limited resources by descriptors. */
 #include "tap.h"
 #include "usage.h"
 

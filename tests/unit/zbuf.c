@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Buffers that a program shares: which are good, and who owns one. */
+/* Buffers that a program shares: which are valid, and who owns one. */
 #include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
@@ -100,7 +100,7 @@ static void test_ownership(void)
 	free(h);
 }
 
-/* The generation number starts again behind the largest there is. */
+/* The generation number wraps around after the largest value. */
 static void test_wrap(void)
 {
 	struct bpf_zbuf_header h;
@@ -119,7 +119,7 @@ static void test_wrap(void)
 	   "generation 0: given back, the kernel can take it");
 }
 
-/* A program writes what it likes. */
+/* A program writes arbitrary values. */
 static void test_lies(void)
 {
 	struct bpf_zbuf_header h;
@@ -150,7 +150,7 @@ static void test_lies(void)
 	      "after spoilt headers: the header has the right length");
 }
 
-/* The two sides at once: each sees what the other wrote before. */
+/* Both sides run at once: each sees what the other wrote before. */
 #define ROUNDS	10000
 
 static struct {
