@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * copy SIZE COUNT: the yardstick for the device. It has the C library copy
- * COUNT frames of SIZE bytes one behind the other; what memcpy() executes for
- * that is counted as the device's instructions are.
+ * copy SIZE COUNT: the reference for the device. Copies COUNT frames of SIZE
+ * bytes one behind another with memcpy() of the C library, whose instructions
+ * are counted in the same way as the device's.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * QEMU TCG plug-in: the guest's instructions between two markers.
+ * QEMU TCG plug-in that counts the guest's instructions between two markers.
  *
  * A guest program executes the marker instruction
  *     0f 1f 84 00 ID 'M' 'R' 'K'       nopl 0x4b524dID(%rax,%rax,1)
- * which does nothing. 1 starts a count and 2 ends it; then a line goes to the
- * file of out=. 3 says that a reader has its packet: of the instructions since the
- * processor last woke from its idle state the median is taken, for the latency.
- * Only the first packet after it woke counts: on a busy host more come meanwhile.
+ * which does nothing. Marker 1 starts a count. Marker 2 ends it and writes a
+ * line to the file given by out=. Marker 3 means that a reader has its packet:
+ * the latency is the median of the instructions executed since the processor
+ * last woke from its idle state. Only the first packet after the wakeup counts:
+ * on a busy host more packets arrive meanwhile.
  *
- * With profile=FILE, FILE has the counts by block after each marker 2, one
- * "ADDRESS INSTRUCTIONS" a line, for symbols.
+ * With profile=FILE, each marker 2 writes the counts of translation blocks to
+ * FILE, one "ADDRESS INSTRUCTIONS" a line, for symbols.
  *
- * Each instruction is counted when it is executed, so a block that a fault ends
- * is counted right. A string instruction with a REP prefix counts once, however
- * many rounds it makes, as a processor's own counter has it; to this QEMU each
- * round is an instruction. For one processor.
+ * Each instruction is counted when it is executed, so that the count is right
+ * for a block that a fault ends. A string instruction with a REP prefix counts
+ * once, whatever its number of iterations, as in a processor's own counter;
+ * QEMU 7.2 calls the plug-in for each iteration. Supports one processor only.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -44,9 +45,9 @@ typedef struct Repeated {
 static uint64_t kernel, user;               /* so far */
 static uint64_t kernel_start, user_start;   /* at the last marker 1 */
 static uint64_t awake;                      /* kernel + user at the last wake */
-static bool is_first;                       /* no marker 3 since then */
-static uint64_t latencies[4096];            /* from then to marker 3 */
-static unsigned int reads;                  /* used ones of these */
+static bool is_first;                       /* no marker 3 since the wake */
+static uint64_t latencies[4096];            /* from the wake to marker 3 */
+static unsigned int reads;                  /* number of latencies */
 static FILE *out;
 static const char *profile;
 static GHashTable *blocks;                  /* Block by address */
@@ -126,8 +127,8 @@ static void on_marker(unsigned int vcpu, void *data)
 }
 
 /*
- * It is a further round if the last thing that happened was a round of the same
- * instruction.
+ * Count the first iteration of a string instruction. A call is for a further
+ * iteration if no other instruction was executed since the last call.
  */
 static void on_round(unsigned int vcpu, void *data)
 {
@@ -146,7 +147,7 @@ static void on_round(unsigned int vcpu, void *data)
     last_count = kernel + user;
 }
 
-/* REP or REPNE, perhaps a REX prefix, and MOVS, CMPS, STOS, LODS or SCAS. */
+/* REP or REPNE, optionally a REX prefix, and MOVS, CMPS, STOS, LODS or SCAS. */
 static bool is_repeated(const uint8_t *bytes, size_t size)
 {
     size_t i = 1;

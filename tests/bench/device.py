@@ -2,15 +2,15 @@
 """
 QEMU's own instructions for each frame, as callgrind counts them.
 
-Of a listener with a program, too: what "tcp port 80" accepts, and what it
-rejects. A device that runs no programs captures both.
+This includes a listener with the filter program "tcp port 80", for frames that
+it accepts and that it rejects. A device without FILTER captures both.
 
-The stock QEMU with the plug-in, and no guest: the capture device is driven over
-qtest, as in tests/device. Frames come to a hub, so that they pass whether or
-not the NIC has room for them. The difference of two runs with a different
-number of frames leaves out what is done once.
+Runs the stock QEMU with the plug-in and without a guest: the capture device is
+driven over qtest, as in tests/device. Frames arrive through a hub, so that they
+pass whether or not the NIC has room for them. The difference of two runs with a
+different number of frames excludes work that is done once.
 
-What lies between the tap and the driver's interrupt is counted, too.
+Also counts the instructions from the tap to the driver's interrupt.
 """
 import re
 import struct
@@ -33,43 +33,43 @@ import waiting
 
 SIZES = (64, 512, 1514)
 FEW, MANY = 500, 2500
-BUFFERS, BUFFER_SIZE = 8, 1 << 20       # more than MANY of the longest frames
+BUFFERS, BUFFER_SIZE = 8, 1 << 20       # room for MANY of the longest frames
 
 CALLGRIND = ("valgrind --tool=callgrind --collect-atstart=no "
              "--toggle-collect={} --callgrind-out-file={}")
 
-# The same in parts: what is between two functions.
+# The same, but writes a file at each entry of two functions.
 PACED = 9
 PARTS = ("valgrind --tool=callgrind --dump-before={} --dump-before={} "
          "--callgrind-out-file={}")
 
-# What is counted: the tap with all that it calls, or all network filters.
+# The function that is measured: the tap, or all network filters.
 TAP, FILTERS = "capture_tap_receive_iov", "qemu_netfilter_receive"
 
-# What the tap does for few frames: to look closer, and to ask the NIC.
+# The tap calls this only for few frames, so its cost is excluded.
 ASK = "nic_accepts"
 
-# What a driver that wants no frame of others tells the device.
+# The listener's filter program.
 PROGRAM = "tcp port 80"
 
-# A header of IPv4 without options; one of TCP; the ports of both variants.
+# Headers of IPv4 without options and of TCP; the destination ports.
 IPV4 = struct.Struct(">BBHHHBBH4s4s")
 TCP = struct.Struct(">HHIIBBHHH")
 PORTS = {"accepted": 80, "rejected": 81}
 
-# FILTER, until the specification's header has it.
+# FILTER, for specification headers that lack it.
 F_FILTER = getattr(capture.spec, "F_FILTER", 1)
 C_FILTER = getattr(capture.spec, "C_FILTER", 4)
 FILTER = struct.Struct("<IIII")
 INSTRUCTION = struct.Struct("<HBBI")
 COUNTERS = struct.Struct("<QQQQQ")
 
-# Where a used buffer notification begins.
+# The function that sends a used buffer notification.
 RAISE = "virtio_notify"
 
 
 def options(variant, link):
-    """QEMU's options: a hub from the link to the NIC."""
+    """Returns QEMU's options: a hub between the link and the NIC."""
     words = ["-netdev", f"{link},id=feed",
              "-netdev", "hubport,id=in,hubid=0,netdev=feed",
              "-netdev", "hubport,id=n0,hubid=0",
@@ -81,16 +81,16 @@ def options(variant, link):
 
 
 def totals(path):
-    """The instructions in callgrind's file."""
+    """Returns the number of instructions in callgrind's file."""
     match = re.search(r"^totals: (\d+)", path.read_text(), re.MULTILINE)
     if not match:
-        raise Failure("callgrind has counted nothing")
+        raise Failure("callgrind's file has no totals")
     return int(match[1])
 
 
 def calls(path, function):
-    """Of a function, as callgrind's file tells: calls, and instructions with
-    all that it calls."""
+    """Returns a function's number of calls in callgrind's file, and its
+    instructions including those of its callees."""
     text = path.read_text()
     name = re.search(rf"^c?fn=(\(\d+\)) {function}$", text, re.MULTILINE)
     found = re.findall(rf"^cfn={re.escape(name[1])}.*\ncalls=(\d+) .*\n\S+ (\d+)",
@@ -99,7 +99,7 @@ def calls(path, function):
 
 
 def start(variant, valgrind):
-    """A machine under valgrind, and the link to its NIC."""
+    """Starts a machine under valgrind; returns it and the link to its NIC."""
     wrapper = folders.scratch() / "qemu"
     wrapper.write_text(f'#!/bin/sh\nexec {valgrind} {emulator.QEMU} "$@"\n')
     wrapper.chmod(0o755)
@@ -112,7 +112,7 @@ def start(variant, valgrind):
 
 
 def packet(variant, size):
-    """A frame for the NIC, of TCP if a program looks at it."""
+    """Returns a frame for the NIC, which carries TCP if a program filters it."""
     if variant not in PORTS:
         return capture.frame(1, size, nics.MAC_BYTES)
     length = size - 14
@@ -124,7 +124,7 @@ def packet(variant, size):
 
 
 def program():
-    """PROGRAM as tcpdump compiles it, and its length."""
+    """Returns PROGRAM as tcpdump compiles it, and its number of instructions."""
     words = subprocess.run(["tcpdump", "-y", "EN10MB", "-ddd", PROGRAM],
                            check=True, capture_output=True).stdout.split()
     numbers = [int(word) for word in words]
@@ -133,13 +133,14 @@ def program():
 
 
 def has_filter():
-    """Whether the device runs programs."""
+    """Whether the device offers FILTER."""
     with qtest.Machine(*options("tap", links.link()[0])) as machine:
         return bool(capture.Capture(machine).offered() >> F_FILTER & 1)
 
 
 def counters(device):
-    """The clock, and the frames captured, dropped and, with a program, seen."""
+    """Returns the clock, and the numbers of frames that were captured, dropped
+    and, with a program, seen."""
     status, rest = device.control(
         capture.spec.C_CLOCK, capture.CLOCK.pack(0, 0, 0), 8 + COUNTERS.size)
     if status:
@@ -148,7 +149,7 @@ def counters(device):
 
 
 def listener(machine, variant, filters):
-    """A driver, with a listener and a program as the variant says."""
+    """Starts a driver with the listener and the program of the variant."""
     wanted = filters and variant in PORTS
     features = (virtio_pci.F_VERSION_1,) + ((F_FILTER,) if wanted else ())
     device = capture.Capture(machine, BUFFERS, BUFFER_SIZE, features=features)
@@ -165,7 +166,7 @@ def listener(machine, variant, filters):
 
 
 def await_frames(device, variant, count, filters):
-    """Waits until the device has seen as many frames; none may be lost."""
+    """Waits until the device has seen that many frames; fails if it dropped one."""
     rejects = filters and variant == "rejected"
 
     def enough():
@@ -177,7 +178,7 @@ def await_frames(device, variant, count, filters):
 
 
 def run(variant, size, count, filters=False):
-    """Instructions for so many frames, without what is done once."""
+    """Returns the instructions for that many frames, except for asking the NIC."""
     counts = folders.scratch() / "callgrind"
     function = TAP if variant == "tap" else FILTERS
     machine, link = start(variant, CALLGRIND.format(function, counts))
@@ -189,26 +190,27 @@ def run(variant, size, count, filters=False):
         for _ in range(count):
             link.send(frame)
         if variant in ("idle", "filter-dump"):
-            time.sleep(2)   # the frames have no other end to ask
+            time.sleep(2)   # nothing counts these frames
         else:
             await_frames(device, variant, count, filters)
-    # Once a second the device asks the NIC for its filter; here that is slow.
+    # Exclude asking the NIC, which the device does once a second: a run takes
+    # more seconds under valgrind.
     times, cost = calls(counts, ASK)
     if times > count / 100:
-        raise Failure("the device asks the NIC too often")
+        raise Failure("the device asks the NIC for its filter too often")
     return totals(counts) - cost
 
 
 def latency(size):
     """
-    From the tap to the driver's interrupt, with a listener in immediate mode:
-    turns of QEMU's main loop, and instructions.
+    Returns the main loop iterations and the instructions from the tap to the
+    driver's interrupt, with a listener in immediate mode.
 
-    callgrind writes what it has counted since the last time when the tap is
-    entered and when the interrupt is raised; each turn calls qemu_poll_ns()
-    once. The frames are paced, and nobody asks QEMU for anything meanwhile; the
-    NIC has no driver that it could notify. The first frame asks the NIC for its
-    filter, so the figures are the median.
+    callgrind writes its counts since the last file when the tap is entered and
+    when the interrupt is raised; each iteration calls qemu_poll_ns() once. The
+    frames are paced, and QEMU gets no other commands meanwhile; the NIC has no
+    driver to notify. The figures are medians because the device asks the NIC for
+    its receive filter at the first frame.
     """
     folder = folders.scratch()
 
@@ -227,7 +229,7 @@ def latency(size):
                              "notification")
         device.wait_records(PACED)
     if len(parts(TAP)) != PACED:
-        raise Failure("the tap has not seen the frames")
+        raise Failure("the tap has not seen every frame once")
     found = [folder / f"callgrind.{int(path.suffix[1:]) + 1}"
              for path in parts(TAP)]
     return {"turns": median(calls(path, "qemu_poll_ns")[0]
@@ -236,7 +238,7 @@ def latency(size):
 
 
 def copies(size, count):
-    """Instructions of a program that copies frames with memcpy()."""
+    """Returns the instructions of a program that copies frames with memcpy()."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         path = Path(folder, "callgrind")
         subprocess.run([*CALLGRIND.format("main", path).split(),
@@ -246,12 +248,12 @@ def copies(size, count):
 
 
 def each(measure):
-    """Instructions for one more frame."""
+    """Returns the instructions for one more frame."""
     return (measure(MANY) - measure(FEW)) / (MANY - FEW)
 
 
 def measure(say):
-    """The tap beside memcpy; all filters beside filter-dump; the latency."""
+    """Measures the tap and memcpy, all filters and filter-dump, and the latency."""
     loop = each(lambda count: copies(0, count))
     filters = has_filter()
     found = []

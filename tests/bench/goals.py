@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What was wanted, beside what was measured and what a peer needs."""
+"""The goals, compared with the measured figures and with those of a peer."""
 from report import NAMES, SIZES, find, ratio
 
-# Two totals of a guest with a NIC, whose difference is a figure, differ by so
-# many instructions a frame from one run to the next.
+# How much the difference of two totals of a guest with a NIC varies between runs,
+# in instructions per frame.
 NOISE = 4
 
 WIDTH = 66
@@ -13,10 +13,10 @@ NOT_MEASURED, LOSSY = "not measured", "lossy"
 
 def goal(title, measured, wanted, peer=None, beside="", **more):
     """
-    A row. measured and peer: a number, or words that tell why there is none
-    (of the peer they are left out).
-    more: at_least, if a larger figure is better; slack, by which the goal may
-    be missed; below_peer, if the peer must be beaten, too.
+    Returns a row. measured and peer: a number, or a text with the reason why there
+    is none; the peer's reason is left out.
+    more: at_least, if a larger figure is better; slack, the tolerance; below_peer,
+    if the figure must also be below the peer's.
     """
     if isinstance(peer, str):
         peer = None
@@ -35,14 +35,14 @@ def goal(title, measured, wanted, peer=None, beside="", **more):
 
 
 def figure(row, key):
-    """A row's figure, or why there is none."""
+    """Returns a row's figure, or the reason why there is none."""
     if row is None:
         return NOT_MEASURED
     return LOSSY if "invalid" in row else row[key]
 
 
 def both(part, whole, rule):
-    """A figure of two, or why there is none."""
+    """Returns a figure computed from two, or the reason why there is none."""
     for one in (part, whole):
         if isinstance(one, str):
             return one
@@ -50,17 +50,17 @@ def both(part, whole, rule):
 
 
 class Matrix:
-    """Figures of the instructions' table."""
+    """The figures of the part "instructions"."""
 
     def __init__(self, rows):
         self.rows = rows
 
     def added(self, size, **wanted):
-        """What a frame adds to the NIC alone."""
+        """Returns the instructions that capture of a frame adds to the NIC's."""
         return figure(self._find(size, wanted), "added")
 
     def further(self, method, accept, kind="virtio-net"):
-        """What one more listener costs, from those of 1 and 16."""
+        """Returns the cost of one more listener, computed from 1 and 16."""
         one, many = (figure(self._find(64, {
             "method": method, "accept": accept, "kind": kind,
             "receivers": receivers}), "frame") for receivers in (1, 16))
@@ -73,7 +73,7 @@ class Matrix:
 
 
 def frames(matrix):
-    """What a frame costs the guest."""
+    """Goals for the guest's instructions per frame."""
     for size, wanted in zip(SIZES, (35, 40, 50)):
         yield goal(f"read(2), added, {size} B", matrix.added(size), wanted,
                    matrix.added(size, method="v3"), NAMES["v3"])
@@ -99,7 +99,7 @@ def frames(matrix):
 
 
 def waking(rows):
-    """One frame at once."""
+    """Goals for frames that arrive one at a time."""
     found = {(row["kind"], row["method"], row["how"]): row for row in rows}
     for method, how, text in (("bpf", "at-once", "read(2)"),
                               ("bpf", "poll", "poll(2) and read(2)"),
@@ -112,7 +112,7 @@ def waking(rows):
 
 
 def idle(results):
-    """A reader that nothing comes for."""
+    """Goals for a reader that gets no frames."""
     readers = {(row["method"], row["receivers"]): row
                for row in results.get("readers", ())}
     yield goal("an idle reader with a 100 ms timeout, a second",
@@ -122,7 +122,7 @@ def idle(results):
 
 
 def tcpdump(matrix, rows):
-    """Ours beside Debian's."""
+    """Goals for tcpdump on /dev/bpf, compared with Debian's."""
     for size, wanted in zip(SIZES, (0.40, 0.48, 0.56)):
         theirs = matrix.added(size, method="stock")
         yield goal(f"our tcpdump beside Debian's, in bulk, {size} B",
@@ -138,7 +138,7 @@ def tcpdump(matrix, rows):
 
 
 def host(rows):
-    """QEMU's instructions."""
+    """Goals for QEMU's instructions."""
     row = next((row for row in rows if row["size"] == 64), None)
     peer = figure(row, "filter-dump")
     for variant, wanted in (("accepted", 280), ("rejected", 200)):
@@ -149,7 +149,7 @@ def host(rows):
 
 
 def memory(results):
-    """The guest's, for a NIC."""
+    """Goals for the guest's memory."""
     rest = {row["nics"]: row["kib"] for row in results.get("at_rest", ())}
     for nics in (1, 4, 14):
         yield goal(f"guest memory at rest, each of {nics} NICs, KiB",
@@ -157,7 +157,7 @@ def memory(results):
 
 
 def speed(rows):
-    """Rates by wall clock."""
+    """Goals for lossless rates."""
     for method, text in (("bpf", "read(2)"), ("zbuf", "zero copy")):
         for size in (64, 1514):
             row = find(rows, size, kind="no driver", method=method)
@@ -169,7 +169,7 @@ def speed(rows):
 
 
 def rows_of(results):
-    """All goals, whether measured or not."""
+    """Returns the rows of all goals, measured or not."""
     matrix = Matrix(results.get("instructions", []))
     return [*frames(matrix), *waking(results.get("waking", [])),
             *idle(results.get("idle", {})),
@@ -180,19 +180,19 @@ def rows_of(results):
 
 
 def cell(value):
-    """A figure that fits."""
+    """Formats a figure to the width of a column."""
     if value is None:
         return ""
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def heads(words):
-    """Columns."""
+    """Formats columns."""
     return "".join(f"{word:>9}" for word in words)
 
 
 def table(rows):
-    """As text."""
+    """Formats the rows as text."""
     text = f"\n{'Goals':{WIDTH}}" + heads(["now", "goal", "peer"]) + "\n"
     for row in rows:
         verdict = {True: "met", False: "not met",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What receivers cost that nothing comes for."""
+"""The cost of receivers that get no frames."""
 from machine import TIMEOUT, Guest
 
 KIND = "virtio-net"
@@ -12,8 +12,8 @@ TIMES = 200
 
 def one(guest, method, count, nobody):
     """
-    Readers with a timeout. The instructions of a timeout are counted, and how
-    many there would be in a second: a guest that is late has fewer.
+    Measures readers with a timeout. The cost of a second is computed from that of
+    a timeout: a guest that is late has fewer timeouts in a second.
     """
     row = guest.run(method, 64, 0, count, how="timed", settle=SECONDS,
                     timeout=TIMEOUT)
@@ -26,7 +26,7 @@ def one(guest, method, count, nobody):
 
 
 def measure(say):
-    """Readers that wait, and those that ask how much there is."""
+    """Measures readers that wait, and requests to an idle descriptor."""
     readers, asked = [], {}
     with Guest(KIND) as guest:
         row = guest.run("none", 64, 0, settle=SECONDS)

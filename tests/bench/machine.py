@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A guest whose NICs are fed by sender, and what it costs to capture."""
+"""A guest whose NICs get frames from sender, and runs that measure capture."""
 import re
 import socket
 import sys
@@ -15,22 +15,22 @@ from folders import scratch  # noqa: E402
 OUT = Path(__file__).resolve().parents[2] / "build" / "bench"
 ADDED = ("receive", "ask", "selftest", "stock")
 
-waiting.PATIENCE = 120          # no answer takes so many seconds
-REST = 20                       # nor does a guest, until it has nothing to do
+waiting.PATIENCE = 120          # time limit of an answer, seconds
+REST = 20                       # time limit until the guest is idle
 
-# Nothing is under way when QEMU sleeps at nearly all of so many looks.
+# The guest is idle when QEMU's threads sleep in nearly all of these samples.
 SAMPLES, SAMPLE_SECONDS = 40, 0.005
 
-# The same addresses, and so the same costs, at each boot; nothing but the
-# benchmark's frames; no watchdog that wakes the guest.
+# The same addresses, and so the same costs, at each boot; no frames but the
+# benchmark's; no watchdog that wakes the guest.
 KERNEL = "nokaslr norandmaps ipv6.disable=1 tsc=nowatchdog nowatchdog"
-more_parameters = ""    # and those of --append
+more_parameters = ""    # from --append
 
-# What a guest is like, by name. A stream brings many frames in one pass of
-# QEMU's event loop and keeps the guest busy, which makes its costs repeatable;
-# but QEMU's e1000 loses frames that come so, and QEMU's own queue grows without
-# limit: rates need datagrams, one in each pass. free: a hub takes all frames, also
-# those that the NIC has no room for, as it has no driver.
+# The kinds of guests. A stream delivers many frames in one main loop iteration and
+# keeps the guest busy, which makes its costs repeatable. But QEMU's e1000 loses
+# frames of a stream, and QEMU queues a stream without limit: rates need datagrams,
+# one in each iteration. free: the NIC has no driver and hence no room for frames,
+# and a hub takes them all.
 KINDS = {
     "virtio-net": {"nic": "virtio-net-pci", "feed": "stream"},
     "virtio-net, datagrams": {"nic": "virtio-net-pci", "feed": "dgram"},
@@ -45,32 +45,32 @@ KINDS = {
                             "nics": 14},
 }
 
-# What a receiver has for its packets, bytes, as long as all of them together
-# have no more than the second; the driver limits what one user may have.
+# The size of a receiver's buffers, and the limit for all receivers together, in
+# bytes: the driver limits the buffer memory of a user.
 MEMORY, ALL_MEMORY = 8 << 20, 32 << 20
 
-# How long packets wait that fill no buffer, ms, for few and for many receivers,
-# which would keep the guest busy.
+# The read timeout in ms, for up to FEW receivers and for more: the timeouts of
+# many would keep the guest busy.
 TIMEOUT, LONG_TIMEOUT, FEW = 100, 1000, 4
 
 UNBIND = "cd /sys/bus/virtio/drivers/virtio_net && echo virtio* >unbind"
 
 
 class Failure(Exception):
-    """The benchmark cannot go on."""
+    """A measurement failed."""
 
 
-# What ends a part of the benchmark, and not the others.
+# Errors that end a part of the benchmark, but not the others.
 FAILURES = (Failure, lifecycle.CallError, EOFError, OSError)
 
 
 def mac(number):
-    """The address of a NIC."""
+    """Returns the MAC address of a NIC."""
     return f"52:54:00:12:34:{0x56 + number:02x}"
 
 
 class Trace:
-    """How often the capture devices and their driver call each other."""
+    """Counts the notifications and interrupts of the capture devices."""
 
     NOTIFY, INTERRUPT = "virtio_queue_notify ", "virtio_notify "
 
@@ -81,7 +81,7 @@ class Trace:
             monitor("trace-event-set-state", name=event, enable=True)
 
     def count(self):
-        """Notifications and interrupts since the last call."""
+        """Returns the notifications and interrupts since the last call."""
         text = self.rest + self.file.read()
         *lines, self.rest = text.split("\n")
         for line in lines:
@@ -94,7 +94,7 @@ class Trace:
 
 
 class Guest(lifecycle.Guest):
-    """A context: the guest and its senders."""
+    """A context manager: a guest and its senders."""
 
     def __init__(self, kind, count=True, profile=None):
         self.settings = KINDS[kind]
@@ -160,7 +160,7 @@ class Guest(lifecycle.Guest):
         words = ["--nic", f"{self.settings['nic']},mac={address}"]
         if not self.settings.get("free"):
             return words + ["--netdev", f"socket,fd={descriptor}"]
-        # The third port leads nowhere: it always has room.
+        # The third port is connected to nothing: it always has room.
         words += ["--netdev", "hubport,hubid=0",
                   "--nic", "none", "--netdev", f"socket,fd={descriptor}"]
         for port in ("hubport,id=feed,hubid=0,netdev=net1",
@@ -180,26 +180,26 @@ class Guest(lifecycle.Guest):
     def _expect(self, word):
         line = self._line()
         if line.split(" ")[0] != word:
-            raise Failure(f"the guest says {line!r}, not {word!r}")
+            raise Failure(f"the guest printed {line!r}, not {word!r}")
         return line
 
     def instructions(self):
-        """What count.so wrote at the last marker 2: kernel, user, readers
-        woken and the median of instructions until they had their frame."""
+        """Returns what count.so wrote at the last marker 2: instructions of kernel
+        and user space, number of reads, and the median latency of these."""
         return [int(word) for word in self.counts.read().split()[-4:]]
 
     def ask(self, what, count):
-        """The instructions for asking an idle descriptor so often."""
+        """Returns the instructions of that many requests to an idle descriptor."""
         self.shell(f"./ask {what} {count} {self.interface}")
         return sum(self.instructions()[:2])
 
     def selftest(self):
-        """The instructions of a loop that has two million."""
+        """Returns the counts for a loop of two million instructions."""
         self.shell("./selftest")
         return self.instructions()
 
     def _is_busy(self):
-        """Whether QEMU's processor or main loop runs, or waits for its turn."""
+        """Whether the thread of QEMU's processor or main loop is runnable."""
         for thread in self.threads:
             with open(f"/proc/{thread}/stat") as file:
                 if file.read().rsplit(")", 1)[1].split()[0] != "S":
@@ -208,28 +208,28 @@ class Guest(lifecycle.Guest):
 
     def settle(self, seconds):
         """
-        Waits until the guest has nothing to do, at least so long.
+        Waits until the guest is idle, and at least that time.
 
-        Whether QEMU's threads sleep tells that, and not how much they get done
-        on a machine that has other work, too. Timers are let pass.
+        The guest is idle when QEMU's threads sleep; their processor time is no
+        measure on a host with other work. Timers may still run.
         """
         start, seen = time.monotonic(), []
         while (len(seen) < SAMPLES or sum(seen) > SAMPLES / 10
                or time.monotonic() < start + seconds):
             if time.monotonic() > start + seconds + REST:
-                break       # what has not come by now is told as lost
+                break       # frames that have not arrived by now count as lost
             time.sleep(SAMPLE_SECONDS)
             seen = [*seen, self._is_busy()][-SAMPLES:]
 
     def _received(self):
-        """The frames that the NICs' driver has counted."""
+        """Returns the number of frames that the NICs' driver has received."""
         if self.settings.get("free"):
             return 0
         return sum(map(int, self.shell(
             "cat /sys/class/net/eth*/statistics/rx_packets").split()))
 
     def send(self, size, count, rate=0):
-        """Frames, as many for each NIC; gives how long that took, us."""
+        """Sends frames, an equal share to each NIC; returns the time taken in us."""
         for feed in self.feeds:
             feed.send(f"{size} {count // self.nics} {rate / self.nics}\n")
         return max(int(feed.line().split()[1]) for feed in self.feeds)
@@ -237,12 +237,12 @@ class Guest(lifecycle.Guest):
     def run(self, method, size, count, receivers=1, accept="all",
             how="bulk", rate=0, settle=0.3, warm_up=0, timeout=None):
         """
-        Sends frames while receivers capture; gives what was counted.
+        Sends frames while receivers capture; returns the counts.
 
-        With several NICs there is a receiver for each, and of the frames each
-        NIC gets its share. count 0: nothing is sent for so long as settle says.
-        warm_up: as many long frames go before the count, which accepts all.
-        timeout: how long frames wait that fill no buffer, ms.
+        With several NICs, each has a receiver and gets an equal share of the
+        frames. count 0: sends nothing for settle seconds. warm_up: the number of
+        long frames to send before counting starts; the filter must accept all
+        frames. timeout: the read timeout in ms.
         """
         if timeout is None:
             timeout = TIMEOUT if receivers <= FEW else LONG_TIMEOUT

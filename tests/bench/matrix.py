@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Guest instructions per frame: which cases there are, and their measuring."""
+"""Guest instructions per frame: the cases, and their measurement."""
 import statistics
 
 from machine import FEW, Failure, Guest
@@ -8,29 +8,29 @@ SIZES = (64, 512, 1514)
 PEERS = ("v3", "recvfrom", "stock")
 OURS = ("bpf", "zbuf", "ours")
 PROGRAMS = ("stock", "ours")    # tcpdump: one listener, no filter
-COUNTS = (4, 16, 64)            # of listeners, beside one
+COUNTS = (4, 16, 64)            # of listeners, besides one
 
-FRAMES, FEWER_FRAMES, MANY = 20000, 5000, 16    # fewer for more than MANY
+FRAMES, FEWER_FRAMES, MANY = 20000, 5000, 16    # fewer for more than MANY listeners
 WARM_UP = 3000
-SHARE = {"all": 1, "some": 0.01, "none": 0}     # what a filter accepts
+SHARE = {"all": 1, "some": 0.01, "none": 0}     # of frames that a filter accepts
 
-# Of what a goal is about, the median of so many is taken.
+# How often a case with a goal is measured; attempts if frames were lost.
 REPS, TRIES = 3, 3
 
-# tcpdump's buffer, 4 MiB, is touched for the first time before the count: that is
-# the cost of a start and not of a frame.
+# Frames that touch all of tcpdump's buffer of 4 MiB before the count starts: page
+# faults are a cost of starting, not of a frame.
 PROGRAM_WARM_UP = 3000
 
-# The last frames wait for the receiver's timeout: TPACKET_V3 for twice that.
-# tcpdump's is a second.
+# The last frames wait for the receiver's timeout, with TPACKET_V3 for twice the
+# timeout. tcpdump's is a second.
 SETTLE, LONG_SETTLE = 0.3, 3.0
 
-# Without flow control: a rate that a receiver stands, and one for tcpdump.
+# Without flow control: rates at which receivers, and tcpdump, lose no frames.
 FREE_RATE, PROGRAM_FREE_RATE = 50000, 20000
 
 
 def cases(kind, full):
-    """(method, receivers, [(accept, size)]) for a kind of guest."""
+    """Returns (method, receivers, [(accept, size)]) for a kind of guest."""
     everything = [("all", size) for size in SIZES]
     if "no device" in kind:
         return [("none", 1, everything)]
@@ -56,7 +56,7 @@ def cases(kind, full):
 
 
 def check(row):
-    """A count is worth nothing if frames were lost, or came too late."""
+    """Marks a row as invalid if frames were lost or arrived too late."""
     if row["received"] != row["count"] and row["kind"] != "no driver":
         row["invalid"] = f"the NIC received {row['received']} frames"
         return
@@ -71,12 +71,12 @@ def check(row):
 
 
 def settling(method, receivers):
-    """How long the last frames wait for a timeout, at most."""
+    """Returns how long the last frames may wait for a timeout."""
     return LONG_SETTLE if method in PROGRAMS or receivers > FEW else SETTLE
 
 
 def measure_once(guest, kind, row, idle, settle):
-    """One case; again if frames were lost, which chance can do."""
+    """Measures a case; repeats it if frames were lost, which may be by chance."""
     warm_up = PROGRAM_WARM_UP if row["method"] in PROGRAMS else 0
     frames = FRAMES if row["receivers"] <= MANY else FEWER_FRAMES
     frames -= frames % guest.nics
@@ -94,7 +94,7 @@ def measure_once(guest, kind, row, idle, settle):
 
 
 def measure_one(guest, kind, method, receivers, todo, reps, say):
-    """All sizes and filters of one method, with what it costs to be idle."""
+    """Measures all sizes and filters of a method, and subtracts its idle cost."""
     settle = settling(method, receivers)
     rate = 0
     if kind == "no driver":
@@ -116,7 +116,7 @@ def measure_one(guest, kind, method, receivers, todo, reps, say):
 
 
 def values_of(entry, group, base):
-    """Medians over the repetitions of one case; added: to the NIC alone."""
+    """Adds the medians over the repetitions of a case; base: of the NIC alone."""
     for name in ("frame", "kernel_frame", "user_frame"):
         entry[name] = round(statistics.median(row[name] for row in group), 1)
     frames = [row["frame"] for row in group]
@@ -135,7 +135,7 @@ def values_of(entry, group, base):
 
 
 def summary(rows):
-    """One entry for each case."""
+    """Returns an entry for each case."""
     groups = {}
     for row in rows:
         key = (row["kind"], row["method"], row["receivers"], row["accept"],
@@ -153,22 +153,24 @@ def summary(rows):
 
 
 def repeats(kind, method, receivers):
-    """How often a case is measured by default."""
+    """Returns how often a case is measured by default."""
     core = method in ("none", "bpf", "zbuf") and receivers == 1
     return REPS if core and kind == "virtio-net" else 1
 
 
 def check_counter(guest):
-    """Two million instructions of a loop; another process may come between."""
+    """Checks count.so with a loop of two million instructions; repeats the check
+    because another process may run in between."""
     for _ in range(TRIES):
         kernel, user = guest.selftest()[:2]
         if 2000000 <= user < 2000010 and kernel < 100000:
             return
-    raise Failure(f"count.so counts {kernel} and {user}")
+    raise Failure(f"count.so counts {user} instructions of a loop of 2000000, and"
+                  f" {kernel} of the kernel")
 
 
 def measure(kinds, full, reps, say):
-    """The whole matrix; each kind of guest boots once."""
+    """Measures all cases; each kind of guest boots once."""
     rows = []
     for kind in kinds:
         with Guest(kind) as guest:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The guest's memory: for a NIC that nobody listens to, and for listeners."""
+"""Guest memory: of a NIC without listeners, and of listeners."""
 from statistics import median
 
 from machine import Guest
@@ -16,8 +16,8 @@ LIST = f"{DRIVER} && ls -d virtio*"
 
 def at_rest(nics):
     """
-    KiB for each NIC, probed and nothing more: what the kernel has free with the
-    driver bound to no device, and to all.
+    Returns the KiB that each device takes when the driver is bound to it: the
+    difference of free memory with all devices unbound and bound.
     """
     with Guest(KINDS[nics], count=False) as guest:
         devices = guest.shell(LIST).split()
@@ -33,7 +33,8 @@ def at_rest(nics):
 
 
 def listeners(say):
-    """KiB that receivers with equal buffers have, and what stays behind."""
+    """Measures the KiB that receivers with equal buffers take, and the KiB that
+    are still taken after they have ended."""
     found = []
     with Guest(KINDS[1], count=False) as guest:
         for method in METHODS:
@@ -51,7 +52,7 @@ def listeners(say):
 
 
 def measure(say):
-    """Both."""
+    """Measures both."""
     return {"at_rest": [{"nics": nics, "kib": round(at_rest(nics), 1)}
                         for nics in KINDS],
             "listeners": listeners(say)}

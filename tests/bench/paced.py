@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Low rates: all that a guest does for a frame, with its idle receiver."""
+"""Low rates: all instructions of a guest per frame."""
 from statistics import median
 
 from machine import Guest
@@ -7,19 +7,19 @@ from machine import Guest
 KIND = "virtio-net"
 METHODS = ("none", "v3", "recvfrom", "bpf", "zbuf", "stock", "ours")
 RATES = (100, 1000, 10000)
-REPS = {1000: 3}                # of which there is a goal
+REPS = {1000: 3}                # there is a goal for this rate
 SECONDS = 3                     # of sending
 SIZE = 64
 TIMEOUT = 1000                  # as tcpdump's, ms
-SETTLE = 3.0                    # until the last frame was read
+SETTLE = 3.0                    # until the last frame has been read
 
 SAME = {"receivers": 1, "accept": "all", "size": SIZE, "kind": KIND}
 
 
 def one(guest, method, rate, idle):
     """
-    A run at a rate. Only what a guest without any receiver does meanwhile is
-    left out: looking now and then whether there is something counts here.
+    Measures a method at a rate. Subtracts only the instructions of a guest without
+    a receiver: the receiver's own timeouts count here.
     """
     count = rate * SECONDS
     row = guest.run(method, SIZE, count, rate=rate, settle=SETTLE,
@@ -34,7 +34,7 @@ def one(guest, method, rate, idle):
 
 
 def medians(rows):
-    """One entry for each method and rate; added: to the NIC alone."""
+    """Returns an entry for each method and rate."""
     groups, alone, found = {}, {}, []
     for row in rows:
         groups.setdefault((row["method"], row["rate"]), []).append(row)
@@ -54,7 +54,8 @@ def medians(rows):
 
 
 def measure(say):
-    """All methods at all rates, in turn, as other work of the host tells."""
+    """Measures all methods at all rates, the methods in turn so that other work
+    of the host affects all of them alike."""
     rows = []
     with Guest(KIND) as guest:
         nobody = guest.run("none", SIZE, 0, settle=SECONDS)

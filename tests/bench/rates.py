@@ -1,26 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The largest rate without loss, by wall clock: worth something as a ratio."""
+"""The largest rates without loss, by wall clock: only their ratios are useful."""
 from machine import Guest
 
-# One CPU's load between two probes changes more than this.
+# The load of the host varies more than this between two probes.
 PRECISION = 1.15
 SECONDS = 0.3                   # of sending, for each probe
-TRIES = 2                       # a rate is too high when as many probes lose
+TRIES = 2                       # a rate is too high if all these probes lose frames
 
-# No receiver and no sender here comes near the upper one.
+# FASTEST is far above the rates of any receiver and sender.
 SLOWEST, FASTEST = 5000, 16000000
 
-# Frames that are sent as fast as QEMU takes them.
+# Number of frames that are sent as fast as QEMU reads them.
 FLAT_OUT = 200000
 
-# "none" is what the NIC keeps up with for itself, or the hub that feeds it.
+# "none": the rate that the NIC, or the hub before it, keeps up without a receiver.
 CASES = (("virtio-net, datagrams",
           ("none", "v3", "recvfrom", "bpf", "zbuf", "stock", "ours")),
          ("no driver", ("none", "bpf", "zbuf", "ours")))
 
 
 def probe(guest, method, size, rate, count=0):
-    """The share of frames that a receiver did not get, and the real rate."""
+    """Returns the share of frames that were lost, and the real rate."""
     count = count or max(int(rate * SECONDS), 1000)
     row = guest.run(method, size, count, rate=rate,
                     settle=3.0 if method in ("stock", "ours") else 0.3)
@@ -32,8 +32,8 @@ def probe(guest, method, size, rate, count=0):
 
 def keeps(guest, method, size, rate):
     """
-    Whether a rate is kept up: no frame is lost, and none has to wait before
-    the NIC, which would slow the sender down.
+    Whether a rate is kept up: no frame is lost, and frames do not wait for the
+    NIC, which would slow the sender down.
     """
     for _ in range(TRIES):
         loss, real = probe(guest, method, size, rate)
@@ -43,7 +43,7 @@ def keeps(guest, method, size, rate):
 
 
 def largest(guest, method, size):
-    """The largest rate that is kept up, by bisection of the ratio."""
+    """Returns the largest rate that is kept up, by bisection of the ratio."""
     low, high = SLOWEST, FASTEST
     while high / low > PRECISION:
         middle = int((low * high) ** 0.5)
@@ -55,7 +55,7 @@ def largest(guest, method, size):
 
 
 def measure_one(guest, kind, method, size):
-    """The largest rate, and what is lost when the sender does not wait."""
+    """Measures the largest rate, and the loss when the sender is not paced."""
     rate = largest(guest, method, size)
     loss, real = probe(guest, method, size, 0, FLAT_OUT)
     return {"kind": kind, "method": method, "size": size, "receivers": 1,
@@ -64,7 +64,7 @@ def measure_one(guest, kind, method, size):
 
 
 def measure(full, say):
-    """All methods; ratios are to TPACKET_V3 with the NIC up."""
+    """Measures all methods; ratios are to TPACKET_V3 with the NIC's driver."""
     found, v3 = [], {}
     for kind, methods in CASES:
         with Guest(kind, count=False) as guest:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The results as text."""
+"""Formats the results as text."""
 
 NAMES = {"none": "the NIC alone", "sleep": "only nanosleep(2)",
          "v3": "AF_PACKET TPACKET_V3",
@@ -11,7 +11,7 @@ SIZES = (64, 512, 1514)
 
 
 def name(row):
-    """What a row is about."""
+    """Returns the title of a row."""
     text = NAMES[row["method"]] + ACCEPT[row["accept"]]
     if row["receivers"] > 1 and "NICs" not in row["kind"]:
         text += f", {row['receivers']} listeners"
@@ -19,7 +19,7 @@ def name(row):
 
 
 def find(rows, size, **wanted):
-    """The row of that size with these values, or None."""
+    """Returns the row of that size with these values, or None."""
     for row in rows:
         if row["size"] == size and all(row[key] == value
                                        for key, value in wanted.items()):
@@ -28,17 +28,17 @@ def find(rows, size, **wanted):
 
 
 def line(title, cells):
-    """One line of a table."""
+    """Formats a line of a table."""
     return f"{title:56}" + "".join(f" {cell:>11}" for cell in cells) + "\n"
 
 
 def number(value):
-    """A figure that fits."""
+    """Formats a figure to the width of a column."""
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value + 0:.4g}"
 
 
 def show(row, key):
-    """One figure of a row that may not be there."""
+    """Formats a figure of a row; row may be None."""
     if row is None:
         return ""
     if key not in row:
@@ -47,7 +47,7 @@ def show(row, key):
 
 
 def instructions(rows):
-    """A table for each kind of guest."""
+    """Formats a table for each kind of guest."""
     text = ""
     for kind in dict.fromkeys(row["kind"] for row in rows):
         mine = [row for row in rows if row["kind"] == kind]
@@ -68,31 +68,31 @@ def instructions(rows):
                       show(last, "events_per_1000")]
             title = name(last)
             text += line(title if method == "none" else "  + " + title, cells)
-    return text + ("\nadded to the NIC alone where there is one; user: part of"
-                   " it in user space, and events:\nnotifications and"
-                   " interrupts of the capture device for 1000 frames, both of"
-                   " the largest size\n")
+    return text + ("\n+: instructions in addition to the NIC's, if it was"
+                   " measured; user: the part in user space;\nevents:"
+                   " notifications and interrupts of the capture device per"
+                   " 1000 frames; both for the\nlargest size\n")
 
 
 def ratio(part, whole):
-    """One figure by another."""
+    """Returns the quotient of two figures, or None."""
     return part / whole if part is not None and whole else None
 
 
 def beside(rows):
-    """No listener beside no capture device."""
+    """Formats the ratio of no listener to no capture device."""
     text = ""
     for size in SIZES:
         alone = find(rows, size, kind="virtio-net", method="none")
         absent = find(rows, size, kind="virtio-net, no device")
         if alone and absent:
-            text += line(f"  no listener beside no device, {size} B", [
+            text += line(f"  no listener / no device, {size} B", [
                 f"{ratio(alone['frame'], absent['frame']):.3f}"])
     return text
 
 
 def further(rows):
-    """What each further listener costs."""
+    """Formats the cost of each further listener."""
     text = "\n" + line("Each further listener, 64 B, of",
                        ["4", "16", "64"])
     for method in ("v3", "bpf", "zbuf"):
@@ -115,7 +115,7 @@ def further(rows):
 
 
 def paced(rows):
-    """Low rates, in all."""
+    """Formats the instructions at low rates."""
     rates_seen = list(dict.fromkeys(row["rate"] for row in rows))
     text = "\n" + line("All instructions for a frame of 64 B at a low rate",
                        [f"{rate}/s" for rate in rates_seen]
@@ -129,21 +129,21 @@ def paced(rows):
 
 
 def idle(results):
-    """Readers that nothing comes for."""
+    """Formats the cost of readers that get no frames."""
     text = "\n" + line("An idle reader with a timeout of 100 ms, instructions",
                        ["a timeout", "a second"])
     for row in results["readers"]:
-        text += line(f"  {row['receivers']} of them, {NAMES[row['method']]}",
+        text += line(f"  each of {row['receivers']}, {NAMES[row['method']]}",
                      [show(row, "frame"), show(row, "second")])
     text += line("  the guest alone", ["", results["guest_second"]])
     for what, cost in results["asked"].items():
-        text += line(f"  asking once: {what}", [cost])
+        text += line(f"  one request: {what}", [cost])
     return text
 
 
 def memory(results):
-    """The guest's memory."""
-    text = "\n" + line("Guest memory, KiB", ["taken", "kept after"])
+    """Formats the guest's memory."""
+    text = "\n" + line("Guest memory, KiB", ["taken", "left after"])
     for row in results["at_rest"]:
         text += line(f"  each of {row['nics']} NICs at rest",
                      [f"{row['kib']:g}"])
@@ -154,7 +154,7 @@ def memory(results):
 
 
 def rates(rows):
-    """Rates and losses."""
+    """Formats rates and losses."""
     text = "\n" + line("Largest rate without loss", ["frames/s", "ratio",
                        "flat out", "lost"])
     for row in rows:
@@ -163,14 +163,14 @@ def rates(rows):
         text += line(f"  {row['kind']}, {row['size']} B, {who}", [
             row["rate"], f"{row['ratio']:g}", row["flat_out_rate"],
             f"{100 * row['flat_out_loss']:.1f} %"])
-    return text + ("ratio: to TPACKET_V3 with the NIC up; flat out: as fast as"
-                   " QEMU takes frames. With the\nNIC up no rate is above that"
-                   " of no receiver: compare what is lost\n")
+    return text + ("ratio: to TPACKET_V3 with the NIC's driver; flat out: as fast"
+                   " as QEMU reads frames. With\nthe NIC's driver no rate is above"
+                   " that without a receiver: compare the losses\n")
 
 
 def waking(rows):
-    """One frame at once."""
-    text = "\n" + line("One frame at once: instructions", ["to reader", "in all",
+    """Formats the cost of frames that arrive one at a time."""
+    text = "\n" + line("One frame at a time: instructions", ["to reader", "in all",
                        "events"])
     for row in rows:
         text += line(f"  {row['kind']}, {NAMES[row['method']]}, {row['how']}",
@@ -180,19 +180,19 @@ def waking(rows):
 
 
 def device(rows):
-    """QEMU's own instructions."""
+    """Formats QEMU's own instructions."""
     text = "\n" + line("QEMU's instructions for each frame",
                        [f"{row['size']} B" for row in rows])
     for key, title in (("memcpy", "memcpy() of the frame"),
-                       ("tap", "the tap with all that it calls"),
-                       ("captured", "the filters of the netdev, captured"),
+                       ("tap", "the tap with its callees"),
+                       ("captured", "all filters of the netdev, captured"),
                        ("idle", "the same, no listener"),
                        ("accepted", "the same, accepted by tcp port 80"),
                        ("rejected", "the same, rejected by tcp port 80"),
                        ("filter-dump", "the same, filter-dump to /dev/null"),
-                       ("turns", "at once: turns of the main loop from tap to"
+                       ("turns", "immediate mode: main loop iterations to the"
                         " interrupt"),
-                       ("notified", "and instructions meanwhile")):
+                       ("notified", "and instructions from tap to interrupt")):
         text += line("  " + title, [f"{row[key]:.0f}" for row in rows])
     return text
 
@@ -204,6 +204,6 @@ PARTS = (("instructions", instructions), ("instructions", further),
 
 
 def table(results):
-    """All of it."""
+    """Formats all results."""
     return "".join(show_part(results[key]) for key, show_part in PARTS
                    if results.get(key))

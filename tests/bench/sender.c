@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The host's frame source, the other end of QEMU's "-netdev socket,fd=".
+ * The frame source on the host, the other end of QEMU's "-netdev socket,fd=".
  *
- * sender FD dgram|stream MAC: each line "SIZE COUNT RATE" on the input sends
- * COUNT frames of SIZE bytes to MAC, RATE a second (0: as fast as QEMU takes
- * them), and the answer is "sent MICROSECONDS". While the NIC has no buffer for
- * more, QEMU does not read the socket, and so the sender waits.
+ * sender FD dgram|stream MAC: for each line "SIZE COUNT RATE" of the input,
+ * sends COUNT frames of SIZE bytes to MAC, RATE a second (0: as fast as QEMU
+ * reads them), and prints "sent MICROSECONDS". While the NIC has no receive
+ * buffers, QEMU does not read the socket, and so the sender waits.
  *
  * Every hundredth frame has a 1 behind its Ethernet header, the others a 0.
  */
@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ETHERTYPE   0x88b5      /* local experiments: no protocol takes it */
+#define ETHERTYPE   0x88b5      /* local experimental, used by no protocol */
 #define BATCH       50          /* frames for each system call */
 #define CYCLE       100         /* frames from one marked one to the next */
 #define PREFIX      4           /* length word before each frame of a stream */
@@ -108,7 +108,7 @@ static void send_bytes(struct iovec *iov, unsigned n)
     }
 }
 
-/* Sends the n frames that follow the first ones. */
+/* Sends n frames, from the frame with number first on. */
 static void send_frames(unsigned size, uint64_t first, unsigned n)
 {
     size_t prefix = stream ? PREFIX : 0;
@@ -174,7 +174,7 @@ int main(int argc, char **argv)
     }
     while (scanf("%u %lu %lf", &size, &count, &rate) == 3) {
         if (size < 15 || size > LARGEST) {
-            fprintf(stderr, "sender: no frame has %u bytes\n", size);
+            fprintf(stderr, "sender: %u is not a valid frame size\n", size);
             return 2;
         }
         make_frames(mac, size);

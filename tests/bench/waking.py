@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One frame at once: instructions until the reader has it, and in all."""
+"""Frames one at a time: instructions until the reader has each, and in all."""
 from machine import Guest
 
 FRAMES, RATE = 200, 200
@@ -10,7 +10,7 @@ CASES = (("virtio-net", ("recvfrom", "bpf", "zbuf")),
 
 
 def one(guest, kind, method, how, idle):
-    """A frame's cost: the median from waking up to the reader, and in all."""
+    """Measures a frame's cost: the median from wakeup to reader, and in all."""
     row = guest.run(method, 64, FRAMES, how=how, rate=RATE)
     total = row["kernel"] + row["user"] - idle * row["us"]
     return {"kind": kind, "method": method, "how": how, "size": 64,
@@ -22,7 +22,7 @@ def one(guest, kind, method, how, idle):
 
 
 def measure(say):
-    """Readers that wait in the read itself, and in poll(2)."""
+    """Measures readers that wait in read(2), and in poll(2)."""
     found = []
     for kind, methods in CASES:
         with Guest(kind) as guest:

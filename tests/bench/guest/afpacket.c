@@ -57,7 +57,7 @@ static void count_drops(int fd, struct receiver *r)
 	r->dropped = stats.tp_drops;
 }
 
-/* The socket hears nothing until it is bound. */
+/* Protocol 0: the socket receives nothing until it is bound. */
 static int open_socket(void)
 {
 	int fd = socket(AF_PACKET, SOCK_RAW, 0);

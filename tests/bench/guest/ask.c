@@ -2,8 +2,9 @@
 /*
  * ask WHAT COUNT INTERFACE
  *
- * asks the descriptor of an idle receiver the same thing COUNT times, between the
- * markers: fionread or stats, of /dev/bpf or (packet-...) AF_PACKET.
+ * makes a request to the descriptor of an idle receiver COUNT times, between
+ * the markers. WHAT: fionread or stats for /dev/bpf, packet-fionread or
+ * packet-stats for AF_PACKET.
  */
 #include <err.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@
 
 #define MEMORY	(1 << 20)
 #define TIMEOUT	1000
-#define REST	200000		/* us, for what a new process leaves to do */
+#define REST	200000		/* us, until deferred work of the start is done */
 
 static void ask_bpf(int fd, bool stats)
 {
@@ -52,7 +53,7 @@ int main(int argc, char **argv)
 	int count, fd;
 
 	if (argc != 4)
-		errx(1, "WHAT COUNT INTERFACE");
+		errx(1, "usage: ask WHAT COUNT INTERFACE");
 	packet = !strncmp(argv[1], "packet-", 7);
 	stats = !!strstr(argv[1], "stats");
 	count = atoi(argv[2]);

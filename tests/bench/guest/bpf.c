@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The subject: read(2) on /dev/bpf. */
+/* read(2) on /dev/bpf. */
 #include <err.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -29,7 +29,7 @@ int bpf_open(void)
 	return fd;
 }
 
-/* Like tcpdump: filter first, promiscuous. */
+/* As tcpdump does: filter first, promiscuous. */
 void bpf_attach(int fd, const struct receiver *r)
 {
 	struct timeval timeout = {
@@ -81,7 +81,8 @@ void receive_bpf(struct receiver *r)
 	if (size != r->memory / 2)
 		errx(1, "BIOCSBLEN: the buffer is smaller than wanted");
 	buffer = malloc(size);
-	memset(buffer, 1, size);	/* zeros would leave it untouched */
+	/* Touch all pages; with zeros the compiler would use calloc(). */
+	memset(buffer, 1, size);
 	bpf_attach(fd, r);
 	r->ready = true;
 	while (!r->stopped) {

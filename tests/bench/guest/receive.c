@@ -4,12 +4,12 @@
  *
  *   receive METHOD COUNT FILTER HOW INTERFACE MEMORY TIMEOUT
  *
- * starts COUNT receivers by METHOD (none, sleep, v3, recvfrom, bpf, zbuf; or one
- * program, stock or ours: tcpdump on AF_PACKET, on /dev/bpf), each with FILTER
- * (all, some, none: what it accepts), HOW (bulk, at-once, poll, timed), MEMORY
- * bytes and TIMEOUT ms. INTERFACE "*": each listens to one of its own, eth0, eth1
- * and so on. Prints "ready"; then what comes between the lines "begin" and "end"
- * of its input is measured, and "result KEY=VALUE..." is printed.
+ * starts COUNT receivers that use METHOD (none, sleep, v3, recvfrom, bpf, zbuf)
+ * or one program (METHOD stock: tcpdump on AF_PACKET, ours: on /dev/bpf). Each
+ * receiver has FILTER (which accepts all, some, none), HOW (bulk, at-once, poll,
+ * timed), MEMORY bytes and TIMEOUT ms. INTERFACE "*": each has its own
+ * interface, eth0, eth1 and so on. Prints "ready", measures between the lines
+ * "begin" and "end" of its input, and prints "result KEY=VALUE...".
  */
 #include <err.h>
 #include <signal.h>
@@ -34,7 +34,7 @@
 static struct receiver *receivers;
 static pid_t pids[MAX_RECEIVERS];
 
-/* sender.c gives every hundredth frame a 1 behind the Ethernet header. */
+/* Accepts every hundredth frame, which has a 1 behind its header (sender.c). */
 static const struct program some = { 6, (struct instruction[]) {
 	{ 0x28, 0, 0, 12 },		/* ldh [12] */
 	{ 0x15, 0, 3, 0x88b5 },		/* jeq #0x88b5 */
@@ -51,7 +51,7 @@ static const struct program none = { 4, (struct instruction[]) {
 	{ 0x06, 0, 0, 0 },
 } };
 
-/* What no receiver with a timeout can be cheaper than. */
+/* The lower limit for the cost of a receiver with a timeout. */
 static void only_sleep(struct receiver *r)
 {
 	struct timespec timeout = {
@@ -83,7 +83,7 @@ static const struct method {
 			  "-i" } },
 };
 
-/* The signal ends a call that blocks; r->stopped is already true. */
+/* The signal interrupts a blocking call; r->stopped is already true. */
 static void on_signal(int number)
 {
 	(void)number;
@@ -118,8 +118,8 @@ static void start_receiver(const struct method *method, int i)
 }
 
 /*
- * A signal that comes between the check of "stopped" and a blocking call is
- * lost there, and so it is repeated.
+ * A signal that arrives between the check of "stopped" and a blocking call does
+ * not interrupt the call, and so it is repeated.
  */
 static void end_receivers(int count)
 {
@@ -141,7 +141,7 @@ static const struct method *find_method(const char *name)
 	for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
 		if (!strcmp(methods[i].name, name))
 			return &methods[i];
-	errx(1, "no method %s", name);
+	errx(1, "unknown METHOD: %s", name);
 }
 
 static enum how find_how(const char *name)
@@ -155,10 +155,10 @@ static enum how find_how(const char *name)
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (!strcmp(names[i], name))
 			return i;
-	errx(1, "no way to wait %s", name);
+	errx(1, "unknown HOW: %s", name);
 }
 
-/* The guest's free memory, KiB. */
+/* Return the guest's free memory in KiB. */
 static long free_memory(void)
 {
 	FILE *file = fopen("/proc/meminfo", "r");
@@ -179,7 +179,7 @@ static void await(const char *word)
 	char line[16];
 
 	if (!fgets(line, sizeof(line), stdin) || strcmp(line, word))
-		errx(1, "no line %s", word);
+		errx(1, "the next line of the input is not %s", word);
 }
 
 /* Set a receiver up from the program's arguments. */
@@ -208,7 +208,7 @@ int main(int argc, char **argv)
 	int count, i, fd = -1;
 
 	if (argc != 8 || atoi(argv[2]) > MAX_RECEIVERS)
-		errx(1, "METHOD COUNT FILTER HOW INTERFACE MEMORY TIMEOUT");
+		errx(1, "usage: receive METHOD COUNT FILTER HOW INTERFACE MEMORY TIMEOUT");
 	method = find_method(argv[1]);
 	count = strcmp(argv[1], "none") ? atoi(argv[2]) : 0;
 	receivers = mmap(NULL, MAX_RECEIVERS * sizeof(*receivers),

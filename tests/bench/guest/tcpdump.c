@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* tcpdump as a receiver, ours or the system's. */
+/* tcpdump as a receiver: the image's or the host's. */
 #include <err.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 
 static pid_t pid;
 
-/* It says on its standard error when it listens. */
+/* tcpdump writes to its standard error when it has begun to listen. */
 int start_tcpdump(const char *const *program, const char *interface)
 {
 	const char *args[MAX_ARGS];
@@ -47,7 +47,7 @@ int start_tcpdump(const char *const *program, const char *interface)
 	return fds[0];
 }
 
-/* The counts are in its last words. */
+/* tcpdump writes its counts when it ends. */
 void end_tcpdump(int fd, struct receiver *r)
 {
 	char line[256];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The subject without a copy: two buffers of the program's own, of which the
- * kernel fills one while the program reads the other, as FreeBSD's bpf(4)
- * describes in "zero-copy buffers".
+ * Zero copy on /dev/bpf: the kernel fills one of two buffers in the program's
+ * memory while the program reads the other, as the section "zero-copy buffers"
+ * of FreeBSD's bpf(4) describes.
  */
 #include <err.h>
 #include <poll.h>
@@ -15,7 +15,7 @@
 
 #include "bench.h"
 
-/* A buffer is the program's while the generations differ. */
+/* The program owns a buffer while the generations differ. */
 static bool is_ours(const struct bpf_zbuf_header *buffer)
 {
 	return __atomic_load_n(&buffer->bzh_kernel_gen, __ATOMIC_ACQUIRE) !=
@@ -28,7 +28,7 @@ static void give_back(struct bpf_zbuf_header *buffer)
 			 __ATOMIC_RELEASE);
 }
 
-/* Two buffers, touched, and made the descriptor's. */
+/* Allocate two buffers, touch their pages, and set them for the descriptor. */
 static void add_buffers(int fd, const struct receiver *r, struct bpf_zbuf *zbuf)
 {
 	unsigned int mode = BPF_BUFMODE_ZBUF;
@@ -48,8 +48,8 @@ static void add_buffers(int fd, const struct receiver *r, struct bpf_zbuf *zbuf)
 }
 
 /*
- * Wait until there is something, or for the timeout; then have the kernel hand
- * over what it has, if it has not done so by itself.
+ * Wait for packets or the timeout; then rotate the buffers if the kernel has not
+ * done so.
  */
 static void await(int fd, const struct bpf_zbuf_header *next,
 		  struct receiver *r)
