@@ -18,7 +18,7 @@ static void demand(bool condition, const char *fault_of_driver)
     }
 }
 
-/* What a command of a listener's has in front of that listener's number. */
+/* Return the offset of the listener's number in a command, or SIZE_MAX. */
 static size_t listener_offset(uint32_t command)
 {
     const size_t head = sizeof(struct virtio_capture_ctrl);
@@ -43,7 +43,7 @@ Command command_of(const VirtQueueElement *elem)
 
     iov_to_buf(elem->out_sg, elem->out_num, 0, &ctrl, sizeof(ctrl));
     command.number = le32_to_cpu(ctrl.command);
-    /* FLUSH can be without. */
+    /* FLUSH need not have a listener. */
     if (listener_offset(command.number) < iov_size(elem->out_sg,
                                                    elem->out_num)) {
         iov_to_buf(elem->out_sg, elem->out_num,
@@ -61,7 +61,7 @@ static void check_clock(const VirtQueueElement *elem, bool is_faulty)
 
     iov_to_buf(elem->out_sg, elem->out_num, sizeof(struct virtio_capture_ctrl),
                &clock, sizeof(clock));
-    /* With false readings of the clock no offset is right. */
+    /* No offset is right if the driver has read a false clock. */
     demand(is_faulty ||
            (!sadd64_overflow(qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL),
                              le64_to_cpu(clock.offset), &time) && time >= 0),
@@ -69,7 +69,7 @@ static void check_clock(const VirtQueueElement *elem, bool is_faulty)
     demand(!clock.reserved, "a reserved field of CLOCK that is not zero");
 }
 
-/* The device itself has checked lengths, listeners, flags and programs. */
+/* The device's own code has checked lengths, listeners, flags and programs. */
 static void check_command(const VirtQueueElement *elem, bool is_faulty)
 {
     struct virtio_capture_ctrl ctrl = { 0 };

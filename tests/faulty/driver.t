@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The driver with a misbehaving device: it gives the device up, readers get EIO,
-and nothing else happens to the guest."""
+and the guest is not affected otherwise."""
 import os
 import subprocess
 import sys
@@ -13,17 +13,17 @@ from tap import Tap  # noqa: E402
 HERE = os.path.join(TOP, "tests", "faulty")
 OUT = os.path.join(DEVICE_OUT, "tests", "faulty")
 
-# The module of an interface that has no permanent address.
+# A module whose interface has no permanent address.
 DUMMY = kernel_module("drivers/net/dummy.ko")
 
-# One device beside a NIC, one that has none, and three beside another NIC that
-# do not have what it takes to fill buffers (own.c).
+# One device on a NIC's netdev, one on a netdev without a NIC, and three on another
+# NIC's netdev that lack a feature needed to fill buffers (own.c).
 NICS = ["virtio-net-pci", "none", "virtio-net-pci"]
 DEVICES = ["netdev=net0", "netdev=net1",
            "netdev=net2,id=without-filter", "netdev=net2,listener-queues=0",
            "netdev=net2,iommu_platform=on"]
 
-# Who fills the buffers: the driver or the device.
+# Whether the device fills the buffers of descriptors, or the driver does.
 MODELS = [(0, "listener"), (1, "listener"), (1, "own")]
 
 tap = Tap()

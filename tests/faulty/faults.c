@@ -5,10 +5,10 @@
  * It consists of the product's object files, linked with --wrap, so that all
  * buffers that they use pass through this file. A frame that contains
  * "FAULT=name,count;" selects the next fault and how often to inject it. A
- * fault of capture buffers begins with the buffer that has this frame.
+ * fault of capture buffers begins with the buffer that holds this frame.
  *
- * It also checks the driver's buffers (checks.c). Faults from the beginning on
- * are selected by the device's id.
+ * It also checks the driver's buffers (checks.c). The device's id selects
+ * faults that are present from the start.
  */
 #include "qemu/osdep.h"
 #include "qemu/iov.h"
@@ -17,7 +17,7 @@
 
 #define MARK "FAULT="
 
-/* A driver gives fewer buffers than this, and no queue has the other. */
+/* Indices: of a descriptor not made available, and beyond any queue's size. */
 #define NOT_GIVEN   200
 #define NO_BUFFER   60000
 
@@ -31,11 +31,11 @@ void __real_virtio_notify(VirtIODevice *vdev, VirtQueue *vq);
 void __wrap_virtio_notify(VirtIODevice *vdev, VirtQueue *vq);
 
 static char fault[32];          /* the name of the fault */
-static unsigned left;           /* how often it is still to be injected */
+static unsigned left;           /* number of injections still to do */
 
-/* A reply that is held back. */
+/* A delayed reply. */
 static struct {
-    VirtQueue *queue;           /* of which it is; NULL: there is none */
+    VirtQueue *queue;           /* NULL: no reply is delayed */
     VirtIODevice *device;
     unsigned index;
     unsigned len;
@@ -53,14 +53,14 @@ static uint64_t (*real_features)(VirtIODevice *vdev, uint64_t features,
                                  Error **errp);
 static VirtIODevice *without_filter;
 
-/* Buffers of listeners' queues that are kept when they should be given back. */
+/* Buffers of listener queues that the device keeps though it must use them. */
 static struct {
     VirtQueue *queue;
     unsigned index;
 } kept[64];
 static unsigned num_kept;
 
-/* The prefix of the names of faults of a queue. */
+/* Return the prefix of the names of faults of a queue. */
 static const char *prefix_of(int queue)
 {
     static const char *const prefixes[] = {
@@ -94,7 +94,7 @@ static bool tell(const char *name)
     return g_str_equal(fault, name);
 }
 
-/* Return true if the fault is one of this command's reply, or of any. */
+/* Return true if the fault is for replies to this command, or to any. */
 static bool is_about(const VirtQueueElement *elem)
 {
     Command command = command_of(elem);
@@ -120,7 +120,7 @@ static void put32(const VirtQueueElement *elem, size_t offset, uint32_t value)
     iov_from_buf(elem->in_sg, elem->in_num, offset, &value, sizeof(value));
 }
 
-/* Spoils the first record of a buffer. */
+/* Corrupt the first record of a buffer. */
 static void spoil_record(const VirtQueueElement *elem)
 {
     const size_t caplen = offsetof(struct virtio_capture_record, caplen);
@@ -174,7 +174,7 @@ static void spoil_reply(const VirtQueueElement *elem)
         put32(elem, counters + offsetof(struct virtio_capture_counters,
                                         dropped), 0xfffffff0 + left % 32);
     } else if (tell("ctl-counts-back")) {
-        /* What was seen goes up; what became of it goes up and down. */
+        /* The number of frames seen increases; the others go up and down. */
         put32(elem, counters + offsetof(struct virtio_capture_counters, seen),
               2000000 - left);
         put32(elem, counters + offsetof(struct virtio_capture_counters,
@@ -184,7 +184,7 @@ static void spoil_reply(const VirtQueueElement *elem)
     }
 }
 
-/* The used length that it tells. */
+/* Return the used length to report. */
 static unsigned int false_length(const VirtQueueElement *elem,
                                  unsigned int len)
 {
@@ -213,8 +213,8 @@ static unsigned int false_length(const VirtQueueElement *elem,
 }
 
 /*
- * Hold a reply back for as long as a suspend takes to get where it resets the
- * device; that to a FLUSH, with which it begins, for longer than others.
+ * Delay a reply until a suspend is about to reset the device. The delay is
+ * longer for the reply to FLUSH, the first command of a suspend.
  */
 static void hold_back(VirtQueue *vq, const VirtQueueElement *elem,
                       unsigned int len)
@@ -238,7 +238,7 @@ static void give_slow(void *opaque)
     slow.queue = NULL;
 }
 
-/* A reset forgets the command. */
+/* Discard the delayed reply on reset. */
 static void slow_reset(VirtIODevice *vdev)
 {
     timer_del(slow.timer);
@@ -260,7 +260,7 @@ static void start_slow(VirtIODevice *vdev)
               qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + slow.delay);
 }
 
-/* Keep a buffer that holds no record: it was to be given back. */
+/* Keep a buffer without records, which the device must use. */
 static void keep(VirtQueue *vq, const VirtQueueElement *elem)
 {
     g_assert(num_kept < ARRAY_SIZE(kept));
@@ -278,7 +278,7 @@ static void give_kept(void)
     }
 }
 
-/* Lies about the queue itself. False: what is left is to tell the truth. */
+/* Inject a fault of the queue. Return false if the buffer is still to be used. */
 static bool break_queue(VirtQueue *vq, const VirtQueueElement *elem,
                         unsigned int len)
 {
@@ -335,7 +335,7 @@ void __wrap_virtqueue_push(VirtQueue *vq, const VirtQueueElement *elem,
     }
 }
 
-/* A reset after which there is no inject queue. */
+/* Reset the device and remove its inject queue. */
 static void last_reset(VirtIODevice *vdev)
 {
     real_reset(vdev);
@@ -345,7 +345,7 @@ static void last_reset(VirtIODevice *vdev)
     }
 }
 
-/* The configuration, with a payload that no frame has. */
+/* Return a configuration with an impossible MTU. */
 static void false_config(VirtIODevice *vdev, uint8_t *config)
 {
     real_config(vdev, config);
@@ -382,7 +382,7 @@ void __wrap_virtio_notify(VirtIODevice *vdev, VirtQueue *vq)
     __real_virtio_notify(vdev, vq);
 }
 
-/* The features, with listener queues alone. */
+/* Offer listener queues without FILTER. */
 static uint64_t false_features(VirtIODevice *vdev, uint64_t features,
                                Error **errp)
 {

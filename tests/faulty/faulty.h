@@ -20,7 +20,7 @@ static uint8_t buf[65536];
 static char device[64];		/* virtioN */
 static int kmsg;
 
-/* eth0's; the next one has no NIC. */
+/* Find eth0's device, the first one; the next one has no NIC. */
 static inline void find_device(void)
 {
 	struct dirent *entry;
@@ -41,7 +41,7 @@ static inline void bind_again(void)
 	write_file(DRIVER "/bind", device);
 }
 
-/* How many new lines the kernel has written that hold a text. */
+/* Return the number of new lines in the kernel's log that contain the text. */
 static inline int logged(const char *text)
 {
 	char line[2048];
@@ -59,8 +59,8 @@ static inline int logged(const char *text)
 }
 
 /*
- * Have the device misbehave so often: the frame that carries the order. The
- * labels of requirements that may follow the fault's name are not in it.
+ * Send the frame that makes the device inject a fault count times. Labels of
+ * requirements that follow the fault's name are left out.
  */
 static inline void order(const char *fault, unsigned int count)
 {
@@ -77,7 +77,7 @@ static inline void interrupted(int sig)
 	(void)sig;
 }
 
-/* Read until that fails; returns the error, or EINTR when it takes too long. */
+/* Read until a read fails; returns the error, or EINTR after PATIENCE. */
 static inline int read_to_error(int fd)
 {
 	ssize_t len;
@@ -107,7 +107,7 @@ static inline void listen_to_order(int fd, const char *what, const char *fault,
 	alarm(0);
 }
 
-/* A frame gets from the NIC to a reader. */
+/* Whether a reader gets a frame of the NIC's. */
 static inline int works(void)
 {
 	int fd = listener(), len;
@@ -121,7 +121,7 @@ static inline int works(void)
 	return len == HEADER + 104;
 }
 
-/* The device is given up; a read that waits learns of it. */
+/* The driver gives the device up and wakes pending reads. */
 static inline void fatal(const char *fault, unsigned int tstamp)
 {
 	int fd = listener(), waiting = listener(), pipes[2];
@@ -130,7 +130,7 @@ static inline void fatal(const char *fault, unsigned int tstamp)
 
 	logged("");
 	set(fd, BIOCSTSTAMP, tstamp);
-	/* Or a device that fills buffers has no reason to hand one over. */
+	/* Otherwise a device that fills buffers would not use one yet. */
 	set(fd, BIOCIMMEDIATE, 1);
 	if (pipe(pipes))
 		bail("pipe");
@@ -162,7 +162,7 @@ static inline void fatal(const char *fault, unsigned int tstamp)
 	ok(works(), "%s: a reset mends the device", fault);
 }
 
-/* The driver lives with it: the device is not given up. */
+/* The driver tolerates the fault and does not give the device up. */
 static inline void harmless(const char *fault, unsigned int count)
 {
 	int fd = listener();

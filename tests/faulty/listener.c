@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Listens to a misbehaving device (faults.c), and selects one fault after the
- * other. After each one the driver is bound to the device again, which must work.
+ * other. After each fault, binds the driver to the device again, and the device
+ * must work.
  */
 #define _GNU_SOURCE
 #include "faulty.h"
@@ -17,7 +18,7 @@ static void command_fails(const char *fault, int expected, const char *line)
 
 	logged("");
 	listen_to_order(fd, fault, fault, 1000000);
-	/* Times in nanoseconds, which the device has to be told to give. */
+	/* Makes attaching send LISTEN, to ask for times in nanoseconds. */
 	set(second, BIOCSTSTAMP, BPF_T_NANOTIME);
 	equal(error_of(attach(second, "eth0")), expected, "%s: BIOCSETIF fails",
 	      fault);
@@ -41,7 +42,7 @@ static void command_fails(const char *fault, int expected, const char *line)
 	ok(works(), "%s: a reset mends the device", fault);
 }
 
-/* Thousands of commands whose answers are random; then the truth again. */
+/* Thousands of commands with random replies, then correct replies again. */
 static void random_answers(unsigned int count)
 {
 	int fd = listener(), other, attached = 0;
@@ -73,7 +74,7 @@ static void random_answers(unsigned int count)
 	ok(works(), "random replies: a reset mends the device");
 }
 
-/* A command of one descriptor's shows that the device is beyond help. */
+/* The driver gives the device up because of one descriptor's command. */
 static void given_up_by_command(const char *fault)
 {
 	int fd = listener(), second = open_bpf(O_RDWR);
@@ -92,7 +93,7 @@ static void given_up_by_command(const char *fault)
 	ok(works(), "%s: a reset mends the device", fault);
 }
 
-/* Whether a process sleeps in the kernel, where signals do not reach it. */
+/* Whether a process is in uninterruptible sleep. */
 static int blocked(pid_t pid)
 {
 	char path[64], text[512] = "";
@@ -108,7 +109,7 @@ static int blocked(pid_t pid)
 	return state && state[2] == 'D';
 }
 
-/* A change of an interface, for which the kernel locks all of them. */
+/* Bring an interface up, for which the kernel takes the RTNL lock. */
 static void set_up(const char *name)
 {
 	struct ifreq request = { .ifr_flags = IFF_UP };
@@ -120,7 +121,7 @@ static void set_up(const char *name)
 	close(fd);
 }
 
-/* The NIC goes while the device does not answer a command. */
+/* The NIC is removed while the driver waits for a reply. */
 static void silent(void)
 {
 	int fd = listener(), second = open_bpf(O_RDWR), status;
@@ -156,7 +157,7 @@ static void silent(void)
 	ok(works(), "no reply: a reset mends the device");
 }
 
-/* A device that takes any frame; to the driver, none is longer than Ethernet's. */
+/* A device with an impossible MTU: the driver's limit is that of Ethernet. */
 static void endless_frames(void)
 {
 	const size_t len = 16 << 20;
@@ -176,8 +177,8 @@ static void endless_frames(void)
 }
 
 /*
- * Write frames while the device misreports what it has sent. With @last, the
- * fault breaks the queue.
+ * Write frames while the device misreports what it has sent. @last: the driver
+ * gives the device up because of the fault.
  */
 static void injection(const char *fault, int last)
 {
@@ -195,7 +196,7 @@ static void injection(const char *fault, int last)
 	alarm(0);
 	equal(i, 10, "%s: ten writes end, with success or an error", fault);
 	if (last) {
-		/* A write looks at what the device has done with others. */
+		/* A write handles the used buffers of earlier ones. */
 		for (i = 0; i < 1000 && write(fd, &f, 100) >= 0; i++)
 			usleep(1000);
 		equal(read_to_error(fd), EIO, "%s: readers get EIO", fault);
@@ -208,7 +209,7 @@ static void injection(const char *fault, int last)
 	ok(works(), "%s: a reset mends the device", fault);
 }
 
-/* The device that has no NIC has an address of zeros; so has dummy0. */
+/* The address of a device without a NIC is all zeros, as is that of dummy0. */
 static void no_address(void)
 {
 	int fd = open_bpf(O_RDWR);
@@ -223,7 +224,7 @@ static void no_address(void)
 	close(fd);
 }
 
-/* What the driver has to accept before anything else. */
+/* The driver must accept VIRTIO_F_VERSION_1. */
 static void negotiated(void)
 {
 	char path[128], bits[80] = "";
@@ -237,7 +238,7 @@ static void negotiated(void)
 	close(fd);
 }
 
-/* A suspend behind which the device lacks a queue. Nothing mends that. */
+/* The device lacks a queue after a suspend, and a reset does not help. */
 static void lacks_queue(void)
 {
 	int fd = listener(), second = open_bpf(O_RDWR);
@@ -281,7 +282,7 @@ int main(void)
 	begin_listening();
 	negotiated();
 	no_address();
-	/* Nobody uses the shared queue where the device fills the buffers. */
+	/* The shared queue is not used if the device fills the buffers. */
 	for (i = 0; i < n && !device_fills(); i++)
 		fatal(malformed[i], BPF_T_MICROTIME);
 	fatal("needs-reset", BPF_T_MICROTIME);
@@ -292,7 +293,7 @@ int main(void)
 	harmless("ctl-longest", 20);
 	command_fails("ctl-status [CAP-DRV-CTRL-3]", EIO,
 		      "failed with status 77");
-	/* These lines of the kernel are among those that it leaves out. */
+	/* The kernel's rate limit suppresses the messages about these. */
 	command_fails("ctl-empty [CAP-DRV-CTRL-3]", EIO, NULL);
 	command_fails("ctl-no-counters [CAP-DRV-CTRL-3]", EIO, NULL);
 	command_fails("ctl-gone", ENXIO, NULL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Listens to a device that misbehaves in the queues of listeners (faults.c), and
+ * Listens to a device that misbehaves in the listener queues (faults.c), and
  * that does not use their buffers when it must.
  */
 #define _GNU_SOURCE
@@ -9,7 +9,7 @@
 
 #define QUEUES	16	/* of the device */
 
-/* How many buffers there are that the device may fill. */
+/* Return the number of allocated buffers that the device may fill. */
 static int areas(void)
 {
 	FILE *f = fopen("/proc/vmallocinfo", "r");
@@ -33,7 +33,7 @@ static int await_areas(int n)
 	return areas();
 }
 
-/* How many descriptors have their buffers filled by the device. */
+/* Return the number of descriptors whose buffers the device fills. */
 static int filled(void)
 {
 	FILE *f = fopen("/proc/net/bpf", "r");
@@ -48,10 +48,10 @@ static int filled(void)
 	return n;
 }
 
-/* The device refuses a command for a listener, which changes nothing. */
+/* The device refuses a listener's command: a request fails without effect. */
 static void refused(const char *fault, unsigned long request)
 {
-	/* It has done what it refuses, so this must let the next order in. */
+	/* The device executes what it refuses: later frames must still pass. */
 	struct bpf_insn insns[] = { BPF_STMT(BPF_RET | BPF_K, 0xffffffff) };
 	struct bpf_program all = { 1, insns };
 	unsigned int value = BPF_D_OUT;
@@ -63,7 +63,7 @@ static void refused(const char *fault, unsigned long request)
 	logged("");
 	listen_to_order(fd, fault, fault, 1000000);
 	err = error_of(attach(second, "eth0"));
-	/* To attach takes no FLUSH, but for the end of a failed attempt. */
+	/* Attaching needs no FLUSH, except after a failed attempt. */
 	equal(err, request == BIOCGSTATS ? 0 : EIO,
 	      "%s: BIOCSETIF fails if it needs the command", fault);
 	equal(error_of(ioctl(fd, request, arg)), EIO,
@@ -82,7 +82,7 @@ static void refused(const char *fault, unsigned long request)
 	ok(works(), "%s: a reset mends the device", fault);
 }
 
-/* Counts that go up and down: those of a descriptor never go down. */
+/* A descriptor's counts never decrease, even if the device's do. */
 static void counts_go_back(void)
 {
 	int fd = listener(), i, back = 0;
@@ -113,8 +113,8 @@ static void counts_go_back(void)
 }
 
 /*
- * At the end of a listener its buffers are not given back: their memory is used
- * for nothing else until they are, or until the device was reset.
+ * The device does not use a listener's buffers when it ends: their memory must
+ * not be freed until the device has used them or was reset.
  */
 static void keeps_buffers(void)
 {
@@ -147,7 +147,7 @@ static void keeps_buffers(void)
 	equal(all, 3, "device keeps buffers: all descriptors capture");
 
 	listen_to_order(fd, "device uses buffers again", "own-give", 1);
-	/* When something changes the driver asks again. */
+	/* On a configuration change the driver looks for used buffers again. */
 	listen_to_order(fd, "device uses buffers again", "config", 1);
 	equal(await_areas(2), 2,
 	      "device keeps buffers: those used late are freed [CAP-DRV-LQ-2]");
@@ -170,7 +170,7 @@ static void keeps_buffers(void)
 	ok(works(), "device keeps buffers: a reset mends the device");
 }
 
-/* Likewise those in the memory of a program, which goes on without them. */
+/* The same for zero-copy buffers, whose pages stay pinned and charged. */
 static void keeps_pages(void)
 {
 	long before = pinned();
@@ -200,7 +200,7 @@ static void keeps_pages(void)
 	ok(works(), "device keeps zero-copy buffers: a reset mends the device");
 }
 
-/* The device is given up while it has the buffers of a descriptor. */
+/* The driver gives up a device that still has a descriptor's buffers. */
 static void given_up(void)
 {
 	int fd = listener();
@@ -217,7 +217,7 @@ static void given_up(void)
 	ok(works(), "device given up: a reset mends the device");
 }
 
-/* Whether a device's driver has accepted a feature. */
+/* Whether the driver has accepted a feature of the device n after eth0's. */
 static int accepted(unsigned int n, unsigned int bit)
 {
 	char path[128], bits[80] = "";
@@ -244,8 +244,8 @@ static int accepted(unsigned int n, unsigned int bit)
 }
 
 /*
- * Devices whose features are no use: the driver does without, and captures.
- * A FILTER that they do not know would end QEMU.
+ * Devices whose features cannot be used: the driver captures without them.
+ * QEMU would exit if it sent FILTER to a device without the feature (checks.c).
  */
 static void features(void)
 {
@@ -297,7 +297,7 @@ int main(void)
 	features();
 	for (i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++)
 		fatal(malformed[i], BPF_T_MICROTIME);
-	/* Who reads times as the device writes them gets what it writes. */
+	/* Without conversion, readers get records as the device writes them. */
 	for (i = 0; i < sizeof(records) / sizeof(records[0]); i++)
 		harmless(records[i], 1);
 	harmless("own-hdrlen", 1);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A device that cannot be told, because the kernel refuses a buffer of one of
- * its queues (module/refuse.c): a request that did not happen says so and
- * changes nothing, and what nobody waits for is done later.
+ * Adding a buffer to one of the device's queues fails (module/refuse.c): a
+ * request whose command cannot be sent fails without effect; work for which no
+ * request waits is done later.
  */
 #include <dirent.h>
 
@@ -11,7 +11,7 @@
 #define REFUSE	"/sys/module/refuse/parameters/"
 #define DRIVER	"/sys/bus/virtio/drivers/virtio_capture/"
 #define MANY	1000000
-#define BUFFERS	8	/* of the driver's, for the device */
+#define BUFFERS	8	/* capture buffers of the driver */
 #define SIZE	4096
 #define FIT	(SIZE / 136)	/* packets in a descriptor's buffer */
 
@@ -37,7 +37,7 @@ static unsigned int read_number(const char *path)
 	return strtoul(text, NULL, 10);
 }
 
-/* Let so many buffers of a queue through, and refuse so many then. */
+/* Let skip buffers of a queue pass, then refuse count buffers. */
 static void refuse(const char *queue, unsigned int skip, unsigned int count)
 {
 	write_number(REFUSE "count", 0);
@@ -46,13 +46,13 @@ static void refuse(const char *queue, unsigned int skip, unsigned int count)
 	write_number(REFUSE "count", count);
 }
 
-/* The queue that a descriptor's frames come by. */
+/* Return the name of the queue that captures a descriptor's frames. */
 static const char *frames_queue(void)
 {
 	return device_fills() ? "listener" : "capture";
 }
 
-/* The first capture device, which is eth0's. */
+/* Return the name of the first capture device, which is eth0's. */
 static const char *find_device(void)
 {
 	unsigned int number, first = -1;
@@ -71,7 +71,7 @@ static const char *find_device(void)
 	return name;
 }
 
-/* The line of the only descriptor, without the process and the counts. */
+/* Get the line of the only descriptor, without the process and the counts. */
 static void set_up_of(char *line, size_t size)
 {
 	FILE *file = fopen("/proc/net/bpf", "r");
@@ -90,7 +90,7 @@ struct request {
 	const char *name;
 	unsigned long number;
 	unsigned int value;
-	int changes;		/* it shows in /proc/net/bpf */
+	int changes;		/* the request changes struct state */
 };
 
 static struct bpf_insn all_insns[] = { BPF_STMT(BPF_RET | BPF_K, 0xffffffff) };
@@ -112,7 +112,7 @@ static int make(int fd, const struct request *request)
 	return error_of(ioctl(fd, request->number, arg));
 }
 
-/* What a descriptor is like, as far as requests can change it. */
+/* The state of a descriptor that requests can change. */
 struct state {
 	struct bpf_stat stats;
 	unsigned int tstamp;
@@ -130,7 +130,7 @@ static void look(int fd, struct state *state)
 	set_up_of(state->set_up, sizeof(state->set_up));
 }
 
-/* Each of the commands of a request is refused once. */
+/* Refuse each command of a request once. */
 static void fails(const struct request *request)
 {
 	unsigned int skip, left = 0, failed = 0, again = 0;
@@ -139,7 +139,7 @@ static void fails(const struct request *request)
 		int fd = listen_on("eth0", 0, O_RDWR | O_NONBLOCK), err;
 		struct state before, after;
 
-		/* One that its filter accepts. */
+		/* A frame that the descriptor's filter accepts. */
 		send_frames("eth1", 0, 1, 100);
 		if (!await_received(fd, 1))
 			bail("no frame");
@@ -164,21 +164,21 @@ static void fails(const struct request *request)
 			      "%s: a second call succeeds", request->name);
 			look(fd, &after);
 		}
-		/* Which filter the device runs does not show. */
+		/* The device's filter is not visible in the state. */
 		if (request->changes && !(request->number == BIOCSETFNR &&
 					  device_fills()))
 			ok(memcmp(&before, &after, sizeof(before)),
 			   "%s that succeeds has changed the descriptor",
 			   request->name);
 		close(fd);
-		/* Something else was refused, as a comparison of the clocks. */
+		/* Another command was refused, such as CLOCK: try again. */
 		if (!err && !left && again++ < 5)
 			skip--;
 	}
 	ok(failed > 0, "%s: some of its commands were refused", request->name);
 }
 
-/* Attaching takes many commands. */
+/* Refuse each of the commands that attaching sends. */
 static void attaching(void)
 {
 	unsigned int skip, left = 0, failed = 0;
@@ -190,7 +190,7 @@ static void attaching(void)
 		err = error_of(attach(fd, "eth0"));
 		left = read_number(REFUSE "count");
 		refuse("", 0, 0);
-		/* A comparison of the clocks may fail: another will come. */
+		/* CLOCK may fail without effect: the driver repeats it. */
 		if (!left && err) {
 			failed++;
 			equal(err, ENOBUFS,
@@ -208,7 +208,7 @@ static void attaching(void)
 	ok(failed > 1, "BIOCSETIF: some of its commands were refused");
 }
 
-/* A read gets what there is. */
+/* A read returns the packets that the driver has. */
 static void reading(void)
 {
 	int fd = listen_on("eth0", 0, O_RDWR | O_NONBLOCK);
@@ -233,7 +233,7 @@ static void reading(void)
 	close(fd);
 }
 
-/* Waits until the device was told what to capture. */
+/* Wait until a LISTEN with this snapshot length was sent. */
 static int told(unsigned int snaplen)
 {
 	int i;
@@ -271,11 +271,11 @@ static unsigned int fill(int fd)
 		usleep(1000);
 		st = stats(fd);
 	}
-	/* Those that no buffer of the descriptor's could take were captured. */
+	/* If the device fills the buffers, bs_capt includes dropped frames. */
 	return st.bs_drop ? st.bs_capt - st.bs_drop * device_fills() : 0;
 }
 
-/* No buffer gets back to the device; later they all do. */
+/* Buffers cannot be made available again; later all are. */
 static void buffers(void)
 {
 	int fd = listen_on("eth0", SIZE, O_RDWR | O_NONBLOCK), i;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The driver when the kernel refuses a buffer of a queue, as without memory."""
+"""The driver when adding a buffer to a queue fails, as it does without memory."""
 import os
 import subprocess
 import sys
@@ -18,7 +18,7 @@ made = subprocess.run(["make", "-s", "-C", HERE, "refused"], text=True,
                       stderr=subprocess.STDOUT)
 if tap.ok(made.returncode == 0, "the module and the program are built",
           made.stdout):
-    # The device fills the buffers of descriptors, or the driver does.
+    # 1: the device fills the buffers of descriptors; 0: the driver does.
     for model in 1, 0:
         finished, done = run_script(
             tap, [*TWO_NICS, "--timeout", "200",

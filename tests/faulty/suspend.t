@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Suspends that meet the driver with a command under way. The device takes its
-time to answer, so that they do; otherwise they do now and then."""
+"""Suspends while the driver waits for a reply. The device delays replies, so that
+this happens at each suspend; otherwise it is rare."""
 import os
 import subprocess
 import sys
@@ -18,15 +18,15 @@ HERE = os.path.join(TOP, "tests", "faulty")
 DEVICE = os.path.join(DEVICE_OUT, "tests", "faulty", "virtio-capture.so")
 SUSPENDS = 10
 
-# As far as the devices; the machine stays on, see lifecycle/power.t. One after
-# the other: the NIC after the capture device, so that frames still arrive.
+# Suspend only devices; the machine stays on, see lifecycle/power.t. Not async: the
+# NIC is suspended after the capture device, so that frames still arrive.
 PREPARE = "echo 0 > /sys/module/suspend/parameters/pm_test_delay\n" \
     "echo devices > /sys/power/pm_test\n" \
     "echo 0 > /sys/power/pm_async"
 
 
 class Traffic:
-    """A context in which frames arrive at the NIC all the time."""
+    """A context manager: frames arrive at the NIC all the time."""
 
     def __init__(self, link):
         self.link = link
@@ -46,15 +46,15 @@ class Traffic:
 
 
 def order(link, fault, count):
-    """Has the device do something else than it should, so often."""
+    """Sends the frame that makes the device inject a fault count times."""
     link.send(frame(1)[:18] + f"FAULT={fault},{count};".encode())
 
 
 def main(tap):
     """
-    The work compares the clocks a second after the resume did, if frames arrive
-    then. It is to wait for the FLUSH of the next suspend at that time: it has
-    its turn when the suspend goes on.
+    The driver's work compares the clocks a second after the resume, if frames arrive.
+    The test makes it wait at that time for the FLUSH of the next suspend, so that
+    it sends its command when the suspend continues.
     """
     guest, link = dgram_guest("--no-capture", "--smp", 2, "--timeout", 200,
                               "--qemu-arg", "-plugin", "--qemu-arg", DEVICE,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Has the kernel refuse buffers of a capture device's queue, as it does when
- * memory is short, for tests only: the calls of virtqueue_add_*() are probed,
- * and some return an error at once.
+ * For tests only: makes adding buffers to a capture device's queue fail, as it
+ * does when memory is short. Probes virtqueue_add_*() and makes some calls
+ * return an error.
  */
 #include <linux/kprobes.h>
 #include <linux/module.h>
@@ -13,25 +13,25 @@
 
 static char device[16] = "";
 module_param_string(device, device, sizeof(device), 0644);
-MODULE_PARM_DESC(device, "Name of the virtio device that all this is about");
+MODULE_PARM_DESC(device, "Name of the virtio device");
 
 static char queue[16] = "";
 module_param_string(queue, queue, sizeof(queue), 0644);
-MODULE_PARM_DESC(queue, "Name of the queue that takes no buffer");
+MODULE_PARM_DESC(queue, "Name of the queue that refuses buffers");
 
 static unsigned int skip;
 module_param(skip, uint, 0644);
-MODULE_PARM_DESC(skip, "So many buffers it takes before");
+MODULE_PARM_DESC(skip, "Number of buffers to accept first");
 
 static unsigned int count;
 module_param(count, uint, 0644);
-MODULE_PARM_DESC(count, "So many it does not take then");
+MODULE_PARM_DESC(count, "Number of buffers to refuse after these");
 
 static unsigned int snaplen;
 module_param(snaplen, uint, 0644);
-MODULE_PARM_DESC(snaplen, "That of the last LISTEN which was not refused");
+MODULE_PARM_DESC(snaplen, "Snapshot length of the last LISTEN that was not refused");
 
-/* Takes the place of a call that is refused. */
+/* Called instead of a function that is to fail. */
 static noinline int refused(void)
 {
 	return -ENOMEM;
@@ -55,7 +55,7 @@ static bool refuses(const struct virtqueue *vq)
 	return true;
 }
 
-/* Of both calls, the queue is the first argument. */
+/* The queue is the first argument of both functions. */
 static int before_add(struct kprobe *probe, struct pt_regs *regs)
 {
 	if (!refuses((const struct virtqueue *)regs->di))
@@ -64,7 +64,7 @@ static int before_add(struct kprobe *probe, struct pt_regs *regs)
 	return 1;
 }
 
-/* Also notes what the device is told to capture: the second is a command. */
+/* Also records the snapshot length of LISTEN, from the second argument. */
 static int before_command(struct kprobe *probe, struct pt_regs *regs)
 {
 	const struct virtqueue *vq = (const struct virtqueue *)regs->di;
@@ -82,7 +82,7 @@ static int before_command(struct kprobe *probe, struct pt_regs *regs)
 	return 0;
 }
 
-/* A probe that has one is not made a jump, which could not skip the call. */
+/* Keeps the probe from becoming a jump, which could not skip the call. */
 static void after(struct kprobe *probe, struct pt_regs *regs,
 		  unsigned long flags)
 {
