@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""images/vm --kernel TREE, and make image KERNEL=TREE: a kernel in the tree that
-it has been built in. make check-build-tree builds a small one."""
+"""images/vm --kernel TREE and make image KERNEL=TREE, with the build tree of a
+kernel. make check-build-tree builds a small kernel."""
 import os
 import shutil
 import subprocess
@@ -18,7 +18,7 @@ BZIMAGE = TREE / "arch/x86/boot/bzImage"
 CACHES = Path(TOP, "build/own-kernels")
 OUT = Path(TOP, "build/tests/kernels/build-tree")
 
-# virtio_net is a module, virtio_console is built in, e1000 is not there.
+# virtio_net is a module, virtio_console is built in, e1000 is disabled.
 SCRIPT = """
 uname -r
 [ -d /sys/module/virtio_net ] && lsmod | grep -o '^virtio_net'
@@ -29,25 +29,25 @@ tcpdump -n -i eth0 -c 2 icmp 2>/dev/null | grep -o 'ICMP echo re[a-z]*'
 true
 """
 
-# What an outer make has told is not for these.
+# Without variables of an outer make.
 ENVIRONMENT = {name: value for name, value in os.environ.items()
                if name not in ("GUEST_OUT", "GUEST_ARCH", "KVER", "KERNEL",
                                "MODULES", "KDIR", "MAKEFLAGS", "MFLAGS")}
 
 
 def release():
-    """The release of the kernel in the tree."""
+    """Returns the release of the kernel in the tree."""
     return Path(TREE, "include/config/kernel.release").read_text().strip()
 
 
 def expected():
-    """What SCRIPT says."""
+    """Returns SCRIPT's output."""
     return f"{release()}\nvirtio_net\nconsole\nICMP echo request\n" \
         "ICMP echo reply\n"
 
 
 def run(*words, **environment):
-    """Runs a command; gives what came of it."""
+    """Runs a command; returns its CompletedProcess."""
     return subprocess.run(words, text=True, capture_output=True, check=False,
                           stdin=subprocess.DEVNULL, errors="replace",
                           env={**ENVIRONMENT, **environment})
@@ -59,24 +59,24 @@ def vm(*options, **environment):
 
 
 def boots(tap, what, done):
-    """Whether it was the tree's kernel that captured."""
+    """Checks that the tree's kernel ran and captured."""
     tap.equal((done.returncode, done.stdout, done.stderr), (0, expected(), ""),
               f"{what}: the guest runs and captures")
 
 
 def caches():
-    """The folders with images of the tree's kernel."""
+    """Returns the folders with images of the tree's kernel."""
     return list(CACHES.glob(f"{release()}-*"))
 
 
 def times(pattern):
-    """When files of those images were made."""
+    """Returns the modification times of files of those images."""
     return [path.stat().st_mtime_ns for folder in caches()
             for path in folder.glob(pattern)]
 
 
 def snapshot():
-    """Each file in the tree, with its size and when it was written."""
+    """Returns each file in the tree, with its size and modification time."""
     found = []
     for place, _, names in os.walk(TREE):
         for name in names:
@@ -130,7 +130,7 @@ def test_installed(tap):
 
 
 def test_fails(tap):
-    """Headers that no driver can be built against."""
+    """Headers that the driver cannot be built with."""
     modules = OUT / "installed/lib/modules" / release()
     broken = OUT / "broken"
     (broken / "include/generated").mkdir(parents=True)
