@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""make install: what it puts where, a driver that DKMS builds of it, and a
-make uninstall that takes all of it away."""
+"""make install: the files it installs, the driver that DKMS builds from them, and
+make uninstall, which removes all of them."""
 import re
 import shutil
 import sys
@@ -17,7 +17,7 @@ DKMS = tree.DOWNLOADS / "dkms"
 VERSION = tree.make_variable("guest-driver", "VERSION")
 SOURCES = f"usr/src/virtio-capture-{VERSION}"
 
-# Everything but the driver's sources, and the mode it has.
+# All files except the driver's sources, with their modes.
 FILES = {
     "usr/local/include/net/bpf.h": 0o644,
     "usr/local/include/net/dlt.h": 0o644,
@@ -48,13 +48,13 @@ def make(tap, target, *variables):
 
 
 def installed():
-    """The files in the private root, with their modes."""
+    """Returns the files in the private root, with their modes."""
     return {str(path.relative_to(ROOT)): path.stat().st_mode & 0o7777
             for path in ROOT.rglob("*") if not path.is_dir()}
 
 
 def sources():
-    """The driver's sources where DKMS finds them."""
+    """Returns the driver's sources where DKMS finds them, with their modes."""
     return {f"{SOURCES}/{name}": 0o644 for name in tree.files()
             if name.startswith("guest-driver/")
             and not name.startswith(("guest-driver/bpfstat/",
@@ -65,7 +65,7 @@ def sources():
 
 
 def test_files(tap):
-    """What is there after make install, run twice as after an update."""
+    """The files after make install, which is run twice as for an update."""
     stale = ROOT / SOURCES / "guest-driver" / "removed.c"
     stale.parent.mkdir(parents=True)
     stale.write_text("no source of this version\n")
@@ -90,14 +90,14 @@ def test_header(tap):
 
 
 def test_bpfstat(tap):
-    """The installed tool is of the same version."""
+    """The installed bpfstat has the same version."""
     status, lines = tree.run(ROOT / "usr/local/sbin/bpfstat", "--version")
     tap.equal((status, lines), (0, [f"bpfstat {VERSION}"]),
               "the installed bpfstat tells its version")
 
 
 def test_dkms(tap):
-    """DKMS builds the driver from what was installed and nothing else."""
+    """DKMS builds the driver from the installed files alone."""
     kdir = Path(tree.make_variable("guest-driver", "KDIR"))
     header = (kdir / "include/generated/utsrelease.h").read_text()
     release = re.search(r'UTS_RELEASE "(.*)"', header)[1]
@@ -128,7 +128,7 @@ def test_dkms(tap):
 
 
 def test_prefix(tap):
-    """Another prefix, as a package has it."""
+    """Another prefix, as for a package."""
     shutil.rmtree(ROOT)
     make(tap, "install", "PREFIX=/usr")
     tap.ok((ROOT / "usr/include/net/bpf.h").exists()
@@ -138,7 +138,7 @@ def test_prefix(tap):
 
 
 def test_uninstall(tap):
-    """What belongs to others stays."""
+    """make uninstall leaves other files alone."""
     other = ROOT / "usr/local/include/net/other.h"
     other.write_text("\n")
     make(tap, "uninstall")
@@ -150,7 +150,7 @@ def test_uninstall(tap):
 
 
 def check(tap):
-    """In a private root that starts empty."""
+    """Runs all tests in a private root that is empty at first."""
     shutil.rmtree(BUILD, ignore_errors=True)
     ROOT.mkdir(parents=True)
     tap.run(test_files, test_header, test_bpfstat, test_dkms, test_uninstall,

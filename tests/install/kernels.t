@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The driver compiles for the later kernels that Debian has without a warning.
-make check-kernels boots them."""
+"""The driver compiles without warnings for the later kernels that Debian has. make
+check-kernels boots them."""
 import os
 import re
 import shutil
@@ -18,14 +18,14 @@ OUT = tree.TOP / "build" / "tests" / "install" / "kernels"
 
 
 def namespaces():
-    """Whether images/guest/kbuild may make its name spaces."""
+    """Whether images/guest/kbuild may create name spaces."""
     user = [] if os.geteuid() == 0 else ["--map-root-user"]
     return tree.run("unshare", *user, "--mount", "--pid", "--fork", "true")[0] \
         == 0
 
 
 def on(kver):
-    """A test for the newest kernel that Debian has under that name."""
+    """Returns a test for the newest kernel that Debian has under that name."""
     def test(tap):
         status, lines = tree.run("images/fetch/kernel", "--headers", kver)
         gone = tree.package_that_is_gone(lines)
@@ -40,7 +40,7 @@ def on(kver):
         if not namespaces():
             tap.skip(kver, "no name spaces to build it in")
             return
-        # All of it is compiled, so that all warnings are seen.
+        # Compile all files again, so that all warnings are seen.
         shutil.rmtree(OUT / kver, ignore_errors=True)
         status, lines = tree.run(
             "make", "-C", "guest-driver", f"GUEST_OUT={OUT / kver}",

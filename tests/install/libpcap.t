@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The shared libpcap for bpf-run: the symbols of Debian's, where it stands,
-what bpf-run says of programs that it cannot help, and AppArmor's profile."""
+"""The shared libpcap for bpf-run: its symbols and where it is installed, bpf-run's
+errors for programs that it cannot support, and AppArmor's profile."""
 import os
 import re
 import shutil
@@ -30,7 +30,7 @@ FILES = [
 
 
 def symbols(library):
-    """{name: (kind, version)} of the dynamic symbols that a library has."""
+    """Returns {name: (kind, version)} of a library's dynamic symbols."""
     status, lines = tree.run("objdump", "-T", library)
     if status:
         raise tree.Missing("\n".join(lines))
@@ -45,14 +45,14 @@ def symbols(library):
 
 
 def header(library, field):
-    """Values of a field of a library's dynamic section."""
+    """Returns the values of a field of a library's dynamic section."""
     _, lines = tree.run("objdump", "-p", library)
     return [line.split()[1] for line in lines
             if line.split()[:1] == [field]]
 
 
 def bpf_run(*words, before=(), **variables):
-    """bpf-run's exit status and its lines."""
+    """Runs bpf-run; returns its exit status and output."""
     done = subprocess.run([*before, BPF_RUN, *map(str, words)], text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           env={**os.environ, **variables}, check=False)
@@ -60,7 +60,8 @@ def bpf_run(*words, before=(), **variables):
 
 
 def debians_libpcap():
-    """The library in Debian's package, whose name says t64 from Debian 13 on."""
+    """Returns the library in Debian's package, whose name ends in t64 from Debian 13
+    on."""
     _, lines = tree.run("dpkg-query", "-W", "-f",
                         "${Package} ${db:Status-Status}\n", "libpcap0.8*")
     found = re.search(r"^(libpcap0\.8(t64)?) installed$", "\n".join(lines),
@@ -76,7 +77,7 @@ def debians_libpcap():
 
 
 def test_symbols(tap):
-    """Programs that are linked to Debian's can be linked to this one."""
+    """Programs that are linked with Debian's libpcap can be linked with this one."""
     theirs = debians_libpcap()
     expected, got = symbols(theirs), symbols(LIBRARY)
     tap.ok(len(expected) > 90, "Debian's libpcap has over 90 symbols",
@@ -93,7 +94,7 @@ def test_symbols(tap):
 
 
 def test_package(tap):
-    """What the Debian package holds; tests/packages tests the rest of it."""
+    """The content of the Debian package; tests/packages tests the rest of it."""
     package = next(OUT.glob("*.deb"))
     status, lines = tree.run("dpkg-deb", "--contents", package)
     tap.ok(status == 0, "the package can be listed", *lines)
@@ -122,7 +123,7 @@ def test_install(tap):
 
 
 def test_usage(tap):
-    """What bpf-run says when it is called wrongly."""
+    """bpf-run's options, and its errors for wrong arguments."""
     status, text = bpf_run("--version")
     tap.equal((status, text), (0, f"bpf-run {VERSION}\n"),
               "bpf-run --version tells the version")
@@ -142,7 +143,7 @@ def test_usage(tap):
 
 
 def test_library(tap):
-    """Which library a program gets."""
+    """The library that a program is run with."""
     status, text = bpf_run("sh", "-c", "echo $LD_LIBRARY_PATH; exit 7",
                            LD_LIBRARY_PATH="/before")
     tap.ok(f"{LIBRARY.parent}:/before\n" in text,
@@ -173,17 +174,17 @@ def test_library(tap):
 
 
 def library_path():
-    """The system's own libpcap, as tcpdump has it."""
+    """Returns the system's libpcap, which tcpdump is linked with."""
     _, lines = tree.run("ldd", shutil.which("tcpdump"))
     return re.search(r"libpcap\.so\.0\.8 => (\S+)", "\n".join(lines))[1]
 
 
 def test_privileges(tap):
-    """Programs that give a user more than he has."""
+    """Programs that give a user more privileges."""
     if os.getuid():
         tap.skip("a setuid program", "only root can make one for another user")
         return
-    # Below /tmp, for nobody may not come into the tree.
+    # In /tmp: the user nobody may have no access to the tree.
     place = Path(subprocess.run(["mktemp", "-d"], check=True, text=True,
                                 capture_output=True).stdout.strip())
     try:
@@ -210,7 +211,7 @@ def test_privileges(tap):
 
 
 def test_apparmor(tap):
-    """Debian's profile of tcpdump with the addition."""
+    """Debian's profile of tcpdump with the product's addition."""
     base = BUILD / "apparmor.d"
     shutil.copytree(PROGRAMS / "etc/apparmor.d", base)
     parser = [PROGRAMS / "usr/sbin/apparmor_parser", "--skip-kernel-load",
@@ -227,7 +228,7 @@ def test_apparmor(tap):
     tap.ok(status == 0, "apparmor_parser takes the profile with the addition",
            *lines)
     text = "\n".join(lines)
-    # Debian 12's parser says "Mode", that of Debian 13 "Perms".
+    # Debian 12's parser prints "Mode", that of Debian 13 "Perms".
     for rule in (r"^(Mode|Perms):\trwa:.*\(/dev/bpf\)$",
                  r"^(Mode|Perms):\trm:.*lib/virtio-capture/libpcap.so"):
         tap.ok(re.search(rule, text, re.M),
@@ -236,7 +237,7 @@ def test_apparmor(tap):
 
 
 def check(tap):
-    """In a folder that starts empty."""
+    """Runs all tests in a folder that is empty at first."""
     shutil.rmtree(BUILD, ignore_errors=True)
     BUILD.mkdir(parents=True)
     tap.run(test_symbols, test_package, test_install, test_usage, test_library,

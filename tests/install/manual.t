@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The manual pages tell of what the driver and bpfstat have, and the example
-in bpf(4) works in a guest."""
+"""The manual pages match the driver and bpfstat, and the example in bpf(4) works in
+a guest."""
 import re
 import sys
 from pathlib import Path
@@ -14,7 +14,7 @@ BUILD = tree.TOP / "build" / "tests" / "install" / "manual"
 BPF = tree.text("guest-driver/man/bpf.4")
 WAYS = {"_IO": "-", "_IOR": "out", "_IOW": "in", "_IOWR": "in out"}
 
-# Broadcasts of its own, and the answers of QEMU's gateway.
+# Sends broadcasts, which QEMU's gateway answers.
 SCRIPT = """
 ./example eth0 >out 2>err &
 until grep -q waiting /proc/net/bpf; do sleep 0.1; done
@@ -28,13 +28,13 @@ cat out err
 
 
 def section(text, title):
-    """The source of a page's section."""
+    """Returns the source of a page's section."""
     return re.search(rf'^\.Sh {title}\n(.*?)(?=^\.Sh |\Z)', text,
                      re.M | re.S)[1]
 
 
 def header_requests():
-    """Each request in <net/bpf.h>: (number, type, way) by name."""
+    """Returns (number, type, way) by name of each request in <net/bpf.h>."""
     found = {}
     for name, macro, number, kind in re.findall(
             r"^#define (BIOC\w+)\s+(_IO\w*)\('B', (\d+)(?:, ([\w ]+))?\)",
@@ -46,7 +46,7 @@ def header_requests():
 
 
 def page_requests():
-    """Each line of the table in bpf(4): (number, type, way, locked)."""
+    """Returns (number, type, way, locked) by name of each line of bpf(4)'s table."""
     return {name: (number, kind.removeprefix("Vt "), way, locked)
             for name, number, kind, way, locked in re.findall(
                 r"^\.It Dv (\w+) Ta (\S+) Ta (.*?) Ta (.*?) Ta (\w+)$",
@@ -81,7 +81,7 @@ def test_locked(tap):
 
 
 def test_limits(tap):
-    """Numbers that stand in the text."""
+    """Numbers in the text."""
     header = tree.text("guest-driver/include/net/bpf.h")
     text = " ".join(BPF.split())
     for name, sentence in (
@@ -117,7 +117,7 @@ def test_parameters(tap):
             text = tree.text(name)
             for word in re.findall(r"^module_param(?:_cb)?\((\w+),", text, re.M):
                 value = re.search(rf"\b{word} = (\d+|true);", text)
-                # What has no value is a flag that is not set.
+                # A parameter without an initial value is a flag that is off.
                 driver[word] = (value[1] if value else "N").replace("true", "Y")
     page = section(tree.text("guest-driver/man/virtio_capture.4"),
                    "DESCRIPTION")
@@ -137,7 +137,7 @@ def test_options(tap):
 
 
 def test_example(tap):
-    """The program in bpf(4) as it stands there."""
+    """The program in bpf(4) as it is printed there."""
     BUILD.mkdir(parents=True, exist_ok=True)
     source = re.search(r"^\.Bd -literal\n(#include.*?)^\.Ed", section(
         BPF, "EXAMPLES"), re.M | re.S)[1]
@@ -158,7 +158,7 @@ def test_example(tap):
 
 
 def check(tap):
-    """From quick to slow."""
+    """Runs all tests, the slow one last."""
     tap.run(test_requests, test_locked, test_limits, test_columns,
             test_parameters, test_options, test_example)
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""make -C guest-driver says what the machine lacks, and which package has it."""
+"""make -C guest-driver prints what the machine lacks, and which package has it."""
 import os
 import shutil
 import sys
@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import tree  # noqa: E402
 
 OUT = tree.TOP / "build" / "tests" / "install" / "needs"
-# What a machine has that lacks a compiler.
+# The programs on a machine without a compiler.
 PROGRAMS = ("sh", "ls", "grep", "sort", "sed", "mkdir", "cp", "cmp", "uname",
             "make", "dpkg", "env", "install", "rm", "chmod")
 COMPILER = "no compiler, cc: install gcc and libc6-dev"
@@ -19,7 +19,7 @@ HEADERS = ("no kernel headers in /nosuch: install linux-headers-amd64, or set "
 
 
 def make(*words, path=None):
-    """Its exit status, and the lines that are not make's own."""
+    """Runs make; returns its exit status, and its output without make's own lines."""
     status, lines = tree.run(
         "env", *([f"PATH={path}"] if path else []), "make", "-s",
         "--no-print-directory", "-C", "guest-driver",
@@ -28,7 +28,7 @@ def make(*words, path=None):
 
 
 def check(tap):
-    """With one, the other and none of them."""
+    """Without a compiler, kernel headers or a static C library, or several of them."""
     shutil.rmtree(OUT, ignore_errors=True)
     few = OUT / "programs"
     few.mkdir(parents=True)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The driver compiles for other processors than x86-64, without a warning. That
-it works there, make check-archs shows."""
+"""The driver compiles without warnings for processors other than x86-64. make
+check-archs runs it there."""
 import os
 import shutil
 import struct
@@ -14,10 +14,10 @@ from tap import Tap  # noqa: E402
 
 BUILD = tree.TOP / "build" / "tests" / "install" / "processors"
 
-# By the number of the processor in an ELF file, and its byte order.
+# The machine number in an ELF file, and the byte order.
 PROCESSORS = {"aarch64": (183, "<"), "s390x": (22, ">")}
 
-# What would have another kernel than Debian's for that processor.
+# These variables could select a kernel other than Debian's for that processor.
 for name in ("KDIR", "KVER", "KERNEL", "MODULES", "GUEST_OUT"):
     os.environ.pop(name, None)
 
@@ -41,7 +41,7 @@ def test_processor(tap, arch):
         machine, = struct.unpack_from(f"{order}H", head, 18)
         tap.equal((machine, order), PROCESSORS[arch],
                   f"{arch}: {file} is for that processor")
-    # bpfstat is linked statically; what configure scripts try is not.
+    # bpfstat is linked statically; the test programs of configure scripts are not.
     _, lines = tree.run("images/fetch/compiler", f"{arch}-linux-gnu")
     status, lines = tree.run(f"{lines[-1]}gcc", "-x", "c", "-", "-o",
                              BUILD / arch / "program",

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The installed udev rule gives /dev/bpf to the group bpf, in a guest with
+"""The installed udev rule makes /dev/bpf belong to the group bpf, in a guest with
 Debian's udev."""
 import re
 import shutil
@@ -15,8 +15,8 @@ BUILD = tree.TOP / "build" / "tests" / "install" / "udev"
 UDEV = tree.DOWNLOADS / "udev"
 RULE = tree.TOP / "guest-driver" / "dist" / "60-bpf.rules"
 
-# The guest has no C library: the programs come with theirs. The daemon is
-# udevadm by another name.
+# The guest has no C library: it is added with the programs. The daemon is udevadm
+# under another name.
 SCRIPT = """
 udev="/udev/ld.so --library-path /udev"
 chgrp root /dev/bpf /dev/bpf0
@@ -29,7 +29,7 @@ stat -c '%n %U %G %a' /dev/bpf /dev/bpf0 /dev/hwrng
 
 
 def stage():
-    """Collects udevadm, its libraries, and the loader, in one folder."""
+    """Copies udevadm, its libraries and the dynamic loader to one folder."""
     status, lines = tree.run("images/fetch/package", "udev", UDEV)
     if status:
         raise tree.Missing("\n".join(["cannot fetch udev:", *lines]))
@@ -49,7 +49,7 @@ def stage():
 
 
 def check(tap):
-    """Both nodes, and a neighbour that the rule does not concern."""
+    """Both device nodes, and another node that the rule must not match."""
     stage()
     done = vm(["--add", f"{BUILD}:/udev",
                "--add", f"{RULE}:/etc/udev/rules.d/60-bpf.rules"],
