@@ -13,7 +13,7 @@ NONE = spec.DELAY_NONE
 
 
 def snaplen(tap):
-    """No more of a frame than the listeners want."""
+    """Frames are cut to the snapshot length."""
     with Stage(buffers=8) as stage:
         for length in (1, 18, 59, 60, 61, 0xffffffff):
             stage.cap.listen(length)
@@ -27,7 +27,7 @@ def snaplen(tap):
 
 
 def several(tap):
-    """Many records share a buffer; it goes when the next does not fit."""
+    """Many records share a buffer, which is used when the next does not fit."""
     size = 32 + 64                      # of the record of a frame of 60 bytes
     with Stage(buffers=0) as stage:
         stage.cap.post(3 * size + 50)
@@ -51,7 +51,7 @@ def several(tap):
 
 
 def almost_full(tap):
-    """A rest that no record fits into does not keep a buffer waiting."""
+    """A buffer is used at once if no record fits into the rest of it."""
     with Stage(buffers=0) as stage:
         for rest, full in ((32, True), (39, True), (40, False)):
             stage.cap.post(96 + rest)
@@ -88,7 +88,7 @@ def cut(tap):
 
 
 def largest(tap):
-    """The longest frame goes into the buffer that the header promises."""
+    """The longest frame fits into a buffer of the size that the header defines."""
     with Stage(buffers=0) as stage:
         config = stage.cap.read_config()
         stage.cap.post(config.max_frame + spec.RECORD_HDRLEN)

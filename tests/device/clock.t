@@ -13,7 +13,8 @@ SECOND = 10 ** 9
 
 
 def stamp(stage, number):
-    """A frame's record, with its time in ns and the clock before and after."""
+    """Returns the clock before a frame, its record's time in ns, the clock after it,
+    and the record."""
     before = stage.cap.clock().clock
     stage.receive(frame(number))
     record = stage.cap.wait_records(1)[0]
@@ -23,7 +24,7 @@ def stamp(stage, number):
 
 
 def counts(tap):
-    """It goes on, and CLOCK does not complete the buffer in progress."""
+    """The clock runs, and CLOCK does not complete the buffer in progress."""
     with Stage() as stage:
         first, second = stage.cap.clock(), stage.cap.clock()
         tap.ok(0 < first.clock < second.clock,
@@ -37,7 +38,7 @@ def counts(tap):
 
 
 def stands_still(tap):
-    """A stopped machine."""
+    """The clock of a stopped machine does not run."""
     with Stage() as stage:
         before = stage.cap.clock().clock
         stage.machine.qmp("stop")
@@ -71,7 +72,7 @@ def offsets(tap):
 
 
 def kept(tap):
-    """CLOCK without the flag leaves the offset alone."""
+    """CLOCK without the flag does not change the offset."""
     with Stage(buffers=8) as stage:
         stage.cap.listen()
         stage.cap.clock(1000 * SECOND)
@@ -83,7 +84,7 @@ def kept(tap):
 
 
 def extremes(tap):
-    """Sums that do not fit: the smallest and largest time there is."""
+    """Sums that overflow become the smallest or the largest time."""
     with Stage(buffers=8) as stage:
         stage.cap.listen(flags=spec.L_RECEIVED | spec.L_NANOSECONDS)
         for offset, wanted in ((-2 ** 63, 0), (2 ** 63 - 1, 2 ** 63 - 1)):
@@ -93,12 +94,12 @@ def extremes(tap):
                       " [CAP-DEV-CLK-5]")
 
 
-# Clocks of QEMU's: the host's with an offset, or one of instructions.
+# QEMU's virtual clock: the host's clock with an offset, or counted instructions.
 CLOCKS = ((), ("-icount", "shift=auto"), ("-icount", "shift=3,sleep=off"))
 
 
 def exact(tap):
-    """A record's time is the clock's, also after stops; in each second."""
+    """A record's time is that of the clock, also after stops and in later seconds."""
     for args in CLOCKS:
         with Stage(*args, buffers=0) as stage:
             cap, name = stage.cap, " ".join(args) or "no option"
@@ -116,9 +117,9 @@ def exact(tap):
                 seconds.add(record.sec)
                 turns += 1
                 if turns > 6 and args:
-                    break       # such a clock goes at a pace of its own
+                    break       # this clock does not run at the host's speed
                 if turns % 50 == 0:
-                    cap.start()     # its memory is used up
+                    cap.start()     # frees the memory of used buffers
                     cap.listen(flags=spec.L_RECEIVED | spec.L_NANOSECONDS)
                     cap.clock(987654321)
             tap.equal(bad, [],

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the driver sees before it does anything: PCI ID, configuration space."""
+"""The device before initialization: PCI ID, configuration space, queues."""
 import sys
 from pathlib import Path
 
@@ -15,12 +15,13 @@ from tap import Tap  # noqa: E402
 
 UP = spec.S_NIC | spec.S_LINK_UP
 
-# virtio-rng's device ID, and the size that it wants for its queue.
+# virtio-rng's device ID, and the size that it requests for its queue.
 RNG, RNG_SIZE = 4, 8
 
 
 def configuration(tap, *nic):
-    """The configuration of a device beside this NIC, created after it."""
+    """Returns the configuration of a device that is created after this NIC, on the
+    same netdev."""
     option, _ = links.link()
     with qtest.Machine("-netdev", f"{option},id=n0", *capture.options(),
                        *nic) as machine:
@@ -33,7 +34,7 @@ def configuration(tap, *nic):
 
 
 def virtio_net(tap):
-    """A virtio NIC, whose address and MTU are known."""
+    """A virtio NIC, whose address and MTU the device reads."""
     config = configuration(tap, *nics.options())
     tap.equal(config, (nics.MAC_BYTES, UP, spec.LINK_ETHERNET, 1500, 69632),
               "configuration beside virtio-net: address, status, link type, lengths")
@@ -57,7 +58,7 @@ def no_nic(tap):
 
 def told(tap, *devices, features=(virtio_pci.F_VERSION_1, spec.F_NIC_PCI),
          bridge=None):
-    """What the device tells of the place of a NIC: whether, and where."""
+    """Returns whether the configuration has the NIC's PCI address, and the address."""
     option, _ = links.link()
     with qtest.Machine("-netdev", f"{option},id=n0", *capture.options(),
                        *devices) as machine:
@@ -71,7 +72,7 @@ def told(tap, *devices, features=(virtio_pci.F_VERSION_1, spec.F_NIC_PCI),
 
 
 def place(tap):
-    """Where on PCI the NIC is."""
+    """The NIC's PCI address."""
     for model in (nics.MODEL, "virtio-net-pci", "e1000", "e1000e", "rtl8139",
                   "pcnet", "vmxnet3"):
         tap.equal(told(tap, *nics.options(model, extra=",addr=0x17.0")),
@@ -91,7 +92,7 @@ def place(tap):
 
 
 def place_off(tap):
-    """The feature turned off, for the sake of a migration."""
+    """The feature is off, which migration may need."""
     option, _ = links.link()
     cap_options = ["-device", "virtio-capture-pci,netdev=n0,nic-pci=off"]
     with qtest.Machine("-netdev", f"{option},id=n0", *nics.options(),
@@ -119,7 +120,7 @@ def link_status(tap):
 
 
 def shape(tap):
-    """Queues and what the user can look at."""
+    """Queues, properties, and the output of monitor commands."""
     option, _ = links.link()
     with qtest.Machine("-netdev", f"{option},id=n0", *capture.options(),
                        "-device", "virtio-rng-pci,disable-legacy=on"
@@ -127,8 +128,8 @@ def shape(tap):
         cap = capture.Capture(machine)
         tap.equal(cap.get("queues"), spec.NUM_VQS + 16,
                   "the device has 16 listener queues behind the others")
-        # Debian's QEMU 10.0 gives all queues of all devices its largest size,
-        # whatever size the device asks for.
+        # In Debian's QEMU 10.0 all queues of all devices have the largest size,
+        # whatever size the device requests.
         everyone = virtio_pci.Device(machine, RNG).queues[0].size
         tap.equal((cap.captures.size, cap.controls.size),
                   (256, 64) if everyone == RNG_SIZE else (1024, 1024),

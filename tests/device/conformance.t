@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Requirements on the device that no other test shows."""
+"""Requirements on the device that no other test covers."""
 import struct
 import sys
 import time
@@ -21,7 +21,7 @@ VERSION_1 = virtio_pci.F_VERSION_1
 
 
 def negotiate(cap, bits):
-    """From reset up to the answer about feature bits: are they accepted?"""
+    """Resets the device and negotiates; returns whether it accepts the feature bits."""
     cap.set("status", 0)
     cap.set("status", 3)
     for half in (0, 1):
@@ -32,7 +32,7 @@ def negotiate(cap, bits):
 
 
 def features(tap):
-    """Feature bits that are missing, and some that were not offered."""
+    """Required feature bits that are not accepted, and bits that were not offered."""
     with Stage() as stage:
         cap = stage.cap
         tap.ok(cap.offered() >> VERSION_1 & 1,
@@ -58,7 +58,7 @@ def features(tap):
 
 
 def permanent_address(tap):
-    """The guest gives its NIC another address."""
+    """The guest changes the address of its NIC."""
     with Stage() as stage:
         stage.nic.address(bytes.fromhex("020000000077"))
         tap.contains(stage.machine.qmp.hmp("info network"), "02:00:00:00:00:77",
@@ -69,7 +69,7 @@ def permanent_address(tap):
 
 
 def constant(tap):
-    """What of the configuration never changes."""
+    """Fields of the configuration that never change."""
     with Stage() as stage:
         cap, machine = stage.cap, stage.machine
 
@@ -89,7 +89,7 @@ def constant(tap):
 
 
 def read_only(tap):
-    """A driver writes to the configuration all the same."""
+    """Writes to the configuration have no effect."""
     with Stage() as stage:
         before = stage.cap.config_bytes(20)
         for offset in range(20):
@@ -99,7 +99,7 @@ def read_only(tap):
 
 
 def order(tap):
-    """Frames of both directions, in turns."""
+    """Alternating frames of both directions stay in order."""
     with Stage() as stage:
         stage.cap.listen(delay=NONE)
         frames = [frame(i, 60 + i) for i in range(12)]
@@ -113,7 +113,7 @@ def order(tap):
 
 
 def time_of_crossing(tap):
-    """A record's time is not that of its buffer."""
+    """A record has the time of its frame, not of its buffer."""
     with Stage() as stage:
         stage.cap.listen(flags=BOTH | spec.L_NANOSECONDS, delay=NONE)
         marks = [stage.cap.clock().clock]
@@ -130,7 +130,7 @@ def time_of_crossing(tap):
 
 
 def refused_buffers(tap):
-    """Nothing is written to a capture buffer that is not good enough."""
+    """Nothing is written to a capture buffer that is invalid."""
     for name, readable, writable in (("39 bytes", 0, 39),
                                      ("readable in front", 8, 4000)):
         with Stage(buffers=0) as stage:
@@ -146,7 +146,7 @@ def refused_buffers(tap):
 
 
 def no_reply(tap):
-    """A command whose reply has no room is not executed."""
+    """A command without room for its reply is not executed."""
     for room in (0, 7):
         with Stage() as stage:
             cap = stage.cap
@@ -162,7 +162,7 @@ def no_reply(tap):
 
 
 def clock(tap):
-    """The clock over resets of device and queue, and a stop."""
+    """The clock and resets of the device and of a queue, and a stop."""
     with Stage() as stage:
         seen = [stage.cap.clock().clock]
         stage.cap.start()
@@ -180,7 +180,7 @@ def clock(tap):
 
 
 def last_buffer(tap):
-    """The only buffer, whose delay is over."""
+    """The last buffer, after its delay."""
     with Stage(buffers=1) as stage:
         cap = stage.cap
         cap.listen(flags=BOTH | spec.L_NANOSECONDS)
@@ -199,7 +199,7 @@ def last_buffer(tap):
 
 
 def busy_host(tap):
-    """A driver that does not come to its used buffers for a while."""
+    """A driver that handles used buffers late."""
     with Stage(buffers=2) as stage:
         stage.cap.listen(flags=BOTH)
         stage.receive(frame(1))
@@ -213,7 +213,7 @@ def busy_host(tap):
 
 
 def goes_on(tap):
-    """No buffers, then one: no command and no notification is needed."""
+    """Buffers after a drop: neither a command nor a notification is needed."""
     with Stage(buffers=0) as stage:
         stage.cap.listen(delay=0)
         stage.receive(frame(1))
@@ -230,7 +230,7 @@ def goes_on(tap):
 
 
 def flush_always(tap):
-    """FLUSH with nobody listening, without buffers, without a netdev."""
+    """FLUSH without a listener, without buffers, without a netdev."""
     with Stage(buffers=0) as stage:
         tap.equal(stage.cap.flush()[1:], (0, 0),
                   "FLUSH without a listener succeeds [CAP-DEV-FLS-3]")
@@ -243,7 +243,7 @@ def flush_always(tap):
 
 
 def saved_state(tap):
-    """A saved state with what no driver may ask for."""
+    """A saved state with flags that LISTEN does not accept."""
     with Stage() as stage:
         stage.cap.listen(0x0badcafe, spec.L_SENT)
         file = folders.scratch() / "state"
@@ -264,7 +264,7 @@ def saved_state(tap):
 
 
 def example(tap):
-    """The command of the text's example."""
+    """The command in the specification's example."""
     with Stage() as stage:
         stage.cap.submit(spectext.dumps()[0], 8)
         stage.cap.controls.kick()

@@ -14,7 +14,7 @@ LONG = 3600 * 1000000           # an hour, longer than any test
 
 
 def at_once(tap):
-    """Delay 0: no other event is needed."""
+    """Delay 0: a buffer is completed without any other event."""
     with Stage() as stage:
         stage.cap.listen(delay=0)
         for i in range(3):
@@ -24,7 +24,7 @@ def at_once(tap):
 
 
 def timer(tap):
-    """A delay: the buffer is completed then, not before."""
+    """A delay: the buffer is completed after it, not before."""
     with Stage() as stage:
         delay = 20000
         stage.cap.listen(flags=spec.L_RECEIVED | spec.L_NANOSECONDS,
@@ -43,7 +43,7 @@ def timer(tap):
 
 
 def waits(tap):
-    """No completion for the age of a buffer, whatever happens else."""
+    """With a long delay or none, no other event completes a buffer."""
     for delay in (NONE, LONG):
         with Stage() as stage:
             stage.cap.listen(delay=delay)
@@ -61,7 +61,7 @@ def waits(tap):
 
 
 def changed(tap):
-    """A new delay counts for the buffer in progress."""
+    """A new delay applies to the buffer in progress."""
     for delay in (0, 1, 1000):
         with Stage() as stage:
             stage.cap.listen(delay=NONE)
@@ -75,7 +75,7 @@ def changed(tap):
         stage.cap.listen(delay=100000)
         stage.receive(frame(1))
         stage.cap.listen(delay=NONE)
-        if stage.cap.take() is None:    # else this machine was too slow
+        if stage.cap.take() is None:    # otherwise this host was too slow
             start = stage.cap.clock().clock
             while stage.cap.clock().clock < start + 200 * 10 ** 6:
                 pass
@@ -84,7 +84,7 @@ def changed(tap):
 
 
 def unchanged(tap):
-    """The buffer in progress goes on under a LISTEN with other wishes."""
+    """LISTEN with other parameters does not complete the buffer in progress."""
     with Stage() as stage:
         stage.cap.listen(18, delay=NONE)
         stage.receive(frame(1))

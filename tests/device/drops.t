@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Frames that find no buffer are counted; records tell the count."""
+"""Frames that are dropped without a buffer are counted; records have the count."""
 import sys
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def counted(tap):
 
 
 def unwanted(tap):
-    """Frames that nobody wanted are not dropped ones."""
+    """Frames that the listener does not want do not count as dropped."""
     with Stage(buffers=0) as stage:
         stage.receive(frame(1))
         tap.equal(stage.cap.flush()[1:], (0, 0),
@@ -49,7 +49,7 @@ def unwanted(tap):
 
 
 def traffic(tap):
-    """The NIC's traffic goes on without capture buffers."""
+    """The NIC receives and sends without capture buffers."""
     with Stage(buffers=0) as stage:
         stage.cap.listen()
         for i in range(20):

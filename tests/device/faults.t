@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A driver's faults: an error status or a device that needs a reset."""
+"""Faults of a driver: an error status, or the device needs a reset."""
 import sys
 from pathlib import Path
 
@@ -16,7 +16,7 @@ GOOD = LISTEN.pack(100, spec.L_ALL, 0, 0)
 
 
 def answered(tap):
-    """Bad commands with room for a reply."""
+    """Invalid commands with room for a reply."""
     cases = [
         ("command 0", CTRL.pack(0, 0), 32, spec.E_UNKNOWN),
         ("command 4", CTRL.pack(4, 0), 32, spec.E_UNKNOWN),
@@ -60,7 +60,7 @@ def answered(tap):
 
 
 def scattered(tap):
-    """A good command in many parts."""
+    """A valid command in many parts."""
     with Stage() as stage:
         body = LISTEN.pack(33, spec.L_ALL, 0, 0)
         status, _ = stage.cap.control(spec.C_LISTEN, body, parts=24)
@@ -71,7 +71,7 @@ def scattered(tap):
 
 
 def breaks(tap, name, fault, **keywords):
-    """After the fault the device wants a reset; after that it works."""
+    """The device needs a reset after the fault, and works after the reset."""
     with Stage(**keywords) as stage:
         fault(stage)
         wait_for(stage.cap.broken, f"broken device: {name}")
@@ -91,7 +91,7 @@ def breaks(tap, name, fault, **keywords):
 
 
 def silent(tap):
-    """Control buffers that no reply fits into."""
+    """Control buffers without room for a reply."""
     flush = CTRL.pack(spec.C_FLUSH, 0)
     for room in (0, 1, 7):
         def fault(stage, room=room):
@@ -102,7 +102,7 @@ def silent(tap):
 
 
 def capture_buffers(tap):
-    """Capture buffers that no record fits into, or that are for reading."""
+    """Capture buffers that no record fits into, or that are device-readable."""
     def with_parts(readable, writable):
         def fault(stage):
             where = stage.machine.allocate(4096)
@@ -120,7 +120,7 @@ def capture_buffers(tap):
 
 
 def rings(tap):
-    """Descriptors and rings that the virtio core refuses."""
+    """Descriptors and rings that QEMU's virtio core refuses."""
     def empty(stage):
         stage.cap.captures.add([], [(stage.cap.answer, 0)])
         stage.cap.listen()
@@ -147,7 +147,7 @@ def rings(tap):
 
 
 def own_registers(tap):
-    """Buffers in the device's own registers, or nowhere."""
+    """Buffers at the device's own registers, or outside all memory."""
     for extra in ("", ",ioeventfd=off"):
         for name in ("common", "notify", "config", None):
             def fault(stage, name=name):
@@ -169,8 +169,8 @@ def own_registers(tap):
 
 def own_status(tap):
     """
-    A used ring where the device's status register is: the device would reset
-    itself in the middle of completing a buffer.
+    A used ring at the device's status register: the device would reset itself
+    while it completes a buffer.
     """
     for name, extra in (("eventfd", ""), ("no eventfd", ",ioeventfd=off")):
         with Stage(buffers=0, capture_args=extra) as stage:
@@ -205,7 +205,7 @@ def resized(tap):
 
 
 def turns(tap):
-    """More commands than are executed in one go."""
+    """More commands than are executed at a time."""
     with Stage(capture_args=",ioeventfd=off") as stage:
         cap, machine, queue = stage.cap, stage.machine, stage.cap.controls
         cap.set("status", 0)

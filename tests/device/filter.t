@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""FILTER: the device runs a program over the frames that LISTEN asks for."""
+"""FILTER: the device runs a program on the frames that LISTEN selects."""
 import sys
 from pathlib import Path
 
@@ -20,12 +20,12 @@ DISCARD = spec.FILTER_DISCARD
 
 
 def stage_of(**keywords):
-    """A machine whose capture driver accepts FILTER."""
+    """Returns a Stage whose driver accepts FILTER."""
     return Stage(features=FEATURES, **keywords)
 
 
 def odd(number):
-    """A program that accepts frame()s by a bit of their number."""
+    """Returns a program that accepts frames by the lowest bit of their number."""
     return [(bpf.LDB_ABS, 0, 0, 17), (0x45, number & 1, 1 - (number & 1), 1),
             (bpf.RET_K, 0, 0, 0), (bpf.RET_K, 0, 0, 0xffffffff)]
 
@@ -57,7 +57,7 @@ def chosen(tap):
 
 
 def not_asked_for(tap):
-    """The program is for what LISTEN asks for only."""
+    """The program runs only on frames that LISTEN selects."""
     with stage_of() as stage:
         stage.nic.promiscuous(False)
         stage.cap.filter(ACCEPT)
@@ -81,7 +81,7 @@ def not_asked_for(tap):
 
 
 def lengths(tap):
-    """caplen: of LISTEN, of the program, of the frame."""
+    """caplen is the least of LISTEN's, the program's and the frame's lengths."""
     with stage_of(buffers=12) as stage:
         for snaplen, returned, wanted in ((100, 20, 20), (20, 100, 20),
                                           (100, 100, 60), (1, 0xffffffff, 1),
@@ -117,7 +117,7 @@ INVALID = [
 
 
 def refused(tap):
-    """Programs that are none, and commands that are not right."""
+    """Invalid programs and commands."""
     with stage_of() as stage:
         cap = stage.cap
         cap.listen(delay=NONE)
@@ -180,7 +180,7 @@ def without(tap):
 
 
 def moment(tap):
-    """A program holds from one frame to the next, and so do the counts."""
+    """A program and the counts apply from the next frame on."""
     with stage_of(buffers=8) as stage:
         cap = stage.cap
         cap.listen(delay=NONE)
@@ -203,7 +203,7 @@ def moment(tap):
 
 
 def discard(tap):
-    """What an earlier program accepted is forgotten, or not."""
+    """With DISCARD, frames that an earlier program accepted are discarded."""
     with stage_of(buffers=0) as stage:
         cap = stage.cap
         cap.post(192)
@@ -236,7 +236,7 @@ def discard(tap):
 
 
 def scattered_discard(tap):
-    """A buffer of several parts begins anew as one of a single part does."""
+    """DISCARD restarts a buffer of several parts, too."""
     for extra, more in (("", ()), (",event_idx=off", ()),
                         (",packed=on", (virtio_pci.F_RING_PACKED,))):
         with Stage(buffers=0, capture_args=extra,
@@ -259,10 +259,10 @@ def scattered_discard(tap):
 
 
 def in_pieces(tap):
-    """A frame that comes in pieces: the program sees all of it."""
+    """A program can read all pieces of a scattered frame."""
     program = [(bpf.LD_IMM, 0, 0, 0), (0x28, 0, 0, 1498), (0x15, 0, 1, 0x1234),
                (bpf.RET_K, 0, 0, 0xffffffff), (bpf.RET_K, 0, 0, 0)]
-    # The same by an index, of which nobody knows before where it leads.
+    # The same with an offset from the index register, unknown until the load.
     indexed = [(bpf.LDX_IMM, 0, 0, 1400), (0x48, 0, 0, 98), *program[2:]]
     head = [(bpf.LDH_ABS, 0, 0, 12), (bpf.JEQ, 0, 1, 0x88b5), *program[3:]]
     wanted = bytearray(frame(1, 1500))
@@ -286,7 +286,7 @@ def in_pieces(tap):
 
 
 def reset(tap):
-    """A reset takes the program away, and zeroes the counts."""
+    """A reset removes the program and clears the counts."""
     with stage_of() as stage:
         stage.cap.listen(delay=NONE)
         stage.cap.filter(odd(0))
@@ -305,7 +305,7 @@ def reset(tap):
 
 
 def moved(tap):
-    """The program and the counts go where the machine goes."""
+    """The program and the counts migrate with the machine."""
     with stage_of() as stage:
         stage.cap.listen(flags=spec.L_RECEIVED, delay=NONE)
         stage.cap.filter(odd(0))
@@ -321,7 +321,7 @@ def moved(tap):
 
 
 def example(tap):
-    """The program of the text's example, as far as it is for listener 0."""
+    """The program in the specification's example, for listener 0."""
     data = bytearray(spectext.dumps()[2])
     data[8:12] = bytes(4)
     with stage_of() as stage:
@@ -338,7 +338,7 @@ def example(tap):
 
 
 def real(tap):
-    """What libpcap compiles, over frames of which libpcap says the same."""
+    """Programs that libpcap compiles: the result is that of libpcap's interpreter."""
     frames = [nics.MAC_BYTES + b"\2\0\0\0\0\1" + data for data in (
         b"\x08\x00" + bytes.fromhex("45000034000040004006") + bytes(10)
         + bytes.fromhex("c0de0050") + bytes(30),

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""FLUSH is a barrier: what crossed before it is in a used buffer after it."""
+"""FLUSH is a barrier: frames that crossed the tap before it are in used buffers."""
 import sys
 from pathlib import Path
 
@@ -35,10 +35,10 @@ def received(tap):
 
 def told_to_send(tap):
     """
-    Frames that virtio-net was told to send, and transmits a little later.
+    Frames that the driver has made available to virtio-net, which transmits later.
 
-    Both notifications arrive in one pass of the main loop. QEMU looks first at
-    that of the device that was started last.
+    Both notifications arrive in one main loop iteration. QEMU first handles that of
+    the device that was started last.
     """
     for last in ("capture device", "NIC"):
         with Stage() as stage:
@@ -71,13 +71,13 @@ def told_to_send(tap):
 
 
 def order(tap):
-    """Several at a time; other commands keep their place among them."""
+    """Several at a time, in order with other commands."""
     for extra in ("", ",ioeventfd=off"):
         order_of(tap, extra)
 
 
 def order_of(tap, extra):
-    """The same, notified in one of two ways."""
+    """The same, with or without an ioeventfd."""
     with Stage(capture_args=extra) as stage:
         stage.cap.listen(delay=NONE)
         stage.receive(frame(1), frame(2))

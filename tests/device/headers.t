@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A netdev with virtio-net headers: frames come without, and flagged."""
+"""A netdev with virtio-net headers: records have frames without them, and flags."""
 import fcntl
 import os
 import socket
@@ -35,11 +35,11 @@ class Interface:
         self.socket.settimeout(20)
 
     def send(self, data):
-        """A frame to the NIC."""
+        """Sends a frame to the NIC."""
         self.socket.send(data)
 
     def receive(self):
-        """A frame from it, not one of our own."""
+        """Receives a frame of the NIC's; skips those sent here."""
         while True:
             data, address = self.socket.recvfrom(1 << 16)
             if address[2] != socket.PACKET_OUTGOING:
@@ -47,7 +47,7 @@ class Interface:
 
 
 def captured(cap):
-    """Flags and content of the captured frames of the test."""
+    """Returns flags and content of the captured frames of the test."""
     cap.flush()
     found = [(r.flags, r.data) for r in cap.take_records()
              if r.data[12:14] == ETHERTYPE.to_bytes(2, "big")]
@@ -56,7 +56,7 @@ def captured(cap):
 
 
 def announced(machine, cap):
-    """What is captured of QEMU's own announcement, which has no header."""
+    """Has QEMU announce the NIC by frames without a header; returns their records."""
     machine.qmp("announce-self", initial=1, max=1, rounds=1, step=1)
 
     def arrived():

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The device in QEMU's own tree: it compiles there, and patches for upstream
-put it there."""
+"""The device in QEMU's own tree: it compiles there, and the patches for upstream
+add it."""
 import re
 import subprocess
 import sys
@@ -18,7 +18,7 @@ TREE = emulator.BUILD / "in-tree"
 
 
 def run(*words, **options):
-    """A command's exit status and all that it says."""
+    """Runs a command; returns its exit status and output."""
     done = subprocess.run(words, check=False, text=True,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, **options)
@@ -26,7 +26,7 @@ def run(*words, **options):
 
 
 def compiled(tap):
-    """Each of the device's files, with warnings that are errors."""
+    """Each of the device's files compiles; warnings are errors."""
     status, said = run("make", "-s", "-C", str(DEVICE), "in-tree",
                        f"IN_TREE={TREE}")
     tap.ok(status == 0, "make in-tree", said)
@@ -40,7 +40,7 @@ def compiled(tap):
 
 
 def patches(tap):
-    """They apply to QEMU's sources as they are, and give the same tree."""
+    """The patches apply to QEMU's unmodified sources, and make the same tree."""
     series = sorted(str(path) for path in (TREE / "series").glob("*.patch"))
     tap.ok(len(series) > 1, "there are patches and a cover letter", series)
     copy = folders.scratch()

@@ -16,7 +16,7 @@ from waiting import wait_for  # noqa: E402
 
 
 def sent(tap):
-    """It arrives outside, and is captured as a sent one."""
+    """The frame arrives at the backend, and is captured as a sent one."""
     with Stage() as stage:
         stage.cap.listen()
         for size in (14, 60, 1514):
@@ -33,7 +33,7 @@ def sent(tap):
 
 
 def source(tap):
-    """The NIC's address replaces the frame's on demand."""
+    """With the flag, the NIC's address replaces the frame's source address."""
     with Stage() as stage:
         mac = stage.cap.read_config().mac
         data = frame(1)
@@ -44,7 +44,7 @@ def source(tap):
 
 
 def feedback(tap):
-    """The NIC receives it as it was, and it is captured once."""
+    """The NIC receives the frame unchanged, and it is captured once."""
     with Stage() as stage:
         stage.cap.listen()
         data = frame(1)
@@ -62,7 +62,7 @@ def feedback(tap):
 
 
 def refused(tap):
-    """Frames that a driver may not give."""
+    """Frames that a driver must not inject."""
     with Stage() as stage:
         for name, data, flags in (
                 ("no frame", b"", 0), ("13 bytes", bytes(13), 0),
@@ -92,7 +92,7 @@ def refused(tap):
 
 
 def without_nic(tap):
-    """Nobody there in whose name to send."""
+    """There is no NIC whose frames could be injected."""
     option, _far = link()
     with Machine("-netdev", f"{option},id=n0", *options()) as machine:
         tap.equal(inject(Capture(machine), frame(1)), spec.E_GONE,
@@ -100,7 +100,7 @@ def without_nic(tap):
 
 
 def many(tap):
-    """More than one turn takes, in order; FLUSH waits for them."""
+    """More frames than are handled at a time, in order; FLUSH waits for them."""
     with Stage(size=1 << 18) as stage:
         stage.cap.listen(delay=spec.DELAY_NONE)
         frames = [frame(i) for i in range(120)]
@@ -117,8 +117,8 @@ def many(tap):
 
 
 def fill(stage, count):
-    """Injects frames that the link does not read; gives them and how many
-    replies there are when the backend takes no more."""
+    """Injects frames that the link does not read; returns them, and the number of
+    replies before the backend was full."""
     frames = [frame(i) for i in range(count)]
     for data in frames:
         offer(stage.cap, data)
@@ -131,7 +131,7 @@ def fill(stage, count):
 
 
 def backpressure(tap):
-    """A backend that takes no more keeps the buffers in the queue."""
+    """Buffers stay in the queue while the backend is full."""
     with Stage() as stage:
         frames, replies = fill(stage, 60)
         tap.ok(0 < replies < 60,
@@ -172,7 +172,7 @@ def ends(tap):
         tap.ok(not stage.cap.queues[2].take(),
                "stop with frames waiting: no other is answered")
         stage.machine.qmp("cont")
-        # QEMU forgets the frames that wait in a netdev's queue at a stop.
+        # QEMU purges the frames that wait in a netdev's queue at a stop.
         del frames[replies]
         tap.equal([stage.link.receive() for _ in frames], frames,
                   "cont: the frames that waited are sent")
@@ -189,7 +189,7 @@ def ends(tap):
 
 
 def received(stage):
-    """How many frames the link gets until QEMU has no more of them."""
+    """Receives all frames that QEMU has queued; returns their number."""
     count = 0
     while True:
         stage.machine.qmp("query-status")
@@ -201,7 +201,7 @@ def received(stage):
 
 
 def resets(tap):
-    """Resets do not have a backend that takes no more keep one frame each."""
+    """Resets do not each leave a frame in the queue of a full backend."""
     with Stage() as stage:
         _, replies = fill(stage, 60)
         for i in range(100):
@@ -209,7 +209,7 @@ def resets(tap):
             offer(stage.cap, frame(i))
             stage.cap.queues[2].kick()
             stage.cap.flush()
-        # Those it took, one that was waiting, and the last one.
+        # Those before it was full, one that waited, and the last one.
         tap.equal(received(stage), replies + 2,
                   "100 resets with frames waiting: one frame is left, not 100"
                   " [CAP-DEV-INJ-7]")
@@ -219,7 +219,7 @@ def resets(tap):
 
 
 def unplugs(tap):
-    """The netdev goes with a frame that waits, and no tap sees it go."""
+    """The netdev is removed while a frame waits, without a tap."""
     with Stage() as stage:
         _, replies = fill(stage, 60)
         stage.machine.qmp("netdev_del", id="n0")
@@ -230,7 +230,7 @@ def unplugs(tap):
 
 
 def no_room(tap):
-    """Feedback to a NIC without buffers is not kept for it."""
+    """Feedback is not queued for a NIC without receive buffers."""
     with Stage(driver=lambda machine: nics.VirtioNet(machine, buffers=0)) \
             as stage:
         for i in range(200):

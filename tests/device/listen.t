@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""LISTEN puts the tap into the NIC's path and takes it out again."""
+"""LISTEN adds the tap to the NIC's path and removes it again."""
 import sys
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tap import Tap  # noqa: E402
 
 
 def off(tap):
-    """Nobody listens: nothing is in the NIC's path."""
+    """Without a listener nothing is in the NIC's path."""
     with Stage() as stage:
         network = stage.machine.qmp.hmp("info network")
         tap.ok("filters:" not in network and not stage.cap.tap_exists(),
@@ -46,7 +46,7 @@ def off(tap):
 
 
 def place(tap):
-    """Beside other filters: as the NIC sees the frames, each once."""
+    """With other filters: frames are captured as the NIC sees them, each once."""
     with Stage("-object", "filter-buffer,id=f0,netdev=n0,interval=1000") as \
             stage:
         stage.cap.listen()
@@ -75,7 +75,7 @@ def nic_down(tap):
         stage.cap.listen()
         stage.machine.qmp("set_link", name="nic", up=False)
         stage.link.send(frame(1))
-        for _ in range(3):              # QEMU has read the frame after that
+        for _ in range(3):              # by then QEMU has read the frame
             stage.cap.flush()
         stage.machine.qmp("set_link", name="nic", up=True)
         stage.receive(frame(2))
@@ -100,7 +100,7 @@ def fields(tap):
 
 
 def two(tap):
-    """Two devices on one netdev do not know of each other."""
+    """Two devices on one netdev are independent."""
     with Stage("-device", "virtio-capture-pci,netdev=n0,id=cap2") as stage:
         other = Capture(stage.machine, skip=1)
         stage.cap.listen(flags=spec.L_RECEIVED)

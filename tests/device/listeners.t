@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A listener's own queue: its buffers rotate as those of /dev/bpf do."""
+"""Listener queues: their buffers rotate as those of /dev/bpf do."""
 import struct
 import sys
 from pathlib import Path
@@ -16,12 +16,12 @@ from waiting import wait_for  # noqa: E402
 NONE = spec.DELAY_NONE
 FEATURES = (virtio_pci.F_VERSION_1, spec.F_FILTER, spec.F_LISTENER_QUEUES)
 KEEP, DISCARD = spec.FLUSH_KEEP, spec.FLUSH_DISCARD
-ONE = 96                        # bytes of the record of a frame of 60
-WHO = 3                         # the listener that the tests are about
+ONE = 96                        # size of the record of a frame of 60 bytes
+WHO = 3                         # the listener under test
 
 
 def stage_of(*sizes, delay=NONE, extra="", **wishes):
-    """A machine with one listener, which has buffers of these sizes."""
+    """Returns a Stage with one listener, which has buffers of these sizes."""
     stage = Stage(buffers=0, features=FEATURES,
                   capture_args=",listener-queues=4" + extra)
     for size in sizes:
@@ -31,29 +31,29 @@ def stage_of(*sizes, delay=NONE, extra="", **wishes):
 
 
 def give(stage, size):
-    """One more buffer, of which the device is told."""
+    """Makes a buffer available, and notifies the device."""
     stage.cap.post(size, listener=WHO)
     stage.cap.queue_of(WHO).kick()
 
 
 def numbers(data):
-    """What frames are in a buffer, by their numbers."""
+    """Returns the numbers of the frames in a buffer."""
     return None if data is None else [struct.unpack(">I", r.data[14:18])[0]
                                       for r in records(data)]
 
 
 def take(stage):
-    """The frames in the next used buffer, or None."""
+    """Returns the numbers of the frames in the next used buffer, or None."""
     return numbers(stage.cap.take(WHO))
 
 
 def receive(stage, *which, size=60):
-    """Frames of these numbers."""
+    """Sends frames with these numbers to the NIC."""
     stage.receive(*[frame(i, size) for i in which])
 
 
 def rotation(tap):
-    """Store buffer, hold buffer, and the one that has been read."""
+    """Store buffer, hold buffer, free buffer."""
     with stage_of(3 * ONE, 2 * ONE) as stage:
         receive(stage, 1, 2)
         tap.equal(take(stage), None,
@@ -79,7 +79,7 @@ def rotation(tap):
 
 
 def last_goes_on(tap):
-    """The last buffer is filled until nothing fits any more."""
+    """The last buffer is filled until the next record does not fit."""
     with stage_of(ONE, 2 * ONE + 56) as stage:
         receive(stage, 1, 2)
         tap.equal(take(stage), [1],
@@ -97,7 +97,7 @@ def last_goes_on(tap):
 
 
 def does_not_fit(tap):
-    """A frame that does not fit into the rest."""
+    """A frame that does not fit into the rest of the buffer."""
     with stage_of(2 * ONE, 2 * ONE, 2 * ONE) as stage:
         receive(stage, 1)
         receive(stage, 2, size=100)
@@ -119,7 +119,7 @@ def does_not_fit(tap):
 
 
 def immediate(tap):
-    """No delay: at once, but for the last buffer."""
+    """Delay 0: a buffer is used at once, except the last one."""
     with stage_of(4096, 4096, delay=0) as stage:
         receive(stage, 1)
         tap.equal(wait_for(lambda: take(stage), "buffer"), [1],
@@ -142,7 +142,7 @@ def immediate(tap):
 
 
 def aged(tap):
-    """A delay: the same, after that time."""
+    """A delay: a buffer is used after it, except the last one."""
     with stage_of(4096, 4096, delay=1000) as stage:
         receive(stage, 1)
         tap.equal(wait_for(lambda: take(stage), "buffer"), [1],
@@ -173,7 +173,7 @@ def nearly_full(tap):
 
 
 def changed(tap):
-    """LISTEN with another delay, while the last buffer is kept."""
+    """LISTEN with another delay while the last buffer is in progress."""
     with stage_of(4096, delay=0) as stage:
         receive(stage, 1)
         for _ in range(5):
@@ -195,7 +195,7 @@ def changed(tap):
 
 
 def flush(tap):
-    """FLUSH: used, kept, discarded."""
+    """FLUSH: the buffer in progress is used, kept or discarded."""
     with stage_of(4096, 4096) as stage:
         cap = stage.cap
         receive(stage, 1, 2)
@@ -241,7 +241,7 @@ def flush(tap):
 
 
 def shared_flush(tap):
-    """The flags count for listener 0, too."""
+    """The flags of FLUSH apply to listener 0, too."""
     with stage_of() as stage:
         cap = stage.cap
         cap.post(4096)
@@ -278,7 +278,7 @@ def programs(tap):
 
 
 def given_back(tap):
-    """LISTEN with a snaplen of 0: all buffers return."""
+    """LISTEN with a snaplen of 0: all buffers are used."""
     with stage_of(4096, 4096, 4096) as stage:
         cap = stage.cap
         receive(stage, 1, 2)
@@ -312,7 +312,7 @@ def given_back(tap):
 
 
 def stopped(tap):
-    """The machine stops: even the last buffer is used."""
+    """When the machine stops, even the last buffer is used."""
     with stage_of(4096, delay=0) as stage:
         receive(stage, 1)
         stage.machine.qmp("stop")
@@ -337,7 +337,7 @@ def stopped(tap):
 
 
 def many_parts(tap):
-    """A buffer of 1024 pages, by an indirect table longer than the queue."""
+    """A buffer of 1024 pages, in an indirect table longer than the queue."""
     features = FEATURES + (28,)         # VIRTIO_F_INDIRECT_DESC
     with Stage(buffers=0, features=features,
                capture_args=",listener-queues=4") as stage:
@@ -345,7 +345,7 @@ def many_parts(tap):
         parts, size = 1024, 40
         where = machine.allocate(parts * 64)
         table = machine.allocate(parts * 16)
-        # Backwards, and with gaps between them.
+        # In descending order, with gaps between the parts.
         places = [where + 64 * (parts - 1 - i) for i in range(parts)]
         machine.write(table, b"".join(
             struct.pack("<QIHH", place, size,
@@ -366,7 +366,7 @@ def many_parts(tap):
 
 
 def bare(tap):
-    """A record says nothing but what a program reads."""
+    """Fields of a record that readers of /dev/bpf do not have are zero."""
     with stage_of(ONE, 4096, flags=BOTH | spec.L_PROMISC) as stage:
         cap = stage.cap
         stage.nic.promiscuous(False)
@@ -392,7 +392,7 @@ def bare(tap):
 
 
 def units(tap):
-    """Each listener's unit of times, which its records do not tell."""
+    """Each listener has its unit of times, without a flag in its records."""
     with stage_of(4096, flags=spec.L_RECEIVED) as stage:
         cap = stage.cap
         cap.post(4096, listener=1)
@@ -412,7 +412,7 @@ def units(tap):
 
 
 def flags_of_others(tap):
-    """What one listener wants is not for another."""
+    """The flags of one listener do not affect another."""
     with stage_of(4096, 4096, flags=spec.L_SENT) as stage:
         cap = stage.cap
         cap.post(4096, listener=1)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The plug-in loads into the QEMU that it was built for, and into no other."""
+"""The plug-in loads only into the QEMU that it was built for."""
 import sys
 from pathlib import Path
 
@@ -22,7 +22,7 @@ INSTALLED = subprocess.run(
 
 
 def build(name, *variables):
-    """The plug-in, built with other make variables."""
+    """Builds the plug-in with other make variables; returns its path."""
     out = emulator.BUILD / name
     subprocess.run(["make", "-s", "-C", emulator.TOP / "qemu-device",
                     f"OUT={out}", *variables], check=True,
@@ -31,7 +31,7 @@ def build(name, *variables):
 
 
 def version(tap):
-    """Built for another version or another build of the same one."""
+    """Built for another version, or for another build of the same version."""
     for other in ("7.1.0 (Debian 1:7.1+dfsg-7)",
                   INSTALLED.replace(")", "+local)")):
         plugin = build("other-version", f"BUILT_FOR={other}")
@@ -46,8 +46,8 @@ def version(tap):
 
 
 def refuse_layout(tap, structure, define, type_name, member):
-    """One structure is another when that is defined."""
-    # What make has built otherwise is the file that asks.
+    """QEMU has a structure with another layout, because of this define."""
+    # Only this file, which compares the layouts, has to be built again.
     (emulator.BUILD / "other-layout/plugin/layout.o").unlink(missing_ok=True)
     plugin = build("other-layout", f"DEFINES={define}")
     status, errors = emulator.run_qemu(plugin=plugin)
@@ -59,7 +59,7 @@ def refuse_layout(tap, structure, define, type_name, member):
 
 
 def other_filter_header(line):
-    """A file to include first: NetFilterState has one member more before the
+    """Returns a file to include first: NetFilterState has another member before the
     one in that line."""
     source = emulator.BUILD.parents[1] / "qemu-device" / "qemu-source"
     text = (source / "include/net/filter.h").read_text()
@@ -71,7 +71,7 @@ def other_filter_header(line):
 
 
 def layout(tap):
-    """The right version, but built with other options: one member more."""
+    """The right version, but built with other options: an additional member."""
     for structure, define, type_name, member in (
             ("DeviceState", "instance_id_alias=instance_id_alias,more[64]",
              "pci-device", "addr"),
@@ -92,7 +92,7 @@ def layout(tap):
 
 
 def usage(tap):
-    """Given twice, or with arguments."""
+    """Loaded twice, or with arguments."""
     copy = folders.scratch() / "copy.so"
     copy.write_bytes(emulator.PLUGIN.read_bytes())
     status, errors = emulator.run_qemu("-plugin", copy)
@@ -107,7 +107,7 @@ def usage(tap):
 
 
 def targets(tap):
-    """One plug-in serves the QEMUs of other processors."""
+    """The same plug-in loads into QEMU for other processors."""
     for target, machine in (("aarch64", "virt"), ("s390x", "s390-ccw-virtio")):
         option, _ = links.link()
         qemu = Path(shutil.which(emulator.QEMU)).with_name(f"qemu-system-{target}")
@@ -126,7 +126,7 @@ def targets(tap):
 
 
 def right(tap):
-    """The right one, which offers the device and its trace events."""
+    """The right QEMU has the device and its trace events."""
     with qtest.Machine() as machine:
         types = [t["name"] for t in machine.qmp(
             "qom-list-types", implements="virtio-pci")]

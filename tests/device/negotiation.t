@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""FILTER and LISTENER_QUEUES, in all combinations of what is offered and accepted."""
+"""FILTER and LISTENER_QUEUES in all combinations, offered and accepted."""
 import sys
 from pathlib import Path
 
@@ -20,7 +20,7 @@ QUEUES = (VERSION_1, spec.F_FILTER, spec.F_LISTENER_QUEUES)
 
 OWN = 1 << spec.F_NIC_PCI | 1 << spec.F_FILTER | 1 << spec.F_LISTENER_QUEUES
 
-# Properties; which of OWN are offered; how many queues and vectors there are.
+# Properties, the offered bits of OWN, and the number of listener queues.
 OFFERS = [
     ("", OWN, 16), (",listener-queues=1", OWN, 1),
     (",listener-queues=64", OWN, 64),
@@ -31,7 +31,7 @@ OFFERS = [
 
 
 def offered(tap):
-    """What a device offers, by its properties."""
+    """The features that a device offers, which depend on its properties."""
     for extra, bits, own in OFFERS:
         with Stage(capture_args=extra) as stage:
             cap, name = stage.cap, extra[1:] or "no property"
@@ -55,7 +55,7 @@ def offered(tap):
 
 
 def negotiate(cap, *features):
-    """Whether the device accepts a driver with these."""
+    """Whether the device accepts a driver with these features."""
     cap.set("status", 0)
     cap.set("status", virtio_pci.ACKNOWLEDGE | virtio_pci.DRIVER)
     bits = sum(1 << bit for bit in features)
@@ -67,7 +67,7 @@ def negotiate(cap, *features):
 
 
 def refused(tap):
-    """Queues for listeners, but no programs."""
+    """LISTENER_QUEUES without FILTER."""
     with Stage() as stage:
         tap.ok(not negotiate(stage.cap, VERSION_1, spec.F_LISTENER_QUEUES),
                "LISTENER_QUEUES without FILTER is refused [CAP-DEV-FEAT-2]")
@@ -79,7 +79,7 @@ def refused(tap):
 
 
 def commands(cap):
-    """The statuses of commands that some of the features know."""
+    """Returns the statuses of commands that depend on the features."""
     one = INSN.pack(*bpf.ACCEPT[0])
     tries = ((spec.C_LISTEN, LISTEN.pack(9, BOTH, NONE, 1)),
              (spec.C_FLUSH, b""), (spec.C_FLUSH, FLUSH.pack(1, 0)),
@@ -89,7 +89,7 @@ def commands(cap):
 
 
 def accepted(tap):
-    """What commands do with each set of features that a driver accepts."""
+    """The status of commands with each set of accepted features."""
     ok, invalid, unknown = spec.E_OK, spec.E_INVALID, spec.E_UNKNOWN
     for name, features, statuses, size, captured in (
             ("none", (), (ok, ok, invalid, unknown, ok), 24, 0),
@@ -111,7 +111,7 @@ def accepted(tap):
 
 
 def not_accepted(tap):
-    """The queues that a driver sets up without the feature are nobody's."""
+    """Listener queues that a driver sets up without the feature are not used."""
     with Stage(features=QUEUES) as stage:
         cap, machine = stage.cap, stage.machine
         queues = cap.queues
@@ -130,7 +130,7 @@ def not_accepted(tap):
 
 
 def no_queue(tap):
-    """Listeners that there are not, or whose queue the driver has not set up."""
+    """Listeners that do not exist, or whose queue the driver has not set up."""
     with Stage(features=QUEUES, capture_args=",listener-queues=3") as stage:
         cap = stage.cap
         for listener in (4, 64, 65, 0xffffffff):
@@ -150,7 +150,7 @@ def no_queue(tap):
 
 
 def crowd(tap):
-    """All listeners at once, each with wishes of its own."""
+    """All listeners at once, each with its own parameters."""
     with Stage(buffers=0, features=QUEUES) as stage:
         cap, count = stage.cap, stage.cap.listener_queues()
         cap.post(8192)
@@ -182,7 +182,7 @@ def crowd(tap):
 
 
 def reset(tap):
-    """Of one listener's queue, and of the device."""
+    """Reset of one listener's queue, and of the device."""
     features = (*QUEUES, RING_RESET)
     with Stage(buffers=0, features=features,
                capture_args=",listener-queues=2") as stage:
@@ -222,7 +222,7 @@ def reset(tap):
 
 
 def moved(tap):
-    """Listeners go where the machine goes."""
+    """Listeners migrate with the machine."""
     with Stage(buffers=0, features=QUEUES) as stage:
         cap = stage.cap
         for n, flags in ((1, spec.L_RECEIVED), (16, spec.L_RECEIVED
@@ -261,7 +261,7 @@ def moved(tap):
 
 
 def moved_again(tap):
-    """To a device with fewer queues; and from one that has none."""
+    """Migration to a device with fewer queues, and from one without."""
     with Stage(buffers=0, features=QUEUES) as stage:
         stage.cap.post(4096, listener=3)
         stage.cap.listen(delay=NONE, listener=3)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The tap as an object of QEMU's: found by its walks, and nobody's to create."""
+"""The tap as a QEMU object: commands list its type, but users cannot create it."""
 import sys
 from pathlib import Path
 
@@ -14,13 +14,13 @@ PATH = "/machine/peripheral/cap/virtio-backend/tap"
 
 
 def names(machine, **arguments):
-    """The types that QEMU lists."""
+    """Returns the types that QEMU lists."""
     return [one["name"] for one in
             machine.qmp("qom-list-types", **arguments)]
 
 
 def walks(tap, stage, when):
-    """All of QEMU's own walks over types and objects that a user can start."""
+    """All commands of QEMU's that iterate over types and objects."""
     machine = stage.machine
     tap.ok(TYPE in names(machine),
            f"{when}: qom-list-types has the tap's type")
@@ -45,7 +45,7 @@ def walks(tap, stage, when):
 
 
 def found(tap):
-    """Before there is one, while there is one, and after it."""
+    """Before there is a tap, while there is one, and after it."""
     with Stage() as stage:
         walks(tap, stage, "never used")
         for turn in range(3):
@@ -64,7 +64,7 @@ def found(tap):
 
 
 def beside_others(tap):
-    """Filters of a user's, made before the tap and while it is there."""
+    """Filters that a user creates before the tap and while it exists."""
     with Stage("-object", "filter-replay,id=f0,netdev=n0") as stage:
         machine = stage.machine
         stage.cap.listen()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The host's own capture: the property pcapng, a file with all frames."""
+"""Capture on the host: the property pcapng, a file with all frames."""
 import os
 import re
 import shutil
@@ -25,18 +25,18 @@ SIZES = (14, 60, 61, 62, 63, 1514)
 
 
 def recorded(path, name=None, **keywords):
-    """A stage whose device writes to that file."""
+    """Returns a Stage whose device writes to that file."""
     more = f",pcapng-name={name}" if name else ""
     return Stage(capture_args=f",pcapng={path}{more}", **keywords)
 
 
 def told(file):
-    """The frames, each with its direction."""
+    """Returns (direction, frame) of each packet."""
     return [(one.direction, one.data) for one in file.packets]
 
 
 def tcpdump(path):
-    """The lengths of the frames as tcpdump reads the file."""
+    """Returns the lengths of the frames that tcpdump reads from the file."""
     done = subprocess.run(["tcpdump", "-n", "-e", "-r", path], text=True,
                           check=False, capture_output=True)
     return [int(one) for one in re.findall(r"length (\d+)", done.stdout)] \
@@ -44,7 +44,7 @@ def tcpdump(path):
 
 
 def frames_in_file(tap):
-    """All frames, in order, in the file when QEMU has passed them on."""
+    """The file has all frames that have passed QEMU, in order."""
     path = folders.scratch() / "file"
     path.write_bytes(bytes(100000))
     before = time.time_ns()
@@ -79,7 +79,7 @@ def frames_in_file(tap):
 
 
 def beside_listeners(tap):
-    """What the driver captures and injects, and the switch."""
+    """The driver captures and injects meanwhile; the switch has no effect."""
     path = folders.scratch() / "file"
     with recorded(path) as stage:
         stage.cap.listen()
@@ -105,7 +105,7 @@ def beside_listeners(tap):
 
 
 def killed(tap):
-    """SIGKILL leaves all that QEMU has passed on."""
+    """After SIGKILL the file has all frames that have passed QEMU."""
     path = folders.scratch() / "file"
     with recorded(path) as stage:
         for number in range(20):
@@ -119,7 +119,7 @@ def killed(tap):
 
 
 def goes(tap):
-    """The device or its netdev goes while QEMU runs."""
+    """The device or its netdev is removed while QEMU runs."""
     folder = folders.scratch()
     for what, command, arguments in (
             ("netdev", "netdev_del", {"id": "n0"}),
@@ -130,7 +130,7 @@ def goes(tap):
             time.sleep(0.01)
             stage.machine.qmp(command, **arguments)
             if what == "device":
-                stage.machine.qmp("system_reset")   # nobody else lets it go
+                stage.machine.qmp("system_reset")   # no guest ejects it
                 stage.machine.qmp.event("DEVICE_DELETED")
                 stage.machine.qmp.event("DEVICE_DELETED")
             file = pcapng.read(path)

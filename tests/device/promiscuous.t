@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a listener that is not promiscuous sees: what the NIC accepts."""
+"""A listener that is not promiscuous captures frames that the NIC accepts."""
 import sys
 from pathlib import Path
 
@@ -23,17 +23,17 @@ PROMISC = spec.L_RECEIVED | spec.L_PROMISC
 
 
 def tagged(destination, vlan):
-    """A frame with a VLAN tag."""
+    """Returns a frame with a VLAN tag."""
     data = frame(1, 64, destination)
     return data[:12] + b"\x81\0" + vlan.to_bytes(2, "big") + data[12:]
 
 
 def seen(stage, frames, flags):
-    """Which of the frames are captured, and which of these are flagged."""
+    """Returns the frames that are captured, each with its R_OTHERHOST flag."""
     stage.cap.listen(flags=flags, delay=spec.DELAY_NONE)
     before = stage.cap.flush()
     stage.link.send(*frames)
-    # The last frame is for everybody: it tells that all have crossed.
+    # A broadcast as the last frame: when it is captured, all have crossed.
     stage.link.send(frame(0xfffe))
 
     def all_crossed():
@@ -52,7 +52,7 @@ def seen(stage, frames, flags):
 
 def check(tap, stage, accepted, name, frames=None):
     """A listener of each kind, for a NIC that accepts some of the frames."""
-    # Twice: then the device goes by the answer that it has.
+    # Twice: the second time the device uses the NIC's cached answer.
     frames = 2 * (frames or [frame(1, 64, mac) for mac in ALL])
     accepted = 2 * accepted
     tap.equal(seen(stage, frames, spec.L_RECEIVED),
@@ -66,7 +66,7 @@ def check(tap, stage, accepted, name, frames=None):
 
 
 def virtio_net(tap):
-    """A NIC that tells its receive filter."""
+    """A NIC whose receive filter can be queried."""
     with Stage() as stage:
         nic = stage.nic
         check(tap, stage, [1, 1, 1, 1, 1, 1], "virtio-net, promiscuous")
@@ -111,7 +111,7 @@ def vlans(tap):
 
 
 def e1000(tap):
-    """A NIC that does not tell: own address, broadcast, multicast."""
+    """A NIC whose filter cannot be queried: own address, broadcast, multicast."""
     with Stage(model="e1000", driver=nics.E1000) as stage:
         check(tap, stage, [1, 1, 0, 0, 1, 1],
               "e1000, own address, broadcast, multicast [CAP-DEV-SEL-3]")
@@ -139,7 +139,7 @@ def hub(tap):
 
 
 def changes(tap):
-    """The NIC's filter changes while somebody listens."""
+    """The NIC's filter changes while a listener is active."""
     with Stage(buffers=64) as stage:
         stage.nic.promiscuous(False)
         stage.cap.listen(flags=spec.L_RECEIVED)
@@ -157,7 +157,7 @@ def changes(tap):
         tap.ok(not captured(GROUP),
                "a frame to a group that the NIC did not join is not captured")
         stage.nic.tables([], [GROUP])
-        # The answer of the NIC is kept for a while.
+        # The device caches the NIC's answer for a while.
         wait_for(lambda: captured(GROUP), "frame of the group")
         tap.ok(True,
                "a frame to a group is captured when the NIC has joined it"
@@ -172,10 +172,10 @@ def changes(tap):
 
 
 def events(tap):
-    """QEMU's management is not told of changes that it did not ask for."""
+    """The device's queries do not cause NIC_RX_FILTER_CHANGED events."""
     with Stage() as stage:
         machine = stage.machine
-        stage.nic.promiscuous(False)    # the first change is always told
+        stage.nic.promiscuous(False)    # QEMU reports the first change
         machine.qmp.event("NIC_RX_FILTER_CHANGED")
         stage.cap.listen(flags=spec.L_RECEIVED)
         stage.receive(frame(1))
@@ -187,7 +187,7 @@ def events(tap):
 
 
 def pieces(tap):
-    """Frames that another machine's NIC hands over in small pieces."""
+    """Frames that another NIC sends in small pieces."""
     option, end = link()
     with Machine("-netdev", f"{option},id=far",
                  "-netdev", "hubport,hubid=0,id=h0,netdev=far",
@@ -218,7 +218,7 @@ def pieces(tap):
 
 
 def runts(tap):
-    """Frames too short for an address are for nobody."""
+    """The NIC accepts no frames that are too short for an address."""
     with Stage() as stage:
         check(tap, stage, [0, 0, 1], "frames shorter than an Ethernet header",
               [b"\xff", nics.MAC_BYTES[:5], BROADCAST + nics.MAC_BYTES])

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Frames of all lengths come out as records, byte for byte, in both directions."""
+"""Records have frames of all lengths unchanged, in both directions."""
 import sys
 from pathlib import Path
 
@@ -14,7 +14,7 @@ SIZES = [18, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 1514]
 
 
 def right(tap, found, frames, flags, name):
-    """The records hold these frames, and all else in them fits."""
+    """Checks that records hold these frames, and that their other fields match."""
     tap.equal([r.data for r in found], frames,
               f"{name}: records have the frames' bytes in order [CAP-DEV-TAP-2]")
     tap.equal([(r.caplen, r.datalen) for r in found],
@@ -58,12 +58,12 @@ def virtio_net(tap):
 
 
 def e1000(tap):
-    """A NIC that transmits when it is told to."""
+    """A NIC that transmits at the register write."""
     directions(tap, "e1000", model="e1000", driver=nics.E1000)
 
 
 def chosen(tap):
-    """Only one direction is listened to."""
+    """Only one direction is captured."""
     for flags, wanted in ((spec.L_RECEIVED, 0), (spec.L_SENT, spec.R_SENT)):
         with Stage() as stage:
             stage.cap.listen(flags=flags)
@@ -83,7 +83,7 @@ def chosen(tap):
 
 
 def parts(tap):
-    """Buffers whose parts break records in all places."""
+    """Buffers whose parts split records at all offsets."""
     sizes = [[1] * 40 + [7, 25, 33, 500], [31, 33, 1, 2, 700], [3] * 200]
     with Stage(buffers=0) as stage:
         for each in sizes:
@@ -97,7 +97,7 @@ def parts(tap):
 
 
 def whole_buffer(tap):
-    """What the device writes, as bytes, and nothing behind it."""
+    """The bytes that the device writes, and nothing behind them."""
     with Stage(buffers=0) as stage:
         stage.cap.post(256)
         stage.cap.listen()

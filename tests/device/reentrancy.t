@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-A driver has the device write to registers that reset, unplug or disturb it: to
-the function level reset of its own in ECAM, its bridge's bus reset, its slot's
-power, its own BAR, another device. The device and what it uses of QEMU run
+A driver makes the device write to registers that reset, unplug or disturb it:
+its own function level reset in ECAM, its bridge's bus reset, its slot's power,
+its own BAR, another device. The device and the parts of QEMU that it uses run
 under ASan.
 
-Buffers and rings there are refused. An interrupt can be sent there; the device
-may be reset by it, or gone, but nothing that is still used is freed.
+Buffers and rings there are refused. Interrupts can be sent there and may reset
+or unplug the device, but no memory is freed while it is in use.
 """
 import struct
 import sys
@@ -30,7 +30,7 @@ FEATURES = (F_VERSION_1, spec.F_FILTER, spec.F_LISTENER_QUEUES)
 
 
 def target(stage, name):
-    """The address of a register."""
+    """Returns the address of a register."""
     machine, cap = stage.machine, stage.cap
     return {"function reset": lambda: q35.function_reset(machine, cap.slot),
             "bus reset": lambda: q35.bus_reset(machine),
@@ -44,7 +44,7 @@ TARGETS = ("function reset", "bus reset", "slot power", "own status",
 
 
 def ones(size=1500):
-    """A frame that nearly only has ones."""
+    """Returns a frame in which nearly all bits are ones."""
     return ALL + b"\xff" * (size - 6)
 
 
@@ -75,8 +75,8 @@ def used_ring(stage, where):
 
 
 def move_ring(stage, queue, ring, where):
-    """Has the device use another place for a ring, no larger than the registers
-    there: QEMU would refuse it by itself."""
+    """Moves a ring to the address of registers. It is no larger than these: QEMU
+    itself would refuse a larger ring."""
     stage.cap.set("queue_select", queue)
     stage.cap.set("queue_size", min(256, stage.cap.get("queue_size")))
     stage.cap.set(ring, where)
@@ -133,7 +133,7 @@ def through_a_table(stage, where):
 
 
 def own_queue(stage):
-    """A driver that has listeners' own queues; gives that of listener 1."""
+    """Starts a driver with listener queues; returns that of listener 1."""
     stage.cap.start(FEATURES)
     return stage.cap.queue_of(1)
 
@@ -175,12 +175,12 @@ SOURCES = (capture_buffer, aged_buffer, used_ring, control_reply, inject_reply,
 
 
 def works(stage):
-    """Whether the NIC has its traffic, and a driver the device, after that."""
+    """Whether the NIC and a new driver of the device work afterwards."""
     machine = stage.machine
     machine.put("w", q35.bus_reset(machine), 0)
     stage.link.send(frame(1))
     while stage.nic.receive() != frame(1):
-        pass                    # what was on its way
+        pass                    # earlier frames
     stage.send(frame(2))
     stage.cap = Capture(machine, buffers=1, size=4096)
     stage.cap.listen()
@@ -189,7 +189,7 @@ def works(stage):
 
 
 def ends_well(tap, stage):
-    """No memory was misused."""
+    """Checks that ASan reports nothing."""
     status = stage.machine.close()
     said = (stage.machine.folder / "log").read_text(errors="replace")
     tap.ok(status == 0 and not sanitizer.complaint(said),
@@ -198,7 +198,7 @@ def ends_well(tap, stage):
 
 
 def refused(tap):
-    """Buffers and rings that are no RAM, one after another in a machine."""
+    """Buffers and rings outside of RAM, one after another in a machine."""
     for name in TARGETS:
         with stage_of(buffers=0) as stage:
             for source in SOURCES:
@@ -213,7 +213,7 @@ def refused(tap):
 
 
 def stage_of(**keywords):
-    """A q35 machine with the device under ASan."""
+    """Returns a Stage: a q35 machine with the device under ASan."""
     return Stage(plugin=sanitizer.PLUGIN, **q35.stage_options(
         ",listener-queues=1"), **keywords)
 
@@ -287,7 +287,7 @@ INTERRUPTS = (interrupt_capture, interrupt_control, interrupt_inject,
 
 
 def interrupts(tap):
-    """MSI-X messages to those registers; after a power-off there is none."""
+    """MSI-X messages from each source to each register."""
     for name in TARGETS:
         for source in INTERRUPTS:
             with stage_of(buffers=3, size=4096) as stage:
@@ -296,7 +296,7 @@ def interrupts(tap):
 
 
 def interrupt(tap, stage, name, source):
-    """One kind of them to one register."""
+    """An MSI-X message from one source to one register."""
     machine, slot = stage.machine, stage.cap.slot
     where = target(stage, name)
     # A message is 4 bytes at a multiple of 4.
@@ -319,7 +319,7 @@ def interrupt(tap, stage, name, source):
 
 
 def happened(stage, name):
-    """Whether the message has had its effect, if that can be seen."""
+    """Whether the message has had its effect; True if that is not visible."""
     machine = stage.machine
     for _ in range(5):
         machine.qmp("query-status")
@@ -328,12 +328,12 @@ def happened(stage, name):
     if name == "NIC's status":
         return stage.nic.get("status") == 0
     if name == "own status":
-        return True             # QEMU keeps a device from that
+        return True             # re-entrant writes have no effect
     return machine.pci_get("w", stage.cap.slot, 4) & 6 == 0
 
 
 def drain(stage):
-    """What is on its way to the NIC or from it."""
+    """Receives the frames that are on their way to the NIC or from it."""
     for _ in range(5):
         stage.machine.qmp("query-status")
     stage.nic.drain()
@@ -342,7 +342,7 @@ def drain(stage):
 
 
 def check(tap):
-    """All of it, if the device can be built so."""
+    """Runs all tests if the device can be built with ASan."""
     complaints = sanitizer.build()
     if tap.ok(not complaints, "the device is built with sanitizers",
               complaints):

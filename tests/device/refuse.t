@@ -20,7 +20,8 @@ DEVICE = "virtio-capture-pci"
 
 
 def refused(tap, reason, device, *args, **options):
-    """QEMU ends with exactly this error; labels may follow the reason."""
+    """Checks that QEMU exits with exactly this error. Labels after the reason are not
+    part of it."""
     error = f"-device {device}: " + reason.split(" [")[0]
     status, errors = emulator.run_qemu(*args, "-device", device, **options)
     lines = [line for line in errors.splitlines() if "-device" in line]
@@ -29,14 +30,14 @@ def refused(tap, reason, device, *args, **options):
 
 
 def missing(tap):
-    """No netdev, or no such one."""
+    """No netdev, or one that does not exist."""
     refused(tap, "'netdev' is missing, the ID of the netdev to tap", DEVICE)
     refused(tap, "'netdev' names 'n1', which does not exist",
             DEVICE + ",netdev=n1", "-netdev", "user,id=n0")
 
 
 def listeners(tap):
-    """More queues than a device can have."""
+    """More listener queues than a device can have."""
     for number in (65, 65535):
         refused(tap, f"'listener-queues' is {number}, but must be at most 64",
                 f"{DEVICE},netdev=n0,listener-queues={number}", "-netdev",
@@ -44,14 +45,14 @@ def listeners(tap):
 
 
 def nic(tap):
-    """The ID of a NIC."""
+    """The ID of a NIC instead of a netdev's."""
     refused(tap, "'netdev' names 'nic0', which is a NIC, not a netdev",
             DEVICE + ",netdev=nic0", "-netdev", "user,id=n0",
             "-device", "e1000,netdev=n0,id=nic0")
 
 
 def queues(tap):
-    """A netdev of several queues, and one that the kernel serves."""
+    """A netdev with several queues."""
     if not os.access("/dev/net/tun", os.W_OK):
         tap.skip("several queues", "no /dev/net/tun")
         return
@@ -61,8 +62,8 @@ def queues(tap):
             "queues=2")
 
 
-# The kernel's vhost device as far as QEMU asks before the machine starts.
-# Machines for tests have none.
+# The requests of the kernel's vhost device that QEMU makes before the machine
+# starts. Test machines have no such device.
 VHOST = r"""
 #include <stdarg.h>
 #include <stdint.h>
@@ -88,7 +89,7 @@ int ioctl(int fd, unsigned long request, ...)
 
 
 def vhost_on(tap):
-    """vhost=on: the frames go past QEMU."""
+    """vhost=on: frames bypass QEMU."""
     if not os.access("/dev/net/tun", os.W_OK):
         tap.skip("vhost=on", "no /dev/net/tun")
         return
@@ -106,8 +107,8 @@ def vhost_on(tap):
 
 
 def vhost_set(tap):
-    """vhost=on that a later option takes back, for those who cannot change the
-    netdev's own."""
+    """vhost=on that a later option overrides, for users who cannot change the options
+    of the netdev."""
     if not os.access("/dev/net/tun", os.W_OK):
         tap.skip("vhost=on with -set", "no /dev/net/tun")
         return
@@ -120,7 +121,7 @@ def vhost_set(tap):
 
 
 def serve_vhost_user(listener):
-    """A vhost-user backend that answers what QEMU asks before it starts."""
+    """A vhost-user backend that answers QEMU's requests before the machine starts."""
     connection = listener.accept()[0]
     while True:
         header = connection.recv(12, socket.MSG_WAITALL)

@@ -15,7 +15,7 @@ FEATURES = (virtio_pci.F_VERSION_1, virtio_pci.F_RING_RESET)
 
 
 def in_progress(stage, delay=NONE):
-    """A buffer in progress and a FLUSH that has just been sent."""
+    """Starts a listener that has a buffer in progress."""
     stage.cap.listen(delay=delay)
     stage.cap.clock(10 ** 18)
     stage.receive(frame(1))
@@ -23,7 +23,7 @@ def in_progress(stage, delay=NONE):
 
 
 def afresh(tap, stage, name):
-    """After the reset the device is as new."""
+    """Checks that nothing is left of the state before the reset."""
     cap = stage.cap
     tap.ok(not cap.tap_exists(), f"{name}: the tap is gone [CAP-DEV-TAP-5]")
     stage.receive(frame(2))
@@ -40,7 +40,7 @@ def afresh(tap, stage, name):
 
 
 def device(tap):
-    """While a buffer is in progress, and with each kind of delay armed."""
+    """Reset while a buffer is in progress, with each kind of delay."""
     for delay in (NONE, 0, 3600 * 10 ** 6):
         with Stage() as stage:
             in_progress(stage, delay)
@@ -51,7 +51,7 @@ def device(tap):
 
 
 def pending_flush(tap):
-    """In the pass of the main loop in which a FLUSH arrives."""
+    """Reset in the main loop iteration in which a FLUSH arrives."""
     with Stage(capture_args=",ioeventfd=off") as stage:
         in_progress(stage)
         stage.cap.submit(CTRL.pack(spec.C_FLUSH, 0), 32)
@@ -66,7 +66,7 @@ def pending_flush(tap):
 
 
 def machine(tap):
-    """The whole machine."""
+    """Reset of the machine."""
     with Stage() as stage:
         in_progress(stage)
         stage.machine.qmp("system_reset")
@@ -84,7 +84,7 @@ def machine(tap):
 
 
 def capture_queue(tap):
-    """The capture queue alone, with a buffer in progress."""
+    """Reset of the capture queue alone, with a buffer in progress."""
     with Stage() as stage:
         stage.cap.start(FEATURES)
         stage.cap.post(4096)
@@ -104,7 +104,7 @@ def capture_queue(tap):
 
 
 def control_queue(tap):
-    """The control queue alone, with a FLUSH on its way."""
+    """Reset of the control queue alone, with a FLUSH in progress."""
     with Stage(capture_args=",ioeventfd=off") as stage:
         cap = stage.cap
         cap.start(FEATURES)

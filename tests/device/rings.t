@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Queues of every size and descriptors of every kind, good and bad ones."""
+"""Queues of all sizes, and descriptors of all kinds, valid and invalid."""
 import struct
 import sys
 from pathlib import Path
@@ -40,12 +40,12 @@ def start(cap, sizes=None, features=(VERSION_1,)):
 
 
 def table(descriptors):
-    """Descriptors (address, length, flags, next) as bytes."""
+    """Returns descriptors (address, length, flags, next) as bytes."""
     return b"".join(struct.pack("<QIHH", *each) for each in descriptors)
 
 
 def offer(queue, descriptors, head=0):
-    """Makes a chain available whose descriptors are given one by one."""
+    """Makes a chain of these descriptors available."""
     queue.machine.write(queue.desc, table(descriptors))
     queue.machine.put("w", queue.avail + 4 + 2 * (queue.added % queue.size),
                       head)
@@ -54,7 +54,7 @@ def offer(queue, descriptors, head=0):
 
 
 def captures(tap, stage, number, name):
-    """The device captures."""
+    """Checks that the device captures."""
     stage.cap.post(4096)
     stage.cap.listen()
     stage.receive(frame(number))
@@ -67,7 +67,7 @@ def sizes(tap):
     for size in (1, 2, 1024):
         with Stage(buffers=0) as stage:
             cap = stage.cap
-            # A command is of two descriptors; an inject buffer, too.
+            # A command has two descriptors, as has an inject buffer.
             start(cap, [size, max(size, 2), max(size, 2)])
             tap.equal(cap.captures.size, size,
                       f"queue size {size} is accepted")
@@ -123,7 +123,7 @@ def one_descriptor(tap):
 
 
 def indirect(tap):
-    """A capture buffer of many parts in an indirect table."""
+    """A capture buffer of many parts, in an indirect table."""
     with Stage(buffers=0) as stage:
         cap, machine = stage.cap, stage.machine
         start(cap, None, (VERSION_1, F_INDIRECT))
@@ -140,13 +140,13 @@ def indirect(tap):
 
 
 def chained(queue, count, address, last):
-    """A chain of so many writable descriptors."""
+    """Returns a chain of count writable descriptors; the last has other flags."""
     return [(address, 64, WRITE | (NEXT if i < count - 1 else last),
              (i + 1) % count) for i in range(count)]
 
 
 def bad_chains(cap, where):
-    """(name, queue, descriptors) of chains that no driver may make."""
+    """Returns (name, queue, descriptors) of invalid chains."""
     yield "a loop in the capture queue", cap.captures, \
         chained(cap.captures, 3, where, NEXT)
     yield "a loop of one", cap.captures, [(where, 4096, WRITE | NEXT, 0)]
@@ -175,7 +175,7 @@ def bad_chains(cap, where):
 
 
 def bad_tables(cap, where):
-    """The same for indirect tables; what is at where is the table."""
+    """Returns (name, table, descriptor) of invalid indirect tables at an address."""
     good = table([(cap.answer, 4096, WRITE, 0)])
     yield "a table of 17 bytes", good, (where, 17, INDIRECT, 0)
     yield "a table of no bytes", good, (where, 0, INDIRECT, 0)
@@ -196,13 +196,13 @@ def bad_tables(cap, where):
 
 
 def survives(tap, name, stage, act):
-    """QEMU, the NIC and the device, after a reset, are well."""
+    """Checks that QEMU and the NIC still work, and the device after a reset."""
     act()
     stage.link.send(frame(1))
     stage.nic.receive()
     stage.machine.qmp("query-status")
     broken = stage.cap.broken()
-    while not stage.link.empty():       # what it injected, from nowhere
+    while not stage.link.empty():       # injected from outside RAM
         tap.ok(not any(stage.link.receive()[1:]),
                f"{name}: a frame of zeros is sent [CAP-DEV-SEC-3]")
     stage.send(frame(2))
@@ -216,7 +216,7 @@ def survives(tap, name, stage, act):
 
 
 def bad(tap):
-    """One after the other in one machine."""
+    """Invalid chains and tables, one after another in one machine."""
     with Stage(buffers=0) as stage:
         cap = stage.cap
         where = stage.machine.allocate(8192)
@@ -243,7 +243,7 @@ def bad(tap):
 
 
 def bad_rings(tap):
-    """Rings that are nowhere, and indices that cannot be."""
+    """Rings outside RAM, and indices out of range."""
     with Stage(buffers=0) as stage:
         cap = stage.cap
         for name in ("queue_desc", "queue_avail", "queue_used"):
@@ -274,7 +274,7 @@ def bad_rings(tap):
 
 
 def notifications(tap):
-    """In any order, too many, too few, of queues that do not exist."""
+    """Notifications in any order, too many, too few, and of queues that do not exist."""
     for extra in ("", ",ioeventfd=off"):
         with Stage(buffers=0, capture_args=extra) as stage:
             cap, machine = stage.cap, stage.machine
@@ -344,7 +344,7 @@ def queue_reset(tap):
 
 
 def listen_bytes(tap):
-    """LISTEN cut to every length, and longer than it is."""
+    """LISTEN cut to every length, and longer than defined."""
     whole = CTRL.pack(spec.C_LISTEN, 0) + LISTEN.pack(64, BOTH, 0, 0)
     with Stage() as stage:
         wrong = []

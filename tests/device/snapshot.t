@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A snapshot that the device refuses to load leaves a machine that can be used."""
+"""A machine can be used after the device refused to load a snapshot."""
 import struct
 import sys
 from pathlib import Path
@@ -16,7 +16,7 @@ PATH = "/machine/peripheral/cap"
 
 
 def job(machine, **options):
-    """Makes a block device, to its end."""
+    """Makes a block device; waits for the job."""
     machine.qmp("blockdev-create", job_id="job", options=options)
     waiting.wait_for(lambda: machine.qmp("query-jobs")[0]["status"]
                      == "concluded", "blockdev-create")
@@ -24,7 +24,7 @@ def job(machine, **options):
 
 
 def add_disk(machine):
-    """A disk for the machine's state; gives its file."""
+    """Adds a disk for the machine's state; returns its file."""
     path = folders.scratch() / "disk"
     job(machine, driver="file", filename=str(path), size=0)
     machine.qmp("blockdev-add", driver="file", node_name="file",
@@ -35,7 +35,7 @@ def add_disk(machine):
 
 
 def snapshot(stage):
-    """Saves a listener that no driver can have made; gives what it should be."""
+    """Saves a snapshot, and changes it: the listener has an unknown flag."""
     stage.cap.listen(0x0badcafe, spec.L_SENT)
     disk = add_disk(stage.machine)
     said = stage.machine.qmp.hmp("savevm one")
@@ -49,7 +49,7 @@ def snapshot(stage):
 
 
 def refused(tap):
-    """It is not loaded; then the machine is reset."""
+    """The snapshot is not loaded; then the machine is reset."""
     with Stage() as stage:
         machine = stage.machine
         snapshot(stage)
@@ -73,7 +73,7 @@ def refused(tap):
 
 
 def without_reset(tap):
-    """A driver that goes on with a device that was not loaded."""
+    """The driver uses the device after a refused load, without a machine reset."""
     with Stage() as stage:
         snapshot(stage)
         stage.machine.qmp.hmp("loadvm one")

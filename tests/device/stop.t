@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The machine stops, goes on, and moves to another QEMU, all while capturing."""
+"""The machine stops, continues, and migrates to another QEMU while capturing."""
 import sys
 from pathlib import Path
 
@@ -32,16 +32,16 @@ def stopped(tap):
 
 
 def commands(tap):
-    """Commands of a stopped machine wait, none is lost."""
+    """Commands in a stopped machine are executed later."""
     for extra in ("", ",ioeventfd=off"):
         commands_of(tap, extra)
 
 
 def commands_of(tap, extra):
-    """The same, notified in one of two ways."""
+    """The same, with or without an ioeventfd."""
     with Stage(capture_args=extra) as stage:
         flush = CTRL.pack(spec.C_FLUSH, 0)
-        for _ in range(20):             # some in the middle of a FLUSH
+        for _ in range(20):             # some stops are during a FLUSH
             stage.cap.submit(flush, 32)
             stage.cap.controls.kick()
             stage.machine.qmp("stop")
@@ -66,7 +66,7 @@ def commands_of(tap, extra):
 
 
 def at_once(tap):
-    """A FLUSH on its way is answered before the machine stands still."""
+    """A pending FLUSH is answered before the machine stops."""
     with Stage("-device", "pvpanic", "-action", "panic=pause",
                capture_args=",ioeventfd=off") as stage:
         stage.cap.listen(delay=NONE)
@@ -90,12 +90,12 @@ def at_once(tap):
 
 
 def frames(tap):
-    """Frames that come while the machine is stopped are not captured."""
+    """Frames that arrive while the machine is stopped are not captured."""
     with Stage() as stage:
         stage.cap.listen()
         stage.machine.qmp("stop")
         stage.link.send(frame(1))
-        for _ in range(3):              # QEMU has read the frame after that
+        for _ in range(3):              # by then QEMU has read the frame
             stage.machine.qmp("query-status")
         tap.ok(stage.cap.take() is None,
                "machine stopped: a frame that arrives is not written to guest memory")
@@ -107,7 +107,7 @@ def frames(tap):
 
 
 def leave(stage):
-    """Migrates a machine to a file; gives the command that reads it."""
+    """Migrates a machine to a file; returns the URI that reads it."""
     file = folders.scratch() / "state"
     stage.machine.qmp("migrate", uri=f"exec:cat >{file}")
     waiting.wait_for(lambda: stage.machine.qmp("query-migrate").get("status")
@@ -116,7 +116,7 @@ def leave(stage):
 
 
 def arrive(stage):
-    """Waits until a machine has taken the state over, and runs."""
+    """Waits until a machine has loaded the state, and runs."""
     waiting.wait_for(lambda: stage.machine.qmp("query-status")["running"],
                      "arrival")
 
@@ -153,7 +153,7 @@ def moved(tap):
 
 
 def moved_without(tap):
-    """The other QEMU's netdev cannot be tapped as the state arrives."""
+    """The destination's netdev cannot be tapped when the state is loaded."""
     with Stage() as stage:
         stage.cap.listen()
         with Stage("-incoming", "defer", adopt=stage) as target:
@@ -172,7 +172,7 @@ def moved_without(tap):
 
 
 def idle(tap):
-    """Nobody listens: nothing is in the way after migration either."""
+    """Without a listener there is no tap after migration either."""
     with Stage() as stage:
         with Stage("-incoming", leave(stage), adopt=stage) as target:
             arrive(target)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """
-A saved state is input: each field of the device's is made wrong on purpose. QEMU
-refuses the state with an error, or goes on and can use the device after a reset.
-The device runs under ASan and UBSan.
+A saved state is untrusted input: the test changes each field of the device's. QEMU
+refuses the state with an error, or runs, and the device works after a reset. The
+device runs under ASan and UBSan.
 """
 import struct
 import sys
@@ -21,7 +21,7 @@ from tap import Tap  # noqa: E402
 SNAPLEN, FLAGS, DELAY = 0x0badcafe, spec.L_ALL, 0x0defaced
 OWN = struct.pack(">III", SNAPLEN, FLAGS, DELAY)
 
-# The properties, and what follows from them.
+# The properties, and constants that depend on them.
 OWN_QUEUES = 2
 CAPTURE_ARGS = f",listener-queues={OWN_QUEUES}"
 QUEUES = spec.NUM_VQS + OWN_QUEUES
@@ -29,8 +29,7 @@ CONFIG_LEN = spec.CONFIG_PCI + 4
 FEATURES = (virtio_pci.F_VERSION_1, spec.F_FILTER, spec.F_LISTENER_QUEUES)
 BITS = sum(1 << bit for bit in FEATURES)
 
-# What virtio_save() writes before the device's own fields, and how much of it is
-# for each queue.
+# The fields that virtio_save() writes before the device's own, and for each queue.
 BEFORE = (("config_vector", "H"), ("status", "B"), ("isr", "B"),
           ("queue_sel", "H"), ("features", "I"), ("config_len", "I"),
           ("config", f"{CONFIG_LEN}s"), ("queues", "I"))
@@ -39,8 +38,8 @@ QUEUE = (("size", "I"), ("desc", "Q"), ("last_avail", "H"),
 AFTER = (("snaplen", "I"), ("listen_flags", "I"), ("delay", "I"),
          ("clock_offset", "Q"), ("captured", "Q"), ("dropped", "Q"))
 
-# Of listener 0 behind the name and version of its subsection, and of each other
-# listener likewise. A program of three instructions.
+# The fields of subsections, behind their names and versions: those of listener 0,
+# and of each other listener. A program has three instructions.
 PROGRAM = [(0x28, 0, 0, 12), (0x15, 0, 0, 0x806), (6, 0, 0, 0xffffffff)]
 INSNS = tuple((f"{part} {i}", code) for i in range(len(PROGRAM))
               for part, code in (("code", "H"), ("jt", "B"), ("jf", "B"),
@@ -54,7 +53,7 @@ MANY = {"B": (0, 0x7f, 0xff), "H": (0, 0x8000, 0xffff),
 
 
 class State:
-    """The bytes of a saved state, and where the fields are in it."""
+    """The bytes of a saved state, and the offsets of its fields."""
 
     def __init__(self, data):
         self.data = data
@@ -73,7 +72,7 @@ class State:
         self.subsections(offset)
 
     def subsections(self, start):
-        """Those of virtio, each behind its name and version."""
+        """Finds the subsections of virtio, each behind its name and version."""
         for name, field, code in (
                 ("virtio/64bit_features", "features, all", "Q"),
                 ("virtio/virtqueues", "queue 0 avail", "Q")):
@@ -83,7 +82,7 @@ class State:
         self.listeners()
 
     def listeners(self):
-        """The subsections with programs, and with listeners."""
+        """Finds the subsections with programs, and with listeners."""
         name = b"virtio-capture-device/filter"
         offset = self.data.index(name) + len(name) + 4
         self.place("shared", FILTERED + INSNS, offset)
@@ -94,19 +93,19 @@ class State:
                 INSNS if i == OWN_QUEUES else ()), offset)
 
     def place(self, prefix, names, offset):
-        """Fields one behind another; gives the end."""
+        """Adds consecutive fields; returns the end offset."""
         for name, code in names:
             self.fields[f"{prefix} {name}"] = offset, code
             offset += struct.calcsize(">" + code)
         return offset
 
     def get(self, name):
-        """The value of a field."""
+        """Returns the value of a field."""
         offset, code = self.fields[name]
         return struct.unpack_from(">" + code, self.data, offset)[0]
 
     def put(self, **values):
-        """A state with other values."""
+        """Returns the state with other values."""
         changed = bytearray(self.data)
         for name, value in values.items():
             offset, code = self.fields[name.replace("__", " ")]
@@ -115,7 +114,7 @@ class State:
 
 
 def save(stage):
-    """The state of a machine that captures."""
+    """Returns the state of a machine that captures."""
     file = folders.scratch() / "state"
     stage.machine.qmp("migrate", uri=f"exec:cat >{file}")
     waiting.wait_for(lambda: stage.machine.qmp("query-migrate").get("status")
@@ -125,8 +124,8 @@ def save(stage):
 
 def load(stage, data, check):
     """
-    Has another QEMU read a state, and calls check(target) if it goes on. Gives
-    its exit status and what it said.
+    Has another QEMU load a state, and calls check(target) if it runs. Returns its
+    exit status and output.
     """
     file = folders.scratch() / "state"
     file.write_bytes(data)
@@ -139,13 +138,13 @@ def load(stage, data, check):
                          "arrival")
         check(target)
     except (EOFError, OSError):
-        pass                    # it has ended
+        pass                    # QEMU has exited
     status = machine.close()
     return status, (machine.folder / "log").read_text(errors="replace")
 
 
 def used(target):
-    """Frames, notifications and a stop, then a reset and a new driver."""
+    """Uses the device: notifications, frames and a stop, a reset and a new driver."""
     for queue in target.cap.queues:
         queue.kick()
     target.receive(frame(1))
@@ -163,7 +162,7 @@ def used(target):
 
 
 def layout(tap, stage, state):
-    """The fields are where the test takes them to be."""
+    """The fields are at the offsets that the test uses."""
     tap.equal([state.get(name) for name in
                ("status", "config_len", "queues", "queue 1 size",
                 "queue 2 desc", "queue 0 avail", "queue 0 used",
@@ -177,7 +176,7 @@ def layout(tap, stage, state):
 
 
 def refused(tap, stage, state):
-    """What is never a state of a device: an error that says so."""
+    """States that are invalid for any device are refused with an error."""
     cut = state.own - 16 * QUEUES - 4
     more = (state.data[:cut] + struct.pack(">I", QUEUES + 1)
             + state.data[cut + 4:state.own]
@@ -237,7 +236,7 @@ def refused(tap, stage, state):
 
 
 def packed(tap):
-    """Ring indices beyond a packed ring."""
+    """Ring indices outside of a packed ring."""
     with Stage(capture_args=",packed=on") as stage:
         cap = stage.cap
         cap.set("status", 0)
@@ -270,8 +269,8 @@ def packed(tap):
 
 def harmless(tap, stage, state):
     """
-    Each field with extreme values. Those that a driver may set are believed:
-    capture goes on.
+    Each field with extreme values. Any value is accepted that a driver may set: QEMU
+    runs.
     """
     free = {"snaplen", "delay", "clock_offset", "captured", "dropped",
             "shared seen", "shared used", "own 2 snaplen", "own 2 delay",
@@ -280,9 +279,9 @@ def harmless(tap, stage, state):
         if name.startswith(("queue ", "own ")) and \
                 not name.startswith(("queue 0", "own 2")) or \
                 name.endswith((" 1", " 2")):
-            continue            # they are like another
+            continue            # another field like these is tested
         for value in MANY.get(code, ()):
-            # QEMU skips so many bytes of a state that has ended; no more.
+            # QEMU would try to skip that many bytes, beyond the end of the state.
             if name == "config_len" and value >= 0x80000000:
                 continue
             status, said = load(stage, state.put(**{name: value}), used)
@@ -295,7 +294,7 @@ def harmless(tap, stage, state):
 
 
 def check(tap):
-    """All of it, from one saved state."""
+    """Runs all tests with one saved state."""
     complaints = sanitizer.build()
     if not tap.ok(not complaints, "the device is built with sanitizers",
                   complaints):

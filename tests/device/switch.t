@@ -21,24 +21,24 @@ PATH = "/machine/peripheral/cap"
 
 
 def switch(stage, on):
-    """What the host's owner does."""
+    """Sets the property."""
     stage.machine.qmp("qom-set", path=PATH, property="capture", value=on)
 
 
 def is_off(stage):
-    """Switched off, for the host and for the driver; no tap."""
+    """Whether the property and the device's status are off, and there is no tap."""
     status = stage.cap.read_config().status
     return (not stage.machine.qmp("qom-get", path=PATH, property="capture")
             and bool(status & spec.S_OFF) and not stage.cap.tap_exists())
 
 
 def generation(cap):
-    """Another one after a configuration change notification."""
+    """Returns the configuration's generation, which each change notification changes."""
     return cap.get("generation")
 
 
 def forbidden(tap):
-    """From the start: on the command line."""
+    """Off from the start, on the command line."""
     with Stage(capture_args=OFF) as stage:
         cap = stage.cap
         tap.ok(is_off(stage),
@@ -65,7 +65,7 @@ def forbidden(tap):
 
 
 def unused(tap):
-    """Nobody listens."""
+    """Switched without a listener."""
     with Stage() as stage:
         before = generation(stage.cap)
         switch(stage, False)
@@ -87,7 +87,7 @@ def unused(tap):
 
 
 def ended(tap):
-    """While listeners have buffers in progress, with each kind of delay."""
+    """Off while listeners have buffers in progress, with each kind of delay."""
     for delay in (NONE, 0, 50000):
         with Stage(buffers=0, features=QUEUES) as stage:
             cap = stage.cap
@@ -127,7 +127,7 @@ def ended(tap):
 
 
 def untouched(tap):
-    """The memory of a buffer in progress."""
+    """The device no longer writes to a buffer in progress."""
     with Stage(buffers=0, features=QUEUES) as stage:
         cap, machine = stage.cap, stage.machine
         where = machine.allocate(4096)
@@ -148,7 +148,7 @@ def untouched(tap):
 
 
 def no_way_round(tap):
-    """What a driver can do about it: nothing."""
+    """A driver cannot override the switch."""
     with Stage(buffers=0, features=QUEUES, capture_args=OFF) as stage:
         cap, machine = stage.cap, stage.machine
 
@@ -163,7 +163,7 @@ def no_way_round(tap):
                 cap.flush(n)
 
         def quiet(what):
-            """No try was a success."""
+            """Checks that nothing is captured."""
             stage.receive(frame(1))
             stage.send(frame(2))
             tap.ok(is_off(stage),
@@ -195,7 +195,7 @@ def no_way_round(tap):
 
 
 def injection(tap):
-    """Nothing leaves, and the NIC gets nothing."""
+    """Frames are injected neither to the backend nor to the NIC."""
     with Stage() as stage:
         cap = stage.cap
         tap.equal(inject(cap, frame(1)), spec.E_OK, "on: INJECT succeeds")
@@ -207,14 +207,14 @@ def injection(tap):
                       f"off: INJECT with flags {flags} is refused [CAP-DEV-OFF-3]")
         tap.equal(inject(cap, bytes(13)), spec.E_INVALID,
                   "off: INJECT of no frame is invalid as ever")
-        for i in range(100):            # more than one turn takes
+        for i in range(100):            # more than are handled at a time
             offer(cap, frame(i))
         cap.queues[2].kick()
         tap.equal(cap.flush()[1:], (0, 0),
                   "off, behind 100 INJECTs: FLUSH succeeds")
         tap.equal({injected(cap) for _ in range(100)}, {spec.E_OFF},
                   "off: 100 INJECTs are refused")
-        stage.receive(frame(3))         # it would get another one before
+        stage.receive(frame(3))         # feedback would arrive before it
         tap.ok(stage.link.empty(),
                "off: no injected frame arrives [CAP-DEV-OFF-3]")
         switch(stage, True)
@@ -225,7 +225,7 @@ def injection(tap):
 
 
 def waiting(tap):
-    """Frames wait for the backend when it is switched off."""
+    """Injected frames wait for the backend when capture is switched off."""
     with Stage() as stage:
         cap = stage.cap
         for i in range(60):
@@ -253,7 +253,7 @@ def waiting(tap):
 
 
 def under_way(tap):
-    """A FLUSH whose answer comes after the switch."""
+    """A FLUSH that is answered after the switch."""
     with Stage() as stage:
         cap = stage.cap
         cap.listen(delay=NONE)
@@ -280,7 +280,7 @@ def under_way(tap):
 
 
 def stopped(tap):
-    """While the machine is stopped."""
+    """Switched while the machine is stopped."""
     with Stage() as stage:
         cap = stage.cap
         cap.listen()
@@ -299,11 +299,11 @@ def stopped(tap):
 
 
 def moved(tap):
-    """A saved state does not bring the switch: each host has its own."""
+    """The switch does not migrate: each host has its own."""
     for source, target, name in ((OFF, "", "from off to on"),
                                  ("", OFF, "from on to off")):
         with Stage(capture_args=source) as stage:
-            # QEMU announces the NIC where it arrives, by frames that it sends.
+            # The destination's QEMU announces the NIC, by frames of direction sent.
             stage.cap.listen(flags=spec.L_RECEIVED)
             stage.receive(frame(1))
             count = stage.cap.flush().captured
@@ -328,7 +328,7 @@ def moved(tap):
 
 
 def without_netdev(tap):
-    """The netdev goes while capture is off."""
+    """The netdev is removed while capture is off."""
     with Stage() as stage:
         cap = stage.cap
         cap.listen()
@@ -350,7 +350,7 @@ def without_netdev(tap):
 
 
 def unplugged(tap):
-    """The device goes while it is off; the next has a switch of its own."""
+    """The device is unplugged while it is off; the next has its own switch."""
     with Stage(capture_args=OFF) as stage:
         machine = stage.machine
         stage.cap.listen()
@@ -368,7 +368,7 @@ def unplugged(tap):
 
 
 def several(tap):
-    """Two devices on a netdev."""
+    """Two devices on a netdev have a switch each."""
     with Stage("-device", options(device_id="cap2")[1]) as stage:
         cap, other = stage.cap, Capture(stage.machine, skip=1)
         cap.listen()
@@ -382,7 +382,7 @@ def several(tap):
 
 
 def traced(tap):
-    """The human monitor's words for it, and the trace event."""
+    """The human monitor's output, and the trace event."""
     with Stage() as stage:
         stage.machine.qmp("trace-event-set-state",
                           name="virtio_capture_switch", enable=True)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Trace events, switched on while the machine runs."""
+"""Trace events that are enabled while the machine runs."""
 import sys
 from pathlib import Path
 
@@ -17,7 +17,7 @@ EVENTS = ["command", "tap", "listen", "frame", "complete", "flush", "clock",
 
 
 def switched_on(tap):
-    """Each event is written when what it names happens."""
+    """Each event is logged when it occurs."""
     with Stage(buffers=1, features=FEATURES) as stage:
         stage.cap.listen()
         stage.cap.listen(0)

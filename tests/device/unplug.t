@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The netdev or the device goes while it captures."""
+"""The netdev or the device is removed while it captures."""
 import sys
 from pathlib import Path
 
@@ -18,12 +18,12 @@ from waiting import wait_for  # noqa: E402
 QUEUES = (F_VERSION_1, spec.F_FILTER, spec.F_LISTENER_QUEUES)
 OTHER = "52:54:00:99:99:99"
 
-# QEMU's ACPI: the guest lets go of the devices in these slots of bus 0.
+# QEMU's ACPI: a write ejects the devices in these slots of bus 0.
 EJECT = 0xae08
 
 
 def unplug(machine, device_id, slot):
-    """device_del, and the guest's consent."""
+    """Unplugs a device by device_del and an eject from the guest."""
     machine.qmp("device_del", id=device_id)
     machine.command(f"outl {EJECT} {1 << slot}")
     while machine.qmp.event("DEVICE_DELETED").get("device") != device_id:
@@ -31,7 +31,7 @@ def unplug(machine, device_id, slot):
 
 
 def netdev(tap):
-    """netdev_del takes the tap with it."""
+    """netdev_del also removes the tap."""
     with Stage() as stage:
         cap = stage.cap
         cap.listen(delay=spec.DELAY_NONE)
@@ -57,7 +57,7 @@ def netdev(tap):
 
 
 def other_netdev(tap):
-    """Another netdev of the same name."""
+    """Another netdev with the same name."""
     with Stage() as stage:
         machine, cap = stage.machine, stage.cap
         cap.listen()
@@ -82,7 +82,7 @@ def other_netdev(tap):
 
 
 def other_nic(tap):
-    """A NIC of another model at the netdev that is tapped."""
+    """A NIC of another model on the netdev that is tapped."""
     with Stage(buffers=8) as stage:
         machine, cap = stage.machine, stage.cap
         stage.nic.promiscuous(False)
@@ -122,7 +122,7 @@ def device(tap):
             stage.cap = capture.Capture(machine)
         start = stage.cap.clock().clock
         while stage.cap.clock().clock < start + 100 * 10 ** 6:
-            pass                        # the old devices' timers are over
+            pass                        # until old devices' timers would expire
         stage.cap.listen()
         stage.receive(frame(7))
         tap.equal([r.data for r in stage.cap.wait_records(1)], [frame(7)],
@@ -181,7 +181,7 @@ def nic(tap):
 
 
 def quit_now(tap):
-    """QEMU ends while the device captures."""
+    """QEMU exits while the device captures."""
     with Stage() as stage:
         stage.cap.listen(delay=spec.DELAY_NONE)
         stage.receive(frame(1))

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the host reads of a capture: the device's properties."""
+"""The device's properties, by which the host observes a capture."""
 import sys
 from pathlib import Path
 
@@ -21,7 +21,7 @@ READ_ONLY = (*NUMBERS, "tapped", "listener-state")
 
 
 def read(stage, *names):
-    """Properties of the device that -device made, and of what is in it."""
+    """Returns properties, which must be equal in the PCI proxy and in the device."""
     values = [tuple(stage.machine.qmp("qom-get", path=path, property=name)
                     for name in names) for path in PATHS]
     assert values[0] == values[1], values
@@ -47,7 +47,7 @@ def described(tap):
 
 
 def version(tap):
-    """The plug-in's version; in QEMU's own tree the device has QEMU's."""
+    """The plug-in's version, unless the device is part of QEMU's own tree."""
     if not emulator.PLUGIN:
         return
     with Stage() as stage:
@@ -60,7 +60,7 @@ def version(tap):
 
 
 def read_only(tap):
-    """What is told cannot be set."""
+    """Read-only properties cannot be set."""
     with Stage() as stage:
         for name in READ_ONLY:
             response = stage.machine.qmp.raw(
@@ -76,7 +76,7 @@ def read_only(tap):
 
 
 def numbers(tap):
-    """Counts, of each listener and over resets of the driver's."""
+    """Counters of each listener, and in total over resets."""
     with Stage(buffers=0, features=QUEUES) as stage:
         cap = stage.cap
         tap.equal(read(stage, "tapped", *NUMBERS), (False, 0, 0, 0, 0),
@@ -110,7 +110,7 @@ def numbers(tap):
 
 
 def state(tap):
-    """What each listener wants and has got."""
+    """The state of each listener."""
     with Stage(buffers=0, features=QUEUES) as stage:
         cap = stage.cap
         tap.equal(read(stage, "listener-state"), ([],),
@@ -145,7 +145,7 @@ def state(tap):
 
 
 def netdev_gone(tap):
-    """The tap goes with the netdev; the driver has yet to hear of it."""
+    """The tap is removed with the netdev; the listener still exists."""
     with Stage() as stage:
         stage.cap.listen()
         stage.machine.qmp("netdev_del", id="n0")
