@@ -104,7 +104,7 @@ def waking(rows):
     for method, how, text in (("bpf", "at-once", "read(2)"),
                               ("bpf", "poll", "poll(2) and read(2)"),
                               ("zbuf", "poll", "poll(2), zero copy")):
-        yield goal(f"one frame at once, waking to reader, {text}",
+        yield goal(f"one frame at a time, wakeup to reader, {text}",
                    figure(found.get(("virtio-net", method, how)),
                           "instructions"), 7000,
                    figure(found.get(("virtio-net", "recvfrom", how)),
@@ -125,14 +125,14 @@ def tcpdump(matrix, rows):
     """Goals for tcpdump on /dev/bpf, compared with Debian's."""
     for size, wanted in zip(SIZES, (0.40, 0.48, 0.56)):
         theirs = matrix.added(size, method="stock")
-        yield goal(f"our tcpdump beside Debian's, in bulk, {size} B",
+        yield goal(f"our tcpdump / Debian's, in bulk, {size} B",
                    both(matrix.added(size, method="ours"), theirs, ratio),
                    wanted, theirs, "instructions of Debian's")
     found = {row["method"]: row for row in rows if row["rate"] == 1000}
     for key, text in (("added", "added"), ("frame", "with the NIC's part")):
         ours, theirs = (figure(found.get(method), key)
                         for method in ("ours", "stock"))
-        yield goal(f"our tcpdump beside Debian's, 1000 frames/s, {text}",
+        yield goal(f"our tcpdump / Debian's, 1000 frames/s, {text}",
                    both(ours, theirs, ratio), 0.75, theirs,
                    "instructions of Debian's")
 
