@@ -97,7 +97,7 @@ void vcap_dev_set_state(struct vcap_dev *dev, enum vcap_state state)
 	if (dev->state == VCAP_REMOVED || dev->state == state)
 		goto unlock;
 	if (state == VCAP_BROKEN)
-		dev_err(&dev->vdev->dev, "%s: %s; the device is given up\n",
+		dev_err(&dev->vdev->dev, "%s: %s; the device is broken\n",
 			dev->name,
 			READ_ONCE(dev->fault) ?: VCAP_MALFORMED_QUEUE);
 	/* Pairs with the acquire in vcap_dev_error(). */

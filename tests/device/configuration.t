@@ -113,10 +113,10 @@ def link_status(tap):
         for name in ("nic", "n0"):
             machine.qmp("set_link", name=name, up=False)
             tap.equal(cap.read_config().status, spec.S_NIC,
-                      f"link of {name} down: the status says so [CAP-DEV-CFG-2]")
+                      f"link of {name} down: the status field shows it [CAP-DEV-CFG-2]")
             machine.qmp("set_link", name=name, up=True)
             tap.equal(cap.read_config().status, UP,
-                      f"link of {name} up: the status says so [CAP-DEV-CFG-2]")
+                      f"link of {name} up: the status field shows it [CAP-DEV-CFG-2]")
 
 
 def shape(tap):

@@ -32,7 +32,7 @@ def counted(tap):
         stage.receive(frame(9))
         tap.equal([(r.data, r.dropped) for r in stage.cap.wait_records(1)],
                   [(frame(9), 7)],
-                  "the record after further drops tells their number")
+                  "the record after further drops has their number")
 
 
 def unwanted(tap):

@@ -80,7 +80,7 @@ def breaks(tap, name, fault, **keywords):
         stage.receive(frame(1))
         stage.send(frame(2))
         stage.cap.start()
-        tap.ok(not stage.cap.broken(), f"{name}: a reset mends the device")
+        tap.ok(not stage.cap.broken(), f"{name}: the device works after a reset")
         stage.cap.post(4096)
         stage.cap.listen()
         stage.receive(frame(3))
@@ -228,7 +228,7 @@ def turns(tap):
         answers = machine.commands(queue.kick_line(),
                                    f"readw {queue.used + 2}")
         tap.equal(int(answers[1], 16), 64,
-                  "100 commands at once: 64 are executed in one go")
+                  "100 commands at once: 64 are executed in one iteration")
         wait_for(lambda: machine.get("w", queue.used + 2) == 100,
                  "the others")
         tap.ok(not cap.broken(),

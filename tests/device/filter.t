@@ -126,10 +126,10 @@ def refused(tap):
             tap.equal(cap.filter(program, DISCARD), (spec.E_INVALID, b""),
                       f"{name}: FILTER is refused [CAP-DEV-FLT-1]")
         good = odd(0)
-        for name, flags, count in (("one more than told", 0, 3),
-                                   ("one less than told", 0, 5),
-                                   ("2^32 - 1 told", 0, 0xffffffff),
-                                   ("none told", 0, 0),
+        for name, flags, count in (("count one too low", 0, 3),
+                                   ("count one too high", 0, 5),
+                                   ("count 2^32 - 1", 0, 0xffffffff),
+                                   ("count 0", 0, 0),
                                    ("an unknown flag", 2, 4)):
             tap.equal(cap.filter(good, flags, count)[0], spec.E_INVALID,
                       f"{name}: FILTER is refused [CAP-DEV-FLT-1]")

@@ -39,7 +39,7 @@ def version(tap):
         tap.equal(errors.splitlines()[0],
                   f"virtio-capture.so: it was built for QEMU {other}, but "
                   f"this is QEMU {INSTALLED}; rebuild it for this QEMU",
-                  f"plug-in built for {other}: the error tells both versions")
+                  f"plug-in built for {other}: the error names both versions")
         tap.equal(status, 1, f"plug-in built for {other}: QEMU does not start")
         tap.contains(errors, f"Could not load plugin {plugin}",
                      f"plug-in built for {other}: QEMU names the file")
@@ -54,7 +54,7 @@ def refuse_layout(tap, structure, define, type_name, member):
     tap.contains(errors, "this QEMU has the right version, but was built "
                  f"with other options: its '{type_name}' has '{member}' "
                  "at byte ",
-                 f"QEMU with another {structure}: the error tells of it")
+                 f"QEMU with another {structure}: the error reports it")
     tap.equal(status, 1, f"QEMU with another {structure}: it does not start")
 
 
@@ -98,7 +98,7 @@ def usage(tap):
     status, errors = emulator.run_qemu("-plugin", copy)
     tap.equal((status, errors.splitlines()[0]),
               (1, "virtio-capture.so: it is already loaded"),
-              "plug-in loaded twice: the error tells of it")
+              "plug-in loaded twice: the error reports it")
     status, errors = emulator.run_qemu(plugin=f"{emulator.PLUGIN},colour=blue")
     tap.equal((status, errors.splitlines()[0]),
               (1, "virtio-capture.so: it takes no arguments, but got "

@@ -178,9 +178,9 @@ def full(tap):
         after = pcapng.read(inside)
         tap.equal([(one.data, one.lost) for one in after.packets[kept:]],
                   [(frame(12), 12 - kept), (frame(13), 0)],
-                  "room again: the next frame tells how many are missing")
+                  "room again: the next frame has the number of missing frames")
         said = stage.machine.output()
-        tap.equal(said.count("cannot write"), 1, "QEMU says so once")
+        tap.equal(said.count("cannot write"), 1, "QEMU reports the error once")
         tap.contains(said, "virtio-capture: cannot write all frames of netdev "
                      f"'n0' to '{path}': No space left on device",
                      "it names netdev and file")
@@ -227,7 +227,7 @@ def refused(tap):
                        f"{more}")]
         status, errors = emulator.run_qemu(*netdevs, *devices)
         tap.equal(status, 1, f"{error}: QEMU does not start")
-        tap.contains(errors, error, f"{error}: it says so")
+        tap.contains(errors, error, f"{error}: QEMU reports it")
 
 
 main = Tap()

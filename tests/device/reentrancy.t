@@ -206,7 +206,7 @@ def refused(tap):
                 wait_for(stage.cap.broken,
                          f"{source.__name__}, {name}: needs a reset")
                 tap.ok(works(stage),
-                       f"{source.__doc__} {name}: needs a reset, which mends it"
+                       f"{source.__doc__} {name}: works only after a reset"
                        " [CAP-DEV-SEC-4]")
                 stage.cap.start()
             ends_well(tap, stage)

@@ -211,7 +211,7 @@ def survives(tap, name, stage, act):
            f"{name}: QEMU goes on{state} [CAP-DEV-TAP-1 CAP-DEV-RST-2]")
     start(stage.cap)
     tap.ok(not stage.cap.broken(),
-           f"{name}: a reset mends the device [CAP-DEV-SEC-2]")
+           f"{name}: the device works after a reset [CAP-DEV-SEC-2]")
     captures(tap, stage, 3, f"{name}: it captures again")
 
 

@@ -163,7 +163,7 @@ def moved_without(tap):
             tap.contains(target.machine.output(), "virtio-capture: capture "
                          "cannot be resumed: 'netdev' names 'n0', which does "
                          "not exist",
-                         "migration without the netdev: a warning tells of it"
+                         "migration without the netdev: QEMU warns of it"
                          " [CAP-DEV-MIG-2]")
             tap.equal(target.cap.listen(), spec.E_GONE,
                       "migration without the netdev: LISTEN is refused")

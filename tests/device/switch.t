@@ -42,7 +42,7 @@ def forbidden(tap):
     with Stage(capture_args=OFF) as stage:
         cap = stage.cap
         tap.ok(is_off(stage),
-               "capture=off: the status says so, there is no tap")
+               "capture=off: the status field shows it, there is no tap")
         tap.equal(cap.listen(), spec.E_OK,
                   "off: LISTEN succeeds [CAP-DEV-OFF-2]")
         tap.ok(is_off(stage), "off: LISTEN puts no tap on the path")
@@ -56,7 +56,7 @@ def forbidden(tap):
         switch(stage, True)
         tap.ok(cap.tap_exists(), "on: the tap is on the path")
         tap.ok(not cap.read_config().status & spec.S_OFF,
-               "on: the status says so [CAP-DEV-OFF-6]")
+               "on: the status field shows it [CAP-DEV-OFF-6]")
         wait_for(lambda: generation(cap) != before, "notification")
         stage.receive(frame(3))
         tap.equal([r.data for r in cap.wait_records(1)], [frame(3)],
@@ -75,7 +75,7 @@ def unused(tap):
         stage.machine.qmp("query-status")
         tap.ok(is_off(stage), "capture=off twice: it is off")
         tap.equal(generation(stage.cap), before,
-                  "capture=off twice: the driver is told once")
+                  "capture=off twice: the driver is notified once")
         switch(stage, True)
         switch(stage, True)
         tap.ok(not stage.cap.tap_exists(),
@@ -104,7 +104,7 @@ def ended(tap):
                    f"delay {delay}: off at once [CAP-DEV-OFF-1]")
             wait_for(lambda: generation(cap) != before, "notification")
             tap.ok(True,
-                   f"delay {delay}: the driver is told of the switch [CAP-DEV-CFG-4]")
+                   f"delay {delay}: the driver is notified [CAP-DEV-CFG-4]")
             stage.receive(frame(2))
             stage.send(frame(3))
             tap.equal([cap.look(n)[1:][:3] for n in (0, 1, 2)],
@@ -289,7 +289,7 @@ def stopped(tap):
         switch(stage, False)
         tap.ok(is_off(stage), "off while stopped: it is off")
         tap.equal(generation(cap), before,
-                  "off while stopped: the driver is not told yet")
+                  "off while stopped: the driver is not notified yet")
         stage.machine.qmp("cont")
         wait_for(lambda: generation(cap) != before, "notification")
         tap.ok(is_off(stage), "off while stopped, cont: it is off")

@@ -53,10 +53,10 @@ def version(tap):
     with Stage() as stage:
         tap.contains(stage.machine.qmp.hmp("device_add virtio-capture-pci,help"),
                      f"version of virtio-capture: {VERSION} (read-only)",
-                     "the help tells the plug-in's version")
+                     "the help shows the plug-in's version")
         tap.equal(stage.machine.qmp("qom-get", path=PATHS[0],
                                     property="version"), VERSION,
-                  "QMP tells the plug-in's version")
+                  "QMP returns the plug-in's version")
 
 
 def read_only(tap):

@@ -105,7 +105,7 @@ def switched(tap, offload):
         tap.equal(get(guest, "captured"), 3,
                   f"{who}, capture off: QEMU's count stays")
         tap.equal(guest.shell(LOG), OFF,
-                  f"{who}, capture off: the kernel's log tells of it [CAP-DRV-OFF-1]")
+                  f"{who}, capture off: the kernel's log reports it [CAP-DRV-OFF-1]")
 
         switch(guest, True)
         receive(guest, link, 8, 9)
@@ -116,7 +116,7 @@ def switched(tap, offload):
                  "frame 77")
         tap.ok(True, f"{who}, capture on again: a written frame is sent")
         tap.equal(guest.shell(LOG).split("\n"), [OFF, ON],
-                  f"{who}, capture on again: the kernel's log tells of it")
+                  f"{who}, capture on again: the kernel's log reports it")
         tap.contains(first.end(), "\n0 packets dropped by kernel",
                      f"{who}, capture on again: tcpdump counts no drop")
         second.end()
@@ -127,7 +127,7 @@ def switched(tap, offload):
         receive(guest, link, 10)
         tap.equal((first.seen(), get(guest, "tapped"), guest.shell(LOG)),
                   ([], False, OFF),
-                  f"{who}, guest reset while off: it is off, and the kernel's log tells of it"
+                  f"{who}, guest reset while off: it is off, and the kernel's log reports it"
                   " [CAP-DRV-OFF-1]")
         guest.end(tap)
 

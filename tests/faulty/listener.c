@@ -39,7 +39,7 @@ static void command_fails(const char *fault, int expected, const char *line)
 	close(second);
 	close(fd);
 	bind_again();
-	ok(works(), "%s: a reset mends the device", fault);
+	ok(works(), "%s: the device works after a reset", fault);
 }
 
 /* Thousands of commands with random replies, then correct replies again. */
@@ -62,8 +62,8 @@ static void random_answers(unsigned int count)
 	alarm(0);
 	ok(attached > 0 && attached < (int)count,
 	   "random replies: some commands succeed and some fail");
-	equal(logged("given up"), 0,
-	      "random replies: the device is not given up");
+	equal(logged("is broken"), 0,
+	      "random replies: the device is not marked broken");
 	order("none", 0);
 	alarm(PATIENCE);
 	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0,
@@ -71,7 +71,7 @@ static void random_answers(unsigned int count)
 	alarm(0);
 	close(fd);
 	bind_again();
-	ok(works(), "random replies: a reset mends the device");
+	ok(works(), "random replies: the device works after a reset");
 }
 
 /* The driver gives the device up because of one descriptor's command. */
@@ -84,13 +84,13 @@ static void given_up_by_command(const char *fault)
 	ok(attach(second, "eth0") < 0,
 	   "%s: the request that sent the command fails", fault);
 	equal(read_to_error(fd), EIO, "%s: other readers get EIO", fault);
-	equal(logged("the device is given up"), 1,
-	      "%s: the kernel's log tells once that the device is given up",
+	equal(logged("the device is broken"), 1,
+	      "%s: the kernel's log reports the broken device once",
 	      fault);
 	close(second);
 	close(fd);
 	bind_again();
-	ok(works(), "%s: a reset mends the device", fault);
+	ok(works(), "%s: the device works after a reset", fault);
 }
 
 /* Whether a process is in uninterruptible sleep. */
@@ -147,14 +147,14 @@ static void silent(void)
 	equal(status, 0,
 	      "no reply: the request that sent the command fails [CAP-DRV-CTRL-4]");
 	equal(read_to_error(fd), EIO, "no reply: other readers get EIO");
-	equal(logged("the device is given up"), 1,
-	      "no reply: the kernel's log tells once that the device is given up");
+	equal(logged("the device is broken"), 1,
+	      "no reply: the kernel's log reports the broken device once");
 	close(second);
 	close(fd);
 	write_file(NIC_DRIVER "/bind", nic);
 	set_up("eth0");
 	bind_again();
-	ok(works(), "no reply: a reset mends the device");
+	ok(works(), "no reply: the device works after a reset");
 }
 
 /* A device with an impossible MTU: the driver's limit is that of Ethernet. */
@@ -173,7 +173,7 @@ static void endless_frames(void)
 	close(fd);
 	free(frame);
 	bind_again();
-	ok(works(), "device with an MTU of 2^32 - 1: a reset mends the device");
+	ok(works(), "device with an MTU of 2^32 - 1: the device works after a reset");
 }
 
 /*
@@ -200,13 +200,13 @@ static void injection(const char *fault, int last)
 		for (i = 0; i < 1000 && write(fd, &f, 100) >= 0; i++)
 			usleep(1000);
 		equal(read_to_error(fd), EIO, "%s: readers get EIO", fault);
-		equal(logged("the device is given up"), 1,
-		      "%s: the kernel's log tells once that the device is given up",
+		equal(logged("the device is broken"), 1,
+		      "%s: the kernel's log reports the broken device once",
 		      fault);
 	}
 	close(fd);
 	bind_again();
-	ok(works(), "%s: a reset mends the device", fault);
+	ok(works(), "%s: the device works after a reset", fault);
 }
 
 /* The address of a device without a NIC is all zeros, as is that of dummy0. */
@@ -252,8 +252,8 @@ static void lacks_queue(void)
 	write_file("/sys/power/state", "freeze");
 	equal(read_to_error(fd), EIO,
 	      "queue missing after a suspend: a reader gets EIO");
-	equal(logged("no queues after a suspend; the device is given up"), 1,
-	      "queue missing after a suspend: the kernel's log tells why");
+	equal(logged("no queues after a suspend; the device is broken"), 1,
+	      "queue missing after a suspend: the kernel's log has the reason");
 	equal(stats(fd).bs_recv, before.bs_recv + 1,
 	      "queue missing after a suspend: BIOCGSTATS gives the counts");
 	make_frame(&f, 2, 100);

@@ -73,13 +73,13 @@ static void refused(const char *fault, unsigned long request)
 	ok(read(fd, buf, get(fd, BIOCGBLEN)) > 0,
 	   "%s: capture goes on with the old settings", fault);
 	alarm(0);
-	equal(logged(GIVEN_UP), 0, "%s: the device is not given up", fault);
+	equal(logged(BROKEN), 0, "%s: the device is not marked broken", fault);
 	close(second);
 	close(fd);
 	equal(await_areas(0), 0,
 	      "%s: after the close no buffer is left allocated", fault);
 	bind_again();
-	ok(works(), "%s: a reset mends the device", fault);
+	ok(works(), "%s: the device works after a reset", fault);
 }
 
 /* A descriptor's counts never decrease, even if the device's do. */
@@ -167,7 +167,7 @@ static void keeps_buffers(void)
 	fd = listener();
 	listen_to_order(fd, "device keeps buffers", "none", 0);
 	close(fd);
-	ok(works(), "device keeps buffers: a reset mends the device");
+	ok(works(), "device keeps buffers: the device works after a reset");
 }
 
 /* The same for zero-copy buffers, whose pages stay pinned and charged. */
@@ -197,24 +197,24 @@ static void keeps_pages(void)
 	fd = listener();
 	listen_to_order(fd, "device keeps zero-copy buffers", "none", 0);
 	close(fd);
-	ok(works(), "device keeps zero-copy buffers: a reset mends the device");
+	ok(works(), "device keeps zero-copy buffers: the device works after a reset");
 }
 
-/* The driver gives up a device that still has a descriptor's buffers. */
+/* The driver marks a device broken that still has a descriptor's buffers. */
 static void given_up(void)
 {
 	int fd = listener();
 
 	set(fd, BIOCIMMEDIATE, 1);
 	order("needs-reset", 1);
-	equal(read_to_error(fd), EIO, "device given up: a reader gets EIO");
+	equal(read_to_error(fd), EIO, "broken device: a reader gets EIO");
 	close(fd);
 	equal(areas(), 2,
-	      "device given up: buffers that it has stay allocated after the close [CAP-DRV-LQ-2]");
+	      "broken device: buffers that it has stay allocated after the close [CAP-DRV-LQ-2]");
 	write_file(DRIVER "/unbind", device);
-	equal(areas(), 0, "device given up: a reset frees the buffers");
+	equal(areas(), 0, "broken device: a reset frees the buffers");
 	write_file(DRIVER "/bind", device);
-	ok(works(), "device given up: a reset mends the device");
+	ok(works(), "broken device: the device works after a reset");
 }
 
 /* Whether the driver has accepted a feature of the device n after eth0's. */

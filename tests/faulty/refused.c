@@ -216,7 +216,7 @@ static void reading(void)
 
 	refuse("control", 0, MANY);
 	equal(error_of(read(fd, buf, size)), EAGAIN,
-	      "read without packets: EAGAIN if the device cannot be told");
+	      "read without packets: EAGAIN if commands cannot be sent");
 	refuse("", 0, 0);
 	send_frames("eth1", 0, 1, 100);
 	ok(await_received(fd, 1), "read: a packet is stored by the driver");
@@ -224,11 +224,11 @@ static void reading(void)
 	/* Where the device fills the buffers, it has the store buffer. */
 	if (device_fills()) {
 		equal(error_of(read(fd, buf, size)), EAGAIN,
-		      "read: EAGAIN for packets of the device's if it cannot be told");
+		      "read: EAGAIN for packets in the device if commands cannot be sent");
 		refuse("", 0, 0);
 	}
 	equal(read(fd, buf, size), HEADER + 104,
-	      "read: stored packets are returned if the device cannot be told");
+	      "read: stored packets are returned if commands cannot be sent");
 	refuse("", 0, 0);
 	close(fd);
 }
@@ -255,8 +255,8 @@ static void closing(void)
 	refuse("control", 0, 3);
 	close(fd);
 	equal(read_number(REFUSE "snaplen"), 0xffffffff,
-	      "close: the device captures on while it cannot be told");
-	ok(told(0), "close: the device is told later to stop");
+	      "close: the device still captures while commands cannot be sent");
+	ok(told(0), "close: a later command stops capture");
 	refuse("", 0, 0);
 }
 
@@ -346,11 +346,11 @@ static void resuming(void)
 	write_number(REFUSE "snaplen", 0);
 	refuse("control", 0, 4);
 	equal(error_of_writing("/sys/power/state", "freeze"), 0,
-	      "resume: succeeds if the device cannot be told to capture");
+	      "resume: succeeds if commands cannot be sent");
 	for (i = 0; i < 1000 && ioctl(fd, FIONREAD, buf); i++)
 		usleep(10000);
 	stats(fd);
-	ok(told(0xffffffff), "resume: the device is told later to capture");
+	ok(told(0xffffffff), "resume: a later command starts capture");
 	close(fd);
 }
 

@@ -72,7 +72,7 @@ def main(tap):
                 guest.shell(f"sleep 0.{count}\n"
                             "echo freeze > /sys/power/state")
                 complaints = guest.shell(
-                    "dmesg | grep -e 'given up' -e 'no answer' "
+                    "dmesg | grep -e 'is broken' -e 'no answer' "
                     "-e 'failed to resume' || true")
                 if complaints:
                     break

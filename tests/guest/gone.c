@@ -79,7 +79,7 @@ static void test_last_packets(void)
 
 	send_frames("eth0", 0, 31, 100);
 	equal(get(fd, FIONREAD), 4080,
-	      "before the interface goes: FIONREAD gives the hold buffer's length");
+	      "before the interface is removed: FIONREAD gives the hold buffer's length");
 	take_away();
 	ok(readable(fd, 0), "interface gone: readable [BPF-POLL-2]");
 	equal(error_of(read(fd, buf, SIZE - 1)), EINVAL,
@@ -118,9 +118,9 @@ static void test_unseen_packets(void)
 	send_frames("eth0", 0, 3, 100);
 	take_away();
 	equal(get(fd, FIONREAD), 3 * 136,
-	      "interface goes: FIONREAD at once gives the stored packets' length [BPF-GONE-2]");
+	      "interface removed: FIONREAD at once gives the stored packets' length [BPF-GONE-2]");
 	equal(read(fd, buf, SIZE), 3 * 136,
-	      "interface goes: read gets frames that the device still had"
+	      "interface removed: read gets frames that the device still had"
 	      " [CAP-DRV-FLS-1 BPF-GONE-2]");
 	equal(error_of(read(fd, buf, SIZE)), EIO,
 	      "interface gone, those frames read: read is EIO");
@@ -209,10 +209,10 @@ int main(void)
 	test_unseen_packets();
 	test_requests();
 	equal(woken(reader, 0), -EIO,
-	      "interface goes: a pending read without packets is EIO [BPF-GONE-4]");
+	      "interface removed: a pending read without packets is EIO [BPF-GONE-4]");
 	equal(woken(reader, 2), 2 * 136,
-	      "interface goes: a pending read gets the packets that there are [BPF-GONE-3]");
+	      "interface removed: a pending read gets the stored packets [BPF-GONE-3]");
 	equal(woken(poller, 0), 1,
-	      "interface goes: a pending poll ends, readable [BPF-GONE-5]");
+	      "interface removed: a pending poll ends, readable [BPF-GONE-5]");
 	return done_testing();
 }

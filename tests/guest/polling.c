@@ -157,7 +157,7 @@ static void test_edges(void)
 	epoll_ctl(ep, EPOLL_CTL_MOD, fd, &event);
 	equal(epoll_wait(ep, &event, 1, 0), 1, "epoll for EPOLLOUT: an event");
 	equal(event.events, EPOLLOUT,
-	      "epoll for EPOLLOUT: no other event is told [BPF-POLL-12]");
+	      "epoll for EPOLLOUT: no other event is reported [BPF-POLL-12]");
 	close(ep);
 	close(fd);
 }

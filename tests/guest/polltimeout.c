@@ -224,8 +224,8 @@ static void test_epoll(unsigned int how)
 				break;
 		/* Interrupt, packet and timeout are edges: a few events. */
 		ok((how == EPOLLET) == (times < 3),
-		   "epoll, %s: the event is told %s", name,
-		   how == EPOLLET ? "no more" : "again and again");
+		   "epoll, %s: the event is reported %s", name,
+		   how == EPOLLET ? "once" : "repeatedly");
 		equal(read(fd, buf, SIZE), 136,
 		      "epoll, %s: read gets the packet", name);
 		equal(error_of(read(fd, buf, SIZE)), EAGAIN,

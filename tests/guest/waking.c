@@ -129,7 +129,7 @@ static void test_work(void)
 	send_frames("eth0", 0, 8, 96);
 	ok(readable(fd, 20000), "not immediate: a full buffer is readable");
 	ok(works() > 0 || device_fills(),
-	   "not immediate: a full buffer is told by a work item, or by the device");
+	   "not immediate: a full buffer is reported by a work item or the device");
 	close(fd);
 }
 

@@ -93,7 +93,7 @@ def test_bpfstat(tap):
     """The installed bpfstat has the same version."""
     status, lines = tree.run(ROOT / "usr/local/sbin/bpfstat", "--version")
     tap.equal((status, lines), (0, [f"bpfstat {VERSION}"]),
-              "the installed bpfstat tells its version")
+              "the installed bpfstat prints its version")
 
 
 def test_dkms(tap):

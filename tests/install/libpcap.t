@@ -126,10 +126,10 @@ def test_usage(tap):
     """bpf-run's options, and its errors for wrong arguments."""
     status, text = bpf_run("--version")
     tap.equal((status, text), (0, f"bpf-run {VERSION}\n"),
-              "bpf-run --version tells the version")
+              "bpf-run --version prints the version")
     status, text = bpf_run("--help")
     tap.ok(status == 0 and text.startswith("usage: bpf-run PROGRAM"),
-           "bpf-run --help tells its usage", text)
+           "bpf-run --help prints its usage", text)
     for words, expected, message in (
             ([], 125, "no PROGRAM"), (["--nosuch"], 125, "--nosuch"),
             (["no-such-program"], 127, "no-such-program: no such program"),

@@ -92,7 +92,7 @@ def test_limits(tap):
         tap.equal(re.search(sentence, text)[1], value, name)
     tap.equal(re.search(r"from (\d+) to (\d+) bytes\. The default is (\d+)\.",
                         text).groups(), ("32", str(16 << 20), str(4 << 20)),
-              "bpf(4) tells the limits of net.bpf.maxbufsize")
+              "bpf(4) has the limits of net.bpf.maxbufsize")
 
 
 def test_columns(tap):
@@ -154,7 +154,7 @@ def test_example(tap):
            "the example of bpf(4) prints ARP packets",
            done.stdout, done.stderr)
     tap.equal(error, "example: nosuch: No such device or address",
-              "the example of bpf(4) tells of an unknown interface")
+              "the example of bpf(4) reports an unknown interface")
 
 
 def check(tap):

@@ -46,7 +46,7 @@ def check(tap):
               "without kernel headers make names the package")
     tap.equal(make("install", f"DESTDIR={OUT / 'root'}", path=few),
               (2, [COMPILER]),
-              "make install of a built tree without a compiler says so for bpfstat")
+              "make install of a built tree without a compiler reports it for bpfstat")
     tap.equal(make("KDIR=/nosuch", f"CC={static}"),
               (2, ["no static C library: install libc6-dev",
                    HEADERS]), "without libc6-dev make names the package")

@@ -85,7 +85,7 @@ def test_keep(tap):
             tap.equal(done.returncode, 125,
                       f"{name}: status 125")
             tap.contains(done.stderr, f"images/vm: --disk {disk}: another "
-                         "process has it open", f"{name}: the error says so")
+                         "process has it open", f"{name}: the error reports it")
             tap.equal(done.stderr.count("\n"), 1,
                       f"{name}: the error is one line")
         _, errors = launcher.communicate()

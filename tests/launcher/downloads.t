@@ -102,7 +102,7 @@ def test_setup_without_root(tap):
         done = run("fetch/setup", env={"PATH": folder})
     tap.equal(done.returncode, 1, "setup without root or sudo fails")
     tap.contains(done.stderr, "must be root (there is no sudo) to install: ",
-                 "setup without root or sudo: the error says so")
+                 "setup without root or sudo: the error reports it")
     tap.contains(done.stderr, "qemu-system-x86",
                  "setup without root or sudo: the error names the packages")
 

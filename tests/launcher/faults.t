@@ -79,7 +79,7 @@ def test_silent_end(tap):
     tap.equal(done.returncode, 125,
               "a guest that switches itself off: status 125")
     tap.contains(done.stderr, "ended without a verdict",
-                 "a guest that switches itself off: the error says so")
+                 "a guest that switches itself off: the error reports it")
 
 
 def test_time_out(tap):

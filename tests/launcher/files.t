@@ -73,7 +73,7 @@ def test_bad_on_host(tap, folder):
         done = vm(["--no-capture", option, value], ["true"])
         tap.equal(done.returncode, 125, f"{option}, {message}: status 125")
         tap.contains(done.stderr, f"{option} {value}: {message}",
-                     f"{option}, {message}: the error says so")
+                     f"{option}, {message}: the error reports it")
 
 
 def test_default_place(tap, folder):

@@ -190,7 +190,7 @@ def test_kernels_gone(tap, copy):
                  "server does not have ",
                  "check-kernels that tested nothing: the output names the skipped kernel")
     tap.contains(text, "none was tested",
-                 "check-kernels that tested nothing: the output says so")
+                 "check-kernels that tested nothing: the output reports it")
 
 
 def test_release_gone(tap, copy):

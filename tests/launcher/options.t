@@ -67,7 +67,7 @@ def test_no_command(tap):
     done = vm([], [])
     tap.equal((done.returncode, done.stderr),
               (125, 'images/vm: no COMMAND after "--"\n'),
-              "no COMMAND after --: status 125, and an error that says so")
+              "no COMMAND after --: status 125, and an error")
 
 
 def test_help(tap):

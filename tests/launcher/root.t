@@ -139,7 +139,7 @@ def test_no_command(tap, folder):
     tap.equal(status, 127, "--root DIR without /bin/sh, for a shell: status 127")
     tap.contains(output.decode(errors="replace"),
                  "init: /bin/sh: No such file or directory",
-                 "--root DIR without /bin/sh, for a shell: the error says so")
+                 "--root DIR without /bin/sh, for a shell: the error reports it")
 
 
 def test_shell(tap, folder):

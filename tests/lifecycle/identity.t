@@ -45,7 +45,7 @@ def attacked(tap, guest, link, model):
     tap.contains(text, MAC,
                  f"{model}: another user can set the address on an interface of its own")
     captures(tap, link, one, 2,
-             f"{model}: his interface goes, and capture goes on [BPF-SETIF-5]")
+             f"{model}: the interface is removed there, and capture continues [BPF-SETIF-5]")
     tap.equal(one.call("getif"), "eth0",
               f"{model}: BIOCGETIF gives the interface of the NIC")
     one.close()
