@@ -122,6 +122,9 @@ static int set_immediate(struct vcap_file *file, union vcap_argument *arg)
 	file->desc.immediate = immediate;
 	mutex_unlock(&file->lock);
 	vcap_setup_finish(file);
+	/* The device may use the buffer in progress after its reply only. */
+	if (immediate)
+		vcap_listener_catch_up(file);
 	/* Stored packets have become readable. */
 	vcap_listener_wake(file);
 	return 0;
