@@ -37,7 +37,7 @@ def dhcp(file):
 
 
 def test_time_out(tap, folder):
-    done = vm(["--timeout", "10", "--capture-dir", f"{folder}/new", "--nic",
+    done = vm(["--timeout", "20", "--capture-dir", f"{folder}/new", "--nic",
                "e1000", "--nic", "none", "--nic", "virtio-net-pci",
                "--get", f"words:{folder}"],
               ["sh", "-c", f"{PING} >words; sleep 1000"])
