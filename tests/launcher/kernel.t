@@ -113,7 +113,8 @@ def test_wrong(tap, modules):
             ([f"KERNEL={__file__}", f"MODULES={modules}"],
              "not a Linux kernel"),
             ([f"KERNEL={KERNEL}", f"MODULES={other}"],
-             f"it is {release()}, and the modules are for 1.2.3-other")):
+             f"the kernel's release is {release()}, but the modules are for "
+             "1.2.3-other")):
         done = make(*variables)
         what = " ".join(word.replace(f"{OUT}/", "") for word in variables)
         tap.ok(done.returncode != 0, f"{what}: make fails")

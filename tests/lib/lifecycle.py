@@ -79,6 +79,9 @@ class Guest:
             self.process.wait()
             raise EOFError("the guest has ended:\n" + self.complaints()) from None
 
+    def _say(self, text):
+        self.channel.send(text)
+
     def complaints(self):
         """Returns the errors of the launcher and the guest's programs."""
         self.errors.seek(0)
@@ -86,7 +89,7 @@ class Guest:
 
     def end(self, tap):
         """Ends the guest; checks that its kernel has reported no error."""
-        self.channel.send("end\n")
+        self._say("end\n")
         status = self.process.wait()
         tap.ok(status == 0, "the guest's kernel reports no error",
                f"exit status {status}", self.complaints())
@@ -96,7 +99,7 @@ class Guest:
     def begin(self, command):
         """Starts a command of the agent; returns its tag, for result()."""
         tag = next(self.tags)
-        self.channel.send(f"{tag} {command}\n")
+        self._say(f"{tag} {command}\n")
         return tag
 
     def result(self, tag):
